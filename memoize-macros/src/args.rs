@@ -1,0 +1,304 @@
+//! The attribute's options, with the places they were written at.
+
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use syn::ext::IdentExt as _;
+use syn::parse::{ParseStream, Parser as _};
+use syn::punctuated::Punctuated;
+use syn::{Expr, ExprLit, Lit, LitBool, LitInt, LitStr, Path, Token, parenthesized};
+
+use crate::diag::{Diag, closest, quoted_list};
+use crate::duration;
+
+const NAMES: [&str; 13] = [
+    "key",
+    "expiration",
+    "encrypt",
+    "encryption_key",
+    "compress",
+    "force_overwrite",
+    "cache_if",
+    "skip",
+    "version",
+    "codec",
+    "local",
+    "companions",
+    "crate",
+];
+
+#[derive(Default)]
+pub(crate) struct Options {
+    pub(crate) key: Option<LitStr>,
+    pub(crate) expiration: Option<Expiration>,
+    pub(crate) force_overwrite: Option<Expr>,
+    pub(crate) cache_if: Option<Expr>,
+    pub(crate) skip: Option<Vec<Ident>>,
+    pub(crate) version: Option<u32>,
+    pub(crate) companions: Option<Companions>,
+    /// Where generated code finds `cache_memoize`, if not at `::cache_memoize`.
+    pub(crate) krate: Option<Path>,
+    /// The options that are written, but can't be read.
+    broken: Vec<&'static str>,
+}
+
+pub(crate) enum Expiration {
+    Millis(u64),
+    /// An expression of type `Duration` over the arguments.
+    Expr(Expr),
+}
+
+pub(crate) enum Companions {
+    /// A type of this name.
+    Type(Ident),
+    /// Functions beside the memoized one; with the literal's span.
+    Functions(Span),
+    Off,
+}
+
+impl Options {
+    /// Parses as many options as can be told apart, so that one mistake doesn't hide the next.
+    pub(crate) fn parse(tokens: TokenStream, diag: &Diag) -> Self {
+        let mut parser = Parser {
+            options: Self::default(),
+            seen: Vec::new(),
+            diag,
+        };
+        let parsed = (|input: ParseStream<'_>| {
+            while !input.is_empty() {
+                parser.parse_option(input);
+                if !input.is_empty() {
+                    input.parse::<Token![,]>()?;
+                }
+            }
+            Ok(())
+        })
+        .parse2(tokens);
+        if let Err(error) = parsed {
+            diag.push(error);
+        }
+        parser.options
+    }
+
+    /// Whether the option was written in a way that can't be read, so that nothing follows from its absence.
+    pub(crate) fn is_broken(&self, name: &str) -> bool {
+        self.broken.contains(&name)
+    }
+
+    pub(crate) fn skips(&self, name: &str) -> bool {
+        self.skip
+            .iter()
+            .flatten()
+            .any(|skipped| skipped.unraw() == name)
+    }
+
+    /// `expiration`, where it has to be evaluated at each call.
+    pub(crate) fn expiration_expr(&self) -> Option<&Expr> {
+        match &self.expiration {
+            Some(Expiration::Expr(expr)) => Some(expr),
+            _ => None,
+        }
+    }
+}
+
+struct Parser<'d> {
+    options: Options,
+    seen: Vec<&'static str>,
+    diag: &'d Diag,
+}
+
+impl Parser<'_> {
+    fn parse_option(&mut self, input: ParseStream<'_>) {
+        let start = input.span();
+        let ident = match input.call(Ident::parse_any) {
+            Ok(ident) => ident,
+            Err(_) => {
+                self.diag.error(start, "an option starts with its name; write `name = value`");
+                return skip_to_comma(input);
+            }
+        };
+        let text = ident.to_string();
+        let result = match NAMES.into_iter().find(|name| *name == text) {
+            Some(name) => self.parse_value(name, &ident, input),
+            None => Err(unknown(&ident)),
+        };
+        if let Err(error) = result {
+            self.diag.push(error);
+            self.options.broken.extend(closest(&text, NAMES));
+            skip_to_comma(input);
+        }
+    }
+
+    fn parse_value(&mut self, name: &'static str, ident: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
+        if self.seen.contains(&name) {
+            let message = format!("`{name}` is given twice; remove one");
+            return Err(syn::Error::new(ident.span(), message));
+        }
+        self.seen.push(name);
+
+        let options = &mut self.options;
+        match name {
+            "key" => options.key = Some(value(input, ident, KEY)?),
+            "expiration" => options.expiration = Some(expiration(value(input, ident, EXPIRATION)?)?),
+            "force_overwrite" => options.force_overwrite = Some(value(input, ident, FORCE_OVERWRITE)?),
+            "cache_if" => options.cache_if = Some(value(input, ident, CACHE_IF)?),
+            "skip" => options.skip = Some(skip(input, ident)?),
+            "version" => options.version = Some(version(&value(input, ident, VERSION)?)?),
+            "companions" => options.companions = Some(companions(input, ident)?),
+            "crate" => {
+                eat_equals(input, ident, CRATE)?;
+                options.krate = Some(input.call(Path::parse_mod_style)?);
+            }
+            _ => {
+                parse_later_option(input, ident)?;
+                let message = format!("`{name}` is not supported yet; remove it");
+                self.diag.error(ident.span(), message);
+            }
+        }
+        expect_end_of_option(input, ident)
+    }
+}
+
+/// Options that other parts of the project bring; their forms are settled.
+fn parse_later_option(input: ParseStream<'_>, name: &Ident) -> syn::Result<()> {
+    match name.to_string().as_str() {
+        "encryption_key" => {
+            value::<Expr>(input, name, "an expression of type `&Secret`")?;
+        }
+        "compress" => {
+            value::<LitBool>(input, name, "`true` or `false`")?;
+        }
+        "codec" => {
+            const FORM: &str = "`\"postcard\"` or `\"msgpack\"`";
+            let codec: LitStr = value(input, name, FORM)?;
+            if !["postcard", "msgpack"].contains(&codec.value().as_str()) {
+                return Err(wrong_form(codec.span(), name, FORM));
+            }
+        }
+        "local" => {
+            const FORM: &str = "`true`, `false` or a duration such as `\"5s\"`";
+            match value(input, name, FORM)? {
+                Lit::Bool(_) => {}
+                Lit::Str(text) if duration::parse(&text.value()).is_ok() => {}
+                other => return Err(wrong_form(other.span(), name, FORM)),
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+const KEY: &str = "a string, such as `\"user:<id>\"`";
+const EXPIRATION: &str =
+    "seconds (`3600`), a string such as `\"1h30m\"`, or an expression of type `Duration`";
+const FORCE_OVERWRITE: &str = "an expression of type `bool`";
+const CACHE_IF: &str = "a function from a reference to the value to `bool`";
+const VERSION: &str = "an integer, such as `2`";
+const COMPANIONS: &str = "a name for the type, `\"functions\"` or `false`";
+const CRATE: &str = "a path, such as `::cache_memoize`";
+
+fn expiration(expr: Expr) -> syn::Result<Expiration> {
+    let expr = ungrouped(expr);
+    let Expr::Lit(ExprLit { lit, .. }) = &expr else {
+        return Ok(Expiration::Expr(expr));
+    };
+    let millis = match lit {
+        Lit::Int(secs) => secs
+            .base10_parse()
+            .map_err(|_| duration::Problem::TooLong)
+            .and_then(duration::from_secs),
+        Lit::Str(text) => duration::parse(&text.value()),
+        _ => Err(duration::Problem::Malformed),
+    };
+    let message = match millis {
+        Ok(0) => "an expiration of zero keeps nothing; give a longer one, or remove `cache_memoize`".to_owned(),
+        Ok(millis) => return Ok(Expiration::Millis(millis)),
+        Err(duration::Problem::TooLong) => "the expiration is too long; give a shorter one".to_owned(),
+        Err(duration::Problem::Malformed) => format!(
+            "`{}` is not a duration; write {EXPIRATION}, with the units `w`, `d`, `h`, `m`, `s` and `ms`",
+            quote::ToTokens::to_token_stream(lit)
+        ),
+    };
+    Err(syn::Error::new(lit.span(), message))
+}
+
+fn skip(input: ParseStream<'_>, name: &Ident) -> syn::Result<Vec<Ident>> {
+    if !input.peek(syn::token::Paren) {
+        let message = "`skip` takes arguments in parentheses; write `skip(db)`";
+        return Err(syn::Error::new(name.span(), message));
+    }
+    let names;
+    parenthesized!(names in input);
+    let names = Punctuated::<Ident, Token![,]>::parse_terminated_with(&names, Ident::parse_any)?;
+    Ok(names.into_iter().collect())
+}
+
+fn version(literal: &LitInt) -> syn::Result<u32> {
+    literal.base10_parse().map_err(|_| {
+        let message = format!("`{literal}` is too large; versions go to `{}`", u32::MAX);
+        syn::Error::new(literal.span(), message)
+    })
+}
+
+fn companions(input: ParseStream<'_>, name: &Ident) -> syn::Result<Companions> {
+    eat_equals(input, name, COMPANIONS)?;
+    let start = input.span();
+    if let Ok(type_name) = input.parse::<Ident>() {
+        return Ok(Companions::Type(type_name));
+    }
+    match input.parse() {
+        Ok(Lit::Bool(LitBool { value: false, .. })) => Ok(Companions::Off),
+        Ok(Lit::Str(text)) if text.value() == "functions" => Ok(Companions::Functions(text.span())),
+        _ => Err(wrong_form(start, name, COMPANIONS)),
+    }
+}
+
+/// `= value`
+fn value<T: syn::parse::Parse>(input: ParseStream<'_>, name: &Ident, form: &str) -> syn::Result<T> {
+    eat_equals(input, name, form)?;
+    let start = input.span();
+    input.parse().map_err(|_| wrong_form(start, name, form))
+}
+
+fn eat_equals(input: ParseStream<'_>, name: &Ident, form: &str) -> syn::Result<()> {
+    if input.peek(Token![=]) {
+        input.parse::<Token![=]>()?;
+        Ok(())
+    } else {
+        Err(wrong_form(name.span(), name, form))
+    }
+}
+
+fn wrong_form(span: Span, name: &Ident, form: &str) -> syn::Error {
+    syn::Error::new(span, format!("`{name}` takes {form}; write `{name} = ..`"))
+}
+
+fn expect_end_of_option(input: ParseStream<'_>, name: &Ident) -> syn::Result<()> {
+    if input.is_empty() || input.peek(Token![,]) {
+        return Ok(());
+    }
+    let message = format!("unexpected tokens after `{name}`; put a `,` between options");
+    Err(input.error(message))
+}
+
+fn skip_to_comma(input: ParseStream<'_>) {
+    while !input.is_empty() && !input.peek(Token![,]) {
+        if input.parse::<TokenTree>().is_err() {
+            return;
+        }
+    }
+}
+
+fn unknown(name: &Ident) -> syn::Error {
+    let fix = match closest(&name.to_string(), NAMES) {
+        Some(name) => format!("did you mean `{name}`?"),
+        None => format!("the options are {}", quoted_list(NAMES)),
+    };
+    syn::Error::new(name.span(), format!("unknown option `{name}`; {fix}"))
+}
+
+/// What `macro_rules` substitutes comes in a group of its own.
+fn ungrouped(mut expr: Expr) -> Expr {
+    while let Expr::Group(group) = expr {
+        expr = *group.expr;
+    }
+    expr
+}

@@ -1,0 +1,237 @@
+//! What can't be memoized, or not as it is asked for: one `check_*` a rule.
+
+use proc_macro2::Span;
+use syn::FnArg;
+use syn::ext::IdentExt as _;
+use syn::spanned::Spanned as _;
+
+use crate::args::Companions;
+use crate::diag::{Diag, quoted_list};
+use crate::item;
+use crate::model::{Form, Model, Role, Subject};
+use crate::output::{self, Returned};
+use crate::template::Format;
+
+pub(crate) fn check(model: &Model, diag: &Diag) {
+    for rule in [
+        check_given_once,
+        check_const,
+        check_variadic,
+        check_returned,
+        check_owned,
+        check_companions,
+        check_cfg_on_arguments,
+        check_skip_names,
+        check_template,
+        check_placeholder_names,
+        check_placeholder_types,
+        check_skipped_are_not_in_key,
+        check_arguments_are_in_key,
+    ] {
+        rule(model, diag);
+    }
+}
+
+fn check_given_once(model: &Model, diag: &Diag) {
+    for attr in model.function.attrs.iter().filter(|attr| item::is_memoize(attr)) {
+        let message = "`cache_memoize` is on the function twice; remove one";
+        diag.error(attr.path().span(), message);
+    }
+}
+
+fn check_const(model: &Model, diag: &Diag) {
+    if let Some(token) = &model.function.sig.constness {
+        let message = "a `const fn` can't be memoized, as it may run at compile time; \
+                       remove `const`, or `cache_memoize`";
+        diag.error(token.span, message);
+    }
+}
+
+fn check_variadic(model: &Model, diag: &Diag) {
+    if let Some(variadic) = &model.function.sig.variadic {
+        let message = "a function of any number of arguments can't be memoized; \
+                       name them, or remove `cache_memoize`";
+        diag.error(variadic.dots.spans[0], message);
+    }
+}
+
+fn check_returned(model: &Model, diag: &Diag) {
+    let sig = &model.function.sig;
+    let span = model.output_type().map_or(sig.ident.span(), |ty| ty.span());
+    let returned = output::classify(&sig.output);
+    if let Some(token) = &sig.asyncness {
+        if returned == Returned::Iterator {
+            let message = "an async function that returns an iterator can't be memoized; \
+                           return a `Stream`, or collect the items into a `Vec`";
+            diag.error(span, message);
+        } else {
+            diag.error(token.span, "async functions can't be memoized yet");
+        }
+        return;
+    }
+    let message = match returned {
+        Returned::Value => return,
+        Returned::Nothing => {
+            "the function returns nothing that could be remembered; \
+             return a value, or remove `cache_memoize`"
+        }
+        Returned::Never => {
+            "the function never returns, so there is nothing to remember; remove `cache_memoize`"
+        }
+        Returned::Future => "functions that return a future can't be memoized yet",
+        Returned::Iterator => "functions that return an iterator can't be memoized yet",
+        Returned::Stream => "functions that return a stream can't be memoized yet",
+        Returned::Opaque => {
+            "an `impl Trait` can't be stored, as its type has no name to read it back by; \
+             return a type that has one"
+        }
+    };
+    diag.error(span, message);
+}
+
+fn check_owned(model: &Model, diag: &Diag) {
+    let returned = output::classify(&model.function.sig.output);
+    if returned != Returned::Value {
+        return;
+    }
+    if let Some(borrow) = model.output_type().and_then(output::find_borrow) {
+        let message = format!(
+            "the returned `{}` borrows, and a remembered value outlives the call; {}",
+            borrow.borrowed, borrow.fix
+        );
+        diag.error(borrow.span, message);
+    }
+}
+
+fn check_companions(model: &Model, diag: &Diag) {
+    if let (Form::Type(_), Some(Companions::Type(name)), true) =
+        (&model.form, &model.options.companions, model.is_method)
+    {
+        let message = "a method can't have its companions on a type, as none can be declared beside it; \
+                       write `companions = \"functions\"`";
+        diag.error(name.span(), message);
+    }
+}
+
+fn check_cfg_on_arguments(model: &Model, diag: &Diag) {
+    let attrs = model.function.sig.inputs.iter().flat_map(|input| match input {
+        FnArg::Receiver(receiver) => &receiver.attrs,
+        FnArg::Typed(typed) => &typed.attrs,
+    });
+    for attr in attrs.filter(|attr| item::is_cfg(attr)) {
+        let message = "`#[cfg]` on an argument can't be memoized, as the key would need it too; \
+                       put it on two versions of the function";
+        diag.error(attr.path().span(), message);
+    }
+}
+
+fn check_skip_names(model: &Model, diag: &Diag) {
+    let known = model.argument_names();
+    let mut seen: Vec<String> = Vec::new();
+    for ident in model.options.skip.iter().flatten() {
+        let name = item::name(ident);
+        if !known.contains(&name) {
+            let message = format!("unknown argument `{name}` in `skip`; {}", listed(&known));
+            diag.error(ident.span(), message);
+        } else if seen.contains(&name) {
+            let message = format!("argument `{name}` is in `skip` twice; remove one");
+            diag.error(ident.span(), message);
+        }
+        seen.push(name);
+    }
+}
+
+fn check_template(model: &Model, diag: &Diag) {
+    for problem in model.template.iter().flat_map(|template| &template.problems) {
+        diag.error(key_span(model), problem);
+    }
+}
+
+fn check_placeholder_names(model: &Model, diag: &Diag) {
+    for root in unknown_roots(model) {
+        let known = model.argument_names();
+        let message = format!("unknown name `{root}` in the key; {}", listed(&known));
+        diag.error(key_span(model), message);
+    }
+}
+
+fn check_placeholder_types(model: &Model, diag: &Diag) {
+    for placeholder in model.placeholders() {
+        let takes_format = match model.resolve(placeholder) {
+            Some(Subject::Type(_)) => false,
+            Some(Subject::Const(_)) => placeholder.path.is_empty(),
+            _ => true,
+        };
+        if !takes_format && (!placeholder.path.is_empty() || placeholder.format != Format::Display) {
+            let message = format!(
+                "`{}` is a generic parameter, which has no fields and no format; write `<{}>`",
+                placeholder.source, placeholder.root
+            );
+            diag.error(key_span(model), message);
+        }
+    }
+}
+
+fn check_skipped_are_not_in_key(model: &Model, diag: &Diag) {
+    for ident in model.options.skip.iter().flatten() {
+        if model.placeholders().any(|placeholder| ident.unraw() == placeholder.root) {
+            let message = format!(
+                "argument `{}` is in `skip` and in the key; remove it from one of them",
+                item::name(ident)
+            );
+            diag.error(ident.span(), message);
+        }
+    }
+}
+
+fn check_arguments_are_in_key(model: &Model, diag: &Diag) {
+    let Some(template) = &model.template else {
+        return;
+    };
+    // What is misspelt or unreadable may well be what is missing: one error is enough.
+    let missing = missing_arguments(model);
+    let is_explained = missing.len() <= unknown_roots(model).count();
+    if is_explained || !template.problems.is_empty() || model.options.is_broken("skip") {
+        return;
+    }
+    for (name, span) in missing {
+        let message = format!(
+            "argument `{name}` is not part of the key; add `<{name}>` to it, or `skip({name})`"
+        );
+        diag.error(span, message);
+    }
+}
+
+fn missing_arguments(model: &Model) -> Vec<(String, Span)> {
+    let receiver = model
+        .keyed_receiver()
+        .map(|receiver| ("self".to_owned(), receiver.self_token.span));
+    let names = model
+        .names()
+        .filter(|(argument, name)| argument.role == Role::Keyed && !name.skipped)
+        .map(|(_, name)| (item::name(&name.ident), name.ident.span()));
+    receiver
+        .into_iter()
+        .chain(names)
+        .filter(|(name, _)| model.placeholders().all(|placeholder| placeholder.root != *name))
+        .collect()
+}
+
+fn unknown_roots(model: &Model) -> impl Iterator<Item = &str> {
+    model
+        .placeholders()
+        .filter(|placeholder| model.resolve(placeholder).is_none())
+        .map(|placeholder| placeholder.root.as_str())
+}
+
+fn listed(names: &[String]) -> String {
+    match names {
+        [] => "the function has no arguments".to_owned(),
+        [name] => format!("the only argument is `{name}`"),
+        names => format!("the arguments are {}", quoted_list(names)),
+    }
+}
+
+fn key_span(model: &Model) -> Span {
+    model.options.key.as_ref().map_or_else(Span::call_site, syn::LitStr::span)
+}

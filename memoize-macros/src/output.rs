@@ -1,0 +1,301 @@
+//! What a function returns, as far as tokens tell.
+
+use proc_macro2::{Delimiter, Group, Punct, Spacing, Span, TokenStream, TokenTree};
+use quote::{ToTokens, TokenStreamExt as _};
+use syn::spanned::Spanned as _;
+use syn::{GenericArgument, Lifetime, Path, PathArguments, ReturnType, Type, TypeParamBound};
+
+#[derive(Debug, PartialEq)]
+pub(crate) enum Returned {
+    Nothing,
+    Never,
+    Value,
+    Future,
+    Iterator,
+    Stream,
+    /// Another `impl Trait`.
+    Opaque,
+}
+
+pub(crate) fn classify(output: &ReturnType) -> Returned {
+    let ReturnType::Type(_, ty) = output else {
+        return Returned::Nothing;
+    };
+    match ungrouped(ty) {
+        Type::Tuple(tuple) if tuple.elems.is_empty() => Returned::Nothing,
+        Type::Never(_) => Returned::Never,
+        Type::ImplTrait(ty) => from_bounds(&ty.bounds).unwrap_or(Returned::Opaque),
+        ty => from_boxed(ty).unwrap_or_else(|| {
+            if mentions_impl(ty.to_token_stream()) {
+                Returned::Opaque
+            } else {
+                Returned::Value
+            }
+        }),
+    }
+}
+
+/// A `Box<dyn Trait>`, and a `Pin` of one.
+fn from_boxed(ty: &Type) -> Option<Returned> {
+    let path = path(ty)?;
+    let name = &path.segments.last()?.ident;
+    let inner = first_type_argument(path)?;
+    if name == "Pin" {
+        return from_boxed(inner);
+    }
+    match inner {
+        Type::TraitObject(object) if name == "Box" => from_bounds(&object.bounds),
+        _ => None,
+    }
+}
+
+fn from_bounds<'b>(bounds: impl IntoIterator<Item = &'b TypeParamBound>) -> Option<Returned> {
+    bounds.into_iter().find_map(|bound| match bound {
+        TypeParamBound::Trait(bound) => {
+            match bound.path.segments.last()?.ident.to_string().as_str() {
+                "Future" => Some(Returned::Future),
+                "Iterator" | "DoubleEndedIterator" | "ExactSizeIterator" => {
+                    Some(Returned::Iterator)
+                }
+                "Stream" => Some(Returned::Stream),
+                _ => None,
+            }
+        }
+        _ => None,
+    })
+}
+
+fn mentions_impl(tokens: TokenStream) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => ident == "impl",
+        TokenTree::Group(group) => mentions_impl(group.stream()),
+        _ => false,
+    })
+}
+
+/// Whether the type is called `Result`. A `Result` of another name is still known at run time, by its type.
+pub(crate) fn is_result(ty: &Type) -> bool {
+    path(ty)
+        .and_then(|path| path.segments.last())
+        .is_some_and(|last| last.ident == "Result")
+}
+
+/// A reference or lifetime in what would be stored.
+#[derive(Debug)]
+pub(crate) struct Borrow {
+    pub(crate) span: Span,
+    pub(crate) borrowed: String,
+    pub(crate) fix: String,
+}
+
+/// Finds a borrow in the value; the error of a `Result` may borrow, as it isn't stored.
+pub(crate) fn find_borrow(ty: &Type) -> Option<Borrow> {
+    let ty = ungrouped(ty);
+    match ty {
+        Type::Reference(reference) => Some(Borrow {
+            span: reference.and_token.span(),
+            borrowed: text(ty),
+            fix: format!("return `{}`", owned(&reference.elem)),
+        }),
+        Type::Array(array) => find_borrow(&array.elem),
+        Type::Tuple(tuple) => tuple.elems.iter().find_map(find_borrow),
+        Type::Path(_) if is_result(ty) => first_type_argument(path(ty)?).and_then(find_borrow),
+        Type::Path(ty) => ty.path.segments.iter().find_map(|segment| {
+            arguments(&segment.arguments).find_map(|argument| match argument {
+                GenericArgument::Type(ty) => find_borrow(ty),
+                GenericArgument::Lifetime(lifetime) if lifetime.ident != "static" => Some(Borrow {
+                    span: lifetime.span(),
+                    borrowed: text(ty),
+                    fix: "return a type without a lifetime, or with `'static`".to_owned(),
+                }),
+                _ => None,
+            })
+        }),
+        _ => None,
+    }
+}
+
+fn owned(borrowed: &Type) -> String {
+    match borrowed {
+        Type::Slice(slice) => format!("Vec<{}>", text(&slice.elem)),
+        Type::TraitObject(_) => format!("Box<{}>", text(borrowed)),
+        _ => match text(borrowed).rsplit("::").next() {
+            Some("str") => "String".to_owned(),
+            Some("Path") => "PathBuf".to_owned(),
+            Some("OsStr") => "OsString".to_owned(),
+            Some("CStr") => "CString".to_owned(),
+            _ => text(borrowed),
+        },
+    }
+}
+
+/// The type with a name for each elided lifetime, and whether there were any. The elision of a signature means
+/// another thing once arguments are left out of it.
+pub(crate) fn name_elided(ty: TokenStream, name: &Lifetime) -> (TokenStream, bool) {
+    let mut any = false;
+    let mut named = TokenStream::new();
+    let mut after_ident = false;
+    let mut tokens = ty.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        let is_ident = matches!(token, TokenTree::Ident(_));
+        match token {
+            TokenTree::Punct(punct) if punct.as_char() == '\'' => match tokens.next() {
+                Some(TokenTree::Ident(ident)) if ident == "_" => {
+                    any = true;
+                    name.to_tokens(&mut named);
+                }
+                ident => {
+                    named.append(punct);
+                    named.append_all(ident);
+                }
+            },
+            TokenTree::Punct(punct) if punct.as_char() == '&' => {
+                named.append(Punct::new('&', Spacing::Alone));
+                if !matches!(tokens.peek(), Some(TokenTree::Punct(next)) if next.as_char() == '\'') {
+                    any = true;
+                    name.to_tokens(&mut named);
+                }
+            }
+            // `fn(&T)` and `Fn(&T)` elide lifetimes of their own.
+            TokenTree::Group(group) if !(after_ident && group.delimiter() == Delimiter::Parenthesis) => {
+                let (inner, inner_any) = name_elided(group.stream(), name);
+                any |= inner_any;
+                named.append(Group::new(group.delimiter(), inner));
+            }
+            token => named.append(token),
+        }
+        after_ident = is_ident;
+    }
+    (named, any)
+}
+
+fn path(ty: &Type) -> Option<&Path> {
+    match ungrouped(ty) {
+        Type::Path(ty) => Some(&ty.path),
+        _ => None,
+    }
+}
+
+fn first_type_argument(path: &Path) -> Option<&Type> {
+    arguments(&path.segments.last()?.arguments).find_map(|argument| match argument {
+        GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    })
+}
+
+fn arguments(arguments: &PathArguments) -> impl Iterator<Item = &GenericArgument> {
+    match arguments {
+        PathArguments::AngleBracketed(arguments) => Some(arguments.args.iter()),
+        _ => None,
+    }
+    .into_iter()
+    .flatten()
+}
+
+/// Without parentheses, and without the group that `macro_rules` puts around what it substitutes.
+pub(crate) fn ungrouped(mut ty: &Type) -> &Type {
+    loop {
+        ty = match ty {
+            Type::Group(group) => &group.elem,
+            Type::Paren(paren) => &paren.elem,
+            _ => return ty,
+        }
+    }
+}
+
+/// The type as one writes it: printed tokens have spaces everywhere.
+fn text(ty: &impl ToTokens) -> String {
+    let mut text = ty.to_token_stream().to_string();
+    for tight in ["<", ">", "::", "&", ",", "'", "[", "]"] {
+        text = text.replace(&format!(" {tight}"), tight);
+        if tight != "," && tight != ">" {
+            text = text.replace(&format!("{tight} "), tight);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn returned(output: &str) -> Returned {
+        classify(&syn::parse_str(output).expect("a return type"))
+    }
+
+    fn ty(text: &str) -> Type {
+        syn::parse_str(text).expect("a type")
+    }
+
+    #[test]
+    fn kinds() {
+        assert_eq!(returned(""), Returned::Nothing);
+        assert_eq!(returned("-> ()"), Returned::Nothing);
+        assert_eq!(returned("-> !"), Returned::Never);
+        assert_eq!(returned("-> Vec<u8>"), Returned::Value);
+        assert_eq!(returned("-> Box<dyn Shape>"), Returned::Value);
+        assert_eq!(returned("-> impl Iterator<Item = u8> + use<>"), Returned::Iterator);
+        assert_eq!(returned("-> Box<dyn Iterator<Item = u8> + '_>"), Returned::Iterator);
+        assert_eq!(returned("-> impl Future<Output = u8>"), Returned::Future);
+        assert_eq!(
+            returned("-> ::std::pin::Pin<Box<dyn Future<Output = u8> + Send>>"),
+            Returned::Future
+        );
+        assert_eq!(returned("-> impl Stream<Item = u8>"), Returned::Stream);
+        assert_eq!(returned("-> impl Display"), Returned::Opaque);
+        assert_eq!(returned("-> Option<impl Display>"), Returned::Opaque);
+    }
+
+    #[test]
+    fn results_are_known_by_their_last_name() {
+        for text in ["Result<u8, E>", "io::Result<u8>", "::core::fmt::Result", "(Result<u8, E>)"] {
+            assert!(is_result(&ty(text)), "{text}");
+        }
+        for text in ["Option<Result<u8, E>>", "Res<u8>", "u8"] {
+            assert!(!is_result(&ty(text)), "{text}");
+        }
+    }
+
+    #[test]
+    fn borrows_and_what_to_return_instead() {
+        for (text, borrowed, fix) in [
+            ("&str", "&str", "return `String`"),
+            ("Option<&'a [u8]>", "&'a [u8]", "return `Vec<u8>`"),
+            ("Result<&User, E>", "&User", "return `User`"),
+            ("(u8, &'static std::path::Path)", "&'static std::path::Path", "return `PathBuf`"),
+            (
+                "Cow<'_, str>",
+                "Cow<'_, str>",
+                "return a type without a lifetime, or with `'static`",
+            ),
+        ] {
+            let borrow = find_borrow(&ty(text)).expect(text);
+            assert_eq!((borrow.borrowed.as_str(), borrow.fix.as_str()), (borrowed, fix));
+        }
+        for text in [
+            "User",
+            "Cow<'static, str>",
+            "Result<u8, &'a str>",
+            "Result<u8, ParseError<'_>>",
+            "Vec<Option<u8>>",
+        ] {
+            assert!(find_borrow(&ty(text)).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn elided_lifetimes_get_a_name() {
+        for (from, to) in [
+            ("E<'_>", "E<'x>"),
+            ("(&str, &'a mut [&u8])", "(&'x str, &'a mut [&'x u8])"),
+            ("Result<u8, E>", "Result<u8, E>"),
+            ("Box<dyn Fn(&str)>", "Box<dyn Fn(&str)>"),
+        ] {
+            let name = Lifetime::new("'x", Span::call_site());
+            let (named, any) = name_elided(ty(from).to_token_stream(), &name);
+            assert_eq!(named.to_string(), ty(to).to_token_stream().to_string());
+            assert_eq!(any, from != to);
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The names that the attribute's code uses. Nothing here is meant for anybody else, or stays as it is.
+
+pub use crate::call::{Call, Key, OkOf};
+pub use crate::key::argument::arg;
+pub use crate::site::Site;

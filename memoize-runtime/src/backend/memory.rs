@@ -1,0 +1,343 @@
+//! The embedded backend: entries in the memory of this process.
+
+use std::fmt;
+use std::process;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread;
+use std::time::Duration;
+
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
+
+use super::{Backend, BackendError, Bytes, Deadline, Limits};
+use crate::clock::{Clock, SystemClock, millis};
+
+/// What one entry takes beside its key and value: the table's slot, two allocations and the reference counts. Measured
+/// with a counting allocator and rounded up, so that the bound is one on memory and not on payload alone.
+const OVERHEAD: u64 = 160;
+
+/// A shard's share bounds the largest value, so a small store has few shards.
+const SHARD_BYTES: u64 = 8 << 20;
+const MOST_SHARDS: u64 = 16;
+
+/// What is taken for the size of an entry when the table is laid out; it grows as it must.
+const TYPICAL_ENTRY: u64 = 512;
+
+/// How long the sweeper sleeps at the least, so that it costs nothing, and at the most, so that an expired entry's
+/// memory is back within a minute.
+const SHORTEST_SLEEP: Duration = Duration::from_millis(500);
+const LONGEST_SLEEP: Duration = Duration::from_secs(20);
+
+/// A backend in the memory of this process, bounded in bytes.
+///
+/// Beyond its capacity the entries that were used least leave (S3-FIFO-like, by `quick_cache`). Expired entries leave by
+/// themselves, without being asked for: a thread starts with the first entry, and ends when there is none left. Clones share
+/// the entries. Values of up to 4 MiB are kept, or of half the capacity where that is less.
+#[derive(Clone)]
+pub struct Memory {
+    store: Arc<Store>,
+}
+
+struct Store {
+    entries: Cache<Box<str>, Item, ByBytes, DefaultHashBuilder>,
+    clock: Arc<dyn Clock>,
+    /// No entry expires before this moment, so that a sweep with nothing to do touches no shard.
+    earliest: AtomicU64,
+    /// The process whose sweeper is running, 0 for none. A forked child has no threads, and finds another number here.
+    sweeper: AtomicU32,
+    starting: Mutex<()>,
+}
+
+#[derive(Clone)]
+struct Item {
+    value: Bytes,
+    expires_ms: u64,
+}
+
+#[derive(Clone)]
+struct ByBytes;
+
+impl Weighter<Box<str>, Item> for ByBytes {
+    fn weight(&self, key: &Box<str>, item: &Item) -> u64 {
+        weight(key, &item.value)
+    }
+}
+
+fn weight(key: &str, value: &[u8]) -> u64 {
+    OVERHEAD + (key.len() + value.len()) as u64
+}
+
+impl Memory {
+    /// The capacity of the embedded backend that is there when none was configured.
+    pub const DEFAULT_BYTES: usize = 128 << 20;
+
+    /// A store of at most `bytes`, keys and bookkeeping included.
+    pub fn new(bytes: usize) -> Self {
+        Self::with_clock(bytes, SystemClock)
+    }
+
+    /// The same with expirations told by `clock`.
+    #[expect(clippy::missing_panics_doc, reason = "what is expected can't fail")]
+    pub fn with_clock(bytes: usize, clock: impl Clock) -> Self {
+        let bytes = bytes as u64;
+        let shards = (bytes / SHARD_BYTES).clamp(1, MOST_SHARDS);
+        let options = OptionsBuilder::new()
+            .weight_capacity(bytes)
+            .estimated_items_capacity(usize::try_from(bytes / TYPICAL_ENTRY).unwrap_or(usize::MAX))
+            .shards(usize::try_from(shards).expect("at most MOST_SHARDS"))
+            .build()
+            .expect("capacity and item count are set above");
+        Self {
+            store: Arc::new(Store {
+                entries: Cache::with_options(
+                    options,
+                    ByBytes,
+                    DefaultHashBuilder::default(),
+                    DefaultLifecycle::default(),
+                ),
+                clock: Arc::new(clock),
+                earliest: AtomicU64::new(u64::MAX),
+                sweeper: AtomicU32::new(0),
+                starting: Mutex::new(()),
+            }),
+        }
+    }
+
+    /// The number of entries, expired ones that were not swept yet included.
+    pub fn len(&self) -> usize {
+        self.store.entries.len()
+    }
+
+    /// Whether there is no entry at all.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes taken, as they count against the capacity.
+    pub fn bytes(&self) -> usize {
+        usize::try_from(self.store.entries.weight()).unwrap_or(usize::MAX)
+    }
+
+    /// The most bytes that will be taken.
+    pub fn capacity(&self) -> usize {
+        usize::try_from(self.store.entries.capacity()).unwrap_or(usize::MAX)
+    }
+
+    /// Removes everything.
+    pub fn clear(&self) {
+        self.store.entries.clear();
+    }
+
+    /// Frees all expired entries now. They leave by themselves within a minute; this is for those who can't wait.
+    pub fn sweep(&self) {
+        self.store.sweep();
+    }
+}
+
+impl Backend for Memory {
+    fn get(&self, key: &str, _: Deadline) -> Result<Option<Bytes>, BackendError> {
+        Ok(self.store.entries.get(key).map(|item| item.value))
+    }
+
+    fn set(
+        &self,
+        key: &str,
+        value: Bytes,
+        life: Duration,
+        _: Deadline,
+    ) -> Result<(), BackendError> {
+        let expires_ms = self.store.clock.unix_millis().saturating_add(millis(life));
+        self.store
+            .entries
+            .insert(key.into(), Item { value, expires_ms });
+        self.store.earliest.fetch_min(expires_ms, Ordering::Relaxed);
+        Store::keep_swept(&self.store);
+        Ok(())
+    }
+
+    fn delete(&self, key: &str, _: Deadline) -> Result<(), BackendError> {
+        self.store.entries.remove(key);
+        Ok(())
+    }
+
+    fn limits(&self) -> Limits {
+        // More than this and one value would push out most of its shard.
+        let largest =
+            usize::try_from(self.store.entries.shard_capacity() / 2).unwrap_or(usize::MAX);
+        Limits::new().value_bytes(largest)
+    }
+}
+
+impl Store {
+    fn sweep(&self) {
+        let now = self.clock.unix_millis();
+        if self.earliest.load(Ordering::Relaxed) > now {
+            return;
+        }
+        // Reset first: an entry that is written meanwhile lowers it again.
+        self.earliest.store(u64::MAX, Ordering::Relaxed);
+        self.entries.retain(|_, item| {
+            let alive = item.expires_ms > now;
+            if alive {
+                self.earliest.fetch_min(item.expires_ms, Ordering::Relaxed);
+            }
+            alive
+        });
+    }
+
+    /// Makes sure that a sweeper runs in this process.
+    fn keep_swept(store: &Arc<Self>) {
+        let this_process = process::id();
+        if store.sweeper.load(Ordering::SeqCst) == this_process {
+            return;
+        }
+        let _starting = store
+            .starting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if store.sweeper.load(Ordering::SeqCst) == this_process {
+            return;
+        }
+        let weak = Arc::downgrade(store);
+        // Without a thread expired entries still leave by eviction; the next write tries again.
+        let started = thread::Builder::new()
+            .name("cache-memoize-sweeper".to_owned())
+            .spawn(move || Self::sweep_until_empty(&weak));
+        if started.is_ok() {
+            store.sweeper.store(this_process, Ordering::SeqCst);
+        }
+    }
+
+    fn sweep_until_empty(store: &Weak<Self>) {
+        let mut sleep = SHORTEST_SLEEP;
+        loop {
+            thread::sleep(sleep);
+            let Some(store) = store.upgrade() else { return };
+            store.sweep();
+            if store.entries.is_empty() {
+                // Under the lock, so that a writer either sees no sweeper, or is seen here.
+                let _ending = store
+                    .starting
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
+                store.sweeper.store(0, Ordering::SeqCst);
+                if store.entries.is_empty() {
+                    return;
+                }
+                store.sweeper.store(process::id(), Ordering::SeqCst);
+            }
+            let until = store
+                .earliest
+                .load(Ordering::Relaxed)
+                .saturating_sub(store.clock.unix_millis());
+            sleep = Duration::from_millis(until).clamp(SHORTEST_SLEEP, LONGEST_SLEEP);
+        }
+    }
+}
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memory")
+            .field("entries", &self.len())
+            .field("bytes", &self.bytes())
+            .field("capacity", &self.capacity())
+            .finish()
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::new(Self::DEFAULT_BYTES)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::{Duration, Instant};
+
+    use super::{Backend, Bytes, Clock, Deadline, Memory};
+
+    #[derive(Clone, Default)]
+    struct Turned(Arc<AtomicU64>);
+
+    impl Clock for Turned {
+        fn unix_millis(&self) -> u64 {
+            self.0.load(Ordering::Relaxed)
+        }
+    }
+
+    fn set(memory: &Memory, key: &str, length: usize, life: Duration) {
+        memory
+            .set(key, Bytes::from(vec![7; length]), life, Deadline::NEVER)
+            .expect("memory always answers");
+    }
+
+    #[test]
+    fn stays_within_its_bytes() {
+        let memory = Memory::new(1 << 20);
+        for n in 0..10_000 {
+            set(&memory, &format!("key:{n}"), 1000, Duration::from_secs(60));
+            assert!(memory.bytes() <= memory.capacity());
+        }
+        assert!(
+            memory.len() > 500,
+            "it holds as much as fits: {}",
+            memory.len()
+        );
+    }
+
+    #[test]
+    fn a_sweep_frees_what_expired_and_nothing_else() {
+        let clock = Turned::default();
+        let memory = Memory::with_clock(1 << 20, clock.clone());
+        for n in 0..100 {
+            set(
+                &memory,
+                &format!("short:{n}"),
+                10,
+                Duration::from_millis(100),
+            );
+            set(
+                &memory,
+                &format!("long:{n}"),
+                10,
+                Duration::from_millis(200),
+            );
+        }
+        clock.0.store(99, Ordering::Relaxed);
+        memory.sweep();
+        assert_eq!(memory.len(), 200);
+        clock.0.store(100, Ordering::Relaxed);
+        memory.sweep();
+        assert_eq!(memory.len(), 100);
+        clock.0.store(200, Ordering::Relaxed);
+        memory.sweep();
+        assert_eq!((memory.len(), memory.bytes()), (0, 0));
+    }
+
+    #[test]
+    fn expired_entries_leave_without_being_asked_for_and_the_sweeper_comes_back() {
+        let memory = Memory::new(1 << 20);
+        for round in 0..2 {
+            set(&memory, "key", 10, Duration::from_millis(1));
+            let start = Instant::now();
+            while !memory.is_empty() {
+                assert!(start.elapsed() < Duration::from_secs(60), "round {round}");
+                std::thread::yield_now();
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_of_the_limit_is_kept() {
+        for bytes in [1 << 20, 64 << 20] {
+            let memory = Memory::new(bytes);
+            let length = memory.limits().value_bytes;
+            set(&memory, &"k".repeat(240), length, Duration::from_secs(60));
+            assert_eq!(memory.len(), 1, "{bytes}");
+        }
+    }
+}

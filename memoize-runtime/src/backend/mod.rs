@@ -1,0 +1,201 @@
+//! Where entries live: bytes in, bytes out.
+//!
+//! A backend knows nothing of codecs, sealing, compression, expiry policy or functions. All of that is above it, so
+//! that a new backend is one file.
+
+mod memory;
+
+pub use bytes::Bytes;
+pub use memory::Memory;
+
+use std::error::Error;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+/// A place that keeps bytes under text keys.
+///
+/// # Contract
+///
+/// - Keys are printable ASCII (0x21 to 0x7e) of at most [`Limits::key_bytes`] bytes; values are at most
+///   [`Limits::value_bytes`] long. The caller keeps to both.
+/// - `get` returns bytes that were `set` under exactly this key, or nothing. It may forget any entry at any time. An
+///   entry whose life is over should be gone; that it isn't is found out above.
+/// - No method blocks past its [`Deadline`], and none keeps a lock while it waits for the outside world.
+/// - An error says that nothing is known: the write may or may not have happened. Errors never reach the caller of a
+///   memoized function; they are counted and logged. A panic is treated as an error.
+/// - Neither errors nor `Debug` show a key or a value.
+pub trait Backend: Send + Sync + 'static {
+    /// The bytes under `key`, if there are any.
+    ///
+    /// # Errors
+    /// The backend can't be reached or answered with something unusable.
+    fn get(&self, key: &str, deadline: Deadline) -> Result<Option<Bytes>, BackendError>;
+
+    /// Keeps `value` under `key` for at most `life`, in place of what was there.
+    ///
+    /// # Errors
+    /// The write may or may not have happened.
+    fn set(
+        &self,
+        key: &str,
+        value: Bytes,
+        life: Duration,
+        deadline: Deadline,
+    ) -> Result<(), BackendError>;
+
+    /// Removes what is under `key`; nothing being there is not an error.
+    ///
+    /// # Errors
+    /// The removal may or may not have happened.
+    fn delete(&self, key: &str, deadline: Deadline) -> Result<(), BackendError>;
+
+    /// What this backend can take.
+    fn limits(&self) -> Limits;
+
+    /// [`get`](Self::get) of several keys, in their order; one round trip where the backend can.
+    ///
+    /// # Errors
+    /// As `get`.
+    fn get_many(
+        &self,
+        keys: &[&str],
+        deadline: Deadline,
+    ) -> Result<Vec<Option<Bytes>>, BackendError> {
+        keys.iter().map(|key| self.get(key, deadline)).collect()
+    }
+
+    /// [`set`](Self::set) of several entries with one life; one round trip where the backend can.
+    ///
+    /// # Errors
+    /// As `set`; some of the entries may have been written.
+    fn set_many(
+        &self,
+        entries: &[(&str, Bytes)],
+        life: Duration,
+        deadline: Deadline,
+    ) -> Result<(), BackendError> {
+        entries
+            .iter()
+            .try_for_each(|(key, value)| self.set(key, value.clone(), life, deadline))
+    }
+
+    /// [`delete`](Self::delete) of several keys; one round trip where the backend can.
+    ///
+    /// # Errors
+    /// As `delete`; some of the entries may have been removed.
+    fn delete_many(&self, keys: &[&str], deadline: Deadline) -> Result<(), BackendError> {
+        keys.iter().try_for_each(|key| self.delete(key, deadline))
+    }
+}
+
+/// What a [`Backend`] can take, and whom it serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// The longest key, in bytes. Longer keys are shortened with a digest before they get here; below 64 there is no
+    /// room for one, so at least 64 is assumed.
+    pub key_bytes: usize,
+    /// The largest value, in bytes.
+    pub value_bytes: usize,
+    /// Whether other processes see the same entries.
+    pub shared: bool,
+}
+
+impl Limits {
+    /// Limits of a backend of this process: keys of up to 240 bytes, values of up to 1 MiB.
+    pub const fn new() -> Self {
+        Self {
+            key_bytes: 240,
+            value_bytes: 1 << 20,
+            shared: false,
+        }
+    }
+
+    /// The same with keys of up to `bytes`.
+    pub const fn key_bytes(mut self, bytes: usize) -> Self {
+        self.key_bytes = bytes;
+        self
+    }
+
+    /// The same with values of up to `bytes`.
+    pub const fn value_bytes(mut self, bytes: usize) -> Self {
+        self.value_bytes = bytes;
+        self
+    }
+
+    /// The same, for a backend that other processes see too.
+    pub const fn shared(mut self, shared: bool) -> Self {
+        self.shared = shared;
+        self
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The moment by which all cache work of one call must be over.
+///
+/// It is one moment and not a timeout for each step, so that steps can't add up.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline(Option<Instant>);
+
+impl Deadline {
+    /// No deadline, for a backend that never waits.
+    pub const NEVER: Self = Self(None);
+
+    /// `budget` from now.
+    pub fn after(budget: Duration) -> Self {
+        Self(Instant::now().checked_add(budget))
+    }
+
+    /// The time that is left: zero when it has passed, `None` without a deadline.
+    pub fn remaining(self) -> Option<Duration> {
+        self.0
+            .map(|at| at.saturating_duration_since(Instant::now()))
+    }
+}
+
+/// Why a [`Backend`] could not do what it was asked.
+pub struct BackendError {
+    reason: &'static str,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl BackendError {
+    /// An error with a reason that holds no key, value or credential: "connection refused", say.
+    pub fn new(reason: &'static str) -> Self {
+        Self {
+            reason,
+            source: None,
+        }
+    }
+
+    /// The same with the error that caused it.
+    ///
+    /// It can be had by [`source`](Error::source); nothing here prints it, since it may quote what was stored.
+    pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+}
+
+impl fmt::Display for BackendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.reason)
+    }
+}
+
+impl fmt::Debug for BackendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BackendError({:?})", self.reason)
+    }
+}
+
+impl Error for BackendError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}

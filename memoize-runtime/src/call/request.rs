@@ -1,0 +1,58 @@
+//! What one call asks of the cache, whatever the type of its value.
+
+use crate::config::{Current, Runtime};
+use crate::engine::Policy;
+use crate::key::{CacheKey, FullKey};
+use crate::observe::{Counters, Observer};
+use crate::site::Site;
+
+/// What the events of calls without an annotated function are filed under.
+const UNNAMED: &str = "memo";
+
+/// A key and a policy, on the runtime that was current when the call began.
+pub(crate) struct Request {
+    pub(crate) runtime: Current,
+    pub(crate) site: Option<&'static Site>,
+    pub(crate) key: FullKey,
+    pub(crate) fingerprint: u64,
+    /// The call's own, where it has one.
+    pub(crate) expiration_ms: Option<u64>,
+    pub(crate) overwrite: bool,
+}
+
+impl Request {
+    /// Whether each part of the key could be written.
+    pub(crate) fn has_key(&self) -> bool {
+        self.key.is_usable()
+    }
+
+    /// The name of the entry in the backend.
+    pub(crate) fn name(&self) -> CacheKey {
+        self.key.name(self.runtime.limits().key_bytes)
+    }
+
+    pub(crate) fn policy(&self) -> Policy<'_> {
+        let expiration = self
+            .expiration_ms
+            .or_else(|| self.site.and_then(Site::expiration_ms))
+            .unwrap_or_else(|| self.runtime.expiration_ms());
+        Policy {
+            full_key: self.key.text(),
+            fingerprint: self.fingerprint,
+            life_ms: expiration.min(self.runtime.longest_ms()),
+            longest_ms: self.runtime.longest_ms(),
+            largest: self.runtime.limits().value_bytes,
+        }
+    }
+
+    pub(crate) fn observer(&self) -> Observer<'_> {
+        let runtime: &Runtime = &self.runtime;
+        Observer {
+            function: self.site.map_or(UNNAMED, Site::name),
+            of_function: self
+                .site
+                .map(Site::counters as fn(&'static Site) -> &'static Counters),
+            of_runtime: runtime.counters(),
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The settings of a runtime, checked together.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Inner, Runtime};
+use crate::backend::{Backend, Memory};
+use crate::clock::{Clock, SystemClock, millis};
+use crate::error::{ConfigError, ConfigErrorKind};
+use crate::key::escape_namespace;
+use crate::observe::Counters;
+
+const DEFAULT_NAMESPACE: &str = "cache";
+const DEFAULT_EXPIRATION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+const DEFAULT_LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
+/// A namespace is in every key, so that it must leave room for one.
+const LONGEST_NAMESPACE: usize = 64;
+
+/// Settings of a [`Runtime`].
+#[must_use = "settings do nothing until `build` or `install`"]
+pub struct RuntimeBuilder {
+    namespace: String,
+    backend: Option<Box<dyn Backend>>,
+    clock: Arc<dyn Clock>,
+    expiration: Duration,
+    longest: Duration,
+}
+
+impl RuntimeBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            namespace: DEFAULT_NAMESPACE.to_owned(),
+            backend: None,
+            clock: Arc::new(SystemClock),
+            expiration: DEFAULT_EXPIRATION,
+            longest: DEFAULT_LONGEST,
+        }
+    }
+
+    /// What keys begin with, so that applications can share a backend; `"cache"` unless given.
+    ///
+    /// Applications with one namespace share entries. It is percent-escaped in keys, of which it may take 64 bytes.
+    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.namespace = namespace.into();
+        self
+    }
+
+    /// Where entries live; [`Memory`] of the default size unless given.
+    pub fn backend(mut self, backend: impl Backend) -> Self {
+        self.backend = Some(Box::new(backend));
+        self
+    }
+
+    /// The life of entries whose function doesn't say; 30 days unless given.
+    pub fn expiration(mut self, life: Duration) -> Self {
+        self.expiration = life;
+        self
+    }
+
+    /// The longest life that any entry may have, written or read; 366 days unless given.
+    ///
+    /// A longer `expiration` of a function is cut to it. An entry that claims more is not read, so that a wrong clock of
+    /// another machine can't make one that stays forever.
+    pub fn longest_expiration(mut self, life: Duration) -> Self {
+        self.longest = life;
+        self
+    }
+
+    /// The time that entries are dated with and checked against; the system's unless given.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Checks the settings together and makes a runtime of them, which nothing uses yet.
+    ///
+    /// # Errors
+    /// A setting can't be used; the text says which and what to write.
+    pub fn build(self) -> Result<Runtime, ConfigError> {
+        if self.namespace.is_empty() {
+            return Err(ConfigErrorKind::EmptyNamespace.into());
+        }
+        let namespace = escape_namespace(&self.namespace);
+        if namespace.len() > LONGEST_NAMESPACE {
+            let (bytes, limit) = (namespace.len(), LONGEST_NAMESPACE);
+            return Err(ConfigErrorKind::LongNamespace { bytes, limit }.into());
+        }
+        let (expiration_ms, longest_ms) = (millis(self.expiration), millis(self.longest));
+        if expiration_ms == 0 || longest_ms == 0 {
+            return Err(ConfigErrorKind::ZeroExpiration.into());
+        }
+        if expiration_ms > longest_ms {
+            return Err(ConfigErrorKind::ExpirationOverLongest.into());
+        }
+        let backend = self.backend.unwrap_or_else(|| Box::new(Memory::default()));
+        let limits = backend.limits();
+        if limits.value_bytes == 0 {
+            return Err(ConfigErrorKind::ZeroCapacity.into());
+        }
+        Ok(Runtime(Arc::new(Inner {
+            namespace,
+            backend,
+            limits,
+            clock: self.clock,
+            expiration_ms,
+            longest_ms,
+            counters: Counters::new(),
+        })))
+    }
+
+    /// Builds the runtime and makes it the process's own.
+    ///
+    /// Do this early in `main`: calls made before ran on the embedded backend, and what they stored there is not seen
+    /// any more.
+    ///
+    /// # Errors
+    /// A setting can't be used, or a runtime [is installed already](ConfigError::is_already_installed).
+    pub fn install(self) -> Result<(), ConfigError> {
+        self.build()?.install()
+    }
+}
+
+impl fmt::Debug for RuntimeBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RuntimeBuilder")
+            .field("namespace", &self.namespace)
+            .field("expiration", &self.expiration)
+            .field("longest_expiration", &self.longest)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::{Memory, Runtime};
+
+    #[test]
+    fn each_unusable_setting_is_named() {
+        let cases = [
+            (Runtime::builder().namespace(""), "`namespace`"),
+            (
+                Runtime::builder().namespace("n".repeat(65)),
+                "`namespace` takes 65 bytes",
+            ),
+            (
+                Runtime::builder().namespace("é".repeat(11)),
+                "`namespace` takes 66 bytes",
+            ),
+            (
+                Runtime::builder().expiration(Duration::ZERO),
+                "expiration of zero",
+            ),
+            (
+                Runtime::builder().longest_expiration(Duration::from_secs(1)),
+                "`longest_expiration`",
+            ),
+            (Runtime::builder().backend(Memory::new(0)), "no bytes"),
+        ];
+        for (builder, part) in cases {
+            let error = builder.build().expect_err(part);
+            assert!(error.to_string().contains(part), "{error}");
+            assert!(!error.is_already_installed());
+        }
+    }
+}

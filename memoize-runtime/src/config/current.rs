@@ -1,0 +1,114 @@
+//! Which runtime a call uses: the one whose scope it is in, else the installed one, else the embedded one.
+
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::ops::Deref;
+use std::pin::pin;
+
+use once_cell::sync::OnceCell;
+
+use super::Runtime;
+use crate::error::{ConfigError, ConfigErrorKind};
+
+static INSTALLED: OnceCell<Runtime> = OnceCell::new();
+static EMBEDDED: OnceCell<Runtime> = OnceCell::new();
+
+thread_local! {
+    /// The scopes this thread is in, the innermost last.
+    static SCOPES: RefCell<Vec<Runtime>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The runtime of one call. The process's own is borrowed, so that a call outside any scope touches no shared count.
+pub(crate) enum Current {
+    Process(&'static Runtime),
+    Scoped(Runtime),
+}
+
+impl Deref for Current {
+    type Target = Runtime;
+
+    fn deref(&self) -> &Runtime {
+        match self {
+            Self::Process(runtime) => runtime,
+            Self::Scoped(runtime) => runtime,
+        }
+    }
+}
+
+impl Runtime {
+    /// The runtime that a call made here and now would use.
+    pub fn current() -> Self {
+        Current::get().clone()
+    }
+
+    /// Makes this the process's runtime.
+    ///
+    /// # Errors
+    /// One [is installed already](ConfigError::is_already_installed); it stays.
+    pub fn install(self) -> Result<(), ConfigError> {
+        INSTALLED
+            .set(self)
+            .map_err(|_| ConfigErrorKind::AlreadyInstalled)?;
+        if EMBEDDED.get().is_some() {
+            tracing::warn!(
+                target: "cache_memoize",
+                "memoized functions were called before `install`; what they stored is not seen any more"
+            );
+        }
+        Ok(())
+    }
+
+    /// Runs `body` with this runtime in place of the process's.
+    ///
+    /// It holds for this thread, until `body` returns or panics. A thread that `body` starts is outside.
+    pub fn scope<T>(&self, body: impl FnOnce() -> T) -> T {
+        let _scope = Scope::enter(self.clone());
+        body()
+    }
+
+    /// The same for a future: whenever it is polled, by whichever thread, this runtime is entered.
+    ///
+    /// Tasks that it spawns are outside. Dropping the future drops `body`, also outside.
+    pub async fn scope_async<F: Future>(&self, body: F) -> F::Output {
+        let mut body = pin!(body);
+        poll_fn(|context| self.scope(|| body.as_mut().poll(context))).await
+    }
+}
+
+impl Current {
+    pub(crate) fn get() -> Self {
+        // A call made while the thread's locals are torn down is outside any scope.
+        let scoped = SCOPES
+            .try_with(|scopes| scopes.borrow().last().cloned())
+            .unwrap_or(None);
+        match scoped {
+            Some(runtime) => Self::Scoped(runtime),
+            None => Self::Process(
+                INSTALLED
+                    .get()
+                    .unwrap_or_else(|| EMBEDDED.get_or_init(embedded)),
+            ),
+        }
+    }
+}
+
+fn embedded() -> Runtime {
+    Runtime::builder().build().expect("the defaults are valid")
+}
+
+/// Leaves the scope when dropped, so on a panic as well.
+struct Scope;
+
+impl Scope {
+    fn enter(runtime: Runtime) -> Self {
+        SCOPES.with(|scopes| scopes.borrow_mut().push(runtime));
+        Self
+    }
+}
+
+impl Drop for Scope {
+    fn drop(&mut self) {
+        // The runtime is dropped outside the borrow: its backend's `Drop` is anybody's code.
+        let _left = SCOPES.with(|scopes| scopes.borrow_mut().pop());
+    }
+}

@@ -1,0 +1,149 @@
+//! A runtime from environment variables.
+
+use std::env;
+
+use super::{Runtime, RuntimeBuilder};
+use crate::backend::Memory;
+use crate::error::{ConfigError, ConfigErrorKind};
+
+const URL: &str = "CACHE_MEMOIZE_URL";
+const NAMESPACE: &str = "CACHE_MEMOIZE_NAMESPACE";
+const SECRET: &str = "CACHE_MEMOIZE_SECRET";
+
+impl Runtime {
+    /// Settings from the environment: what isn't set there keeps its default.
+    ///
+    /// | variable | meaning |
+    /// |---|---|
+    /// | `CACHE_MEMOIZE_URL` | the backend: `memory:`, or `memory:256MiB` (also `KiB`, `GiB`, or bytes without a unit) |
+    /// | `CACHE_MEMOIZE_NAMESPACE` | [`namespace`](RuntimeBuilder::namespace) |
+    ///
+    /// ```
+    /// # use cache_memoize::Runtime;
+    /// Runtime::from_env()?.install()?;
+    /// # Ok::<(), cache_memoize::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A variable is set to something that can't be used; the text says which and what to write.
+    pub fn from_env() -> Result<RuntimeBuilder, ConfigError> {
+        from_variables(|name| match env::var(name) {
+            Ok(value) => Ok(Some(value)),
+            Err(env::VarError::NotPresent) => Ok(None),
+            Err(env::VarError::NotUnicode(_)) => {
+                Err(ConfigErrorKind::NotUnicode { variable: name }.into())
+            }
+        })
+    }
+}
+
+fn from_variables(
+    variable: impl Fn(&'static str) -> Result<Option<String>, ConfigError>,
+) -> Result<RuntimeBuilder, ConfigError> {
+    let mut builder = Runtime::builder();
+    if let Some(url) = variable(URL)? {
+        builder = builder.backend(memory(&url)?);
+    }
+    if let Some(namespace) = variable(NAMESPACE)? {
+        builder = builder.namespace(namespace);
+    }
+    // Going on without would store in the clear what was meant to be sealed.
+    if variable(SECRET)?.is_some() {
+        return Err(ConfigErrorKind::SecretUnsupported.into());
+    }
+    Ok(builder)
+}
+
+fn memory(url: &str) -> Result<Memory, ConfigError> {
+    let (scheme, size) = url.split_once(':').unwrap_or((url, ""));
+    if !scheme.eq_ignore_ascii_case("memory") {
+        let scheme = scheme
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .take(16)
+            .collect();
+        return Err(ConfigErrorKind::UnknownUrl { scheme }.into());
+    }
+    if size.is_empty() {
+        return Ok(Memory::default());
+    }
+    match bytes(size) {
+        Some(0) => Err(ConfigErrorKind::ZeroCapacity.into()),
+        Some(bytes) => Ok(Memory::new(bytes)),
+        None => Err(ConfigErrorKind::MemorySize.into()),
+    }
+}
+
+/// Reads "1048576", "64KiB", "256MiB", "2GiB".
+fn bytes(text: &str) -> Option<usize> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let shift = match &text[digits.len()..] {
+        "" => 0,
+        "KiB" => 10,
+        "MiB" => 20,
+        "GiB" => 30,
+        _ => return None,
+    };
+    digits.parse::<usize>().ok()?.checked_mul(1 << shift)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{bytes, from_variables};
+    use crate::RuntimeBuilder;
+    use crate::error::ConfigError;
+
+    fn with(variables: &'static [(&str, &str)]) -> Result<RuntimeBuilder, ConfigError> {
+        from_variables(|name| {
+            let found = variables.iter().find(|(variable, _)| *variable == name);
+            Ok(found.map(|(_, value)| (*value).to_owned()))
+        })
+    }
+
+    #[test]
+    fn nothing_set_is_the_default() {
+        let runtime = with(&[])
+            .and_then(RuntimeBuilder::build)
+            .expect("the defaults are valid");
+        assert_eq!(runtime.namespace(), "cache");
+    }
+
+    #[test]
+    fn reads_what_is_set() {
+        let runtime = with(&[
+            ("CACHE_MEMOIZE_URL", "memory:2MiB"),
+            ("CACHE_MEMOIZE_NAMESPACE", "example.com"),
+        ])
+        .and_then(RuntimeBuilder::build)
+        .expect("both are valid");
+        assert_eq!(runtime.namespace(), "example.com");
+        assert!(runtime.limits().value_bytes < 2 << 20);
+    }
+
+    #[test]
+    fn says_what_is_wrong_without_repeating_a_url() {
+        for (url, part) in [
+            ("redis://user:hunter2@host/", "scheme `redis`"),
+            ("memory:lots", "size that can't be read"),
+            ("memory:99999999999GiB", "size that can't be read"),
+            ("memory:0", "no bytes"),
+        ] {
+            let variables: &'static [(&str, &str)] = vec![("CACHE_MEMOIZE_URL", url)].leak();
+            let error = with(variables).expect_err(url).to_string();
+            assert!(
+                error.contains(part) && !error.contains("hunter2"),
+                "{error}"
+            );
+        }
+        with(&[("CACHE_MEMOIZE_SECRET", "x")]).expect_err("sealing is asked for and not there");
+    }
+
+    #[test]
+    fn sizes() {
+        assert_eq!(bytes("17"), Some(17));
+        assert_eq!(bytes("3KiB"), Some(3072));
+        assert_eq!(bytes("1GiB"), Some(1 << 30));
+        assert_eq!(bytes("MiB"), None);
+        assert_eq!(bytes("1MB"), None);
+    }
+}

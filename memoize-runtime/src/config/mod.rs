@@ -1,0 +1,93 @@
+//! The runtime: which backend, under which names, for how long.
+
+mod builder;
+mod current;
+mod env;
+
+pub use builder::RuntimeBuilder;
+pub(crate) use current::Current;
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::backend::{Backend, Limits};
+use crate::clock::Clock;
+use crate::observe::{Counters, Stats};
+
+/// A configured cache: a backend, a namespace and defaults.
+///
+/// One is [installed](RuntimeBuilder::install) for the process; without one, an embedded memory backend of
+/// [`Memory::DEFAULT_BYTES`](crate::Memory::DEFAULT_BYTES) is used. Others can be entered for a [`scope`](Self::scope),
+/// so that tests run side by side. Clones are the same runtime.
+///
+/// ```
+/// use cache_memoize::{Memory, Runtime};
+///
+/// Runtime::builder()
+///     .namespace("example.com")
+///     .backend(Memory::new(64 << 20))
+///     .install()?;
+/// # Ok::<(), cache_memoize::ConfigError>(())
+/// ```
+#[derive(Clone)]
+pub struct Runtime(Arc<Inner>);
+
+struct Inner {
+    /// As it stands in keys: escaped.
+    namespace: String,
+    backend: Box<dyn Backend>,
+    limits: Limits,
+    clock: Arc<dyn Clock>,
+    expiration_ms: u64,
+    longest_ms: u64,
+    counters: Counters,
+}
+
+impl Runtime {
+    /// Settings to start from; each has a default.
+    pub fn builder() -> RuntimeBuilder {
+        RuntimeBuilder::new()
+    }
+
+    /// What all calls on this runtime did together.
+    pub fn stats(&self) -> Stats {
+        self.0.counters.stats()
+    }
+
+    pub(crate) fn namespace(&self) -> &str {
+        &self.0.namespace
+    }
+
+    pub(crate) fn backend(&self) -> &dyn Backend {
+        &*self.0.backend
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        self.0.limits
+    }
+
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.0.clock.unix_millis()
+    }
+
+    pub(crate) fn expiration_ms(&self) -> u64 {
+        self.0.expiration_ms
+    }
+
+    pub(crate) fn longest_ms(&self) -> u64 {
+        self.0.longest_ms
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.0.counters
+    }
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runtime")
+            .field("namespace", &self.0.namespace)
+            .field("limits", &self.0.limits)
+            .finish_non_exhaustive()
+    }
+}

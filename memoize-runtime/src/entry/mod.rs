@@ -1,0 +1,33 @@
+//! The bytes of an entry, format "CM1". Integers are little-endian.
+//!
+//! ```text
+//!  0  2  C5 4D
+//!  2  1  version, 1
+//!  3  1  flags: bit 0 sealed, 1 LZ4, 2 chunked, 3 padded; bits 4..7 codec (0 postcard, 1 msgpack)
+//!  4  4  id of the secret (0 when not sealed)
+//!  8  8  fingerprint of the stored type
+//! 16  8  created, ms of unix time
+//! 24  8  expires, ms of unix time                                     -- these 32 bytes: H
+//! 32     body: cost_ms u32 | fresh_until u64 | the value, by the codec
+//!        XXH3-64(len(full key) u32 || full key || H || body)
+//! ```
+//!
+//! # Reading
+//!
+//! In this order, each failure a miss with its own [`Reject`], none an error to the caller: length; magic, version, flags;
+//! sealed, chunked and codec are what the code expects; fingerprint; now < expires, created at most a minute from now,
+//! a life no longer than allowed; the checksum; decoding with nothing left over. Nothing is decoded before it was checked,
+//! and what to expect comes from the code, never from the bytes.
+
+mod bounded;
+mod codec;
+mod fingerprint;
+mod header;
+mod plain;
+mod reject;
+
+pub(crate) use codec::{decode, encode};
+pub(crate) use fingerprint::Fingerprint;
+pub(crate) use header::{Codec, Expect, Flags, Header};
+pub(crate) use plain::{BodyMeta, read, write};
+pub(crate) use reject::Reject;

@@ -1,0 +1,197 @@
+//! Entries that are not sealed: a header, a body, and a checksum.
+//!
+//! The checksum covers the key, so a reply that a client or proxy mixed up is a miss and not another
+//! call's value. It is XXH3-64 and keeps out accidents only: whoever can write to the cache can compute
+//! it. Layout: `design/entry-format.md`, "Entry".
+
+use std::hash::Hasher;
+
+use twox_hash::xxhash3_64::{RawHasher, SecretBuffer};
+
+use super::header::{Header, take};
+use super::reject::Reject;
+
+/// What an entry carries beside its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BodyMeta {
+    /// How long the value took to compute, in milliseconds.
+    pub(crate) cost_ms: u32,
+    /// From when on the value is stale, in milliseconds of unix time.
+    pub(crate) fresh_until: u64,
+}
+
+const CHECKSUM_LEN: usize = 8;
+
+/// Room for a small value, so that most entries are one allocation.
+const INITIAL_CAPACITY: usize = 256;
+
+/// The entry for a value that `encode` appends to the buffer it is given.
+///
+/// `encode` gets the buffer of the whole entry, so the value is never copied; it must only append.
+///
+/// # Errors
+///
+/// What `encode` returns.
+pub(crate) fn write<E>(
+    full_key: &str,
+    header: &Header,
+    meta: BodyMeta,
+    encode: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+) -> Result<Vec<u8>, E> {
+    let mut entry = Vec::with_capacity(INITIAL_CAPACITY);
+    entry.extend_from_slice(&header.to_bytes());
+    entry.extend_from_slice(&meta.cost_ms.to_le_bytes());
+    entry.extend_from_slice(&meta.fresh_until.to_le_bytes());
+    encode(&mut entry)?;
+    let checksum = checksum(full_key, &entry);
+    entry.extend_from_slice(&checksum.to_le_bytes());
+    Ok(entry)
+}
+
+/// The value's bytes in `entry`, whose header the caller has admitted.
+///
+/// # Errors
+///
+/// `Truncated`, or `Damaged` where the checksum is not that of these bytes under this key.
+pub(crate) fn read<'entry>(
+    full_key: &str,
+    entry: &'entry [u8],
+) -> Result<(BodyMeta, &'entry [u8]), Reject> {
+    let (checked, stored) = entry
+        .split_last_chunk::<CHECKSUM_LEN>()
+        .ok_or(Reject::Truncated)?;
+    let (_, mut body) = checked
+        .split_at_checked(Header::LEN)
+        .ok_or(Reject::Truncated)?;
+    let meta = BodyMeta {
+        cost_ms: u32::from_le_bytes(take(&mut body)?),
+        fresh_until: u64::from_le_bytes(take(&mut body)?),
+    };
+    if checksum(full_key, checked) != u64::from_le_bytes(*stored) {
+        return Err(Reject::Damaged);
+    }
+    Ok((meta, body))
+}
+
+/// XXH3-64 of the key's length, the key, and `checked`: header and body.
+fn checksum(full_key: &str, checked: &[u8]) -> u64 {
+    // Only the length of a key beyond 4 GiB would be wrong, and a checksum survives that.
+    let key_len = u32::try_from(full_key.len()).unwrap_or(u32::MAX);
+    // The raw hasher, since the plain one would put its secret on the heap.
+    let mut hasher = RawHasher::new(SecretBuffer::default());
+    hasher.write(&key_len.to_le_bytes());
+    hasher.write(full_key.as_bytes());
+    hasher.write(checked);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::entry::header::{Codec, Flags};
+
+    const HEADER: Header = Header {
+        flags: Flags::NONE,
+        codec: Codec::Postcard,
+        key_id: 0,
+        fingerprint: 0x0102_0304_0506_0708,
+        created_ms: 1_760_000_000_000,
+        expires_ms: 1_760_003_600_000,
+    };
+    const META: BodyMeta = BodyMeta {
+        cost_ms: 12,
+        fresh_until: HEADER.expires_ms,
+    };
+    const KEY: &str = "app:user:42";
+
+    fn entry(key: &str, data: &[u8]) -> Vec<u8> {
+        let encode = |out: &mut Vec<u8>| {
+            out.extend_from_slice(data);
+            Ok::<(), Infallible>(())
+        };
+        match write(key, &HEADER, META, encode) {
+            Ok(entry) => entry,
+            Err(never) => match never {},
+        }
+    }
+
+    /// `xxhash.xxh3_64_intdigest(struct.pack("<I", len(key)) + key + head + body)` of Python's
+    /// `xxhash` 4.1.0, with `header` and `body` as `reference/cm1.py` builds them.
+    #[test]
+    fn the_checksum_is_that_of_another_implementation() {
+        let long: Vec<u8> = (0..1000)
+            .map(|i| u8::try_from(i % 251).expect("below 251"))
+            .collect();
+        let vectors: [(&[u8], u64); 3] = [
+            (b"", 0xee70_f9f6_243a_2a47),
+            (b"\x05alice\x2a", 0xb3e1_f912_a655_a227),
+            (&long, 0x630c_dc69_2d3e_4c1b),
+        ];
+        for (data, expected) in vectors {
+            let entry = entry(KEY, data);
+            assert_eq!(entry[entry.len() - 8..], expected.to_le_bytes());
+        }
+    }
+
+    #[test]
+    fn the_body_is_that_of_the_reference() {
+        // "body" in reference/cm1-vectors.json.
+        let expected = b"\x0c\0\0\0\x80\xae\x63\xc8\x99\x01\0\0\x05alice\x2a";
+        let entry = entry(KEY, b"\x05alice\x2a");
+        assert_eq!(entry[..32], HEADER.to_bytes());
+        assert_eq!(&entry[32..entry.len() - 8], expected);
+    }
+
+    #[test]
+    fn an_error_of_the_codec_is_passed_on() {
+        assert_eq!(write(KEY, &HEADER, META, |_| Err("no")), Err("no"));
+    }
+
+    #[test]
+    fn too_short_is_told_from_damaged() {
+        let entry = entry(KEY, b"");
+        for len in 0..entry.len() {
+            assert_eq!(read(KEY, &entry[..len]), Err(Reject::Truncated));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_written_entry_reads_back(key: String, data: Vec<u8>) {
+            let entry = entry(&key, &data);
+            prop_assert_eq!(read(&key, &entry), Ok((META, &data[..])));
+        }
+
+        #[test]
+        fn a_changed_bit_is_damage(data: Vec<u8>, at: prop::sample::Index, bit in 0..8_u8) {
+            let mut entry = entry(KEY, &data);
+            let at = at.index(entry.len());
+            entry[at] ^= 1_u8 << bit;
+            prop_assert_eq!(read(KEY, &entry), Err(Reject::Damaged));
+        }
+
+        #[test]
+        fn a_cut_or_longer_entry_is_refused(data: Vec<u8>, len: prop::sample::Index, more in 1_usize..40) {
+            let mut entry = entry(KEY, &data);
+            prop_assert!(read(KEY, &entry[..len.index(entry.len())]).is_err());
+            entry.resize(entry.len() + more, 0);
+            prop_assert_eq!(read(KEY, &entry), Err(Reject::Damaged));
+        }
+
+        #[test]
+        fn an_entry_serves_one_key(key in "[a-c]{0,3}", other in "[a-c]{0,3}", data: Vec<u8>) {
+            prop_assume!(key != other);
+            let entry = entry(&key, &data);
+            prop_assert_eq!(read(&other, &entry), Err(Reject::Damaged));
+        }
+
+        #[test]
+        fn any_bytes_are_refused(bytes: Vec<u8>) {
+            prop_assert!(read(KEY, &bytes).is_err());
+        }
+    }
+}

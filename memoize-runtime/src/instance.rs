@@ -1,0 +1,248 @@
+//! What a generic function was instantiated with.
+//!
+//! Two instantiations must never read each other's entries. The name of a closure's type carries all type and const
+//! arguments of the functions and impls around it, on every compiler that this crate supports:
+//!
+//! ```text
+//! app::load::__call::{{closure}}                          a function's companions
+//! app::count::__call<app::Users>::{{closure}}             a generic function
+//! app::Repo<app::Order>::__get_call::{{closure}}          a method of a generic impl
+//! <app::Csv as app::Table>::rows::{{closure}}             a method of a trait
+//! ```
+//!
+//! The arguments enter the fingerprint, without the function's own path, so that two services may share an entry.
+
+use std::sync::{PoisonError, RwLock};
+
+use once_cell::sync::OnceCell;
+
+use crate::entry::Fingerprint;
+use crate::site::Site;
+
+/// One instantiation of an annotated function.
+#[derive(Debug)]
+pub(crate) struct Instance {
+    /// The closure's type name, which it is found by.
+    name: &'static str,
+    /// Where the function stands, as a key without a template begins.
+    path: String,
+    fingerprint: OnceCell<u64>,
+}
+
+/// The instantiations of one function that were called so far. They are never freed: there are no more than the compiler
+/// made.
+#[derive(Debug)]
+pub(crate) struct Instances {
+    /// A function that isn't generic has no other.
+    first: OnceCell<Instance>,
+    others: RwLock<Vec<&'static Instance>>,
+}
+
+impl Instances {
+    pub(crate) const fn new() -> Self {
+        Self {
+            first: OnceCell::new(),
+            others: RwLock::new(Vec::new()),
+        }
+    }
+
+    /// The instantiation that the closure called `name` stands in.
+    pub(crate) fn of(&'static self, site: &Site, name: &'static str) -> &'static Instance {
+        let first = self.first.get_or_init(|| Instance::new(site, name));
+        if first.is(name) {
+            return first;
+        }
+        let known = self.others.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known.iter().find(|instance| instance.is(name)) {
+            return found;
+        }
+        drop(known);
+        let mut others = self.others.write().unwrap_or_else(PoisonError::into_inner);
+        // Another thread may have come first; one of them is enough.
+        if let Some(found) = others.iter().find(|instance| instance.is(name)) {
+            return found;
+        }
+        let made: &'static Instance = Box::leak(Box::new(Instance::new(site, name)));
+        others.push(made);
+        made
+    }
+}
+
+impl Instance {
+    fn new(site: &Site, name: &'static str) -> Self {
+        Self {
+            name,
+            path: path(site, name),
+            fingerprint: OnceCell::new(),
+        }
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The fingerprint of what this instantiation stores, values of the type called `value`: always the same one.
+    pub(crate) fn fingerprint(&self, site: &Site, value: &str) -> u64 {
+        *self.fingerprint.get_or_init(|| {
+            Fingerprint::of_type(value)
+                .instantiated_with(&arguments(self.name))
+                .version(site.entry_version())
+                .finish()
+        })
+    }
+
+    fn is(&self, name: &'static str) -> bool {
+        // The same text is nearly always at the same address.
+        std::ptr::eq(self.name, name) || self.name == name
+    }
+}
+
+/// The path that a default key begins with: where the function stands, its name, and its generic arguments.
+///
+/// Two functions never have the same one. A function that stands in another function or a block has its line and column
+/// added, since two blocks may each hold one of the same name; its entries are then lost when the file is edited above it.
+fn path(site: &Site, name: &str) -> String {
+    let name = name.trim_end_matches("::{{closure}}");
+    let (parent, hidden) = split_last_segment(name);
+    // Companions of a free function stand in a type that has its name.
+    let parent = match split_last_segment(parent) {
+        (outer, last) if last == site.name() => outer,
+        _ => parent,
+    };
+    let generics = hidden.find('<').map_or("", |at| &hidden[at..]);
+    let path = format!("{parent}::{}{generics}", site.name());
+    if parent == site.module() || is_type_in(site.module(), parent) {
+        path
+    } else {
+        format!(
+            "{path}:{}:{}",
+            site.location().line(),
+            site.location().column()
+        )
+    }
+}
+
+/// Whether `path` is that of a type or an impl directly in `module`, as far as the customary capital letter tells.
+fn is_type_in(module: &str, path: &str) -> bool {
+    let (outer, last) = split_last_segment(path);
+    last.starts_with(|c: char| c == '<' || c.is_uppercase())
+        && (outer == module || outer.is_empty())
+}
+
+/// Splits `a::B<c::D>::e` into `a::B<c::D>` and `e`.
+fn split_last_segment(path: &str) -> (&str, &str) {
+    with_depth(path)
+        .filter(|&(depth, at, character)| {
+            depth == 0 && character == ':' && path[at..].starts_with("::")
+        })
+        .last()
+        .map_or(("", path), |(_, at, _)| (&path[..at], &path[at + 2..]))
+}
+
+/// The generic arguments in a path: all that stands in its outermost angle brackets.
+fn arguments(path: &str) -> String {
+    with_depth(path)
+        .filter(|&(depth, ..)| depth > 0)
+        .map(|(.., character)| character)
+        .collect()
+}
+
+/// Each character with the number of angle brackets it is in, itself included, and where it stands.
+fn with_depth(path: &str) -> impl Iterator<Item = (usize, usize, char)> {
+    let mut depth = 0_usize;
+    let mut before = ' ';
+    path.char_indices().map(move |(at, character)| {
+        // The arrow of a function type closes nothing.
+        let closes = character == '>' && before != '-';
+        before = character;
+        depth += usize::from(character == '<');
+        let inside = depth;
+        depth = depth.saturating_sub(usize::from(closes));
+        (inside, at, character)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Site, arguments, path, split_last_segment};
+
+    static SITE: Site = Site::new("app::users", "load");
+
+    #[test]
+    fn arguments_are_told_without_the_path() {
+        for (name, expected) in [
+            ("app::load::__call::{{closure}}", ""),
+            (
+                "app::count::__call<app::Users>::{{closure}}",
+                "<app::Users>",
+            ),
+            (
+                "app::Repo<app::Order>::__get_call<3>::{{closure}}",
+                "<app::Order><3>",
+            ),
+            (
+                "<app::Csv as app::Table>::rows::{{closure}}",
+                "<app::Csv as app::Table>",
+            ),
+            (
+                "app::f<fn(u8) -> u16, x::Y<Z>>::{{closure}}",
+                "<fn(u8) -> u16, x::Y<Z>>",
+            ),
+        ] {
+            assert_eq!(arguments(name), expected);
+        }
+    }
+
+    #[test]
+    fn segments_are_split_outside_of_brackets() {
+        assert_eq!(
+            split_last_segment("a::B<c::D>::e<f::G>"),
+            ("a::B<c::D>", "e<f::G>")
+        );
+        assert_eq!(
+            split_last_segment("<a::B as c::D>::e"),
+            ("<a::B as c::D>", "e")
+        );
+        assert_eq!(split_last_segment("<a::B as c::D>"), ("", "<a::B as c::D>"));
+    }
+
+    #[test]
+    fn paths_of_functions_and_methods_are_short() {
+        for (name, expected) in [
+            ("app::users::load::__call::{{closure}}", "app::users::load"),
+            (
+                "app::users::load::__call<u8>::{{closure}}",
+                "app::users::load<u8>",
+            ),
+            ("app::users::load::{{closure}}", "app::users::load"),
+            (
+                "app::users::Repo<u8>::__load_call::{{closure}}",
+                "app::users::Repo<u8>::load",
+            ),
+            (
+                "app::users::<impl app::Repo>::__load_call::{{closure}}",
+                "app::users::<impl app::Repo>::load",
+            ),
+            (
+                "<app::Csv as app::users::Table>::load::{{closure}}",
+                "<app::Csv as app::users::Table>::load",
+            ),
+        ] {
+            assert_eq!(path(&SITE, name), expected);
+        }
+    }
+
+    #[test]
+    fn what_stands_in_a_block_has_its_line_added() {
+        for name in [
+            "app::users::outer::load::__call::{{closure}}",
+            "app::users::outer::load::{{closure}}",
+            "app::users::_::<impl app::Repo>::__load_call::{{closure}}",
+            "app::users::outer::Repo::__load_call::{{closure}}",
+        ] {
+            let path = path(&SITE, name);
+            let (line, column) = (SITE.location().line(), SITE.location().column());
+            assert!(path.ends_with(&format!("::load:{line}:{column}")), "{path}");
+        }
+    }
+}

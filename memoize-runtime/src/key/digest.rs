@@ -1,0 +1,697 @@
+//! What stands in a key for an argument that is hashed: `<filter:#>` in a key template.
+//!
+//! SHA-256 over an encoding of our own of the value as serde sees it, which is injective: two values share a digest only
+//! where their `Serialize` says the same of both.
+//!
+//! ```text
+//! value     = tag | payload
+//! number    = its own width, little-endian, floats by their bits: 7_u8 and 7_u64 differ, as do 0.0 and -0.0
+//! text      = length u64 | bytes; so are bytes, and the names below
+//! some      = value
+//! newtype   = name | value
+//! sequence  = value* | end; so is a tuple
+//! struct    = name | (field | name | value)* | end; a field that is skipped is not there
+//! map       = count u64 | SHA-256 of each key value, sorted
+//! variant   = name of the enum | index u32 | name | what a newtype, tuple or struct has after its name
+//! ```
+//!
+//! A tag is one byte, and no value starts with that of an end or a field, so every encoding can be read back from the left
+//! without knowing its type: that is why it is injective. Maps rest on SHA-256 for it. Their entries are sorted, since
+//! a `HashMap` has them in another order each time. Serde can't tell a `HashSet` from a list, though, so equal sets have
+//! different digests: a miss too many, and never another value's entry.
+//!
+//! Digests are part of the names of stored entries, so a change of this encoding makes all of those a miss.
+
+use std::fmt::{self, Display};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use serde::Serialize;
+use serde::ser::{self, Serializer};
+use sha2::{Digest, Sha256};
+
+/// The value can't be digested: its `Serialize` failed or panicked. Why is not kept, as the text may quote the value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DigestError;
+
+/// The SHA-256 of `value` as serde sees it, the same in every process and release.
+///
+/// # Errors
+///
+/// [`DigestError`], also where the value's `Serialize` panics.
+pub(crate) fn digest<T: Serialize + ?Sized>(value: &T) -> Result<[u8; 32], DigestError> {
+    // Unwind safety: the encoder does not outlive the closure, and `value` is only borrowed.
+    catch_unwind(AssertUnwindSafe(|| {
+        let mut encoder = Encoder::default();
+        value.serialize(&mut encoder)?;
+        Ok(encoder.finish())
+    }))
+    .unwrap_or(Err(DigestError))
+}
+
+/// What kind of value follows. The numbers are part of every digest: they are never changed or used again.
+#[derive(Clone, Copy)]
+enum Tag {
+    End = 0,
+    Field = 1,
+    Bool = 2,
+    Char = 3,
+    I8 = 4,
+    I16 = 5,
+    I32 = 6,
+    I64 = 7,
+    I128 = 8,
+    U8 = 9,
+    U16 = 10,
+    U32 = 11,
+    U64 = 12,
+    U128 = 13,
+    F32 = 14,
+    F64 = 15,
+    Str = 16,
+    Bytes = 17,
+    None = 18,
+    Some = 19,
+    Unit = 20,
+    UnitStruct = 21,
+    NewtypeStruct = 22,
+    Seq = 23,
+    Tuple = 24,
+    TupleStruct = 25,
+    Map = 26,
+    Struct = 27,
+    UnitVariant = 28,
+    NewtypeVariant = 29,
+    TupleVariant = 30,
+    StructVariant = 31,
+}
+
+/// Feeds the encoding of a value to a hash, as it goes.
+#[derive(Default)]
+struct Encoder(Sha256);
+
+impl Encoder {
+    fn finish(self) -> [u8; 32] {
+        self.0.finalize().into()
+    }
+
+    fn tag(&mut self, tag: Tag) {
+        self.0.update([tag as u8]);
+    }
+
+    fn scalar(&mut self, tag: Tag, payload: &[u8]) {
+        self.tag(tag);
+        self.0.update(payload);
+    }
+
+    fn length(&mut self, length: usize) {
+        self.0.update((length as u64).to_le_bytes());
+    }
+
+    fn text(&mut self, bytes: &[u8]) {
+        self.length(bytes.len());
+        self.0.update(bytes);
+    }
+
+    fn named(&mut self, tag: Tag, name: &str) {
+        self.tag(tag);
+        self.text(name.as_bytes());
+    }
+
+    fn variant(&mut self, tag: Tag, name: &str, index: u32, variant: &str) {
+        self.named(tag, name);
+        self.0.update(index.to_le_bytes());
+        self.text(variant.as_bytes());
+    }
+}
+
+macro_rules! scalars {
+    ($($method:ident($tag:ident, $type:ty))*) => {$(
+        fn $method(self, value: $type) -> Result<(), DigestError> {
+            self.scalar(Tag::$tag, &value.to_le_bytes());
+            Ok(())
+        }
+    )*};
+}
+
+impl<'a> Serializer for &'a mut Encoder {
+    type Ok = ();
+    type Error = DigestError;
+    type SerializeSeq = Self;
+    type SerializeTuple = Self;
+    type SerializeTupleStruct = Self;
+    type SerializeTupleVariant = Self;
+    type SerializeMap = MapEncoder<'a>;
+    type SerializeStruct = Self;
+    type SerializeStructVariant = Self;
+
+    scalars! {
+        serialize_i8(I8, i8) serialize_i16(I16, i16) serialize_i32(I32, i32) serialize_i64(I64, i64)
+        serialize_i128(I128, i128)
+        serialize_u8(U8, u8) serialize_u16(U16, u16) serialize_u32(U32, u32) serialize_u64(U64, u64)
+        serialize_u128(U128, u128)
+        serialize_f32(F32, f32) serialize_f64(F64, f64)
+    }
+
+    fn is_human_readable(&self) -> bool {
+        false
+    }
+
+    fn serialize_bool(self, value: bool) -> Result<(), DigestError> {
+        self.scalar(Tag::Bool, &[value.into()]);
+        Ok(())
+    }
+
+    fn serialize_char(self, value: char) -> Result<(), DigestError> {
+        self.scalar(Tag::Char, &u32::from(value).to_le_bytes());
+        Ok(())
+    }
+
+    fn serialize_str(self, value: &str) -> Result<(), DigestError> {
+        self.named(Tag::Str, value);
+        Ok(())
+    }
+
+    fn serialize_bytes(self, value: &[u8]) -> Result<(), DigestError> {
+        self.tag(Tag::Bytes);
+        self.text(value);
+        Ok(())
+    }
+
+    fn serialize_none(self) -> Result<(), DigestError> {
+        self.tag(Tag::None);
+        Ok(())
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), DigestError> {
+        self.tag(Tag::Some);
+        value.serialize(self)
+    }
+
+    fn serialize_unit(self) -> Result<(), DigestError> {
+        self.tag(Tag::Unit);
+        Ok(())
+    }
+
+    fn serialize_unit_struct(self, name: &'static str) -> Result<(), DigestError> {
+        self.named(Tag::UnitStruct, name);
+        Ok(())
+    }
+
+    fn serialize_unit_variant(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+    ) -> Result<(), DigestError> {
+        self.variant(Tag::UnitVariant, name, index, variant);
+        Ok(())
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        value: &T,
+    ) -> Result<(), DigestError> {
+        self.named(Tag::NewtypeStruct, name);
+        value.serialize(self)
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        value: &T,
+    ) -> Result<(), DigestError> {
+        self.variant(Tag::NewtypeVariant, name, index, variant);
+        value.serialize(self)
+    }
+
+    fn serialize_seq(self, _: Option<usize>) -> Result<Self, DigestError> {
+        self.tag(Tag::Seq);
+        Ok(self)
+    }
+
+    fn serialize_tuple(self, _: usize) -> Result<Self, DigestError> {
+        self.tag(Tag::Tuple);
+        Ok(self)
+    }
+
+    fn serialize_tuple_struct(self, name: &'static str, _: usize) -> Result<Self, DigestError> {
+        self.named(Tag::TupleStruct, name);
+        Ok(self)
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        _: usize,
+    ) -> Result<Self, DigestError> {
+        self.variant(Tag::TupleVariant, name, index, variant);
+        Ok(self)
+    }
+
+    fn serialize_map(self, _: Option<usize>) -> Result<MapEncoder<'a>, DigestError> {
+        Ok(MapEncoder {
+            map: self,
+            entry: None,
+            entries: Vec::new(),
+        })
+    }
+
+    fn serialize_struct(self, name: &'static str, _: usize) -> Result<Self, DigestError> {
+        self.named(Tag::Struct, name);
+        Ok(self)
+    }
+
+    fn serialize_struct_variant(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        _: usize,
+    ) -> Result<Self, DigestError> {
+        self.variant(Tag::StructVariant, name, index, variant);
+        Ok(self)
+    }
+}
+
+macro_rules! sequences {
+    ($($trait:ident::$method:ident)*) => {$(
+        impl ser::$trait for &mut Encoder {
+            type Ok = ();
+            type Error = DigestError;
+
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), DigestError> {
+                value.serialize(&mut **self)
+            }
+
+            fn end(self) -> Result<(), DigestError> {
+                self.tag(Tag::End);
+                Ok(())
+            }
+        }
+    )*};
+}
+
+sequences! {
+    SerializeSeq::serialize_element
+    SerializeTuple::serialize_element
+    SerializeTupleStruct::serialize_field
+    SerializeTupleVariant::serialize_field
+}
+
+macro_rules! structs {
+    ($($trait:ident)*) => {$(
+        impl ser::$trait for &mut Encoder {
+            type Ok = ();
+            type Error = DigestError;
+
+            fn serialize_field<T: Serialize + ?Sized>(
+                &mut self,
+                name: &'static str,
+                value: &T,
+            ) -> Result<(), DigestError> {
+                self.named(Tag::Field, name);
+                value.serialize(&mut **self)
+            }
+
+            fn end(self) -> Result<(), DigestError> {
+                self.tag(Tag::End);
+                Ok(())
+            }
+        }
+    )*};
+}
+
+structs! { SerializeStruct SerializeStructVariant }
+
+/// Digests each entry of a map by itself, so that they can be put in order before the map is fed.
+struct MapEncoder<'a> {
+    map: &'a mut Encoder,
+    /// An entry that has its key and waits for its value.
+    entry: Option<Encoder>,
+    entries: Vec<[u8; 32]>,
+}
+
+impl ser::SerializeMap for MapEncoder<'_> {
+    type Ok = ();
+    type Error = DigestError;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), DigestError> {
+        // Two keys for one value are no map, and the first would be forgotten.
+        if self.entry.is_some() {
+            return Err(DigestError);
+        }
+        key.serialize(self.entry.insert(Encoder::default()))
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), DigestError> {
+        let mut entry = self.entry.take().ok_or(DigestError)?;
+        value.serialize(&mut entry)?;
+        self.entries.push(entry.finish());
+        Ok(())
+    }
+
+    fn end(mut self) -> Result<(), DigestError> {
+        // A key that never got its value would not be in the digest.
+        if self.entry.is_some() {
+            return Err(DigestError);
+        }
+        self.entries.sort_unstable();
+        self.map.tag(Tag::Map);
+        self.map.length(self.entries.len());
+        for entry in self.entries {
+            self.map.0.update(entry);
+        }
+        Ok(())
+    }
+}
+
+impl ser::Error for DigestError {
+    fn custom<M: Display>(_: M) -> Self {
+        Self
+    }
+}
+
+impl Display for DigestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value could not be serialized for its key")
+    }
+}
+
+impl std::error::Error for DigestError {}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, HashMap};
+    use std::net::Ipv4Addr;
+
+    use proptest::prelude::*;
+    use serde::ser::{Error as _, SerializeMap, SerializeSeq};
+
+    use super::*;
+
+    #[derive(Clone, Debug, PartialEq, Serialize)]
+    struct Filter {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        low: Option<u8>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        high: Option<u8>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        tags: Vec<String>,
+        nested: Option<Vec<Vec<Option<bool>>>>,
+        by_name: BTreeMap<String, Vec<u8>>,
+        kind: Kind,
+    }
+
+    #[derive(Clone, Debug, PartialEq, Serialize)]
+    enum Kind {
+        All,
+        None,
+        Above(u8),
+        Below(u8),
+        Between(u8, u8),
+        Named { name: String },
+    }
+
+    #[derive(Serialize)]
+    struct Unit;
+
+    #[derive(Serialize)]
+    struct Meters(u32);
+
+    #[derive(Serialize)]
+    struct Feet(u32);
+
+    /// Few enough of everything that equal parts meet in unequal values.
+    fn filter() -> impl Strategy<Value = Filter> {
+        let text = || "[ab]{0,2}";
+        let few = |element| prop::collection::vec(element, 0..3);
+        let kind = prop_oneof![
+            Just(Kind::All),
+            Just(Kind::None),
+            (0..2_u8).prop_map(Kind::Above),
+            (0..2_u8).prop_map(Kind::Below),
+            (0..2_u8, 0..2_u8).prop_map(|(low, high)| Kind::Between(low, high)),
+            text().prop_map(|name| Kind::Named { name }),
+        ];
+        (
+            prop::option::of(0..2_u8),
+            prop::option::of(0..2_u8),
+            prop::collection::vec(text(), 0..3),
+            prop::option::of(prop::collection::vec(few(any::<Option<bool>>()), 0..3)),
+            prop::collection::btree_map(text(), prop::collection::vec(0..2_u8, 0..3), 0..3),
+            kind,
+        )
+            .prop_map(|(low, high, tags, nested, by_name, kind)| Filter {
+                low,
+                high,
+                tags,
+                nested,
+                by_name,
+                kind,
+            })
+    }
+
+    fn of<T: Serialize + ?Sized>(value: &T) -> [u8; 32] {
+        digest(value).expect("the value can be serialized")
+    }
+
+    fn hex(digest: [u8; 32]) -> String {
+        use std::fmt::Write;
+        digest.iter().fold(String::new(), |mut hex, byte| {
+            write!(hex, "{byte:02x}").expect("a string takes all text");
+            hex
+        })
+    }
+
+    fn all_differ(digests: &[[u8; 32]]) {
+        for (at, digest) in digests.iter().enumerate() {
+            assert_eq!(digests.iter().position(|other| other == digest), Some(at));
+        }
+    }
+
+    /// These are in the names of entries that are stored somewhere. Where one changes, every entry with a hashed
+    /// argument is lost on upgrading, so it is a change to be decided on and announced, not a test to be updated. They
+    /// were computed by another program from the module's documentation.
+    #[test]
+    fn digests_never_change() {
+        let filter = Filter {
+            low: Some(1),
+            high: None,
+            tags: vec!["a".into()],
+            nested: Some(vec![vec![None]]),
+            by_name: BTreeMap::from([("x".into(), vec![1]), ("y".into(), vec![])]),
+            kind: Kind::Between(1, 2),
+        };
+        assert_eq!(
+            hex(of(&filter)),
+            "16e1c00aaf6e4842573f8e29f8bb289e9196c8a09947cc8c3c8b8752f2bbe4c1"
+        );
+        assert_eq!(
+            hex(of(&"text")),
+            "47cdf2154dea01dd827d07fb9cf1cef0db1614da42f313526432cb8a872b1a90"
+        );
+        assert_eq!(
+            hex(of(&(1_u64, -1_i32, 0.5_f64, [Some(()), None]))),
+            "6410951e1b26638bfd98e11a6e54d5e89a6a2f41967e9f049c6b9f4efa2aceb7"
+        );
+    }
+
+    /// The encoding as the module's documentation has it, written out by hand.
+    #[test]
+    fn the_encoding_is_as_documented() {
+        let sha256 = |bytes: &[u8]| <[u8; 32]>::from(Sha256::digest(bytes));
+        assert_eq!(of(&7_u16), sha256(b"\x0a\x07\0"));
+        assert_eq!(of("ab"), sha256(b"\x10\x02\0\0\0\0\0\0\0ab"));
+        assert_eq!(of(&vec![Some(true)]), sha256(b"\x17\x13\x02\x01\0"));
+        assert_eq!(
+            of(&Meters(1)),
+            sha256(b"\x16\x06\0\0\0\0\0\0\0Meters\x0b\x01\0\0\0")
+        );
+        let variant = b"\x1d\x04\0\0\0\0\0\0\0Kind\x02\0\0\0\x05\0\0\0\0\0\0\0Above\x09\x07";
+        assert_eq!(of(&Kind::Above(7)), sha256(variant));
+        let mut entries = [sha256(b"\x09\x01\x02\0"), sha256(b"\x09\x02\x02\x01")];
+        entries.sort_unstable();
+        let map = [&b"\x1a\x02\0\0\0\0\0\0\0"[..], &entries[0], &entries[1]].concat();
+        assert_eq!(
+            of(&BTreeMap::from([(1_u8, false), (2, true)])),
+            sha256(&map)
+        );
+    }
+
+    #[test]
+    fn kinds_and_widths_differ() {
+        all_differ(&[
+            of(&7_u8),
+            of(&7_u16),
+            of(&7_u32),
+            of(&7_u64),
+            of(&7_u128),
+            of(&7_i8),
+            of(&7_i16),
+            of(&7_i32),
+            of(&7_i64),
+            of(&7_i128),
+            of(&7_f32),
+            of(&7_f64),
+            of("7"),
+            of(&'7'),
+            of(&true),
+            of(&()),
+            of(&Unit),
+            of(&None::<u8>),
+            of(&Some(7_u8)),
+            of(&Some(Some(7_u8))),
+            of(&Some(None::<u8>)),
+            of(&vec![7_u8]),
+            of(&[7_u8]),
+            of(&(7_u8, 7_u8)),
+            of(&[7_u8; 0]),
+            of(&Vec::<u8>::new()),
+            of(&BTreeMap::<u8, u8>::new()),
+            of(&Meters(7)),
+            of(&Feet(7)),
+            of(&0.0_f64),
+            of(&-0.0_f64),
+            of(&f64::NAN),
+        ]);
+    }
+
+    #[test]
+    fn what_is_where_makes_a_difference() {
+        all_differ(&[
+            of(&("ab", "c")),
+            of(&("a", "bc")),
+            of(&vec![vec![1], vec![]]),
+            of(&vec![vec![], vec![1]]),
+            of(&vec![vec![1]]),
+            of(&vec![vec![], vec![], vec![1]]),
+            of(&BTreeMap::from([(1, 2), (3, 4)])),
+            of(&BTreeMap::from([(1, 4), (3, 2)])),
+            of(&BTreeMap::from([(2, 1), (4, 3)])),
+            of(&BTreeMap::from([(1, 2)])),
+        ]);
+    }
+
+    #[test]
+    fn the_form_is_the_compact_one() {
+        // Four bytes and not "127.0.0.1", as in all binary formats.
+        assert_eq!(of(&Ipv4Addr::LOCALHOST), of(&[127_u8, 0, 0, 1]));
+    }
+
+    /// Serializes as a map with these entries, in this order, each as often as it is here.
+    struct Entries<'a>(&'a [(u8, u8)]);
+
+    impl Serialize for Entries<'_> {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.collect_map(self.0.iter().copied())
+        }
+    }
+
+    #[test]
+    fn entries_that_are_there_twice_count_twice() {
+        all_differ(&[
+            of(&Entries(&[(1, 2)])),
+            of(&Entries(&[(1, 2), (1, 2)])),
+            of(&Entries(&[(1, 2), (1, 3)])),
+        ]);
+    }
+
+    enum Broken {
+        Fails,
+        Panics,
+        KeyAlone,
+        ValueAlone,
+        TwoKeys,
+    }
+
+    impl Serialize for Broken {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            let map = || serializer.serialize_map(None);
+            match self {
+                Self::Fails => Err(S::Error::custom("secret")),
+                Self::Panics => panic!("secret"),
+                Self::KeyAlone => {
+                    let mut map = map()?;
+                    map.serialize_key(&1)?;
+                    map.end()
+                }
+                Self::ValueAlone => {
+                    let mut map = map()?;
+                    map.serialize_value(&1)?;
+                    map.end()
+                }
+                Self::TwoKeys => {
+                    let mut map = map()?;
+                    map.serialize_key(&1)?;
+                    map.serialize_key(&2)?;
+                    map.serialize_value(&3)?;
+                    map.end()
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_serialized_has_no_digest() {
+        for broken in [
+            Broken::Fails,
+            Broken::Panics,
+            Broken::KeyAlone,
+            Broken::ValueAlone,
+            Broken::TwoKeys,
+        ] {
+            assert_eq!(digest(&vec![broken]), Err(DigestError));
+        }
+    }
+
+    /// Serializes as a sequence that does not say how long it is.
+    struct Streamed(Vec<u8>);
+
+    impl Serialize for Streamed {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            let mut seq = serializer.serialize_seq(None)?;
+            for byte in &self.0 {
+                seq.serialize_element(byte)?;
+            }
+            seq.end()
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn digests_are_equal_where_values_are(a in filter(), b in filter()) {
+            prop_assert_eq!(of(&a), of(&a.clone()));
+            prop_assert_eq!(a == b, of(&a) == of(&b));
+        }
+
+        #[test]
+        fn one_changed_part_is_seen(a in filter(), b in filter(), part in 0..6) {
+            let mut changed = a.clone();
+            match part {
+                0 => changed.low = b.low,
+                1 => changed.high = b.high,
+                2 => changed.tags = b.tags,
+                3 => changed.nested = b.nested,
+                4 => changed.by_name = b.by_name,
+                _ => changed.kind = b.kind,
+            }
+            prop_assert_eq!(a == changed, of(&a) == of(&changed));
+        }
+
+        #[test]
+        fn the_order_of_a_map_does_not_matter(map: HashMap<u16, u8>) {
+            let sorted: BTreeMap<_, _> = map.iter().collect();
+            prop_assert_eq!(of(&map), of(&sorted));
+        }
+
+        #[test]
+        fn a_sequence_of_unknown_length_is_a_sequence(bytes: Vec<u8>) {
+            prop_assert_eq!(of(&Streamed(bytes.clone())), of(&bytes));
+        }
+    }
+}

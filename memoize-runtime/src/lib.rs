@@ -1,0 +1,35 @@
+//! The engine of [`cache-memoize`](https://docs.rs/cache-memoize); use it through that crate.
+//!
+//! A call of a memoized function goes down through these modules: `site` (the function), `key`, `call` (the drivers),
+//! `engine` (the decisions, pure), `entry` (bytes), `backend` (where they live).
+
+#[doc(hidden)]
+pub mod __private;
+mod backend;
+mod cacheable;
+#[allow(
+    missing_debug_implementations,
+    reason = "only generated code meets its types"
+)]
+mod call;
+mod clock;
+mod config;
+mod engine;
+mod entry;
+mod error;
+mod instance;
+mod key;
+mod memo;
+mod observe;
+mod site;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use backend::{Backend, BackendError, Bytes, Deadline, Limits, Memory};
+pub use cacheable::Cacheable;
+pub use clock::Clock;
+pub use config::{Runtime, RuntimeBuilder};
+pub use error::ConfigError;
+pub use key::{CacheKey, KeyOptions, KeyParts, make_cache_key};
+pub use memo::Memo;
+pub use observe::Stats;

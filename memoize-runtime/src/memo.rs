@@ -1,0 +1,120 @@
+//! Memoizing without the attribute.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::Cacheable;
+use crate::call::outcome::Outcome;
+use crate::call::request::Request;
+use crate::call::sync;
+use crate::clock::millis;
+use crate::config::Current;
+use crate::entry::Fingerprint;
+use crate::key::{CacheKey, FullKey, KeyParts};
+
+/// One value to remember, under a key that is put together by hand.
+///
+/// It is what `#[cache_memoize]` does, for a place where there is no function to annotate. The entry is bound to the type of
+/// the value: asked for with another type, it is a miss.
+///
+/// ```
+/// use cache_memoize::Memo;
+/// use std::time::Duration;
+///
+/// let id = 7;
+/// let name: String = Memo::new(("user", id, "name"))
+///     .expiration(Duration::from_secs(3600))
+///     .get_or_compute(|| "Ada".to_owned());
+/// assert_eq!(name, "Ada");
+/// ```
+#[must_use = "nothing is looked up or computed before `get_or_compute`"]
+pub struct Memo {
+    runtime: Current,
+    key: FullKey,
+    expiration_ms: Option<u64>,
+    overwrite: bool,
+}
+
+impl Memo {
+    /// A value under the key that these parts make; see [`make_cache_key`](crate::make_cache_key).
+    ///
+    /// A part whose `Display` fails or panics leaves no key: the value is then computed each time.
+    pub fn new(parts: impl KeyParts) -> Self {
+        let runtime = Current::get();
+        let mut key = FullKey::new(runtime.namespace());
+        parts.write(&mut key);
+        Self {
+            runtime,
+            key,
+            expiration_ms: None,
+            overwrite: false,
+        }
+    }
+
+    /// The life of the entry, the runtime's unless given, and cut to its
+    /// [longest](crate::RuntimeBuilder::longest_expiration). With a life of zero nothing is stored.
+    pub fn expiration(mut self, life: Duration) -> Self {
+        self.expiration_ms = Some(millis(life));
+        self
+    }
+
+    /// Whether to compute even where there is an entry, and to store the result in its place.
+    pub fn force_overwrite(mut self, overwrite: bool) -> Self {
+        self.overwrite = overwrite;
+        self
+    }
+
+    /// The key of the entry.
+    pub fn key(&self) -> CacheKey {
+        self.key.name(self.runtime.limits().key_bytes)
+    }
+
+    /// Returns the value from the cache, or computes and stores it.
+    ///
+    /// # Panics
+    /// Only where `compute` does; nothing is then stored. Whatever goes wrong with the cache is counted and logged.
+    pub fn get_or_compute<T: Cacheable>(self, compute: impl FnOnce() -> T) -> T {
+        self.run(&Outcome::VALUE, compute)
+    }
+
+    /// The same for a computation that can fail: an `Err` is returned as it is, and nothing is stored.
+    ///
+    /// # Errors
+    /// Only those of `compute`.
+    ///
+    /// # Panics
+    /// Only where `compute` does.
+    pub fn try_get_or_compute<T: Cacheable, E>(
+        self,
+        compute: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.run(&Outcome::RESULT, compute)
+    }
+
+    /// Removes the entry, whatever its type; `false` where the backend could not be asked, so that it may still be there.
+    pub fn invalidate(self) -> bool {
+        sync::invalidate(&self.request(0))
+    }
+
+    fn run<R>(self, outcome: &Outcome<R>, compute: impl FnOnce() -> R) -> R {
+        let fingerprint = Fingerprint::of_type((outcome.type_name)()).finish();
+        sync::get_or_compute(&self.request(fingerprint), outcome, |_| true, compute)
+    }
+
+    fn request(self, fingerprint: u64) -> Request {
+        Request {
+            runtime: self.runtime,
+            site: None,
+            key: self.key,
+            fingerprint,
+            expiration_ms: self.expiration_ms,
+            overwrite: self.overwrite,
+        }
+    }
+}
+
+impl fmt::Debug for Memo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Memo(..)")
+    }
+}

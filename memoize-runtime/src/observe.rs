@@ -1,0 +1,207 @@
+//! What the cache did: counters for a function and in total, and `tracing` events, neither with a key or a value.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::backend::BackendError;
+use crate::entry::Reject;
+
+macro_rules! counters {
+    ($($(#[doc = $doc:literal])+ $name:ident / $event:ident,)*) => {
+        /// What the cache did for one function, or for all that ran on one runtime, since it was made.
+        ///
+        /// Each figure is exact; figures read at one time may be one call apart.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct Stats {
+            $($(#[doc = $doc])+ pub $name: u64,)*
+        }
+
+        /// Something that is counted.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Event {
+            $($event,)*
+        }
+
+        const EVENTS: usize = [$(Event::$event),*].len();
+
+        impl Counters {
+            /// The figures as they are now.
+            pub(crate) fn stats(&self) -> Stats {
+                Stats { $($name: self.read(Event::$event),)* }
+            }
+        }
+    };
+}
+
+counters! {
+    /// Calls that got their value from the cache.
+    hits / Hit,
+    /// Lookups that found nothing under the key.
+    absent / Absent,
+    /// Lookups that found an entry whose life was over, or which claims one that no entry has.
+    expired / Expired,
+    /// Lookups that found an entry of another type, instantiation or `version` of the function.
+    wrong_type / WrongType,
+    /// Lookups that found bytes which are no entry, or were changed, cut, extended or stored under another key.
+    damaged / Damaged,
+    /// Lookups that found an entry which is less protected than the code asks for.
+    downgraded / Downgraded,
+    /// Lookups that found an entry sealed with a secret that isn't known here.
+    unknown_key / UnknownKey,
+    /// Lookups that were answered by an error, or not in time.
+    unanswered / Unanswered,
+    /// Calls that did not look, because of `force_overwrite` or `refresh`.
+    forced / Forced,
+    /// Calls that ran as if not memoized, because an argument couldn't be written into the key.
+    bypassed / Bypassed,
+    /// Runs of the function's body that came to an end without a panic.
+    computations / Computed,
+    /// Entries written.
+    stores / Stored,
+    /// Results that were not to be stored: an `Err`, or what `cache_if` turned down.
+    declined / Declined,
+    /// Values that couldn't be stored: they don't serialize, or are too large.
+    unstorable / Unstorable,
+    /// Entries removed, or tried to, by `invalidate`.
+    invalidations / Invalidated,
+    /// Errors and panics of the backend, whatever it was asked.
+    faults / Fault,
+}
+
+impl Stats {
+    /// Lookups that found nothing usable, for whichever reason.
+    pub fn misses(&self) -> u64 {
+        self.absent
+            + self.expired
+            + self.wrong_type
+            + self.damaged
+            + self.downgraded
+            + self.unknown_key
+            + self.unanswered
+    }
+}
+
+/// The counters of one function or one runtime.
+#[derive(Debug)]
+pub(crate) struct Counters([AtomicU64; EVENTS]);
+
+impl Counters {
+    pub(crate) const fn new() -> Self {
+        Self([const { AtomicU64::new(0) }; EVENTS])
+    }
+
+    fn read(&self, event: Event) -> u64 {
+        self.0[event as usize].load(Ordering::Relaxed)
+    }
+
+    fn count(&self, event: Event) {
+        self.0[event as usize].fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Tells what happens in one call: counts it for the function and for the runtime, and emits an event.
+///
+/// A level of `debug` for what is normal, `warn` for what somebody should look into.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Observer<'a> {
+    pub(crate) function: &'a str,
+    pub(crate) of_function: Option<&'a Counters>,
+    pub(crate) of_runtime: &'a Counters,
+}
+
+impl Observer<'_> {
+    pub(crate) fn hit(&self) {
+        self.count(Event::Hit);
+        tracing::debug!(target: "cache_memoize", function = self.function, "hit");
+    }
+
+    pub(crate) fn absent(&self) {
+        self.count(Event::Absent);
+        self.missed("absent");
+    }
+
+    pub(crate) fn rejected(&self, reject: Reject) {
+        self.count(event_of(reject));
+        self.missed(reject.name());
+    }
+
+    pub(crate) fn unanswered(&self) {
+        self.count(Event::Unanswered);
+        self.missed("unanswered");
+    }
+
+    pub(crate) fn forced(&self) {
+        self.count(Event::Forced);
+        self.missed("forced");
+    }
+
+    pub(crate) fn bypassed(&self) {
+        self.count(Event::Bypassed);
+        tracing::warn!(
+            target: "cache_memoize",
+            function = self.function,
+            "an argument could not be written into the key; the function ran without the cache"
+        );
+    }
+
+    pub(crate) fn computed(&self) {
+        self.count(Event::Computed);
+    }
+
+    pub(crate) fn stored(&self) {
+        self.count(Event::Stored);
+        tracing::debug!(target: "cache_memoize", function = self.function, "stored");
+    }
+
+    pub(crate) fn declined(&self) {
+        self.count(Event::Declined);
+    }
+
+    pub(crate) fn unstorable(&self, why: &'static str) {
+        self.count(Event::Unstorable);
+        tracing::warn!(target: "cache_memoize", function = self.function, why, "a value could not be stored");
+    }
+
+    pub(crate) fn invalidated(&self) {
+        self.count(Event::Invalidated);
+        tracing::debug!(target: "cache_memoize", function = self.function, "invalidated");
+    }
+
+    /// The backend failed; its reason is its own fixed text, without what it was asked for.
+    pub(crate) fn fault(&self, operation: &'static str, error: &BackendError) {
+        self.count(Event::Fault);
+        tracing::warn!(
+            target: "cache_memoize",
+            function = self.function,
+            operation,
+            reason = %error,
+            "the cache failed; the function is not affected"
+        );
+    }
+
+    fn missed(&self, reason: &'static str) {
+        tracing::debug!(target: "cache_memoize", function = self.function, reason, "miss");
+    }
+
+    fn count(&self, event: Event) {
+        self.of_runtime.count(event);
+        if let Some(counters) = self.of_function {
+            counters.count(event);
+        }
+    }
+}
+
+fn event_of(reject: Reject) -> Event {
+    match reject {
+        Reject::Expired | Reject::FromTheFuture | Reject::TooLongLived => Event::Expired,
+        Reject::Fingerprint | Reject::Undecodable => Event::WrongType,
+        Reject::Downgrade => Event::Downgraded,
+        Reject::UnknownKey => Event::UnknownKey,
+        Reject::Truncated
+        | Reject::NotAnEntry
+        | Reject::Version
+        | Reject::Flags
+        | Reject::Unexpected
+        | Reject::Damaged => Event::Damaged,
+    }
+}

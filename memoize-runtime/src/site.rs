@@ -1,0 +1,97 @@
+//! One annotated function: what is known of it at compile time, and what is counted for it.
+
+use std::any::type_name;
+use std::panic::Location;
+
+use crate::call::Key;
+use crate::instance::Instances;
+use crate::observe::{Counters, Stats};
+
+/// The one static of an annotated function.
+///
+/// It holds no types, so that a generic function can have it; what it was instantiated with is told apart by
+/// [`Instances`].
+#[derive(Debug)]
+pub struct Site {
+    module: &'static str,
+    name: &'static str,
+    location: &'static Location<'static>,
+    expiration_ms: Option<u64>,
+    version: u32,
+    counters: Counters,
+    instances: Instances,
+}
+
+impl Site {
+    /// The site of the function `name` in `module`; where the function is written is taken from the caller.
+    #[track_caller]
+    pub const fn new(module: &'static str, name: &'static str) -> Self {
+        Self {
+            module,
+            name,
+            location: Location::caller(),
+            expiration_ms: None,
+            version: 0,
+            counters: Counters::new(),
+            instances: Instances::new(),
+        }
+    }
+
+    /// The life of the function's entries, where the attribute gives a fixed one.
+    pub const fn expiration_millis(mut self, life: u64) -> Self {
+        self.expiration_ms = Some(life);
+        self
+    }
+
+    /// The function's `version`.
+    pub const fn version(mut self, version: u32) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// Starts the key of a call that returns `R`, of a function with a key template.
+    ///
+    /// `instance` is a closure written in the function: its type's name tells what the function was instantiated with.
+    pub fn key<R>(&'static self, instance: impl Fn()) -> Key<R> {
+        Key::new(self, self.instances.of(self, name_of(&instance)))
+    }
+
+    /// The same for a function without a template: its path comes first.
+    pub fn default_key<R>(&'static self, instance: impl Fn()) -> Key<R> {
+        let instance = self.instances.of(self, name_of(&instance));
+        Key::new(self, instance).text(instance.path())
+    }
+
+    /// What the cache did for this function so far.
+    pub fn stats(&self) -> Stats {
+        self.counters.stats()
+    }
+
+    pub(crate) fn module(&self) -> &'static str {
+        self.module
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(crate) fn location(&self) -> &'static Location<'static> {
+        self.location
+    }
+
+    pub(crate) fn expiration_ms(&self) -> Option<u64> {
+        self.expiration_ms
+    }
+
+    pub(crate) fn entry_version(&self) -> u32 {
+        self.version
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+}
+
+fn name_of<T>(_: &T) -> &'static str {
+    type_name::<T>()
+}
