@@ -7,8 +7,8 @@
 //! is left before anything is allocated, so those pass through untouched.
 //!
 //! One type wraps whatever serde hands over: a deserializer, visitor, seed, or access. It wraps only what
-//! can lead further down; a format that describes itself would need more, so `deserialize_any` and its kin
-//! are forwarded as postcard refuses them, not guarded.
+//! can lead further down. `deserialize_any` and its kin are not guarded, as postcard refuses them; a format
+//! that describes itself would need more than this.
 
 use std::cell::Cell;
 use std::fmt;
@@ -19,11 +19,13 @@ use serde::de::{
 
 /// Levels of nesting, as in `serde_json`. Only where the bytes decide whether to go on is a level:
 /// options, enums, sequences, and maps. Structs, tuples, and newtypes between them nest as deep as the
-/// type says, and no deeper.
+/// type says, and no deeper. It is a limit on levels and not on stack: a recursive type of many
+/// kilobytes may still take more than a small thread has.
 const MAX_DEPTH: usize = 128;
 
-/// Elements that may take no bytes, in a whole value. An element that takes bytes has at least one that
-/// it shares with no other element, so the length of the input is enough for all of those.
+/// Elements of sequences and maps that may take no bytes, in a whole value. An element that takes bytes
+/// has at least one that it shares with no other element, so the length of the input is enough for all of
+/// those, and no honest value without empty elements is ever refused.
 const EMPTY_ELEMENTS: usize = 1 << 16;
 
 /// What is left for decoding one value.
@@ -72,9 +74,8 @@ pub(super) struct Bounded<'b, T> {
 struct Limits<'b> {
     /// Levels that may still be entered from here.
     depth: usize,
-    /// Whether the number of elements comes from the bytes, as for a sequence, and not from the type, as
-    /// for a struct. Only then does it count against the budget: a type with many fields without bytes
-    /// is no attack.
+    /// Whether elements are to be paid for: their number comes from the bytes, as for a sequence, and not
+    /// from the type, as for a struct, and was not paid before. Many fields without bytes are no attack.
     metered: bool,
     budget: &'b Budget,
 }
@@ -99,7 +100,8 @@ impl<'b> Limits<'b> {
         Self { metered, ..self }
     }
 
-    /// Pays for all elements at once where their number is known, which spares the loop over them.
+    /// Pays for all elements at once where their number is known, which keeps the count out of the loop over
+    /// them. What the collections of a value reserve by their size hints is then within the budget, too.
     fn enter<E: Error>(self, elements: Option<usize>) -> Result<Self, E> {
         match elements {
             Some(elements) if self.metered => {
@@ -520,9 +522,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_reserved_is_in_proportion_to_the_input() {
-        let claim = claim(1 << 60);
-        let hint = decode::<Hint>(&claim).expect("a hint needs no elements");
-        assert_eq!(hint.0, Some(claim.len()));
+    fn what_is_reserved_is_bounded() {
+        let most = claim(EMPTY_ELEMENTS as u64 + 3);
+        let Hint(hint) = decode(&most).expect("a hint needs no elements");
+        assert_eq!(hint, Some(EMPTY_ELEMENTS + 3));
+        // A collection may reserve without a limit of its own: a claim beyond ours must not reach it, not in parts either.
+        is_refused::<Hint>(&claim(1 << 60));
+        is_refused::<(Hint, Hint)>(&[&most[..], &most[..]].concat());
     }
 }

@@ -61,8 +61,8 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Reject> {
     .ok_or(Reject::Undecodable)
 }
 
-/// Postcard's output, appended to an entry. Its own flavor for anything that can be extended goes
-/// byte by byte.
+/// Appends postcard's output to a buffer that holds the start of an entry. Postcard's own flavor would take the buffer
+/// by value, and a panic would then take it along.
 struct Append<'out>(&'out mut Vec<u8>);
 
 impl Flavor for Append<'_> {
@@ -70,7 +70,9 @@ impl Flavor for Append<'_> {
 
     #[inline]
     fn try_extend(&mut self, data: &[u8]) -> postcard::Result<()> {
-        self.0.extend_from_slice(data);
+        // Most pieces are a few bytes of one integer: a call of `memcpy` for each, which is what `extend_from_slice` makes,
+        // takes three times as long on a list of integers, and wins nothing on long strings.
+        self.0.extend(data.iter().copied());
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! The first 32 bytes of an entry, in the clear even where the rest is sealed.
 //!
-//! The layout and the order of the checks are those of `design/entry-format.md`, "Entry" and "Reading".
+//! The [module above](super) has the layout and the order of the checks.
 
 use super::reject::Reject;
 
@@ -92,7 +92,7 @@ impl Header {
     ///
     /// # Errors
     ///
-    /// The first check that fails, in the order of "Reading".
+    /// The first check that fails.
     pub(crate) fn admit(&self, expect: &Expect, now_ms: u64) -> Result<(), Reject> {
         let sealed = self.flags.contains(Flags::SEALED);
         if expect.sealed && !sealed {
@@ -194,7 +194,7 @@ mod tests {
 
     const NOW: u64 = 1_760_000_000_500;
 
-    /// The header of the reference's sample entry.
+    /// The header of the sample entry of `cm1.py`.
     const SEALED: Header = Header {
         flags: Flags::SEALED,
         codec: Codec::Postcard,
@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn the_bytes_are_those_of_the_reference() {
-        // "header" and "stream_header" in reference/cm1-vectors.json.
+        // "header" and "stream_header" of `cm1.py vectors`, the reference in Python.
         assert_eq!(
             SEALED.to_bytes(),
             *b"\xc5\x4d\x01\x01\x81\x1b\x94\xcd\x08\x07\x06\x05\x04\x03\x02\x01\

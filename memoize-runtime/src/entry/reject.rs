@@ -3,7 +3,7 @@
 /// The reason why an entry is a miss.
 ///
 /// A reason is for counters and logs, never for the caller of a memoized function: to that caller every
-/// one of them is the same miss. The order is that of the checks in `design/entry-format.md`, "Reading".
+/// one of them is the same miss. The variants stand in the order of the checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Reject {
     /// Fewer bytes than the fixed parts of an entry take.

@@ -17,7 +17,7 @@
 //!
 //! A tag is one byte, and no value starts with that of an end or a field, so every encoding can be read back from the left
 //! without knowing its type: that is why it is injective. Maps rest on SHA-256 for it. Their entries are sorted, since
-//! a `HashMap` has them in another order each time. Serde can't tell a `HashSet` from a list, though, so equal sets have
+//! a `HashMap` has them in another order each time. Serde can't tell a `HashSet` from a list, though, so equal sets may have
 //! different digests: a miss too many, and never another value's entry.
 //!
 //! Digests are part of the names of stored entries, so a change of this encoding makes all of those a miss.
