@@ -4,6 +4,7 @@ use std::any::type_name;
 use std::panic::Location;
 
 use crate::call::Key;
+use crate::call::place::Protection;
 use crate::instance::Instances;
 use crate::observe::{Counters, Stats};
 
@@ -18,6 +19,7 @@ pub struct Site {
     location: &'static Location<'static>,
     expiration_ms: Option<u64>,
     version: u32,
+    encrypt: bool,
     counters: Counters,
     instances: Instances,
 }
@@ -32,6 +34,7 @@ impl Site {
             location: Location::caller(),
             expiration_ms: None,
             version: 0,
+            encrypt: false,
             counters: Counters::new(),
             instances: Instances::new(),
         }
@@ -46,6 +49,12 @@ impl Site {
     /// The function's `version`.
     pub const fn version(mut self, version: u32) -> Self {
         self.version = version;
+        self
+    }
+
+    /// Seals the function's entries.
+    pub const fn encrypt(mut self) -> Self {
+        self.encrypt = true;
         self
     }
 
@@ -85,6 +94,14 @@ impl Site {
 
     pub(crate) fn entry_version(&self) -> u32 {
         self.version
+    }
+
+    pub(crate) fn protection(&self) -> Protection {
+        if self.encrypt {
+            Protection::Sealed
+        } else {
+            Protection::Usual
+        }
     }
 
     pub(crate) fn counters(&self) -> &Counters {
