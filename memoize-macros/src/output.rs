@@ -80,6 +80,14 @@ pub(crate) fn is_result(ty: &Type) -> bool {
         .is_some_and(|last| last.ident == "Result")
 }
 
+/// The `T` of a `Result<T, E>`. An alias with one parameter doesn't say which one it is.
+pub(crate) fn ok_type(result: &Type) -> Option<&Type> {
+    let arguments = &path(result)?.segments.last()?.arguments;
+    let mut types = type_arguments(arguments);
+    let first = types.next();
+    types.next().and(first)
+}
+
 /// A reference or lifetime in what would be stored.
 #[derive(Debug)]
 pub(crate) struct Borrow {
@@ -177,7 +185,11 @@ fn path(ty: &Type) -> Option<&Path> {
 }
 
 fn first_type_argument(path: &Path) -> Option<&Type> {
-    arguments(&path.segments.last()?.arguments).find_map(|argument| match argument {
+    type_arguments(&path.segments.last()?.arguments).next()
+}
+
+fn type_arguments(of: &PathArguments) -> impl Iterator<Item = &Type> {
+    arguments(of).filter_map(|argument| match argument {
         GenericArgument::Type(ty) => Some(ty),
         _ => None,
     })
@@ -206,11 +218,15 @@ pub(crate) fn ungrouped(mut ty: &Type) -> &Type {
 /// The type as one writes it: printed tokens have spaces everywhere.
 fn text(ty: &impl ToTokens) -> String {
     let mut text = ty.to_token_stream().to_string();
-    for tight in ["<", ">", "::", "&", ",", "'", "[", "]"] {
-        text = text.replace(&format!(" {tight}"), tight);
-        if tight != "," && tight != ">" {
-            text = text.replace(&format!("{tight} "), tight);
-        }
+    for (spaced, tight) in [
+        (" < ", "<"),
+        (" >", ">"),
+        (" :: ", "::"),
+        (":: ", "::"),
+        ("& ", "&"),
+        (" ,", ","),
+    ] {
+        text = text.replace(spaced, tight);
     }
     text
 }

@@ -259,13 +259,13 @@ mod tests {
     /// All strings of up to `len` of these characters.
     fn strings(alphabet: &[char], len: usize) -> Vec<String> {
         let mut all = vec![String::new()];
-        let mut start = 0;
+        let mut longest = all.clone();
         for _ in 0..len {
-            let end = all.len();
-            for i in start..end {
-                all.extend(alphabet.iter().map(|c| format!("{}{c}", all[i])));
-            }
-            start = end;
+            longest = longest
+                .iter()
+                .flat_map(|start| alphabet.iter().map(move |c| format!("{start}{c}")))
+                .collect();
+            all.extend_from_slice(&longest);
         }
         all
     }
