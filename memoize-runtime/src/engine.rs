@@ -224,3 +224,6 @@ impl<R> From<Result<R, Reject>> for Lookup<R> {
         }
     }
 }
+
+#[cfg(all(test, feature = "encrypt"))]
+mod attacks;

@@ -31,6 +31,8 @@ mod fingerprint;
 mod header;
 mod padding;
 mod plain;
+#[cfg(all(test, feature = "encrypt"))]
+mod reference;
 mod reject;
 mod sealed;
 

@@ -59,6 +59,17 @@ impl<'s> Seal<'s> {
         &self.name
     }
 
+    /// An entry of this key under another header, for tests that have to tell one from the other.
+    #[cfg(test)]
+    pub(crate) fn again(&self, header: &Header, entry: &[u8], with: Header) -> Vec<u8> {
+        let opened = open(self, header, entry).expect("it is genuine");
+        let again = Opened {
+            header: with,
+            ..opened
+        };
+        again.reseal(self).expect("the system has random bytes")
+    }
+
     /// What seals and opens the pieces of a stream that started with `header`.
     #[cfg_attr(not(test), expect(dead_code, reason = "streams will"))]
     pub(crate) fn chunks(&self, header: &Header, generation: &Salt) -> ChunkKeys {
@@ -229,6 +240,7 @@ mod tests {
 
     use super::*;
     use crate::entry::header::Codec;
+    use crate::secret::decode_hex;
 
     const SECRET: &str = "9f3c5d0be2a14786b1e0c7d2f4a8935e6c1b7d20a4e8f3915bc6d7028e4f1a3c";
     const KEY: &str = "app:user:42";
@@ -283,13 +295,7 @@ mod tests {
         }
 
         fn bytes(&self, name: &str) -> Vec<u8> {
-            let digits = self.text(name).as_bytes().chunks(2);
-            digits
-                .map(|pair| {
-                    let pair = std::str::from_utf8(pair).expect("ASCII");
-                    u8::from_str_radix(pair, 16).expect("hexadecimal")
-                })
-                .collect()
+            decode_hex(self.text(name)).expect("hexadecimal").to_vec()
         }
     }
 

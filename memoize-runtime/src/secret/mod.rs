@@ -166,7 +166,8 @@ impl SecretOrigin {
     }
 }
 
-fn decode_hex(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+/// The bytes that `text` writes with two hexadecimal digits each.
+pub(crate) fn decode_hex(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     let digit = |byte: u8| char::from(byte).to_digit(16);
     let (pairs, []) = text.as_bytes().as_chunks::<2>() else {
         return None;

@@ -51,10 +51,10 @@ fn passes<A: Aead>(test: &Test) {
         "vector {}",
         test.tc_id
     );
-    let mut text = test.pt.to_vec();
-    let sealed = A::from(&key).seal(&nonce, &mut text);
+    let mut sealed = test.pt.to_vec();
+    let made = A::from(&key).seal(&nonce, &mut sealed);
     assert_eq!(
-        (&text[..], sealed),
+        (&sealed[..], made),
         (&test.ct[..], tag),
         "vector {}",
         test.tc_id
@@ -89,16 +89,16 @@ fn rust_crypto(test: &Test) -> Option<Vec<u8>> {
     use aes_gcm::{Aes256Gcm, KeyInit, aead::AeadInOut};
 
     let Vector { key, nonce, tag } = Vector::from(test);
-    let mut text = test.ct.to_vec();
+    let mut opened = test.ct.to_vec();
     Aes256Gcm::new(&key.into())
         .decrypt_inout_detached(
             (&nonce).into(),
             &test.aad,
-            text.as_mut_slice().into(),
+            opened.as_mut_slice().into(),
             (&tag).into(),
         )
         .ok()?;
-    Some(text)
+    Some(opened)
 }
 
 #[cfg(feature = "aws-lc-rs")]
@@ -106,13 +106,13 @@ fn aws_lc(test: &Test) -> Option<Vec<u8>> {
     use aws_lc_rs::aead;
 
     let Vector { key, nonce, tag } = Vector::from(test);
-    let mut text = vec![0; test.ct.len()];
+    let mut opened = vec![0; test.ct.len()];
     let nonce = aead::Nonce::assume_unique_for_key(nonce);
     let aad = aead::Aad::from(&test.aad[..]);
     aead::LessSafeKey::new(aead::UnboundKey::new(&aead::AES_256_GCM, &key).ok()?)
-        .open_separate_gather(nonce, aad, &test.ct, &tag, &mut text)
+        .open_separate_gather(nonce, aad, &test.ct, &tag, &mut opened)
         .ok()?;
-    Some(text)
+    Some(opened)
 }
 
 /// Trivial with one library; with `aws-lc-rs` it is what lets builds with and without it share a cache.
