@@ -29,4 +29,5 @@ fn main() {
     assert_eq!(relative(1), 1);
     assert_eq!(absolute::refresh(1), Ok(1));
     assert_eq!(substituted::peek(1), None);
+    assert_eq!(substituted(1), 1);
 }
