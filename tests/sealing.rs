@@ -2,12 +2,12 @@
 #![cfg(feature = "encrypt")]
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use std::time::Duration;
 
 use cache_memoize::{
     Backend, BackendError, Bytes, Deadline, KeyOptions, Limits, Memo, Runtime, RuntimeBuilder,
-    Secret, Stats, make_cache_key,
+    Secret, Stats, cache_memoize, make_cache_key,
 };
 use memoize_runtime::testing::ManualClock;
 
@@ -52,12 +52,11 @@ impl Open {
     }
 
     /// Replaces the one entry there is.
-    fn change(&self, change: impl FnOnce(Vec<u8>) -> Vec<u8>) {
+    fn change(&self, change: impl Fn(Vec<u8>) -> Vec<u8>) {
         let mut entries = self.entries();
         assert_eq!(entries.len(), 1);
-        for bytes in entries.values_mut().take(1) {
+        for bytes in entries.values_mut() {
             *bytes = change(bytes.to_vec()).into();
-            return;
         }
     }
 }
@@ -285,11 +284,11 @@ fn rotation_prolongs_nothing() {
             .previous_secret(secret(1)),
     );
     assert!(is_computed(&old, memo));
-    clock.advance(LIFE / 2);
+    let millisecond = Duration::from_millis(1);
+    clock.advance(LIFE.saturating_sub(millisecond));
+    assert!(!is_computed(&new, memo), "sealed anew at the last moment");
     assert!(!is_computed(&new, memo));
-    clock.advance(LIFE / 2 - Duration::from_millis(1));
-    assert!(!is_computed(&new, memo));
-    clock.advance(Duration::from_millis(1));
+    clock.advance(millisecond);
     assert!(is_computed(&new, memo));
     assert_eq!(new.stats().expired, 1);
 }
@@ -432,4 +431,85 @@ fn debug_shows_no_secret() {
     let shown = format!("{builder:?} {:?}", secret(3));
     assert!(shown.contains("Secret(..)"), "{shown}");
     assert!(!shown.contains("159") && !shown.contains("9f"), "{shown}");
+}
+
+#[cache_memoize(key = "diagnosis:<patient>", encrypt)]
+fn diagnosis(patient: &str) -> Result<String, String> {
+    Ok(format!("{VALUE} about {patient}"))
+}
+
+static OWN: LazyLock<Secret> = LazyLock::new(|| secret(7));
+
+#[cache_memoize(key = "diagnosis:<patient>", encryption_key = &OWN)]
+fn diagnosis_for_us(patient: &str) -> Result<String, String> {
+    Ok(format!("{VALUE} about {patient}"))
+}
+
+fn secret_of(tenant: u64) -> &'static Secret {
+    static SECRETS: LazyLock<[Secret; 2]> = LazyLock::new(|| [secret(8), secret(9)]);
+    &SECRETS[usize::from(tenant > 0)]
+}
+
+struct Clinic;
+
+impl Clinic {
+    /// The secret is that of an argument, and there is nowhere to put companions.
+    #[cache_memoize(key = "<tenant>:<patient>", skip(self), encryption_key = secret_of(*tenant), companions = "functions")]
+    fn diagnosis(&self, tenant: u64, patient: &str) -> String {
+        format!("{VALUE} about {patient} of {tenant}")
+    }
+
+    #[cache_memoize(skip(self), encryption_key = secret_of(*tenant), companions = false)]
+    fn inline(&self, tenant: u64, patient: &str) -> String {
+        format!("{VALUE} about {patient} of {tenant}")
+    }
+
+    #[cache_memoize(encrypt, companions = false, skip(self))]
+    fn inline_for_all(&self, patient: &str) -> String {
+        format!("{VALUE} about {patient}")
+    }
+}
+
+#[test]
+fn the_attribute_seals() {
+    let backend = Open::default();
+    let runtime = sealed(&backend);
+    runtime.scope(|| {
+        for _ in 0..2 {
+            diagnosis("Ada").expect("it never fails");
+            diagnosis_for_us("Ada").expect("it never fails");
+            Clinic.diagnosis(0, "Ada");
+            Clinic.diagnosis(1, "Ada");
+            Clinic.inline(0, "Ada");
+            Clinic.inline_for_all("Ada");
+        }
+    });
+    assert_eq!((runtime.stats().hits, runtime.stats().stores), (6, 6));
+    let names = backend.names();
+    assert_eq!(names.len(), 6);
+    assert!(names.iter().all(|name| name.starts_with("cm1e:")));
+}
+
+#[test]
+fn companions_know_the_secret() {
+    let backend = Open::default();
+    sealed(&backend).scope(|| {
+        assert!(diagnosis_for_us::prime("Ada", "none".to_owned()));
+        assert_eq!(backend.names(), [diagnosis_for_us::key("Ada").as_str()]);
+        assert_eq!(diagnosis_for_us::peek("Ada").as_deref(), Some("none"));
+        // The same key with the runtime's secret is another entry.
+        assert_eq!(diagnosis::peek("Ada"), None);
+        assert!(diagnosis_for_us::refresh("Ada").is_ok());
+        assert_ne!(diagnosis_for_us::peek("Ada").as_deref(), Some("none"));
+        assert!(diagnosis_for_us::invalidate("Ada"));
+        assert_eq!(backend.names(), [""; 0]);
+
+        Clinic.diagnosis(1, "Ada");
+        let name = Clinic::diagnosis_key(1, "Ada");
+        assert_eq!(backend.names(), [name.as_str()]);
+        assert!(Clinic::diagnosis_invalidate(0, "Ada"));
+        assert_eq!(backend.names().len(), 1);
+        assert!(Clinic::diagnosis_invalidate(1, "Ada"));
+        assert_eq!(backend.names().len(), 0);
+    });
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use cache_memoize::{ConfigError, KeyOptions, Runtime, Secret, make_cache_key};
+use cache_memoize::{ConfigError, KeyOptions, Runtime, RuntimeBuilder, Secret, make_cache_key};
 
 const HEX: &str = "9f3c5d0be2a14786b1e0c7d2f4a8935e6c1b7d20a4e8f3915bc6d7028e4ffbff";
 const BASE64: &str = "nzxdC+KhR4ax4MfS9KiTXmwbfSCk6PORW8bXAo5P+/8=";
@@ -74,7 +74,7 @@ fn from_the_environment() {
         Ok("good") => {
             let secret = Secret::from_env(VARIABLE).expect("it is set");
             assert_eq!(name(&secret), expected());
-            let runtime = Runtime::from_env().and_then(|builder| builder.build());
+            let runtime = Runtime::from_env().and_then(RuntimeBuilder::build);
             let key = runtime
                 .expect("it is set")
                 .scope(|| make_cache_key("key", &KeyOptions::new().namespace("test").encrypt()));
@@ -170,7 +170,7 @@ fn a_ring_is_checked_as_a_whole() {
         (
             ["01", "02", "03", "04"].into_iter().map(secret).fold(
                 Runtime::builder().secret(secret("00")),
-                |builder, previous| builder.previous_secret(previous),
+                RuntimeBuilder::previous_secret,
             ),
             "too many",
         ),

@@ -11,6 +11,7 @@ use crate::diag::{Diag, quoted_list};
 use crate::item;
 use crate::model::{Model, Subject};
 use crate::output::{self, Returned};
+use crate::scan::mentions;
 use crate::template::Format;
 
 pub(crate) fn check(model: &Model, diag: &Diag) {
@@ -27,6 +28,7 @@ pub(crate) fn check(model: &Model, diag: &Diag) {
         check_placeholder_names,
         check_placeholder_types,
         check_skipped_are_not_in_key,
+        check_skipped_are_not_in_encryption_key,
         check_arguments_are_in_key,
     ] {
         rule(model, diag);
@@ -199,6 +201,22 @@ fn check_skipped_are_not_in_key(model: &Model, diag: &Diag) {
                 item::name(ident)
             );
             diag.error(ident.span(), message);
+        }
+    }
+}
+
+fn check_skipped_are_not_in_encryption_key(model: &Model, diag: &Diag) {
+    let Some(expr) = &model.options.encryption_key else {
+        return;
+    };
+    for ident in model.options.skip.iter().flatten() {
+        if mentions(expr, &item::name(ident)) {
+            let message = format!(
+                "argument `{0}` is in `skip`, so companions have no `{0}` to take the secret from; \
+                 leave it out of `encryption_key`, or put it in the key",
+                item::name(ident)
+            );
+            diag.error(expr.span(), message);
         }
     }
 }

@@ -44,6 +44,8 @@ use crate::model::Model;
 /// |---|---|---|
 /// | `key = "user:<id>"` | the key template, see below | the function's path and every argument |
 /// | `expiration = 3600`, `"1h30m"`, or an expression | life of an entry: seconds, a text of `w`, `d`, `h`, `m`, `s`, `ms`, or a `Duration` | the runtime's, 30 days |
+/// | `encrypt` | seals values and names with the runtime's secret, see [`encryption`](https://docs.rs/cache-memoize/latest/cache_memoize/encryption/) | the runtime's `force_encryption` |
+/// | `encryption_key = expr` | seals with a `&Secret` of the function's own | |
 /// | `force_overwrite = expr` | a `bool`: true runs the body and stores what it returns | `false` |
 /// | `cache_if = path or closure` | `Fn(&T) -> bool`: whether a computed value is stored | always |
 /// | `skip(db, ctx)` | arguments that are not part of the key | none |
@@ -53,7 +55,8 @@ use crate::model::Model;
 ///
 /// The expressions of `force_overwrite` and `expiration` see the arguments as the body does, except for names
 /// that a pattern takes out of an argument: these are references. They are evaluated on each call, before the
-/// lookup. `encrypt`, `encryption_key`, `compress`, `codec` and `local` are known, and not supported yet.
+/// lookup. That of `encryption_key` sees references to the arguments that are in the key, and is evaluated by
+/// companions too. `compress`, `codec` and `local` are known, and not supported yet.
 ///
 /// # The key template
 ///

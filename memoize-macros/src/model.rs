@@ -131,11 +131,9 @@ impl Model {
         let left_off: TokenStream = types(&left_off);
         let mut kept = types(&taken);
         kept.extend(self.function.sig.output.to_token_stream());
-        kept.extend(
-            self.options
-                .expiration_expr()
-                .map(ToTokens::to_token_stream),
-        );
+        let secret = self.options.encryption_key.as_ref();
+        let expressions = self.options.expiration_expr().into_iter().chain(secret);
+        kept.extend(expressions.map(ToTokens::to_token_stream));
         for placeholder in self.placeholders() {
             if let Some(Subject::Type(name) | Subject::Const(name)) = self.resolve(placeholder) {
                 kept.extend(name.to_token_stream());

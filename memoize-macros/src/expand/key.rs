@@ -72,7 +72,29 @@ impl<'m> Chain<'m> {
             (Some(template), Some(key)) => self.template_steps(template, key),
             _ => self.default_steps(),
         };
-        quote_spanned!(self.span=> #steps.__call())
+        let secret = self.encryption_key();
+        quote_spanned!(self.span=> #steps.__call()#secret)
+    }
+
+    /// The secret stands where the key is made, so that companions know it as well. Arguments are references there,
+    /// and are made to be in the function itself.
+    fn encryption_key(&self) -> Option<TokenStream> {
+        let expr = self.model.options.encryption_key.as_ref()?;
+        let references: TokenStream = self
+            .model
+            .keyed_arguments()
+            .filter(|argument| self.access == Access::Value && !argument.is_destructured())
+            .filter(|argument| argument.names.iter().any(|name| name.is_in(expr)))
+            .map(|argument| {
+                let ident = &argument.ident;
+                quote_spanned!(self.span=> let #ident = &#ident;)
+            })
+            .collect();
+        Some(if references.is_empty() {
+            quote_spanned!(self.span=> .encryption_key(#expr))
+        } else {
+            quote_spanned!(self.span=> .encryption_key({ #references #expr }))
+        })
     }
 
     /// Every argument, in a form that is chosen by its type.

@@ -34,7 +34,8 @@ pub(super) fn new_site(model: &Model, site: &TokenStream) -> TokenStream {
         let version = Literal::u32_unsuffixed(version);
         ours!(.version(#version))
     });
-    ours!(#site::new(::core::module_path!(), #name) #expiration #version)
+    let encrypt = model.options.encrypt.then(|| ours!(.encrypt()));
+    ours!(#site::new(::core::module_path!(), #name) #expiration #version #encrypt)
 }
 
 /// The name of a companion; it leads an editor to the function.
