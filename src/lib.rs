@@ -9,3 +9,6 @@ pub use memoize_runtime::{
     Backend, BackendError, Bytes, CacheKey, Cacheable, Clock, ConfigError, Deadline, KeyOptions,
     KeyParts, Limits, Memo, Memory, Runtime, RuntimeBuilder, Secret, Stats, make_cache_key,
 };
+
+#[doc = include_str!("../docs/encryption.md")]
+pub mod encryption {}

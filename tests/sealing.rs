@@ -2,6 +2,7 @@
 #![cfg(feature = "encrypt")]
 
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use cache_memoize::{
     Secret, Stats, cache_memoize, make_cache_key,
 };
 use memoize_runtime::testing::ManualClock;
+use tracing_subscriber::util::SubscriberInitExt;
 
 const KEY: (&str, &str) = ("patient", "Ada Lovelace");
 const VALUE: &str = "the diagnosis that nobody else may read";
@@ -98,6 +100,21 @@ impl Backend for Open {
     }
 }
 
+/// What was logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut log = self.0.lock().expect("no test panics in here");
+        log.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 fn secret(number: u64) -> Secret {
     // Random enough for the checks, and told apart.
     let mut bytes = *b"\x9f\x3c\x5d\x0b\xe2\xa1\x47\x86\xb1\xe0\xc7\xd2\xf4\xa8\x93\x5e\x6c\x1b\x7d\x20\xa4\xe8\xf3\x91\0\0\0\0\0\0\0\0";
@@ -183,6 +200,27 @@ fn without_a_secret_nothing_is_stored_on_a_shared_backend() {
     let plain = || Memo::new(KEY);
     assert!(is_computed(&runtime, plain));
     assert!(!is_computed(&runtime, plain));
+}
+
+#[test]
+fn that_there_is_no_secret_is_said_once_and_clearly() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone());
+    let listening = subscriber.with_ansi(false).finish().set_default();
+    let runtime = build(Runtime::builder().backend(Open::default()));
+    for _ in 0..3 {
+        assert!(is_computed(&runtime, memo));
+    }
+    drop(listening);
+    let log = log.0.lock().expect("no test panics in here");
+    let log = str::from_utf8(&log).expect("text");
+    assert_eq!(log.matches("there is no secret").count(), 1, "{log}");
+    assert!(
+        log.contains("WARN") && log.contains("`CACHE_MEMOIZE_SECRET`"),
+        "{log}"
+    );
+    assert!(!log.contains("Ada") && !log.contains(VALUE), "{log}");
 }
 
 #[test]
@@ -434,15 +472,15 @@ fn debug_shows_no_secret() {
 }
 
 #[cache_memoize(key = "diagnosis:<patient>", encrypt)]
-fn diagnosis(patient: &str) -> Result<String, String> {
-    Ok(format!("{VALUE} about {patient}"))
+fn diagnosis(patient: &str) -> String {
+    format!("{VALUE} about {patient}")
 }
 
 static OWN: LazyLock<Secret> = LazyLock::new(|| secret(7));
 
 #[cache_memoize(key = "diagnosis:<patient>", encryption_key = &OWN)]
-fn diagnosis_for_us(patient: &str) -> Result<String, String> {
-    Ok(format!("{VALUE} about {patient}"))
+fn diagnosis_for_us(patient: &str) -> String {
+    format!("{VALUE} about {patient}")
 }
 
 fn secret_of(tenant: u64) -> &'static Secret {
@@ -450,23 +488,25 @@ fn secret_of(tenant: u64) -> &'static Secret {
     &SECRETS[usize::from(tenant > 0)]
 }
 
-struct Clinic;
+struct Clinic(&'static str);
+
+static CLINIC: Clinic = Clinic("Bath");
 
 impl Clinic {
     /// The secret is that of an argument, and there is nowhere to put companions.
     #[cache_memoize(key = "<tenant>:<patient>", skip(self), encryption_key = secret_of(*tenant), companions = "functions")]
     fn diagnosis(&self, tenant: u64, patient: &str) -> String {
-        format!("{VALUE} about {patient} of {tenant}")
+        format!("{VALUE} about {patient} of {tenant} in {}", self.0)
     }
 
     #[cache_memoize(skip(self), encryption_key = secret_of(*tenant), companions = false)]
     fn inline(&self, tenant: u64, patient: &str) -> String {
-        format!("{VALUE} about {patient} of {tenant}")
+        format!("{VALUE} about {patient} of {tenant} in {}", self.0)
     }
 
     #[cache_memoize(encrypt, companions = false, skip(self))]
     fn inline_for_all(&self, patient: &str) -> String {
-        format!("{VALUE} about {patient}")
+        format!("{VALUE} about {patient} in {}", self.0)
     }
 }
 
@@ -476,12 +516,12 @@ fn the_attribute_seals() {
     let runtime = sealed(&backend);
     runtime.scope(|| {
         for _ in 0..2 {
-            diagnosis("Ada").expect("it never fails");
-            diagnosis_for_us("Ada").expect("it never fails");
-            Clinic.diagnosis(0, "Ada");
-            Clinic.diagnosis(1, "Ada");
-            Clinic.inline(0, "Ada");
-            Clinic.inline_for_all("Ada");
+            diagnosis("Ada");
+            diagnosis_for_us("Ada");
+            CLINIC.diagnosis(0, "Ada");
+            CLINIC.diagnosis(1, "Ada");
+            CLINIC.inline(0, "Ada");
+            CLINIC.inline_for_all("Ada");
         }
     });
     assert_eq!((runtime.stats().hits, runtime.stats().stores), (6, 6));
@@ -499,12 +539,12 @@ fn companions_know_the_secret() {
         assert_eq!(diagnosis_for_us::peek("Ada").as_deref(), Some("none"));
         // The same key with the runtime's secret is another entry.
         assert_eq!(diagnosis::peek("Ada"), None);
-        assert!(diagnosis_for_us::refresh("Ada").is_ok());
+        assert_ne!(diagnosis_for_us::refresh("Ada"), "none");
         assert_ne!(diagnosis_for_us::peek("Ada").as_deref(), Some("none"));
         assert!(diagnosis_for_us::invalidate("Ada"));
         assert_eq!(backend.names(), [""; 0]);
 
-        Clinic.diagnosis(1, "Ada");
+        CLINIC.diagnosis(1, "Ada");
         let name = Clinic::diagnosis_key(1, "Ada");
         assert_eq!(backend.names(), [name.as_str()]);
         assert!(Clinic::diagnosis_invalidate(0, "Ada"));
