@@ -130,9 +130,11 @@ impl fmt::Display for ConfigError {
             Kind::PreviousSecretAlone => f.write_str(
                 "`previous_secret` is given without a current one; give the one to write with to `secret`",
             ),
-            Kind::ForcedWithoutSecret => f.write_str(
-                "`force_encryption` on a shared backend without a secret would cache nothing; give one to `secret`",
-            ),
+            Kind::ForcedWithoutSecret => f.write_str(if cfg!(feature = "encrypt") {
+                "`force_encryption` on a shared backend without a secret would cache nothing; give one to `secret`"
+            } else {
+                "`force_encryption` would cache nothing, as this build can't seal; enable the feature `encrypt` of `cache-memoize`"
+            }),
             Kind::ZeroPadding => {
                 f.write_str("`pad_to` of no bytes hides nothing; give it a size, or leave it out")
             }

@@ -155,11 +155,16 @@ impl Observer<'_> {
 
     pub(crate) fn unsealed(&self) {
         if self.count(Event::Unsealed) == 0 {
+            // A build without the feature has none on any backend.
+            let fix = if cfg!(feature = "encrypt") {
+                "give one to `secret`, or set `CACHE_MEMOIZE_SECRET`"
+            } else {
+                "enable the feature `encrypt` of `cache-memoize`"
+            };
             tracing::warn!(
                 target: "cache_memoize",
                 function = self.function,
-                "there is no secret to encrypt with on this shared backend; functions with `encrypt` compute every time and \
-                 store nothing; give one to `secret`, or set `CACHE_MEMOIZE_SECRET`"
+                "there is no secret to encrypt with, so functions with `encrypt` compute every time and store nothing; {fix}"
             );
         }
     }
