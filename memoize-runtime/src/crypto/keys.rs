@@ -3,10 +3,10 @@
 use std::fmt;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
+use ctutils::CtEq;
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::aead::{Aead, Cipher, KEY_LEN, NONCE_LEN, Nonce};
@@ -128,7 +128,7 @@ impl EntryKeys {
         sealed: &[u8],
         tag: &Tag,
     ) -> Result<Vec<u8>, Forged> {
-        if !bool::from(self.commitment.ct_eq(commitment)) {
+        if !self.commitment.ct_eq(commitment).to_bool() {
             return Err(Forged);
         }
         let mut body = vec![0; sealed.len()];
