@@ -6,13 +6,13 @@ use std::time::Duration;
 use crate::Cacheable;
 use crate::call::outcome::Outcome;
 use crate::call::request::Request;
-use crate::call::sync;
+use crate::call::{Memoized, sync};
 use crate::clock::millis;
 use crate::config::Current;
 use crate::entry::Fingerprint;
 use crate::key::{CacheKey, FullKey, KeyParts};
 
-/// One value to remember, under a key that is put together by hand.
+/// One value, or the items of one iterator, to remember under a key that is put together by hand.
 ///
 /// It is what `#[cache_memoize]` does, for a place where there is no function to annotate. The entry is bound to the type of
 /// the value: asked for with another type, it is a miss.
@@ -27,12 +27,13 @@ use crate::key::{CacheKey, FullKey, KeyParts};
 ///     .get_or_compute(|| "Ada".to_owned());
 /// assert_eq!(name, "Ada");
 /// ```
-#[must_use = "nothing is looked up or computed before `get_or_compute`"]
+#[must_use = "nothing is looked up or computed before `get_or_compute` or `iter`"]
 pub struct Memo {
     runtime: Current,
     key: FullKey,
     expiration_ms: Option<u64>,
     overwrite: bool,
+    compress: Option<bool>,
 }
 
 impl Memo {
@@ -48,6 +49,7 @@ impl Memo {
             key,
             expiration_ms: None,
             overwrite: false,
+            compress: None,
         }
     }
 
@@ -61,6 +63,13 @@ impl Memo {
     /// Whether to compute even where there is an entry, and to store the result in its place.
     pub fn force_overwrite(mut self, overwrite: bool) -> Self {
         self.overwrite = overwrite;
+        self
+    }
+
+    /// Whether the entry is compressed with LZ4, where it has at least 1 KiB and shrinks; as the runtime has it unless
+    /// given.
+    pub fn compress(mut self, compress: bool) -> Self {
+        self.compress = Some(compress);
         self
     }
 
@@ -91,6 +100,41 @@ impl Memo {
         self.run(&Outcome::RESULT, compute)
     }
 
+    /// Returns the items from the cache, or those that `compute` returns, which are stored as they are consumed.
+    ///
+    /// See [`Memoized`] for when `compute` runs, and what becomes of an iterator that is not consumed to its end.
+    ///
+    /// ```
+    /// use cache_memoize::Memo;
+    ///
+    /// let squares = || Memo::new("squares").iter(|| (0..1000_u64).map(|n| n * n));
+    /// assert!(squares().eq(squares()));
+    /// ```
+    ///
+    /// # Panics
+    /// Only where `compute` or its iterator does.
+    pub fn iter<T, I, F>(self, compute: F) -> Memoized<T, F, I>
+    where
+        T: Cacheable,
+        I: Iterator<Item = T>,
+        F: FnOnce() -> I,
+    {
+        self.stream(Outcome::VALUE, compute)
+    }
+
+    /// The same for items that can fail: an `Err` is handed on as it is, and nothing is then stored.
+    ///
+    /// # Panics
+    /// Only where `compute` or its iterator does.
+    pub fn try_iter<T, E, I, F>(self, compute: F) -> Memoized<Result<T, E>, F, I>
+    where
+        T: Cacheable,
+        I: Iterator<Item = Result<T, E>>,
+        F: FnOnce() -> I,
+    {
+        self.stream(Outcome::RESULT, compute)
+    }
+
     /// Removes the entry, whatever its type; `false` where the backend could not be asked, so that it may still be there.
     pub fn invalidate(self) -> bool {
         sync::invalidate(&self.request(0))
@@ -101,6 +145,15 @@ impl Memo {
         sync::get_or_compute(&self.request(fingerprint), outcome, |_| true, compute)
     }
 
+    fn stream<R, F, I>(self, outcome: Outcome<R>, compute: F) -> Memoized<R, F, I>
+    where
+        I: Iterator<Item = R>,
+        F: FnOnce() -> I,
+    {
+        let fingerprint = Fingerprint::of_type((outcome.type_name)()).finish();
+        Memoized::new(self.request(fingerprint), outcome, compute)
+    }
+
     fn request(self, fingerprint: u64) -> Request {
         Request {
             runtime: self.runtime,
@@ -109,6 +162,7 @@ impl Memo {
             fingerprint,
             expiration_ms: self.expiration_ms,
             overwrite: self.overwrite,
+            compress: self.compress,
         }
     }
 }

@@ -18,6 +18,7 @@ pub struct Site {
     location: &'static Location<'static>,
     expiration_ms: Option<u64>,
     version: u32,
+    compress: Option<bool>,
     counters: Counters,
     instances: Instances,
 }
@@ -32,6 +33,7 @@ impl Site {
             location: Location::caller(),
             expiration_ms: None,
             version: 0,
+            compress: None,
             counters: Counters::new(),
             instances: Instances::new(),
         }
@@ -46,6 +48,12 @@ impl Site {
     /// The function's `version`.
     pub const fn version(mut self, version: u32) -> Self {
         self.version = version;
+        self
+    }
+
+    /// Whether the function's entries are compressed, where the attribute says so.
+    pub const fn compress(mut self, compress: bool) -> Self {
+        self.compress = Some(compress);
         self
     }
 
@@ -85,6 +93,10 @@ impl Site {
 
     pub(crate) fn entry_version(&self) -> u32 {
         self.version
+    }
+
+    pub(crate) fn compresses(&self) -> Option<bool> {
+        self.compress
     }
 
     pub(crate) fn counters(&self) -> &Counters {

@@ -5,9 +5,14 @@
 //! that take part in such a choice are called `__x`, because a user's trait for all types could win over a plain name; the
 //! others take `self` by value, where inherent methods always come first.
 
+mod chunks;
+mod iter;
 pub(crate) mod outcome;
+mod recorder;
 pub(crate) mod request;
 pub(crate) mod sync;
+
+pub use iter::Memoized;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -122,6 +127,7 @@ impl<R> AnyKey<R> {
             fingerprint: self.instance.fingerprint(self.site, (outcome.type_name)()),
             expiration_ms: None,
             overwrite: false,
+            compress: None,
         };
         Call(AnyCall { request, outcome })
     }
@@ -166,6 +172,15 @@ impl<R> Call<R> {
     /// Returns the value from the cache, or runs `body` and stores what it returns.
     pub fn run(self, body: impl FnOnce() -> R) -> R {
         sync::get_or_compute(&self.0.request, &self.0.outcome, |_| true, body)
+    }
+
+    /// Returns the items from the cache, or those of the iterator that `body` returns, which are stored as they are consumed.
+    pub fn iter<F, I>(self, body: F) -> Memoized<R, F, I>
+    where
+        F: FnOnce() -> I,
+        I: Iterator<Item = R>,
+    {
+        Memoized::new(self.0.request, self.0.outcome, body)
     }
 
     /// The key of the entry.

@@ -18,6 +18,8 @@ pub(crate) struct Request {
     /// The call's own, where it has one.
     pub(crate) expiration_ms: Option<u64>,
     pub(crate) overwrite: bool,
+    /// The call's own, where it has one.
+    pub(crate) compress: Option<bool>,
 }
 
 impl Request {
@@ -31,17 +33,26 @@ impl Request {
         self.key.name(self.runtime.limits().key_bytes)
     }
 
-    pub(crate) fn policy(&self) -> Policy<'_> {
+    /// What is to be done for the entry called `name`.
+    pub(crate) fn policy<'a>(&'a self, name: &'a CacheKey) -> Policy<'a> {
         let expiration = self
             .expiration_ms
             .or_else(|| self.site.and_then(Site::expiration_ms))
             .unwrap_or_else(|| self.runtime.expiration_ms());
+        let compress = self
+            .compress
+            .or_else(|| self.site.and_then(Site::compresses))
+            .unwrap_or_else(|| self.runtime.compresses());
+        let limits = self.runtime.limits();
         Policy {
             full_key: self.key.text(),
+            name,
             fingerprint: self.fingerprint,
             life_ms: expiration.min(self.runtime.longest_ms()),
             longest_ms: self.runtime.longest_ms(),
-            largest: self.runtime.limits().value_bytes,
+            largest: limits.value_bytes,
+            key_bytes: limits.key_bytes,
+            compress,
         }
     }
 

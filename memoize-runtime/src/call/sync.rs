@@ -4,11 +4,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use crate::backend::{Backend, BackendError, Bytes, Deadline};
+use crate::call::chunks;
 use crate::call::outcome::Outcome;
 use crate::call::request::Request;
-use crate::engine::Fill;
+use crate::engine::{Chunked, Fill, Filling, Opened, Unstored};
 use crate::entry::Reject;
+use crate::entry::chunk::{Next, Reader};
 use crate::key::CacheKey;
+use crate::observe::{Abandoned, Observer};
 
 /// Returns the value from the cache, or computes and stores it.
 ///
@@ -34,13 +37,11 @@ pub(crate) fn get_or_compute<R>(
         observer.forced();
     } else {
         match look_up(request, &name, outcome) {
-            Found::Value(value) => {
+            Ok(value) => {
                 observer.hit();
                 return value;
             }
-            Found::Nothing => observer.absent(),
-            Found::Rejected(reject) => observer.rejected(reject),
-            Found::Fault => observer.unanswered(),
+            Err(missed) => missed.tell(&observer),
         }
     }
 
@@ -52,15 +53,7 @@ pub(crate) fn get_or_compute<R>(
 
     // Store.
     if is_wanted(&value, outcome, accept) {
-        match request
-            .policy()
-            .fill(&value, outcome, cost, request.runtime.now_ms())
-        {
-            Ok(fill) => {
-                write(request, &name, fill);
-            }
-            Err(unstored) => observer.unstorable(unstored.name()),
-        }
+        store(request, &name, outcome, &value, cost);
     } else {
         observer.declined();
     }
@@ -72,10 +65,7 @@ pub(crate) fn peek<R>(request: &Request, outcome: &Outcome<R>) -> Option<R> {
     if !request.has_key() {
         return None;
     }
-    match look_up(request, &request.name(), outcome) {
-        Found::Value(value) => Some(value),
-        Found::Nothing | Found::Rejected(_) | Found::Fault => None,
-    }
+    look_up(request, &request.name(), outcome).ok()
 }
 
 /// Stores a value that was not computed here; says whether it is stored.
@@ -89,16 +79,7 @@ pub(crate) fn prime<R>(request: &Request, outcome: &Outcome<R>, value: &R) -> bo
         observer.declined();
         return false;
     }
-    match request
-        .policy()
-        .fill(value, outcome, Duration::ZERO, request.runtime.now_ms())
-    {
-        Ok(fill) => write(request, &request.name(), fill),
-        Err(unstored) => {
-            observer.unstorable(unstored.name());
-            false
-        }
-    }
+    store(request, &request.name(), outcome, value, Duration::ZERO)
 }
 
 /// Removes the entry; says whether it is certain to be gone.
@@ -110,36 +91,132 @@ pub(crate) fn invalidate(request: &Request) -> bool {
     }
     observer.invalidated();
     let name = request.name();
-    ask(request, "delete", |backend| {
-        backend.delete(name.as_str(), Deadline::NEVER)
-    })
-    .is_some()
-}
-
-enum Found<R> {
-    Value(R),
-    Nothing,
-    Rejected(Reject),
-    Fault,
-}
-
-fn look_up<R>(request: &Request, name: &CacheKey, outcome: &Outcome<R>) -> Found<R> {
-    match ask(request, "get", |backend| {
+    let found = ask(request, "get", |backend| {
         backend.get(name.as_str(), Deadline::NEVER)
-    }) {
-        Some(Some(bytes)) => match request
-            .policy()
-            .open(&bytes, outcome, request.runtime.now_ms())
-        {
-            Ok(value) => Found::Value(value),
-            Err(reject) => Found::Rejected(reject),
-        },
-        Some(None) => Found::Nothing,
-        None => Found::Fault,
+    });
+    let removed = ask(request, "delete", |backend| {
+        backend.delete(name.as_str(), Deadline::NEVER)
+    });
+    if let Some(reader) = found
+        .flatten()
+        .and_then(|found| request.policy(&name).chunks_of(&found))
+    {
+        chunks::remove(request, reader.names());
+    }
+    removed.is_some()
+}
+
+/// Why a lookup gave nothing.
+pub(super) enum Missed {
+    Absent,
+    Rejected(Reject),
+    /// The backend failed.
+    Unanswered,
+}
+
+impl Missed {
+    pub(super) fn tell(&self, observer: &Observer<'_>) {
+        match self {
+            Self::Absent => observer.absent(),
+            Self::Rejected(reject) => observer.rejected(*reject),
+            Self::Unanswered => observer.unanswered(),
+        }
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Rejected(reject) => reject.name(),
+            Self::Unanswered => "unanswered",
+        }
     }
 }
 
-fn write(request: &Request, name: &CacheKey, fill: Fill) -> bool {
+fn look_up<R>(request: &Request, name: &CacheKey, outcome: &Outcome<R>) -> Result<R, Missed> {
+    let found = ask(request, "get", |backend| {
+        backend.get(name.as_str(), Deadline::NEVER)
+    });
+    let found = found.ok_or(Missed::Unanswered)?.ok_or(Missed::Absent)?;
+    let opened = request
+        .policy(name)
+        .open(&found, outcome, request.runtime.now_ms());
+    match opened.map_err(Missed::Rejected)? {
+        Opened::Value(value) => Ok(value),
+        Opened::Chunks(reader) => gather(request, reader, outcome),
+    }
+}
+
+/// Reads a value that is in chunks: the only item of its stream.
+fn gather<R>(request: &Request, mut reader: Reader, outcome: &Outcome<R>) -> Result<R, Missed> {
+    let mut value = None;
+    loop {
+        match reader.next_item().map_err(Missed::Rejected)? {
+            Next::Item(_) if value.is_some() => return Err(Missed::Rejected(Reject::Damaged)),
+            Next::Item(bytes) => {
+                value = Some((outcome.decode)(bytes).map_err(Missed::Rejected)?);
+            }
+            Next::Starved => chunks::supply(request, &mut reader)?,
+            Next::End => return value.ok_or(Missed::Rejected(Reject::Damaged)),
+        }
+    }
+}
+
+/// Writes the entry of a value, in chunks if it is too large for one; says whether it is stored.
+fn store<R>(
+    request: &Request,
+    name: &CacheKey,
+    outcome: &Outcome<R>,
+    value: &R,
+    cost: Duration,
+) -> bool {
+    let filling = request
+        .policy(name)
+        .fill(value, outcome, cost, request.runtime.now_ms());
+    let stored = match filling {
+        Ok(Filling::Whole(fill)) => Ok(write(request, name, fill)),
+        Ok(Filling::Chunks(chunked)) => store_in_chunks(request, name, chunked, cost),
+        Err(unstored) => Err(unstored),
+    };
+    stored.unwrap_or_else(|unstored| {
+        request.observer().unstorable(unstored.name());
+        false
+    })
+}
+
+fn store_in_chunks(
+    request: &Request,
+    name: &CacheKey,
+    mut chunked: Chunked,
+    cost: Duration,
+) -> Result<bool, Unstored> {
+    let mut stored = true;
+    while stored {
+        let writer = &mut chunked.writer;
+        let Some(chunk) = writer.full_chunk().or_else(|| writer.last_chunk()) else {
+            break;
+        };
+        stored = chunks::store(request, &chunked, chunk);
+    }
+    let published = if stored {
+        let now_ms = request.runtime.now_ms();
+        request
+            .policy(name)
+            .publish(&chunked, cost, now_ms)
+            .map(|fill| write(request, name, fill))
+    } else {
+        Ok(false)
+    };
+    if published == Ok(false) {
+        request.observer().abandoned(Abandoned::Unwritten);
+    }
+    if published != Ok(true) {
+        chunks::remove(request, chunked.writer.names());
+    }
+    published
+}
+
+/// Writes an entry; says whether that was acknowledged.
+pub(super) fn write(request: &Request, name: &CacheKey, fill: Fill) -> bool {
     let bytes = Bytes::from(fill.bytes);
     let written = ask(request, "set", |backend| {
         backend.set(name.as_str(), bytes, fill.life, Deadline::NEVER)
@@ -151,7 +228,7 @@ fn write(request: &Request, name: &CacheKey, fill: Fill) -> bool {
 }
 
 /// Asks the backend, whose errors and panics end here.
-fn ask<T>(
+pub(super) fn ask<T>(
     request: &Request,
     operation: &'static str,
     question: impl FnOnce(&dyn Backend) -> Result<T, BackendError>,

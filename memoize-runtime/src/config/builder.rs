@@ -26,6 +26,7 @@ pub struct RuntimeBuilder {
     clock: Arc<dyn Clock>,
     expiration: Duration,
     longest: Duration,
+    compress: bool,
 }
 
 impl RuntimeBuilder {
@@ -36,6 +37,7 @@ impl RuntimeBuilder {
             clock: Arc::new(SystemClock),
             expiration: DEFAULT_EXPIRATION,
             longest: DEFAULT_LONGEST,
+            compress: true,
         }
     }
 
@@ -65,6 +67,16 @@ impl RuntimeBuilder {
     /// another machine can't make one that stays forever.
     pub fn longest_expiration(mut self, life: Duration) -> Self {
         self.longest = life;
+        self
+    }
+
+    /// Whether entries whose function doesn't say are compressed with LZ4, where they have at least 1 KiB and shrink; they
+    /// are unless `false` is given.
+    ///
+    /// It is about what is written: whether an entry is compressed or not, it is read. Without the crate feature `compress`
+    /// nothing is compressed, and what is can't be read.
+    pub fn compress(mut self, compress: bool) -> Self {
+        self.compress = compress;
         self
     }
 
@@ -106,6 +118,7 @@ impl RuntimeBuilder {
             clock: self.clock,
             expiration_ms,
             longest_ms,
+            compress: self.compress,
             counters: Counters::new(),
         })))
     }
@@ -128,6 +141,7 @@ impl fmt::Debug for RuntimeBuilder {
             .field("namespace", &self.namespace)
             .field("expiration", &self.expiration)
             .field("longest_expiration", &self.longest)
+            .field("compress", &self.compress)
             .finish_non_exhaustive()
     }
 }

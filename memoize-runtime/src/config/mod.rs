@@ -40,6 +40,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     expiration_ms: u64,
     longest_ms: u64,
+    compress: bool,
     counters: Counters,
 }
 
@@ -76,6 +77,10 @@ impl Runtime {
 
     pub(crate) fn longest_ms(&self) -> u64 {
         self.0.longest_ms
+    }
+
+    pub(crate) fn compresses(&self) -> bool {
+        self.0.compress
     }
 
     pub(crate) fn counters(&self) -> &Counters {

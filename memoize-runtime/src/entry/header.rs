@@ -131,11 +131,7 @@ impl Flags {
     pub(crate) const NONE: Self = Self(0);
     /// The body is encrypted and authenticated.
     pub(crate) const SEALED: Self = Self(1);
-    /// The value is compressed.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "known to the format, not written yet")
-    )]
+    /// The value, or what of the chunks gains from it, is compressed.
     pub(crate) const LZ4: Self = Self(2);
     /// The body is a manifest, and the value is in chunks of their own.
     pub(crate) const CHUNKED: Self = Self(4);
@@ -147,7 +143,6 @@ impl Flags {
     pub(crate) const PADDED: Self = Self(8);
 
     /// These flags and `other`'s.
-    #[cfg(test)]
     pub(crate) const fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }

@@ -8,7 +8,7 @@
 //!  8  8  fingerprint of the stored type
 //! 16  8  created, ms of unix time
 //! 24  8  expires, ms of unix time                                     -- these 32 bytes: H
-//! 32     body: cost_ms u32 | fresh_until u64 | the value, by the codec
+//! 32     body: cost_ms u32 | fresh_until u64 | the value, by the codec (LZ4: raw_len u32 | block); or a manifest
 //!        XXH3-64(len(full key) u32 || full key || H || body)
 //! ```
 //!
@@ -20,14 +20,17 @@
 //! and what to expect comes from the code, never from the bytes.
 
 mod bounded;
+pub(crate) mod chunk;
 mod codec;
+mod compress;
 mod fingerprint;
 mod header;
 mod plain;
 mod reject;
 
 pub(crate) use codec::{decode, encode};
+pub(crate) use compress::{expand, shrink};
 pub(crate) use fingerprint::Fingerprint;
 pub(crate) use header::{Codec, Expect, Flags, Header};
-pub(crate) use plain::{BodyMeta, read, write};
+pub(crate) use plain::{BodyMeta, Draft, read};
 pub(crate) use reject::Reject;

@@ -25,27 +25,56 @@ const CHECKSUM_LEN: usize = 8;
 /// Room for a small value, so that most entries are one allocation.
 const INITIAL_CAPACITY: usize = 256;
 
-/// The entry for a value that `encode` appends to the buffer it is given.
+/// Where the value stands in an entry.
+const VALUE: usize = Header::LEN + size_of::<u32>() + size_of::<u64>();
+
+/// An entry in the making: room for the header, what goes with the value, and the value as far as it was appended.
 ///
-/// `encode` gets the buffer of the whole entry, so the value is never copied; it must only append.
-///
-/// # Errors
-///
-/// What `encode` returns.
-pub(crate) fn write<E>(
-    full_key: &str,
-    header: &Header,
-    meta: BodyMeta,
-    encode: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
-) -> Result<Vec<u8>, E> {
-    let mut entry = Vec::with_capacity(INITIAL_CAPACITY);
-    entry.extend_from_slice(&header.to_bytes());
-    entry.extend_from_slice(&meta.cost_ms.to_le_bytes());
-    entry.extend_from_slice(&meta.fresh_until.to_le_bytes());
-    encode(&mut entry)?;
-    let checksum = checksum(full_key, &entry);
-    entry.extend_from_slice(&checksum.to_le_bytes());
-    Ok(entry)
+/// The header comes last, since it says how the value is written. The value is never copied.
+#[derive(Debug)]
+pub(crate) struct Draft(Vec<u8>);
+
+impl Draft {
+    pub(crate) fn new(meta: BodyMeta) -> Self {
+        let mut entry = Vec::with_capacity(INITIAL_CAPACITY);
+        entry.extend_from_slice(&[0; Header::LEN]);
+        entry.extend_from_slice(&meta.cost_ms.to_le_bytes());
+        entry.extend_from_slice(&meta.fresh_until.to_le_bytes());
+        Self(entry)
+    }
+
+    /// The buffer that the value is to be appended to; what is in it must stay.
+    pub(crate) fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.0
+    }
+
+    pub(crate) fn value(&self) -> &[u8] {
+        &self.0[VALUE..]
+    }
+
+    pub(crate) fn replace_value(&mut self, value: &[u8]) {
+        self.0.truncate(VALUE);
+        self.0.extend_from_slice(value);
+    }
+
+    /// The length of the entry once it is finished.
+    pub(crate) fn entry_len(&self) -> usize {
+        self.0.len() + CHECKSUM_LEN
+    }
+
+    /// The entry, with `header` in its place.
+    pub(crate) fn finish(self, full_key: &str, header: &Header) -> Vec<u8> {
+        let mut entry = self.0;
+        entry[..Header::LEN].copy_from_slice(&header.to_bytes());
+        let checksum = checksum(full_key, &entry);
+        entry.extend_from_slice(&checksum.to_le_bytes());
+        entry
+    }
+
+    /// The buffer, and where the value begins in it.
+    pub(crate) fn into_parts(self) -> (Vec<u8>, usize) {
+        (self.0, VALUE)
+    }
 }
 
 /// The value's bytes in `entry`, whose header the caller has admitted.
@@ -87,8 +116,6 @@ fn checksum(full_key: &str, checked: &[u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -109,14 +136,12 @@ mod tests {
     const KEY: &str = "app:user:42";
 
     fn entry(key: &str, data: &[u8]) -> Vec<u8> {
-        let encode = |out: &mut Vec<u8>| {
-            out.extend_from_slice(data);
-            Ok::<(), Infallible>(())
-        };
-        match write(key, &HEADER, META, encode) {
-            Ok(entry) => entry,
-            Err(never) => match never {},
-        }
+        let mut draft = Draft::new(META);
+        draft.buffer().extend_from_slice(data);
+        let len = draft.entry_len();
+        let entry = draft.finish(key, &HEADER);
+        assert_eq!(entry.len(), len);
+        entry
     }
 
     /// `xxhash.xxh3_64_intdigest(struct.pack("<I", len(key)) + key + head + body)` of Python's
@@ -147,8 +172,12 @@ mod tests {
     }
 
     #[test]
-    fn an_error_of_the_codec_is_passed_on() {
-        assert_eq!(write(KEY, &HEADER, META, |_| Err("no")), Err("no"));
+    fn a_replaced_value_leaves_nothing_of_the_first() {
+        let mut draft = Draft::new(META);
+        draft.buffer().extend_from_slice(b"a longer one");
+        assert_eq!(draft.value(), b"a longer one");
+        draft.replace_value(b"short");
+        assert_eq!(draft.finish(KEY, &HEADER), entry(KEY, b"short"));
     }
 
     #[test]

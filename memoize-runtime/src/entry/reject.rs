@@ -31,6 +31,8 @@ pub(crate) enum Reject {
     TooLongLived,
     /// The checksum or tag does not match, or the fields contradict each other.
     Damaged,
+    /// Chunks of it are missing.
+    Incomplete,
     /// Intact bytes that are not a value of the expected type.
     Undecodable,
 }
@@ -51,6 +53,7 @@ impl Reject {
             Self::FromTheFuture => "from_the_future",
             Self::TooLongLived => "too_long_lived",
             Self::Damaged => "damaged",
+            Self::Incomplete => "incomplete",
             Self::Undecodable => "undecodable",
         }
     }
