@@ -136,10 +136,6 @@ impl Flags {
     /// The body is a manifest, and the value is in chunks of their own.
     pub(crate) const CHUNKED: Self = Self(4);
     /// Zeros follow the value, to hide its length.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "known to the format, not written yet")
-    )]
     pub(crate) const PADDED: Self = Self(8);
 
     /// These flags and `other`'s.
