@@ -55,6 +55,7 @@ impl Joiner {
         self.pieces.push_back(piece);
     }
 
+    #[inline]
     pub(super) fn bytes_of(&self, found: &Found) -> &[u8] {
         match found {
             Found::InPiece(range) => &self.current[range.clone()],
@@ -88,6 +89,7 @@ impl Joiner {
         self.next_in_parts()
     }
 
+    #[cold]
     fn next_in_parts(&mut self) -> Result<Found, Reject> {
         if self.carry_is_done {
             self.carry = Vec::new();
@@ -119,6 +121,7 @@ impl Joiner {
         }
     }
 
+    #[inline]
     fn take(&mut self, bytes: usize) -> Result<(), Reject> {
         self.bytes_left = self
             .bytes_left
@@ -139,6 +142,15 @@ enum Frame {
 
 #[inline]
 fn frame(bytes: &[u8]) -> Result<Frame, Reject> {
+    match bytes {
+        [length, rest @ ..] if *length < 0x80 && rest.len() >= usize::from(*length) => {
+            Ok(Frame::Whole(1..1 + usize::from(*length)))
+        }
+        _ => long_frame(bytes),
+    }
+}
+
+fn long_frame(bytes: &[u8]) -> Result<Frame, Reject> {
     let mut length = 0_u64;
     for (index, &byte) in bytes.iter().enumerate() {
         let group = u64::from(byte & 0x7F);
