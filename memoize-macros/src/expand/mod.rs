@@ -14,6 +14,7 @@ use self::parts::{
 };
 use crate::item::without_expectation;
 use crate::model::{Form, Model};
+use crate::output::Iterated;
 
 /// `quote!` with our hygiene.
 macro_rules! ours {
@@ -71,9 +72,18 @@ fn inline(model: &Model) -> TokenStream {
     let key = key::inline(model);
     let overwrite = force_overwrite(model);
     let expiration = expiration(model);
-    let output = model.output();
     let body = inline_body(model);
-    let run = run(model, &ours!(move || -> #output #body));
+    let closure = match model.iterated() {
+        // A closure can't return an `impl Trait` by name.
+        Some(Iterated {
+            is_boxed: false, ..
+        }) => ours!(move || #body),
+        _ => {
+            let output = model.output();
+            ours!(move || -> #output #body)
+        }
+    };
+    let run = run(model, &closure);
     ours! {
         #(#attrs)*
         #vis #sig {

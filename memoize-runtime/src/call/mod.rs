@@ -183,6 +183,15 @@ impl<R> Call<R> {
         Memoized::new(self.0.request, self.0.outcome, body)
     }
 
+    /// The same in a box, for a function that returns a `Box<dyn Iterator>`.
+    pub fn boxed_iter<F, I>(self, body: F) -> Box<Memoized<R, F, I>>
+    where
+        F: FnOnce() -> I,
+        I: Iterator<Item = R>,
+    {
+        Box::new(self.iter(body))
+    }
+
     /// The key of the entry.
     pub fn key(self) -> CacheKey {
         self.0.request.name()
