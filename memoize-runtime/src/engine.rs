@@ -38,7 +38,7 @@ pub(crate) struct Policy<'a> {
 pub(crate) enum Opened<R> {
     Value(R),
     /// A value that is in chunks.
-    Chunks(Reader),
+    Chunks(Box<Reader>),
 }
 
 /// An entry to be written.
@@ -98,7 +98,7 @@ impl Policy<'_> {
         let chunked = Header::parse(found)?.flags.contains(Flags::CHUNKED);
         let (header, value) = self.check(found, chunked, now_ms)?;
         if chunked {
-            return Ok(Opened::Chunks(self.reader(&header, value)?));
+            return Ok(Opened::Chunks(Box::new(self.reader(&header, value)?)));
         }
         if header.flags.contains(Flags::LZ4) {
             let value = entry::expand(value, usize::MAX)?;

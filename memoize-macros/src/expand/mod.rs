@@ -14,7 +14,6 @@ use self::parts::{
 };
 use crate::item::without_expectation;
 use crate::model::{Form, Model};
-use crate::output::Iterated;
 
 /// `quote!` with our hygiene.
 macro_rules! ours {
@@ -73,16 +72,13 @@ fn inline(model: &Model) -> TokenStream {
     let overwrite = force_overwrite(model);
     let expiration = expiration(model);
     let body = inline_body(model);
-    let closure = match model.iterated() {
-        // A closure can't return an `impl Trait` by name.
-        Some(Iterated {
-            is_boxed: false, ..
-        }) => ours!(move || #body),
-        _ => {
-            let output = model.output();
-            ours!(move || -> #output #body)
-        }
-    };
+    // A closure can't name an `impl Trait` as what it returns.
+    let is_opaque = model.iterated().is_some_and(|iterated| !iterated.is_boxed);
+    let returned = (!is_opaque).then(|| {
+        let output = model.output();
+        ours!(-> #output)
+    });
+    let closure = ours!(move || #returned #body);
     let run = run(model, &closure);
     ours! {
         #(#attrs)*

@@ -98,10 +98,10 @@ impl Recorder {
         let Some(recording) = &mut self.recording else {
             return;
         };
-        if let Some(chunk) = recording.chunked.writer.last_chunk() {
-            if !chunks::store(&self.request, &recording.chunked, chunk) {
-                return self.abandon(Abandoned::Unwritten);
-            }
+        if let Some(chunk) = recording.chunked.writer.last_chunk()
+            && !chunks::store(&self.request, &recording.chunked, chunk)
+        {
+            return self.abandon(Abandoned::Unwritten);
         }
         // The time includes the consumer's: asking the clock twice an item would cost more than most items.
         let cost = recording.started.elapsed();

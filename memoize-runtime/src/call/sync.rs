@@ -142,12 +142,12 @@ fn look_up<R>(request: &Request, name: &CacheKey, outcome: &Outcome<R>) -> Resul
         .open(&found, outcome, request.runtime.now_ms());
     match opened.map_err(Missed::Rejected)? {
         Opened::Value(value) => Ok(value),
-        Opened::Chunks(reader) => gather(request, reader, outcome),
+        Opened::Chunks(mut reader) => gather(request, &mut reader, outcome),
     }
 }
 
 /// Reads a value that is in chunks: the only item of its stream.
-fn gather<R>(request: &Request, mut reader: Reader, outcome: &Outcome<R>) -> Result<R, Missed> {
+fn gather<R>(request: &Request, reader: &mut Reader, outcome: &Outcome<R>) -> Result<R, Missed> {
     let mut value = None;
     loop {
         match reader.next_item().map_err(Missed::Rejected)? {
@@ -155,7 +155,7 @@ fn gather<R>(request: &Request, mut reader: Reader, outcome: &Outcome<R>) -> Res
             Next::Item(bytes) => {
                 value = Some((outcome.decode)(bytes).map_err(Missed::Rejected)?);
             }
-            Next::Starved => chunks::supply(request, &mut reader)?,
+            Next::Starved => chunks::supply(request, reader)?,
             Next::End => return value.ok_or(Missed::Rejected(Reject::Damaged)),
         }
     }

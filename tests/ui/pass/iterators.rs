@@ -84,7 +84,7 @@ impl Tables {
     }
 
     #[cache_memoize(key = "private:<table>", skip(self))]
-    fn private<'s>(&'s self, table: &'s str) -> impl Iterator<Item = u32> + use<'s> {
+    fn private<'s>(&'s self, table: &'s str) -> impl Iterator<Item = u64> + use<'s> {
         let rows = &self.tables[table];
         rows.iter().map(|row| (*row).into())
     }

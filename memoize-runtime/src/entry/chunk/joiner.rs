@@ -78,13 +78,13 @@ impl Joiner {
                 Err(Reject::Damaged)
             };
         }
-        if self.carry.is_empty() {
-            if let Frame::Whole(item) = frame(&self.current[self.at..])? {
-                let item = self.at + item.start..self.at + item.end;
-                self.take(item.end - self.at)?;
-                self.items_left -= 1;
-                return Ok(Found::InPiece(item));
-            }
+        if self.carry.is_empty()
+            && let Frame::Whole(item) = frame(&self.current[self.at..])?
+        {
+            let item = self.at + item.start..self.at + item.end;
+            self.take(item.end - self.at)?;
+            self.items_left -= 1;
+            return Ok(Found::InPiece(item));
         }
         self.next_in_parts()
     }
