@@ -20,6 +20,7 @@ pub struct Site {
     expiration_ms: Option<u64>,
     version: u32,
     encrypt: bool,
+    compress: Option<bool>,
     counters: Counters,
     instances: Instances,
 }
@@ -35,6 +36,7 @@ impl Site {
             expiration_ms: None,
             version: 0,
             encrypt: false,
+            compress: None,
             counters: Counters::new(),
             instances: Instances::new(),
         }
@@ -55,6 +57,12 @@ impl Site {
     /// Seals the function's entries.
     pub const fn encrypt(mut self) -> Self {
         self.encrypt = true;
+        self
+    }
+
+    /// Whether the function's entries are compressed, where the attribute says so.
+    pub const fn compress(mut self, compress: bool) -> Self {
+        self.compress = Some(compress);
         self
     }
 
@@ -102,6 +110,10 @@ impl Site {
         } else {
             Protection::Usual
         }
+    }
+
+    pub(crate) fn compresses(&self) -> Option<bool> {
+        self.compress
     }
 
     pub(crate) fn counters(&self) -> &Counters {

@@ -10,6 +10,7 @@ use crate::args::{Companions, Expiration};
 use crate::argument::{Argument, Name};
 use crate::item::{is_lint, name, without_expectation};
 use crate::model::{Form, Model};
+use crate::output::Iterated;
 
 pub(super) fn krate(model: &Model) -> TokenStream {
     krate_at(model, Span::mixed_site())
@@ -35,7 +36,11 @@ pub(super) fn new_site(model: &Model, site: &TokenStream) -> TokenStream {
         ours!(.version(#version))
     });
     let encrypt = model.options.encrypt.then(|| ours!(.encrypt()));
-    ours!(#site::new(::core::module_path!(), #name) #expiration #version #encrypt)
+    let compress = model
+        .options
+        .compress
+        .map(|compress| ours!(.compress(#compress)));
+    ours!(#site::new(::core::module_path!(), #name) #expiration #version #encrypt #compress)
 }
 
 /// The name of a companion; it leads an editor to the function.
@@ -117,11 +122,12 @@ pub(super) fn uncached(model: &Model, path: &TokenStream) -> TokenStream {
 }
 
 pub(super) fn run(model: &Model, closure: &TokenStream) -> TokenStream {
-    let conditional = model.options.cache_if.as_ref();
-    conditional.map_or_else(
-        || ours!(.run(#closure)),
-        |predicate| ours!(.__run_if(#predicate, #closure)),
-    )
+    match (model.iterated(), &model.options.cache_if) {
+        (Some(Iterated { is_boxed: true, .. }), _) => ours!(.boxed_iter(#closure)),
+        (Some(_), _) => ours!(.iter(#closure)),
+        (None, Some(predicate)) => ours!(.__run_if(#predicate, #closure)),
+        (None, None) => ours!(.run(#closure)),
+    }
 }
 
 pub(super) fn force_overwrite(model: &Model) -> Option<TokenStream> {

@@ -9,10 +9,11 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
+use super::draft::{BodyMeta, Draft};
+use super::guard::Guard;
 use super::header::{Codec, Flags, Header};
 use super::padding::Padding;
-use super::plain::BodyMeta;
-use super::sealed::{Draft, Seal, open};
+use super::sealed::{Seal, open};
 use crate::crypto::{self, Salt};
 use crate::secret::{Secret, decode_hex};
 
@@ -89,6 +90,14 @@ impl Case {
         }
     }
 
+    fn header_before_padding(&self, secret: &Secret) -> Header {
+        Header {
+            flags: Flags::SEALED,
+            key_id: secret.keys().id(),
+            ..self.header
+        }
+    }
+
     /// The header as it is stored.
     fn sealed_header(&self, secret: &Secret) -> Header {
         let padded = if self.padded {
@@ -122,10 +131,10 @@ impl Case {
     fn sealed(&self) -> Value {
         let secret = Secret::unchecked(&self.secret);
         let seal = Seal::new(&secret, &self.full_key);
-        let mut draft = Draft::new(self.meta, self.padding());
+        let mut draft = Draft::new(Guard::Sealed(&seal), self.meta, self.padding());
         draft.buffer().extend_from_slice(&self.data);
         let entry = draft
-            .seal(&seal, self.header, usize::MAX)
+            .finish(&self.header_before_padding(&secret), usize::MAX)
             .expect("random bytes");
 
         let header = self.sealed_header(&secret);
@@ -156,7 +165,7 @@ impl Case {
         let header = Header::parse(&entry).expect("a header");
         assert_eq!(header, self.sealed_header(&secret));
         let opened = open(&seal, &header, &entry).expect("it was sealed for this key");
-        assert_eq!(opened.value(), Ok((self.meta, &self.data[..])));
+        assert_eq!(opened.value(), Ok((self.meta, self.data.as_slice().into())));
 
         let generation: Salt = bytes(&theirs["generation"]).try_into().expect("16 bytes");
         let keys = seal.chunks(&header, &generation);
