@@ -39,19 +39,22 @@ fn cases() -> impl Strategy<Value = Case> {
         1..u64::MAX / 2,
         1..u64::MAX / 2,
         any::<bool>(),
+        any::<bool>(),
     );
-    let header = header.prop_map(|(fingerprint, created_ms, life, postcard)| Header {
-        flags: Flags::NONE,
-        codec: if postcard {
-            Codec::Postcard
-        } else {
-            Codec::Msgpack
+    let header = header.prop_map(
+        |(fingerprint, created_ms, life, postcard, chunked)| Header {
+            flags: if chunked { Flags::CHUNKED } else { Flags::NONE },
+            codec: if postcard {
+                Codec::Postcard
+            } else {
+                Codec::Msgpack
+            },
+            key_id: 0,
+            fingerprint,
+            created_ms,
+            expires_ms: created_ms + life,
         },
-        key_id: 0,
-        fingerprint,
-        created_ms,
-        expires_ms: created_ms + life,
-    });
+    );
     let meta = (any::<u32>(), any::<u64>());
     let meta = meta.prop_map(|(cost_ms, fresh_until)| BodyMeta {
         cost_ms,
@@ -74,7 +77,8 @@ fn cases() -> impl Strategy<Value = Case> {
                 header,
                 meta,
                 data,
-                padded,
+                // A manifest never is.
+                padded: padded && !header.flags.contains(Flags::CHUNKED),
                 pieces,
             },
         )
@@ -92,7 +96,7 @@ impl Case {
 
     fn header_before_padding(&self, secret: &Secret) -> Header {
         Header {
-            flags: Flags::SEALED,
+            flags: self.header.flags.with(Flags::SEALED),
             key_id: secret.keys().id(),
             ..self.header
         }
@@ -105,11 +109,9 @@ impl Case {
         } else {
             Flags::NONE
         };
-        Header {
-            flags: Flags::SEALED.with(padded),
-            key_id: secret.keys().id(),
-            ..self.header
-        }
+        let header = self.header_before_padding(secret);
+        let flags = header.flags.with(padded);
+        Header { flags, ..header }
     }
 
     /// The body, put together without the code that is tested.
