@@ -96,7 +96,7 @@ fn from_the_environment() {
                 ("good", BASE64),
                 ("good", BASE64_URL),
                 ("bad", "hunter2"),
-                ("bad", ""),
+                ("bad", " "),
                 ("bad", &HEX[..62]),
                 // Base64 of 33 bytes, were it not hexadecimal of 22.
                 ("bad", &HEX[..44]),

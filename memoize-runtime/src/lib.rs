@@ -18,6 +18,7 @@ mod crypto;
 mod engine;
 mod entry;
 mod error;
+mod guard;
 mod instance;
 mod key;
 mod memo;
