@@ -98,6 +98,16 @@ fn each_mishap(count: usize) {
                     noticed += source.runs.get();
                     cases += 1;
 
+                    // The same before the call, which then may be a miss, but never more or less than the sequence.
+                    if position == 0 {
+                        shelf.content().entries.clear();
+                        source.store();
+                        let names = shelf.chunks();
+                        mishap.befall(&shelf, &names, index, &others);
+                        assert!(source.iter().eq(source.items.iter().cloned()));
+                        assert_eq!(source.runs.get(), 1, "{mishap:?} of {index}");
+                    }
+
                     // The run has healed the entry, or there is nothing to be healed for who reads it now.
                     assert!(source.iter().eq(source.items.iter().cloned()));
                     assert!(source.runs.get() <= 1);
