@@ -159,7 +159,7 @@ fn main() {
             if measures {
                 1024
             } else {
-                64
+                8
             }
         }
     };

@@ -94,9 +94,9 @@ use crate::model::Model;
 /// |---|---|
 /// | `load_user::key(7)` | tells the key of the entry |
 /// | `load_user::peek(7)` | returns the cached value, computing nothing |
-/// | `load_user::invalidate(7)` | removes the entry; whether there was one |
+/// | `load_user::invalidate(7)` | removes the entry; `false` if the backend could not be asked |
 /// | `load_user::refresh(&db, 7)` | runs the body, and stores what it returns |
-/// | `load_user::prime(7, user)` | stores a value; whether that worked. Also takes the arguments that `expiration` mentions |
+/// | `load_user::prime(7, user)` | stores a value; `false` if it could not be stored. Also takes the arguments that `expiration` mentions |
 /// | `load_user::stats()` | counts hits, misses and the like |
 /// | `load_user::uncached(&db, 7)` | runs the body alone |
 ///

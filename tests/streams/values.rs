@@ -99,6 +99,18 @@ fn a_backend_that_fails_after_each_write_keeps_nothing() {
 }
 
 #[test]
+fn a_backend_that_takes_less_than_a_manifest_keeps_nothing() {
+    let shelf = Shelf::new(60);
+    let runtime = runtime(&shelf);
+    runtime.scope(|| {
+        let value = value(1000);
+        assert!(Memo::new("value").get_or_compute(|| value.clone()) == value);
+        assert!(Memo::new("items").iter(|| 0..100_u32).eq(0..100));
+    });
+    assert_eq!((shelf.len(), runtime.stats().unstorable), (0, 2));
+}
+
+#[test]
 fn what_shrinks_is_compressed_and_what_is_short_is_not() {
     for (length, compress) in [(1000, true), (2000, true), (2000, false)] {
         let shelf = Shelf::new(1 << 20);

@@ -151,7 +151,10 @@ fn main() {
     assert_eq!(free::parsed::stats().hits, 1);
     assert_eq!(twice(|| free::refused("1,x")), [Ok(1), Err("x")]);
     assert_eq!(free::refused::stats().declined, 2);
-    assert_eq!(twice(|| free::generic([true, false], 7, false)), [true, false]);
+    assert_eq!(
+        twice(|| free::generic([true, false], 7, false)),
+        [true, false]
+    );
     assert_eq!(free::generic([1_u8], 7, true).count(), 1);
     assert_eq!(free::generic::stats().forced, 1);
 

@@ -43,7 +43,7 @@ pub mod shadowed {
     /// Half the number.
     #[::cache_memoize::cache_memoize(expiration = 60, cache_if = |half| *half > 1)]
     pub fn half(number: u64) -> ::core::result::Result<u64, &'static str> {
-        if number % 2 == 0 { ::core::result::Result::Ok(number / 2) } else { ::core::result::Result::Err("odd") }
+        if number.is_multiple_of(2) { ::core::result::Result::Ok(number / 2) } else { ::core::result::Result::Err("odd") }
     }
 
     /// A type.
