@@ -37,8 +37,8 @@ const MISHAPS: [Mishap; 7] = [
 ];
 
 impl Mishap {
-    fn befall(self, shelf: &Shelf, names: &[String], index: usize, others: &[Bytes]) {
-        let mut content = shelf.content();
+    fn befall(self, backend: &Shelf, names: &[String], index: usize, others: &[Bytes]) {
+        let mut content = backend.content();
         let was = content.entries[&names[index]].clone();
         let is = match self {
             Self::Lost => {
@@ -189,9 +189,7 @@ fn another_writer_replaces_the_entry_at_each_item() {
                 let mut taken: Vec<_> = reader.by_ref().take(position).collect();
                 source.store();
                 if removed {
-                    let mut content = shelf.content();
-                    old.iter()
-                        .for_each(|name| drop(content.entries.remove(name)));
+                    shelf.lose(&old);
                 }
                 taken.extend(reader);
                 assert!(taken == source.items, "{position}");
