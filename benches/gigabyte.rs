@@ -134,17 +134,14 @@ fn run(directory: &Path, mebibytes: u64) {
         assert_eq!((taken, produced.get() == 0), (count, step == "read"));
         let took = started.elapsed();
         println!(
-            "{step}: {mebibytes} MiB in {:.1} s, {:.0} MB/s, first item after {:.2} ms, sum {sum:x}",
+            "{step}: {mebibytes} MiB in {:.1} s, {} MiB/s, first item after {:.2} ms, sum {sum:x}",
             took.as_secs_f64(),
-            (count * ITEM as u64) as f64 / 1e6 / took.as_secs_f64(),
+            u128::from(mebibytes) * 1000 / took.as_millis().max(1),
             first.expect("there is an item").as_secs_f64() * 1e3,
         );
         if let (Some(before), Some(peak)) = (before, peak()) {
             let grown = peak.saturating_sub(before);
-            println!(
-                "{step}: peak memory grew by {:.1} MiB",
-                grown as f64 / MIB as f64
-            );
+            println!("{step}: peak memory grew by {} KiB", grown / 1024);
             assert!(grown <= MOST, "memory grew by {grown} bytes");
         }
     }
@@ -159,7 +156,7 @@ fn main() {
             if measures {
                 1024
             } else {
-                64
+                8
             }
         }
     };

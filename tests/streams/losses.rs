@@ -37,8 +37,8 @@ const MISHAPS: [Mishap; 7] = [
 ];
 
 impl Mishap {
-    fn befall(self, shelf: &Shelf, names: &[String], index: usize, others: &[Bytes]) {
-        let mut content = shelf.content();
+    fn befall(self, backend: &Shelf, names: &[String], index: usize, others: &[Bytes]) {
+        let mut content = backend.content();
         let was = content.entries[&names[index]].clone();
         let is = match self {
             Self::Lost => {
@@ -97,6 +97,16 @@ fn each_mishap(count: usize) {
                     assert!(taken == source.items, "{mishap:?} of {index} at {position}");
                     noticed += source.runs.get();
                     cases += 1;
+
+                    // The same before the call, which then may be a miss, but never more or less than the sequence.
+                    if position == 0 {
+                        shelf.content().entries.clear();
+                        source.store();
+                        let names = shelf.chunks();
+                        mishap.befall(&shelf, &names, index, &others);
+                        assert!(source.iter().eq(source.items.iter().cloned()));
+                        assert_eq!(source.runs.get(), 1, "{mishap:?} of {index}");
+                    }
 
                     // The run has healed the entry, or there is nothing to be healed for who reads it now.
                     assert!(source.iter().eq(source.items.iter().cloned()));
@@ -179,9 +189,7 @@ fn another_writer_replaces_the_entry_at_each_item() {
                 let mut taken: Vec<_> = reader.by_ref().take(position).collect();
                 source.store();
                 if removed {
-                    let mut content = shelf.content();
-                    old.iter()
-                        .for_each(|name| drop(content.entries.remove(name)));
+                    shelf.lose(&old);
                 }
                 taken.extend(reader);
                 assert!(taken == source.items, "{position}");

@@ -60,6 +60,18 @@ impl Shelf {
         chunks.into_iter().map(|(_, name)| name.clone()).collect()
     }
 
+    pub(crate) fn lose(&self, names: &[String]) {
+        let mut content = self.content();
+        for name in names {
+            content.entries.remove(name);
+        }
+    }
+
+    /// The bytes of all values.
+    pub(crate) fn bytes(&self) -> usize {
+        self.content().entries.values().map(Bytes::len).sum()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.content().entries.len()
     }

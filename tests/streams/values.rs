@@ -9,11 +9,11 @@ fn value(length: usize) -> Vec<u8> {
     items(1, length).remove(0)
 }
 
-fn comes_back(runtime: &Runtime, value: &Vec<u8>) {
+fn comes_back(runtime: &Runtime, value: &[u8]) {
     runtime.scope(|| {
-        let call = || Memo::new("value").get_or_compute(|| value.clone());
+        let call = || Memo::new("value").get_or_compute(|| value.to_owned());
         let before = runtime.stats();
-        assert!((call(), call()) == (value.clone(), value.clone()));
+        assert!(call() == value && call() == value);
         let now = runtime.stats();
         assert_eq!(
             (
@@ -63,8 +63,7 @@ fn a_lost_chunk_is_a_miss() {
         shelf.content().entries.remove(&name);
         let old = shelf.chunks();
         comes_back(&runtime, &value);
-        old.iter()
-            .for_each(|name| drop(shelf.content().entries.remove(name)));
+        shelf.lose(&old);
     }
     assert!(runtime.stats().incomplete > 5);
     assert_eq!(runtime.stats().incomplete, runtime.stats().misses() - 1);
@@ -99,6 +98,18 @@ fn a_backend_that_fails_after_each_write_keeps_nothing() {
 }
 
 #[test]
+fn a_backend_that_takes_less_than_a_manifest_keeps_nothing() {
+    let shelf = Shelf::new(60);
+    let runtime = runtime(&shelf);
+    runtime.scope(|| {
+        let value = value(1000);
+        assert!(Memo::new("value").get_or_compute(|| value.clone()) == value);
+        assert!(Memo::new("items").iter(|| 0..100_u32).eq(0..100));
+    });
+    assert_eq!((shelf.len(), runtime.stats().unstorable), (0, 2));
+}
+
+#[test]
 fn what_shrinks_is_compressed_and_what_is_short_is_not() {
     for (length, compress) in [(1000, true), (2000, true), (2000, false)] {
         let shelf = Shelf::new(1 << 20);
@@ -108,12 +119,7 @@ fn what_shrinks_is_compressed_and_what_is_short_is_not() {
             .build()
             .expect("valid settings");
         comes_back(&runtime, &vec![7; length]);
-        let stored: usize = shelf
-            .content()
-            .entries
-            .values()
-            .map(|bytes| bytes.len())
-            .sum();
+        let stored = shelf.bytes();
         let shrinks = compress && length >= 1024 && cfg!(feature = "compress");
         assert_eq!(stored < length / 2, shrinks, "{length} bytes took {stored}");
     }
@@ -138,12 +144,7 @@ fn a_call_can_say_whether_to_compress() {
                 .get_or_compute(Vec::<u8>::new);
             assert!(read == vec![7_u8; 5000]);
         });
-        let stored: usize = shelf
-            .content()
-            .entries
-            .values()
-            .map(|bytes| bytes.len())
-            .sum();
+        let stored = shelf.bytes();
         assert_eq!(stored < 1000, compress && cfg!(feature = "compress"));
     }
 }

@@ -12,7 +12,9 @@ const STEPS: usize = 4;
 
 fn sequence(writer: u8) -> Vec<Vec<u8>> {
     let mut items = items(3, SHORT_CHUNK - 2);
-    items.iter_mut().for_each(|item| item[0] = writer);
+    for item in &mut items {
+        item[0] = writer;
+    }
     items
 }
 

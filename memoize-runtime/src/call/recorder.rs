@@ -93,9 +93,6 @@ impl Recorder {
     /// The stream has come to its end: what is left of it is stored, and then the manifest.
     pub(super) fn finish(&mut self) {
         self.request.observer().computed();
-        if self.in_user_code {
-            return;
-        }
         let Some(recording) = &mut self.recording else {
             return;
         };

@@ -227,7 +227,7 @@ mod tests {
     #[test]
     fn the_memory_of_a_huge_item_is_given_back() {
         let mut cutter = Cutter::new(100);
-        push(&mut cutter, &[7; 100_000]);
+        push(&mut cutter, &vec![7; 100_000]);
         while cutter.full_piece().is_some() {}
         push(&mut cutter, b"ab");
         assert!(cutter.buffer.capacity() < 1000);

@@ -183,15 +183,15 @@ mod tests {
     fn join(pieces: &[Vec<u8>], raw_len: u64, items: u64) -> Result<Vec<Vec<u8>>, Reject> {
         let mut joiner = Joiner::new(raw_len, items);
         let mut pieces = pieces.iter();
-        let mut joined = Vec::new();
+        let mut all = Vec::new();
         loop {
             match joiner.next()? {
                 Found::Beyond => match pieces.next() {
                     Some(piece) => joiner.push(piece.clone().into()),
                     None => return Err(Reject::Truncated),
                 },
-                Found::End => return Ok(joined),
-                item => joined.push(joiner.bytes_of(&item).to_vec()),
+                Found::End => return Ok(all),
+                item => all.push(joiner.bytes_of(&item).to_vec()),
             }
         }
     }

@@ -181,6 +181,22 @@ mod tests {
         }
     }
 
+    /// `xxhash.xxh3_64_intdigest(struct.pack("<I", len(key)) + key + generation + struct.pack("<I", i) + piece)` of Python's
+    /// `xxhash`, for the sample of the format's known answers.
+    #[test]
+    fn the_checksum_is_that_of_another_implementation() {
+        let generation =
+            Generation(*b"\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f");
+        let mut packer = packer("app:user:42", generation, false);
+        for (index, piece, checksum) in [
+            (0, &b"chunk-zero"[..], 0x03fd_d9c8_adfa_ed56_u64),
+            (1, b"chunk-one", 0x0978_dc2f_74a7_4c74),
+        ] {
+            let expected = [piece, &checksum.to_le_bytes()].concat();
+            assert_eq!(packer.pack(index, piece), expected);
+        }
+    }
+
     #[test]
     fn what_does_not_shrink_is_no_longer_than_without_compression() {
         let stored = packer("ns:a", ONE, true).pack(0, b"short");

@@ -96,7 +96,7 @@ mod tests {
         assert_eq!(expand(&good[..3], usize::MAX), Err(Reject::Truncated));
         // A 64 MiB claim with as many bytes as it needs to be possible.
         let bomb = [
-            &(LARGEST as u32 + 1).to_le_bytes()[..],
+            &(64_u32 << 20 | 1).to_le_bytes()[..],
             &vec![0; LARGEST / 200],
         ]
         .concat();
