@@ -25,6 +25,7 @@ mod reader;
 mod writer;
 
 pub(crate) use generation::{ChunkNames, Generation};
+pub(crate) use joiner::Item;
 pub(crate) use manifest::Manifest;
 pub(crate) use reader::{Next, Reader};
 pub(crate) use writer::{Destination, Writer};
