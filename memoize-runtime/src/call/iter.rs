@@ -9,7 +9,7 @@ use super::outcome::Outcome;
 use super::recorder::Recorder;
 use super::request::Request;
 use super::sync::{Missed, fetch, hit};
-use crate::entry::chunk::{Next, Reader, fingerprint_of_stream};
+use crate::entry::chunk::{Item, Next, Reader, fingerprint_of_stream};
 
 /// The items of a memoized function: from the cache, or from the function's own iterator.
 ///
@@ -94,6 +94,7 @@ where
     }
 
     /// Goes over from the cache to the function.
+    #[cold]
     fn run_for_the_rest(&mut self, missed: &Missed) {
         // Ended for as long as the body runs: there it stays if that panics.
         if let State::Reading(reading, compute) = mem::replace(&mut self.state, State::Ended) {
@@ -117,15 +118,12 @@ fn look_up(request: &Request) -> Result<Reader, Missed> {
 }
 
 impl Reading {
+    /// Finds the next item, none at the end, and fetches chunks for it where that takes some.
     #[inline]
-    fn next<R>(&mut self, outcome: &Outcome<R>) -> Result<Option<R>, Missed> {
+    fn find(&mut self) -> Result<Option<Item>, Missed> {
         loop {
             match self.reader.next_item().map_err(Missed::Rejected)? {
-                Next::Item(bytes) => {
-                    let item = (outcome.decode)(bytes).map_err(Missed::Rejected)?;
-                    self.handed_out += 1;
-                    return Ok(Some(item));
-                }
+                Next::Item(item) => return Ok(Some(item)),
                 Next::Starved => chunks::supply(&self.request, &mut self.reader)?,
                 Next::End => return Ok(None),
             }
@@ -172,11 +170,22 @@ where
     #[inline]
     fn next(&mut self) -> Option<R> {
         if let State::Reading(reading, _) = &mut self.state {
-            match reading.next(&self.outcome) {
-                Ok(Some(item)) => return Some(item),
-                Ok(None) => self.state = State::Ended,
-                Err(missed) => self.run_for_the_rest(&missed),
-            }
+            let missed = match reading.find() {
+                // The item goes from the codec to the caller: each function in between would copy it.
+                Ok(Some(item)) => match (self.outcome.decode)(reading.reader.bytes_of(&item)) {
+                    Ok(item) => {
+                        reading.handed_out += 1;
+                        return Some(item);
+                    }
+                    Err(reject) => Missed::Rejected(reject),
+                },
+                Ok(None) => {
+                    self.state = State::Ended;
+                    return None;
+                }
+                Err(missed) => missed,
+            };
+            self.run_for_the_rest(&missed);
         }
         let State::Running(running) = &mut self.state else {
             return None;

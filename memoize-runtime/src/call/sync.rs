@@ -209,7 +209,8 @@ fn gather<R>(request: &Request, reader: &mut Reader, outcome: &Outcome<R>) -> Re
     loop {
         match reader.next_item().map_err(Missed::Rejected)? {
             Next::Item(_) if value.is_some() => return Err(Missed::Rejected(Reject::Damaged)),
-            Next::Item(bytes) => {
+            Next::Item(item) => {
+                let bytes = reader.bytes_of(&item);
                 value = Some((outcome.decode)(bytes).map_err(Missed::Rejected)?);
             }
             Next::Starved => chunks::supply(request, reader)?,

@@ -25,17 +25,22 @@ pub(super) struct Joiner {
     items_left: u64,
 }
 
-/// Where the next item is.
-#[derive(Debug, PartialEq, Eq)]
+/// What there is to be taken next.
+#[derive(Debug)]
 pub(super) enum Found {
-    /// In the piece that is being read, where most items are.
-    InPiece(Range<usize>),
-    /// In parts, put together.
-    InCarry(Range<usize>),
-    /// Partly in a piece that is not there yet.
+    Item(Item),
+    /// An item that is partly in a piece that is not there yet.
     Beyond,
-    /// There is none, and the stream is whole.
+    /// Nothing: the stream is whole.
     End,
+}
+
+/// Where an item is, until the next one is asked for. It isn't its bytes, as those would be borrowed.
+#[derive(Debug)]
+pub(crate) struct Item {
+    range: Range<usize>,
+    /// Put together from parts. Most are in the piece that is being read.
+    is_carried: bool,
 }
 
 impl Joiner {
@@ -56,12 +61,13 @@ impl Joiner {
     }
 
     #[inline]
-    pub(super) fn bytes_of(&self, found: &Found) -> &[u8] {
-        match found {
-            Found::InPiece(range) => &self.current[range.clone()],
-            Found::InCarry(range) => &self.carry[range.clone()],
-            Found::Beyond | Found::End => &[],
-        }
+    pub(super) fn bytes_of(&self, item: &Item) -> &[u8] {
+        let bytes: &[u8] = if item.is_carried {
+            &self.carry
+        } else {
+            &self.current
+        };
+        &bytes[item.range.clone()]
     }
 
     /// Finds the next item.
@@ -81,10 +87,13 @@ impl Joiner {
         if self.carry.is_empty()
             && let Frame::Whole(item) = frame(&self.current[self.at..])?
         {
-            let item = self.at + item.start..self.at + item.end;
-            self.take(item.end - self.at)?;
+            let range = self.at + item.start..self.at + item.end;
+            self.take(item.end)?;
             self.items_left -= 1;
-            return Ok(Found::InPiece(item));
+            return Ok(Found::Item(Item {
+                range,
+                is_carried: false,
+            }));
         }
         self.next_in_parts()
     }
@@ -98,10 +107,13 @@ impl Joiner {
         }
         loop {
             let missing = match frame(&self.carry)? {
-                Frame::Whole(item) => {
+                Frame::Whole(range) => {
                     self.items_left -= 1;
                     self.carry_is_done = true;
-                    return Ok(Found::InCarry(item));
+                    return Ok(Found::Item(Item {
+                        range,
+                        is_carried: true,
+                    }));
                 }
                 Frame::Missing(missing) => missing,
             };
@@ -191,7 +203,7 @@ mod tests {
                     None => return Err(Reject::Truncated),
                 },
                 Found::End => return Ok(all),
-                item => all.push(joiner.bytes_of(&item).to_vec()),
+                Found::Item(item) => all.push(joiner.bytes_of(&item).to_vec()),
             }
         }
     }

@@ -26,6 +26,7 @@ mod reader;
 mod writer;
 
 pub(crate) use generation::{ChunkNames, Generation};
+pub(crate) use joiner::Item;
 pub(crate) use manifest::Manifest;
 pub(crate) use piece::Wrapper;
 pub(crate) use reader::{Next, Reader};

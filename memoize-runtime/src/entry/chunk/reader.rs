@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::joiner::{Found, Joiner};
+use super::joiner::{Found, Item, Joiner};
 use super::piece::Packer;
 use super::{ChunkNames, Manifest, WINDOW};
 use crate::entry::guard::Guard;
@@ -28,8 +28,8 @@ pub(crate) struct Reader {
 
 /// What comes next in a stream.
 #[derive(Debug)]
-pub(crate) enum Next<'a> {
-    Item(&'a [u8]),
+pub(crate) enum Next {
+    Item(Item),
     /// More chunks are needed first.
     Starved,
     End,
@@ -88,13 +88,19 @@ impl Reader {
     ///
     /// `Damaged`: the stream is not what the manifest says.
     #[inline]
-    pub(crate) fn next_item(&mut self) -> Result<Next<'_>, Reject> {
+    pub(crate) fn next_item(&mut self) -> Result<Next, Reject> {
         match self.joiner.next()? {
+            Found::Item(item) => Ok(Next::Item(item)),
             Found::End => Ok(Next::End),
             Found::Beyond if self.supplied == self.manifest.chunks => Err(Reject::Damaged),
             Found::Beyond => Ok(Next::Starved),
-            item => Ok(Next::Item(self.joiner.bytes_of(&item))),
         }
+    }
+
+    /// The bytes of the item that was found last.
+    #[inline]
+    pub(crate) fn bytes_of(&self, item: &Item) -> &[u8] {
+        self.joiner.bytes_of(item)
     }
 
     /// The names of all chunks.
@@ -181,7 +187,7 @@ mod tests {
         let mut items = Vec::new();
         loop {
             match reader.next_item()? {
-                Next::Item(item) => items.push(item.to_vec()),
+                Next::Item(item) => items.push(reader.bytes_of(&item).to_vec()),
                 Next::Starved => {
                     let wants = reader.wants();
                     assert!((1..=WINDOW as usize).contains(&wants.len()));
