@@ -13,6 +13,7 @@ mod model;
 mod output;
 mod pattern;
 mod scan;
+mod separator;
 mod template;
 #[cfg(test)]
 mod tests;
