@@ -107,7 +107,7 @@ fn place(
             ours! {
                 #[doc = #companions_doc]
                 #shared
-                #vis struct #ty {}
+                #vis enum #ty {}
                 #shared #lenient #undocumented
                 impl #ty {
                     #(#hidden)*

@@ -2,7 +2,7 @@ pub fn distance(from: &str, to: &str) -> u32 {
     distance::__call(&from, &to).run(move || distance::uncached(from, to))
 }
 /// Companions of `distance`: `key`, `peek`, `invalidate`, `refresh`, `prime`, `stats`, `uncached`.
-pub struct distance {}
+pub enum distance {}
 #[allow(missing_docs)]
 impl distance {
     fn __site() -> &'static ::cache_memoize::__private::Site {
