@@ -8,6 +8,7 @@ mod duration;
 mod expand;
 mod fallback;
 mod generics;
+mod hash;
 mod item;
 mod model;
 mod output;

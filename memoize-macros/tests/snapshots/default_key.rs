@@ -7,7 +7,8 @@ pub enum distance {}
 impl distance {
     fn __site() -> &'static ::cache_memoize::__private::Site {
         use ::cache_memoize::__private::Site;
-        static SITE: Site = Site::new(::core::module_path!(), "distance");
+        static SITE: Site = Site::new(::core::module_path!(), "distance")
+            .tokens(0xc5ed_5933_916f_d07e);
         &SITE
     }
     fn __call(from: &&str, to: &&str) -> ::cache_memoize::__private::Call<u32> {
