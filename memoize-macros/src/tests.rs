@@ -1,5 +1,7 @@
 //! What the attribute expands to, as text: on any compiler, and without one that has to agree.
 
+mod never_panics;
+
 use expect_test::expect_file;
 use proc_macro2::TokenStream;
 
