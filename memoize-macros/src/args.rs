@@ -9,6 +9,7 @@ use syn::{Expr, ExprLit, Lit, LitBool, LitInt, LitStr, Path, Token, parenthesize
 
 use crate::diag::{Diag, closest, quoted_list};
 use crate::duration;
+use crate::item;
 
 const NAMES: [&str; 13] = [
     "key",
@@ -92,7 +93,7 @@ impl Options {
         self.skip
             .iter()
             .flatten()
-            .any(|skipped| skipped.unraw() == name)
+            .any(|skipped| item::name(skipped) == name)
     }
 
     /// What is evaluated at each call, and sees the arguments.

@@ -3,13 +3,14 @@
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Index, LitStr};
+use syn::{Index, LitStr, Member};
 
 use super::parts::{hidden_name, krate_at, path_from_inside};
 use crate::args::Companions;
 use crate::argument::{Argument, Name, Role};
+use crate::item;
 use crate::model::{Model, Subject};
-use crate::template::{Format, Placeholder, Segment, Template};
+use crate::template::{self, Format, Placeholder, Segment, Template};
 
 /// In `__call`, whose arguments are references.
 pub(super) fn hidden(model: &Model) -> TokenStream {
@@ -205,16 +206,14 @@ fn place(placeholder: &Placeholder, subject: &Subject<'_>, key: Span) -> TokenSt
 }
 
 fn member(name: &str, span: Span) -> TokenStream {
-    if let Ok(index) = name.parse() {
-        return Index { index, span }.to_token_stream();
-    }
-    let is_keyword = syn::parse_str::<Ident>(name).is_err();
-    let ident = if is_keyword {
-        Ident::new_raw(name, span)
-    } else {
-        Ident::new(name, span)
-    };
-    ident.to_token_stream()
+    let index = template::index(name).map(|index| Index { index, span });
+    let member = index.map_or_else(
+        || item::ident(name, span).map(Member::Named),
+        |index| Some(Member::Unnamed(index)),
+    );
+    member
+        .expect("the template takes nothing else for a member")
+        .to_token_stream()
 }
 
 fn referenced(place: impl ToTokens, access: Access, location: Span) -> TokenStream {

@@ -2,7 +2,7 @@ pub fn rows(table: &str) -> impl Iterator<Item = Row> + use<'_> {
     rows::__call(&table).iter(move || rows::uncached(table))
 }
 /// Companions of `rows`: `key`, `invalidate`, `refresh`, `stats`, `uncached`.
-pub struct rows {}
+pub enum rows {}
 #[allow(missing_docs)]
 impl rows {
     fn __site() -> &'static ::cache_memoize::__private::Site {
