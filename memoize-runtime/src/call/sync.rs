@@ -1,7 +1,6 @@
 //! The driver of functions that block: it asks the engine, and does what that says, on the caller's thread.
 
 use std::ops::Deref;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use crate::backend::{Backend, BackendError, Bytes, Deadline};
@@ -12,6 +11,7 @@ use crate::call::request::Request;
 use crate::engine::{Chunked, Fill, Filling, Lookup, Opened, Unstored};
 use crate::entry::Reject;
 use crate::entry::chunk::{Next, Reader};
+use crate::guard::guard;
 use crate::observe::{Abandoned, Observer};
 
 /// Returns the value from the cache, or computes and stores it.
@@ -26,16 +26,11 @@ pub(crate) fn get_or_compute<R>(
 ) -> R {
     let observer = request.observer();
 
-    // Bypass: without a key there is nothing to ask for.
-    if !request.has_key() {
-        observer.bypassed();
-        return compute();
-    }
-
-    // Without a secret there is nowhere to store what must not be stored in the clear.
-    let Some(place) = request.place() else {
-        observer.unsealed();
-        return compute();
+    // Bypass: without a key there is nothing to ask for, and without a secret nowhere to store what must not be in the clear.
+    let Some(place) = request.place_or_bypass(&observer) else {
+        let value = compute();
+        observer.computed();
+        return value;
     };
 
     // Look up.
@@ -58,10 +53,16 @@ pub(crate) fn get_or_compute<R>(
     observer.computed();
 
     // Store.
-    if is_wanted(&value, outcome, accept) {
+    if !(outcome.is_value)(&value) {
+        observer.declined();
+    } else if guard(|| accept(&value)).unwrap_or_else(|| observer.cache_if_panicked()) {
         store(request, &place, outcome, &value, cost);
     } else {
         observer.declined();
+        // The old entry was to be replaced, by what is not to be kept: then neither is it.
+        if request.overwrite {
+            remove(request, &place);
+        }
     }
     value
 }
@@ -77,12 +78,7 @@ pub(crate) fn peek<R>(request: &Request, outcome: &Outcome<R>) -> Option<R> {
 /// Stores a value that was not computed here; says whether it is stored.
 pub(crate) fn prime<R>(request: &Request, outcome: &Outcome<R>, value: &R) -> bool {
     let observer = request.observer();
-    if !request.has_key() {
-        observer.bypassed();
-        return false;
-    }
-    let Some(place) = request.place() else {
-        observer.unsealed();
+    let Some(place) = request.place_or_bypass(&observer) else {
         return false;
     };
     if !(outcome.is_value)(value) {
@@ -104,13 +100,21 @@ pub(crate) fn invalidate(request: &Request) -> bool {
         observer.unsealed();
         return false;
     };
-    observer.invalidated();
-    let found = fetch(request, &place);
+    let removed = remove(request, &place);
+    if removed {
+        observer.invalidated();
+    }
+    removed
+}
+
+/// Removes what is under the names of a place, with its chunks; says whether that was acknowledged.
+fn remove(request: &Request, place: &Place<'_>) -> bool {
+    let found = fetch(request, place);
     let removed = ask(request, "delete", |backend| match place.several_names() {
         None => backend.delete(place.name().as_str(), Deadline::NEVER),
         Some(names) => backend.delete_many(&names, Deadline::NEVER),
     });
-    for reader in request.policy(&place).chunks_of(&found.unwrap_or_default()) {
+    for reader in request.policy(place).chunks_of(&found.unwrap_or_default()) {
         chunks::remove(request, reader.names());
     }
     removed.is_some()
@@ -283,7 +287,8 @@ pub(super) fn write(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
 }
 
 fn set(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
-    let bytes = Bytes::from(fill.bytes);
+    // Without the room that the buffer had to grow: the entry may be kept as it is for long.
+    let bytes = Bytes::from(fill.bytes.into_boxed_slice());
     ask(request, "set", |backend| {
         backend.set(place.name().as_str(), bytes, fill.life, Deadline::NEVER)
     })
@@ -297,14 +302,15 @@ pub(super) fn ask<T>(
     question: impl FnOnce(&dyn Backend) -> Result<T, BackendError>,
 ) -> Option<T> {
     let backend = request.runtime.backend();
-    let answer = catch_unwind(AssertUnwindSafe(|| question(backend)))
-        .unwrap_or_else(|_| Err(BackendError::new("it panicked")));
-    answer
-        .inspect_err(|error| request.observer().fault(operation, error))
-        .ok()
-}
-
-/// Whether the value is one, and one that the function's `cache_if` lets through; where that panics, it is not.
-fn is_wanted<R>(value: &R, outcome: &Outcome<R>, accept: impl FnOnce(&R) -> bool) -> bool {
-    (outcome.is_value)(value) && catch_unwind(AssertUnwindSafe(|| accept(value))).unwrap_or(false)
+    let answer =
+        guard(|| question(backend)).unwrap_or_else(|| Err(BackendError::new("it panicked")));
+    match answer {
+        Ok(answer) => Some(answer),
+        Err(error) => {
+            request.observer().fault(operation, &error);
+            // Its source is anybody's code, which may panic when it is dropped.
+            guard(|| drop(error));
+            None
+        }
+    }
 }
