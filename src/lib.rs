@@ -1,10 +1,10 @@
 #![doc = include_str!("../README.md")]
 
 pub use memoize_macros::cache_memoize;
-#[cfg(feature = "testing")]
-pub use memoize_runtime::testing;
 #[doc(hidden)]
 pub use memoize_runtime::__private;
+#[cfg(feature = "testing")]
+pub use memoize_runtime::testing;
 pub use memoize_runtime::{
     Backend, BackendError, Bytes, CacheKey, Cacheable, Clock, ConfigError, Deadline, KeyOptions,
     KeyParts, Limits, Memo, Memory, Runtime, RuntimeBuilder, Stats, make_cache_key,

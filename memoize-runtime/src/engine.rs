@@ -5,15 +5,16 @@
 
 use std::time::Duration;
 
-use crate::call::outcome::{Outcome, Unencodable};
-use crate::entry::{self, BodyMeta, Codec, Expect, Flags, Header, Reject};
+use crate::call::outcome::Outcome;
+use crate::entry::{self, BodyMeta, Expect, Flags, Header, Reject, StoredType, Unencodable};
 
 /// What the code, and nothing that was stored, says about an entry.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Policy<'a> {
     /// What the entry is bound to.
     pub(crate) full_key: &'a str,
-    pub(crate) fingerprint: u64,
+    /// What it holds, and by which codec.
+    pub(crate) stored: &'a StoredType,
     /// The life of a new entry, in milliseconds.
     pub(crate) life_ms: u64,
     /// The longest life that is believed.
@@ -30,20 +31,28 @@ pub(crate) struct Fill {
 }
 
 /// Why there is no entry to be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Unstored {
-    Unencodable,
+    Unencodable(Unencodable),
     TooLarge,
     /// The call's own `expiration` was zero.
     NoLife,
 }
 
 impl Unstored {
-    pub(crate) fn name(self) -> &'static str {
+    pub(crate) fn why(&self) -> &'static str {
         match self {
-            Self::Unencodable => "it could not be serialized",
+            Self::Unencodable(unencodable) => unencodable.why(),
             Self::TooLarge => "it is larger than the backend takes",
             Self::NoLife => "its expiration is zero",
+        }
+    }
+
+    /// The way to the part of the value that is at fault; empty where that is the value itself.
+    pub(crate) fn path(&self) -> &str {
+        match self {
+            Self::Unencodable(unencodable) => unencodable.path(),
+            Self::TooLarge | Self::NoLife => "",
         }
     }
 }
@@ -65,7 +74,7 @@ impl Policy<'_> {
             return Err(Reject::Flags);
         }
         let (_, value) = entry::read(self.full_key, found)?;
-        (outcome.decode)(value)
+        (outcome.decode)(value, self.stored)
     }
 
     /// The entry for a value whose computation took `cost` and ended at `now_ms`.
@@ -82,9 +91,9 @@ impl Policy<'_> {
         let expires_ms = now_ms.saturating_add(self.life_ms);
         let header = Header {
             flags: Flags::NONE,
-            codec: Codec::Postcard,
+            codec: self.stored.codec(),
             key_id: 0,
-            fingerprint: self.fingerprint,
+            fingerprint: self.stored.fingerprint(),
             created_ms: now_ms,
             expires_ms,
         };
@@ -94,9 +103,9 @@ impl Policy<'_> {
             fresh_until: expires_ms,
         };
         let bytes = entry::write(self.full_key, &header, meta, |bytes| {
-            (outcome.encode)(value, bytes)
+            (outcome.encode)(value, self.stored, bytes)
         })
-        .map_err(|Unencodable| Unstored::Unencodable)?;
+        .map_err(Unstored::Unencodable)?;
         if bytes.len() > self.largest {
             return Err(Unstored::TooLarge);
         }
@@ -110,8 +119,8 @@ impl Policy<'_> {
         Expect {
             sealed: false,
             chunked: false,
-            codec: Codec::Postcard,
-            fingerprint: self.fingerprint,
+            codec: self.stored.codec(),
+            fingerprint: self.stored.fingerprint(),
             max_life_ms: self.longest_ms,
         }
     }

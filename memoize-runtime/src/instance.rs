@@ -16,7 +16,8 @@ use std::sync::{PoisonError, RwLock};
 
 use once_cell::sync::OnceCell;
 
-use crate::entry::Fingerprint;
+use crate::entry::{Shape, StoredType};
+use crate::observe;
 use crate::site::Site;
 
 /// One instantiation of an annotated function.
@@ -26,7 +27,7 @@ pub(crate) struct Instance {
     name: &'static str,
     /// Where the function stands, as a key without a template begins.
     path: String,
-    fingerprint: OnceCell<u64>,
+    stored: OnceCell<StoredType>,
 }
 
 /// The instantiations of one function that were called so far. They are never freed: there are no more than the compiler
@@ -73,7 +74,7 @@ impl Instance {
         Self {
             name,
             path: path(site, name),
-            fingerprint: OnceCell::new(),
+            stored: OnceCell::new(),
         }
     }
 
@@ -81,14 +82,30 @@ impl Instance {
         &self.path
     }
 
-    /// The fingerprint of what this instantiation stores, values of the type called `value`: always the same one.
-    pub(crate) fn fingerprint(&self, site: &Site, value: &str) -> u64 {
-        *self.fingerprint.get_or_init(|| {
-            Fingerprint::of_type(value)
-                .instantiated_with(&arguments(self.name))
-                .version(site.entry_version())
-                .finish()
-        })
+    /// What this instantiation stores: always values of one type, of which `shape` tells.
+    pub(crate) fn stored(
+        &'static self,
+        site: &Site,
+        shape: fn() -> Option<Shape>,
+    ) -> &'static StoredType {
+        if let Some(stored) = self.stored.get() {
+            return stored;
+        }
+        // The user's code runs in `shape`, and may come back to this function: so not inside of `get_or_init`.
+        let Some(shape) = shape() else {
+            return StoredType::being_traced();
+        };
+        let stored = StoredType::new(
+            shape,
+            site.codec(),
+            &arguments(self.name),
+            site.entry_version(),
+        );
+        // Another thread may have come first: then it was the one to tell.
+        if self.stored.set(stored).is_ok() {
+            observe::traced(site.name(), self.stored.wait());
+        }
+        self.stored.wait()
     }
 
     fn is(&self, name: &'static str) -> bool {

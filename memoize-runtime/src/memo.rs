@@ -9,7 +9,7 @@ use crate::call::request::Request;
 use crate::call::sync;
 use crate::clock::millis;
 use crate::config::Current;
-use crate::entry::Fingerprint;
+use crate::entry::{Codec, StoredType};
 use crate::key::{CacheKey, FullKey, KeyParts};
 
 /// One value to remember, under a key that is put together by hand.
@@ -33,6 +33,7 @@ pub struct Memo {
     key: FullKey,
     expiration_ms: Option<u64>,
     overwrite: bool,
+    codec: Codec,
 }
 
 impl Memo {
@@ -48,6 +49,7 @@ impl Memo {
             key,
             expiration_ms: None,
             overwrite: false,
+            codec: Codec::Postcard,
         }
     }
 
@@ -61,6 +63,14 @@ impl Memo {
     /// Whether to compute even where there is an entry, and to store the result in its place.
     pub fn force_overwrite(mut self, overwrite: bool) -> Self {
         self.overwrite = overwrite;
+        self
+    }
+
+    /// Whether the value becomes bytes by MessagePack, with the names of its fields, as `codec = "msgpack"` does it: for
+    /// types that postcard can't hold.
+    #[cfg(feature = "msgpack")]
+    pub fn msgpack(mut self) -> Self {
+        self.codec = Codec::Msgpack;
         self
     }
 
@@ -93,20 +103,20 @@ impl Memo {
 
     /// Removes the entry, whatever its type; `false` where the backend could not be asked, so that it may still be there.
     pub fn invalidate(self) -> bool {
-        sync::invalidate(&self.request(0))
+        sync::invalidate(&self.request(StoredType::being_traced()))
     }
 
     fn run<R>(self, outcome: &Outcome<R>, compute: impl FnOnce() -> R) -> R {
-        let fingerprint = Fingerprint::of_type((outcome.type_name)()).finish();
-        sync::get_or_compute(&self.request(fingerprint), outcome, |_| true, compute)
+        let stored = (outcome.stored)(self.codec);
+        sync::get_or_compute(&self.request(stored), outcome, |_| true, compute)
     }
 
-    fn request(self, fingerprint: u64) -> Request {
+    fn request(self, stored: &'static StoredType) -> Request {
         Request {
             runtime: self.runtime,
             site: None,
             key: self.key,
-            fingerprint,
+            stored,
             expiration_ms: self.expiration_ms,
             overwrite: self.overwrite,
         }

@@ -4,6 +4,7 @@ use std::any::type_name;
 use std::panic::Location;
 
 use crate::call::Key;
+use crate::entry::Codec;
 use crate::instance::Instances;
 use crate::observe::{Counters, Stats};
 
@@ -18,6 +19,7 @@ pub struct Site {
     location: &'static Location<'static>,
     expiration_ms: Option<u64>,
     version: u32,
+    codec: Codec,
     counters: Counters,
     instances: Instances,
 }
@@ -32,6 +34,7 @@ impl Site {
             location: Location::caller(),
             expiration_ms: None,
             version: 0,
+            codec: Codec::Postcard,
             counters: Counters::new(),
             instances: Instances::new(),
         }
@@ -46,6 +49,13 @@ impl Site {
     /// The function's `version`.
     pub const fn version(mut self, version: u32) -> Self {
         self.version = version;
+        self
+    }
+
+    /// Values become bytes by msgpack and not by postcard.
+    #[cfg(feature = "msgpack")]
+    pub const fn msgpack(mut self) -> Self {
+        self.codec = Codec::Msgpack;
         self
     }
 
@@ -85,6 +95,10 @@ impl Site {
 
     pub(crate) fn entry_version(&self) -> u32 {
         self.version
+    }
+
+    pub(crate) fn codec(&self) -> Codec {
+        self.codec
     }
 
     pub(crate) fn counters(&self) -> &Counters {

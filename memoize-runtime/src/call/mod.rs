@@ -119,7 +119,7 @@ impl<R> AnyKey<R> {
             runtime,
             site: Some(self.site),
             key,
-            fingerprint: self.instance.fingerprint(self.site, (outcome.type_name)()),
+            stored: self.instance.stored(self.site, outcome.shape),
             expiration_ms: None,
             overwrite: false,
         };

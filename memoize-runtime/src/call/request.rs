@@ -1,7 +1,8 @@
 //! What one call asks of the cache, whatever the type of its value.
 
 use crate::config::{Current, Runtime};
-use crate::engine::Policy;
+use crate::engine::{Policy, Unstored};
+use crate::entry::StoredType;
 use crate::key::{CacheKey, FullKey};
 use crate::observe::{Counters, Observer};
 use crate::site::Site;
@@ -14,7 +15,7 @@ pub(crate) struct Request {
     pub(crate) runtime: Current,
     pub(crate) site: Option<&'static Site>,
     pub(crate) key: FullKey,
-    pub(crate) fingerprint: u64,
+    pub(crate) stored: &'static StoredType,
     /// The call's own, where it has one.
     pub(crate) expiration_ms: Option<u64>,
     pub(crate) overwrite: bool,
@@ -38,7 +39,7 @@ impl Request {
             .unwrap_or_else(|| self.runtime.expiration_ms());
         Policy {
             full_key: self.key.text(),
-            fingerprint: self.fingerprint,
+            stored: self.stored,
             life_ms: expiration.min(self.runtime.longest_ms()),
             longest_ms: self.runtime.longest_ms(),
             largest: self.runtime.limits().value_bytes,
@@ -54,5 +55,14 @@ impl Request {
                 .map(Site::counters as fn(&'static Site) -> &'static Counters),
             of_runtime: runtime.counters(),
         }
+    }
+
+    /// Counts a value that is not stored, and says why where that was not said before.
+    pub(crate) fn unstorable(&self, why: &Unstored) {
+        let tell = match why {
+            Unstored::Unencodable(why) => self.stored.tells_unencodable(why),
+            Unstored::TooLarge | Unstored::NoLife => true,
+        };
+        self.observer().unstorable(why.why(), why.path(), tell);
     }
 }

@@ -28,6 +28,14 @@ pub(crate) fn get_or_compute<R>(
         return compute();
     }
 
+    // Refused: the codec can't hold the type, so there is nothing to find and nothing to store.
+    if let Some(refusal) = request.stored.refusal() {
+        let value = compute();
+        observer.computed();
+        observer.refused(refusal, request.stored.tells_refusal());
+        return value;
+    }
+
     // Look up.
     let name = request.name();
     if request.overwrite {
@@ -59,7 +67,7 @@ pub(crate) fn get_or_compute<R>(
             Ok(fill) => {
                 write(request, &name, fill);
             }
-            Err(unstored) => observer.unstorable(unstored.name()),
+            Err(unstored) => request.unstorable(&unstored),
         }
     } else {
         observer.declined();
@@ -69,7 +77,7 @@ pub(crate) fn get_or_compute<R>(
 
 /// The value that is in the cache, computing nothing. It counts as neither hit nor miss.
 pub(crate) fn peek<R>(request: &Request, outcome: &Outcome<R>) -> Option<R> {
-    if !request.has_key() {
+    if !request.has_key() || request.stored.refusal().is_some() {
         return None;
     }
     match look_up(request, &request.name(), outcome) {
@@ -89,13 +97,17 @@ pub(crate) fn prime<R>(request: &Request, outcome: &Outcome<R>, value: &R) -> bo
         observer.declined();
         return false;
     }
+    if let Some(refusal) = request.stored.refusal() {
+        observer.refused(refusal, request.stored.tells_refusal());
+        return false;
+    }
     match request
         .policy()
         .fill(value, outcome, Duration::ZERO, request.runtime.now_ms())
     {
         Ok(fill) => write(request, &request.name(), fill),
         Err(unstored) => {
-            observer.unstorable(unstored.name());
+            request.unstorable(&unstored);
             false
         }
     }

@@ -21,13 +21,15 @@
 
 mod bounded;
 mod codec;
+mod conform;
 mod fingerprint;
 mod header;
 mod plain;
 mod reject;
+mod stored;
 
-pub(crate) use codec::{decode, encode};
-pub(crate) use fingerprint::Fingerprint;
+pub(crate) use fingerprint::Shape;
 pub(crate) use header::{Codec, Expect, Flags, Header};
 pub(crate) use plain::{BodyMeta, read, write};
 pub(crate) use reject::Reject;
+pub(crate) use stored::{Refusal, StoredType, Unencodable, shape_of};
