@@ -6,6 +6,8 @@ use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::{AttrStyle, Attribute, Meta, Path, Signature, Token, Visibility, braced};
 
+use crate::scan::mentions;
+
 /// A function or method. Its body stays unparsed: faster, and an editor can expand it half typed.
 pub(crate) struct Function {
     pub(crate) attrs: Vec<Attribute>,
@@ -74,6 +76,15 @@ pub(crate) fn is_memoize(attr: &Attribute) -> bool {
 
 pub(crate) fn is_cfg(attr: &Attribute) -> bool {
     attr.path().is_ident("cfg")
+}
+
+/// What is true of the companions if it is true of the function: `#[cfg]`, `#[doc(hidden)]`.
+pub(crate) fn is_for_companions(attr: &Attribute) -> bool {
+    let is_hidden = |doc: &Meta| {
+        let list = doc.require_list();
+        list.is_ok_and(|list| mentions(&list.tokens, "hidden"))
+    };
+    is_cfg(attr) || (attr.path().is_ident("doc") && is_hidden(&attr.meta))
 }
 
 /// `allow` and its kin, a `cfg_attr` of nothing else included.

@@ -11,7 +11,7 @@ use crate::observe::{Counters, Stats};
 /// The one static of an annotated function.
 ///
 /// It holds no types, so that a generic function can have it; what it was instantiated with is told apart by
-/// [`Instances`].
+/// `Instances`.
 #[derive(Debug)]
 pub struct Site {
     module: &'static str,

@@ -2,14 +2,18 @@
 
 pub(crate) mod companions;
 mod key;
+mod parts;
 
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, quote};
-use syn::{Attribute, Expr, FnArg, GenericParam, Generics, ReceiverKind, Safety, Signature, Type};
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::Signature;
 
-use crate::args::{Expiration, Options};
-use crate::item::{is_lint, name, without_expectation};
-use crate::model::{Argument, Form, Model};
+use self::parts::{
+    call, destructure, expiration, force_overwrite, inline_body, inline_inputs, krate, new_site,
+    own_receiver, path_from_outside, plain_inputs, run, uncached,
+};
+use crate::item::without_expectation;
+use crate::model::{Form, Model};
 
 /// `quote!` with our hygiene.
 macro_rules! ours {
@@ -30,7 +34,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
     }
 }
 
-/// The user's function, which calls `uncached` on a miss.
+/// The user's function, with the body in `uncached`.
 fn function(model: &Model) -> TokenStream {
     let attrs = model.function.attrs.iter().map(without_expectation);
     let vis = &model.function.vis;
@@ -38,11 +42,12 @@ fn function(model: &Model) -> TokenStream {
         inputs: plain_inputs(model),
         ..model.function.sig.clone()
     };
-    let path = companions::path_from_outside(model);
-    let call = key::call(model, &path, Self_::Own);
+    let path = path_from_outside(model);
+    let call = call(model, &path, own_receiver(model));
     let overwrite = force_overwrite(model);
     let expiration = expiration(model);
-    let run = run(model, &path);
+    let uncached = uncached(model, &path);
+    let run = run(model, &ours!(move || #uncached));
     ours! {
         #(#attrs)*
         #vis #sig {
@@ -51,7 +56,7 @@ fn function(model: &Model) -> TokenStream {
     }
 }
 
-/// The user's function with the body where it was.
+/// The user's function, with the body where it was.
 fn inline(model: &Model) -> TokenStream {
     let attrs = &model.function.attrs;
     let vis = &model.function.vis;
@@ -59,24 +64,22 @@ fn inline(model: &Model) -> TokenStream {
         inputs: inline_inputs(model),
         ..model.function.sig.clone()
     };
-    let krate = krate(&model.options);
-    let site = new_site(model);
-    let names = destructure(model, |name| !name.skipped);
-    let call = key::inline(model);
+    let krate = krate(model);
+    let ty = ours!(#krate::__private::Site);
+    let site = new_site(model, &ty);
+    let names = destructure(model, &|name| !name.skipped);
+    let key = key::inline(model);
     let overwrite = force_overwrite(model);
     let expiration = expiration(model);
-    let body = inline_body(model);
     let output = model.output();
-    let run = match &model.options.cache_if {
-        Some(predicate) => ours!(.__run_if(#predicate, move || -> #output #body)),
-        None => ours!(.run(move || -> #output #body)),
-    };
+    let body = inline_body(model);
+    let run = run(model, &ours!(move || -> #output #body));
     ours! {
         #(#attrs)*
         #vis #sig {
-            static __SITE: #krate::__private::Site = #site;
+            static __SITE: #ty = #site;
             #names
-            #call #overwrite #expiration #run
+            #key #overwrite #expiration #run
         }
     }
 }

@@ -1,0 +1,213 @@
+//! The steps that put a key together: `.text("user:").part(id)`.
+
+use proc_macro2::{Ident, Literal, Span, TokenStream};
+use quote::{ToTokens, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{Index, LitStr};
+
+use super::parts::{hidden_name, krate_at, path_from_inside};
+use crate::args::Companions;
+use crate::argument::{Argument, Name, Role};
+use crate::model::{Model, Subject};
+use crate::template::{Format, Placeholder, Segment, Template};
+
+/// In `__call`, whose arguments are references.
+pub(super) fn hidden(model: &Model) -> TokenStream {
+    let chain = Chain::new(model, Access::Reference);
+    let path = match &model.options.companions {
+        Some(Companions::Functions(_)) => path_from_inside(model),
+        _ => Ident::new("Self", chain.span).to_token_stream(),
+    };
+    let site = hidden_name(model, "site");
+    let start = chain.start();
+    let output = model.output();
+    let steps = chain.steps();
+    quote_spanned!(chain.span=> #path::#site().#start::<#output>(|| ()) #steps)
+}
+
+/// In the memoized function itself.
+pub(super) fn inline(model: &Model) -> TokenStream {
+    let chain = Chain::new(model, Access::Value);
+    let krate = krate_at(model, chain.span);
+    let start = chain.start();
+    let output = model.output();
+    let steps = chain.steps();
+    quote_spanned!(chain.span=> #krate::__private::Site::#start::<#output>(&__SITE, || ()) #steps)
+}
+
+/// A chain of method calls. Its tokens are located at the return type, since a type that can't be cached is what can
+/// be wrong with it as a whole.
+struct Chain<'m> {
+    model: &'m Model,
+    access: Access,
+    span: Span,
+}
+
+/// How the arguments are there.
+#[derive(Clone, Copy, PartialEq)]
+enum Access {
+    Reference,
+    Value,
+}
+
+impl<'m> Chain<'m> {
+    fn new(model: &'m Model, access: Access) -> Self {
+        let location = model
+            .output_type()
+            .map_or_else(Span::call_site, Spanned::span);
+        Self {
+            model,
+            access,
+            span: Span::mixed_site().located_at(location),
+        }
+    }
+
+    fn start(&self) -> Ident {
+        let has_template = self.model.template.is_some();
+        Ident::new(if has_template { "key" } else { "default_key" }, self.span)
+    }
+
+    fn steps(&self) -> TokenStream {
+        let steps = match (&self.model.template, &self.model.options.key) {
+            (Some(template), Some(key)) => self.template_steps(template, key),
+            _ => self.default_steps(),
+        };
+        quote_spanned!(self.span=> #steps.__call())
+    }
+
+    /// Every argument, in a form that is chosen by its type.
+    fn default_steps(&self) -> TokenStream {
+        let receiver = self.model.keyed_receiver().map(|receiver| {
+            let self_token = receiver.self_token;
+            let value = referenced(self_token, self.access, self_token.span);
+            self.default_step(&value, self_token.span)
+        });
+        let names = self
+            .model
+            .names()
+            .filter(|(argument, name)| argument.role == Role::Keyed && !name.skipped)
+            .map(|(argument, name)| {
+                let value = self.argument(argument, name);
+                self.default_step(&value, argument.typed.ty.span())
+            });
+        receiver.into_iter().chain(names).collect()
+    }
+
+    fn default_step(&self, value: &TokenStream, location: Span) -> TokenStream {
+        let span = Span::mixed_site().located_at(location);
+        let krate = krate_at(self.model, span);
+        let part = quote_spanned!(span=> #krate::__private::arg(#value).__part());
+        quote_spanned!(self.span=> .arg(#part))
+    }
+
+    fn template_steps(&self, template: &Template, key: &LitStr) -> TokenStream {
+        let segments = template.segments.iter();
+        segments
+            .map(|segment| match segment {
+                Segment::Text(text) => quote_spanned!(self.span=> .text(#text)),
+                Segment::Placeholder(placeholder) => self.placeholder_step(placeholder, key.span()),
+            })
+            .collect()
+    }
+
+    fn placeholder_step(&self, placeholder: &Placeholder, key: Span) -> TokenStream {
+        let subject = self
+            .model
+            .resolve(placeholder)
+            .expect("`check_placeholder_names` has found every name");
+        if let Subject::Type(ty) = subject {
+            return quote_spanned!(self.span=> .type_name::<#ty>());
+        }
+        match &placeholder.format {
+            Format::Display => {
+                let value = self.reference(placeholder, &subject, key);
+                quote_spanned!(self.span=> .part(#value))
+            }
+            Format::Digest => {
+                let value = self.reference(placeholder, &subject, key);
+                quote_spanned!(self.span=> .digest(#value))
+            }
+            Format::Spec(spec) => {
+                let mut format = Literal::string(&format!("{{:{spec}}}"));
+                format.set_span(key);
+                let value = place(placeholder, &subject, key);
+                quote_spanned!(self.span=> .format(::core::format_args!(#format, #value)))
+            }
+        }
+    }
+
+    /// A reference to what a placeholder names.
+    fn reference(
+        &self,
+        placeholder: &Placeholder,
+        subject: &Subject<'_>,
+        key: Span,
+    ) -> TokenStream {
+        match subject {
+            Subject::Argument(argument, name) if placeholder.path.is_empty() => {
+                self.argument(argument, name)
+            }
+            Subject::Receiver(receiver) if placeholder.path.is_empty() => {
+                let self_token = receiver.self_token;
+                referenced(self_token, self.access, self_token.span)
+            }
+            _ => referenced(place(placeholder, subject, key), Access::Value, key),
+        }
+    }
+
+    fn argument(&self, argument: &Argument, name: &Name) -> TokenStream {
+        let location = argument.typed.ty.span();
+        let access = if argument.is_destructured() {
+            Access::Reference
+        } else {
+            self.access
+        };
+        referenced(located(&name.ident, location), access, location)
+    }
+}
+
+/// The place that a placeholder names: `id`, `user.name.0`.
+fn place(placeholder: &Placeholder, subject: &Subject<'_>, key: Span) -> TokenStream {
+    let root = match subject {
+        Subject::Receiver(receiver) => receiver.self_token.to_token_stream(),
+        Subject::Argument(argument, name) if placeholder.path.is_empty() => {
+            located(&name.ident, argument.typed.ty.span()).to_token_stream()
+        }
+        Subject::Argument(_, name) => located(&name.ident, key).to_token_stream(),
+        Subject::Type(ident) | Subject::Const(ident) => ident.to_token_stream(),
+    };
+    placeholder.path.iter().fold(root, |place, name| {
+        let member = member(name, key);
+        quote_spanned!(key=> #place.#member)
+    })
+}
+
+fn member(name: &str, span: Span) -> TokenStream {
+    if let Ok(index) = name.parse() {
+        return Index { index, span }.to_token_stream();
+    }
+    let is_keyword = syn::parse_str::<Ident>(name).is_err();
+    let ident = if is_keyword {
+        Ident::new_raw(name, span)
+    } else {
+        Ident::new(name, span)
+    };
+    ident.to_token_stream()
+}
+
+fn referenced(place: impl ToTokens, access: Access, location: Span) -> TokenStream {
+    match access {
+        Access::Reference => place.into_token_stream(),
+        Access::Value => {
+            let span = Span::mixed_site().located_at(location);
+            quote_spanned!(span=> &#place)
+        }
+    }
+}
+
+/// The same variable, but a bound that it doesn't meet is told of at `location`.
+fn located(ident: &Ident, location: Span) -> Ident {
+    let mut ident = ident.clone();
+    ident.set_span(ident.span().located_at(location));
+    ident
+}

@@ -1,0 +1,276 @@
+//! Pieces that the function and its companions have in common.
+
+use proc_macro2::{Group, Ident, Literal, Span, TokenStream};
+use quote::{ToTokens, TokenStreamExt as _, format_ident, quote, quote_spanned};
+use syn::punctuated::Punctuated;
+use syn::{Expr, FnArg, GenericParam, Generics, Pat, PatIdent, ReceiverKind, Safety, Token, Type};
+
+use super::ours;
+use crate::args::{Companions, Expiration};
+use crate::argument::{Argument, Name};
+use crate::item::{is_lint, name, without_expectation};
+use crate::model::{Form, Model};
+
+pub(super) fn krate(model: &Model) -> TokenStream {
+    krate_at(model, Span::mixed_site())
+}
+
+pub(super) fn krate_at(model: &Model, span: Span) -> TokenStream {
+    let path = model.options.krate.as_ref().map(ToTokens::to_token_stream);
+    path.unwrap_or_else(|| quote_spanned!(span=> ::cache_memoize))
+}
+
+/// What the function's `static` holds.
+pub(super) fn new_site(model: &Model, site: &TokenStream) -> TokenStream {
+    let name = name(&model.function.sig.ident);
+    let expiration = match &model.options.expiration {
+        Some(Expiration::Millis(millis)) => {
+            let millis = Literal::u64_unsuffixed(*millis);
+            Some(ours!(.expiration_millis(#millis)))
+        }
+        _ => None,
+    };
+    let version = model.options.version.map(|version| {
+        let version = Literal::u32_unsuffixed(version);
+        ours!(.version(#version))
+    });
+    ours!(#site::new(::core::module_path!(), #name) #expiration #version)
+}
+
+/// The name of a companion; it leads an editor to the function.
+pub(super) fn companion_name(model: &Model, role: &str) -> Ident {
+    let function = &model.function.sig.ident;
+    let span = Span::mixed_site().located_at(function.span());
+    match &model.form {
+        Form::Type(_) => Ident::new(role, span),
+        _ => format_ident!("{function}_{role}", span = span),
+    }
+}
+
+pub(super) fn hidden_name(model: &Model, role: &str) -> Ident {
+    format_ident!("__{}", companion_name(model, role))
+}
+
+/// What companions are reached by from the memoized function.
+pub(super) fn path_from_outside(model: &Model) -> TokenStream {
+    match &model.form {
+        Form::Type(name) => name.to_token_stream(),
+        _ => path_from_inside(model),
+    }
+}
+
+/// What companions are reached by from each other. Where the user asked for associated functions, it is their
+/// word that has to answer for there being no impl.
+pub(super) fn path_from_inside(model: &Model) -> TokenStream {
+    let span = match &model.options.companions {
+        Some(Companions::Functions(span)) => Span::mixed_site().located_at(*span),
+        _ => Span::mixed_site(),
+    };
+    Ident::new("Self", span).to_token_stream()
+}
+
+/// `__call(&id)`, with the receiver where it is in the key.
+pub(super) fn call(
+    model: &Model,
+    path: &TokenStream,
+    receiver: Option<TokenStream>,
+) -> TokenStream {
+    let name = hidden_name(model, "call");
+    let turbofish = turbofish(&model.key_generics());
+    let arguments = model.keyed_arguments().map(|argument| {
+        let ident = &argument.ident;
+        ours!(&#ident)
+    });
+    let arguments = receiver.into_iter().chain(arguments);
+    ours!(#path::#name #turbofish(#(#arguments),*))
+}
+
+/// The receiver as `__call(&self)` takes it, in a function with the user's signature. A reference to it coerces
+/// from whatever else it may be: `Self`, `&mut Self`, `Arc<Self>`, `Pin<&mut Self>`.
+pub(super) fn own_receiver(model: &Model) -> Option<TokenStream> {
+    model.keyed_receiver().map(|receiver| {
+        let self_token = receiver.self_token;
+        let is_shared = matches!(receiver.kind, ReceiverKind::Reference(_, _, None));
+        let borrow = (!is_shared).then(|| ours!(&));
+        quote!(#borrow #self_token)
+    })
+}
+
+/// The call of the plain function.
+pub(super) fn uncached(model: &Model, path: &TokenStream) -> TokenStream {
+    let name = companion_name(model, "uncached");
+    let turbofish = turbofish(&model.function.sig.generics);
+    let receiver = model
+        .receiver()
+        .map(|receiver| receiver.self_token.to_token_stream());
+    let arguments = model
+        .arguments
+        .iter()
+        .map(|argument| argument.ident.to_token_stream());
+    let arguments = receiver.into_iter().chain(arguments);
+    let call = ours!(#path::#name #turbofish(#(#arguments),*));
+    match model.function.sig.safety {
+        Safety::Unsafe(token) => ours!(#token { #call }),
+        _ => call,
+    }
+}
+
+pub(super) fn run(model: &Model, closure: &TokenStream) -> TokenStream {
+    let conditional = model.options.cache_if.as_ref();
+    conditional.map_or_else(
+        || ours!(.run(#closure)),
+        |predicate| ours!(.__run_if(#predicate, #closure)),
+    )
+}
+
+pub(super) fn force_overwrite(model: &Model) -> Option<TokenStream> {
+    model.options.force_overwrite.as_ref().map(|expr| {
+        let expr = over_arguments(model, expr);
+        ours!(.force_overwrite(#expr))
+    })
+}
+
+pub(super) fn expiration(model: &Model) -> Option<TokenStream> {
+    model.options.expiration_expr().map(|expr| {
+        let expr = over_arguments(model, expr);
+        ours!(.expiration(#expr))
+    })
+}
+
+/// An option's expression, with the names that it takes from patterns.
+fn over_arguments(model: &Model, expr: &Expr) -> TokenStream {
+    let names = destructure(model, &|name| name.is_in(expr));
+    if names.is_empty() {
+        expr.to_token_stream()
+    } else {
+        ours!({ #names #expr })
+    }
+}
+
+/// Binds references to the wanted names that stand in patterns.
+pub(super) fn destructure(model: &Model, wanted: &dyn Fn(&Name) -> bool) -> TokenStream {
+    model
+        .arguments
+        .iter()
+        .filter(|argument| argument.is_destructured() && argument.names.iter().any(wanted))
+        .map(|argument| {
+            let pat = argument.pattern_by_reference(wanted);
+            let ident = &argument.ident;
+            ours!(let #pat = &#ident;)
+        })
+        .collect()
+}
+
+/// The body as a closure's, where arguments with a pattern are taken apart.
+pub(super) fn inline_body(model: &Model) -> TokenStream {
+    let mut body: TokenStream = model
+        .arguments
+        .iter()
+        .filter(|argument| argument.is_destructured())
+        .map(|argument| {
+            let allow = unused_in_body(model, argument);
+            let pat = &argument.typed.pat;
+            let ident = &argument.ident;
+            ours!(#allow let #pat = #ident;)
+        })
+        .collect();
+    body.append_all(model.function.body.stream());
+    let mut group = Group::new(model.function.body.delimiter(), body);
+    group.set_span(model.function.body.span());
+    group.to_token_stream()
+}
+
+/// The user's inputs, each with a name, and immutable: they are only passed on.
+pub(super) fn plain_inputs(model: &Model) -> Punctuated<FnArg, Token![,]> {
+    let receiver = model.receiver().map(|receiver| {
+        let mut receiver = receiver.clone();
+        receiver.attrs.clear();
+        receiver.mutability = None;
+        FnArg::Receiver(receiver)
+    });
+    let arguments = model.arguments.iter().map(|argument| {
+        let mut typed = argument.typed.clone();
+        typed.attrs = argument_lints(argument);
+        *typed.pat = ident_pattern(&argument.ident);
+        FnArg::Typed(typed)
+    });
+    receiver.into_iter().chain(arguments).collect()
+}
+
+/// The user's inputs, with names in place of the patterns that the closure takes apart.
+pub(super) fn inline_inputs(model: &Model) -> Punctuated<FnArg, Token![,]> {
+    let receiver = model.receiver().cloned().map(FnArg::Receiver);
+    let arguments = model.arguments.iter().map(|argument| {
+        let mut typed = argument.typed.clone();
+        if argument.is_destructured() {
+            *typed.pat = ident_pattern(&argument.ident);
+        }
+        FnArg::Typed(typed)
+    });
+    receiver.into_iter().chain(arguments).collect()
+}
+
+/// `id: u64`
+pub(super) fn parameter(argument: &Argument) -> TokenStream {
+    let lints = argument_lints(argument);
+    let ident = &argument.ident;
+    let ty = &argument.typed.ty;
+    ours!(#(#lints)* #ident: #ty)
+}
+
+/// `id: &u64`, or a pattern that binds the references which the key takes.
+pub(super) fn reference_parameter(argument: &Argument) -> TokenStream {
+    let lints = argument_lints(argument);
+    let pat = if argument.is_destructured() {
+        argument.pattern_by_reference(&|name| !name.skipped)
+    } else {
+        ident_pattern(&argument.ident)
+    };
+    let ty = match &*argument.typed.ty {
+        // `&impl A + B` would be ambiguous.
+        Type::ImplTrait(ty) if ty.bounds.len() > 1 => quote!((#ty)),
+        ty => ty.to_token_stream(),
+    };
+    ours!(#(#lints)* #pat: &#ty)
+}
+
+/// Where an argument is there for an option, the compiler sees no use of it beside the body.
+pub(super) fn unused_in_body(model: &Model, argument: &Argument) -> Option<syn::Attribute> {
+    argument
+        .is_in_option(&model.options)
+        .then(|| syn::parse_quote!(#[allow(unused_variables)]))
+}
+
+fn argument_lints(argument: &Argument) -> Vec<syn::Attribute> {
+    argument
+        .typed
+        .attrs
+        .iter()
+        .filter(|attr| is_lint(attr))
+        .map(without_expectation)
+        .collect()
+}
+
+fn ident_pattern(ident: &Ident) -> Pat {
+    Pat::Ident(PatIdent {
+        attrs: Vec::new(),
+        by_ref: None,
+        mutability: None,
+        ident: ident.clone(),
+        subpat: None,
+    })
+}
+
+/// `::<T, N>`: lifetimes are left to inference, as late-bound ones can't be given.
+fn turbofish(generics: &Generics) -> Option<TokenStream> {
+    let names: Vec<&Ident> = generics
+        .params
+        .iter()
+        .filter_map(|param| match param {
+            GenericParam::Lifetime(_) => None,
+            GenericParam::Type(param) => Some(&param.ident),
+            GenericParam::Const(param) => Some(&param.ident),
+        })
+        .collect();
+    (!names.is_empty()).then(|| ours!(::<#(#names),*>))
+}
