@@ -34,6 +34,7 @@ pub(crate) struct Options {
     pub(crate) cache_if: Option<Expr>,
     pub(crate) skip: Option<Vec<Ident>>,
     pub(crate) version: Option<u32>,
+    pub(crate) codec: Option<Codec>,
     pub(crate) companions: Option<Companions>,
     /// Where generated code finds `cache_memoize`, if not at `::cache_memoize`.
     pub(crate) krate: Option<Path>,
@@ -45,6 +46,12 @@ pub(crate) enum Expiration {
     Millis(u64),
     /// An expression of type `Duration` over the arguments.
     Expr(Expr),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Codec {
+    Postcard,
+    Msgpack,
 }
 
 pub(crate) enum Companions {
@@ -158,6 +165,7 @@ impl Parser<'_> {
             "cache_if" => options.cache_if = Some(value(input, ident, &CACHE_IF)?),
             "skip" => options.skip = Some(skip(input, ident)?),
             "version" => options.version = Some(version(&value(input, ident, &VERSION)?)?),
+            "codec" => options.codec = Some(codec(&value(input, ident, &CODEC)?, ident)?),
             "companions" => options.companions = Some(companions(input, ident)?),
             "crate" => {
                 eat_equals(input, ident, &CRATE)?;
@@ -183,12 +191,6 @@ fn parse_later_option(input: ParseStream<'_>, name: &Ident) -> syn::Result<()> {
         }
         "compress" => {
             value::<LitBool>(input, name, &COMPRESS)?;
-        }
-        "codec" => {
-            let codec: LitStr = value(input, name, &CODEC)?;
-            if !["postcard", "msgpack"].contains(&codec.value().as_str()) {
-                return Err(wrong_form(codec.span(), name, &CODEC));
-            }
         }
         "local" => match value(input, name, &LOCAL)? {
             Lit::Bool(_) => {}
@@ -251,6 +253,18 @@ const LOCAL: Usage = Usage {
     takes: "`true`, `false` or a duration",
     write: "`local = \"5s\"`",
 };
+
+fn codec(name: &LitStr, option: &Ident) -> syn::Result<Codec> {
+    match name.value().as_str() {
+        "postcard" => Ok(Codec::Postcard),
+        "msgpack" if cfg!(feature = "msgpack") => Ok(Codec::Msgpack),
+        "msgpack" => Err(syn::Error::new(
+            name.span(),
+            "`codec = \"msgpack\"` needs the feature `msgpack` of `cache-memoize`; enable it in Cargo.toml",
+        )),
+        _ => Err(wrong_form(name.span(), option, &CODEC)),
+    }
+}
 
 fn expiration(expr: Expr) -> syn::Result<Expiration> {
     let expr = ungrouped(expr);

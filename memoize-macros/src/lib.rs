@@ -48,12 +48,13 @@ use crate::model::Model;
 /// | `cache_if = path or closure` | `Fn(&T) -> bool`: whether a computed value is stored | always |
 /// | `skip(db, ctx)` | arguments that are not part of the key | none |
 /// | `version = 2` | raise it when the meaning of a stored value changes: older entries are misses | 0 |
+/// | `codec = "msgpack"` | how a value becomes bytes; with the feature `msgpack`, for types that postcard can't hold | `"postcard"` |
 /// | `companions = Name`, `"functions"` or `false` | where the companions stand, see below | by the function |
 /// | `crate = path` | where the generated code finds `cache_memoize` | `::cache_memoize` |
 ///
 /// The expressions of `force_overwrite` and `expiration` see the arguments as the body does, except for names
 /// that a pattern takes out of an argument: these are references. They are evaluated on each call, before the
-/// lookup. `encrypt`, `encryption_key`, `compress`, `codec` and `local` are known, and not supported yet.
+/// lookup. `encrypt`, `encryption_key`, `compress` and `local` are known, and not supported yet.
 ///
 /// # The key template
 ///

@@ -6,7 +6,7 @@ use syn::punctuated::Punctuated;
 use syn::{Expr, FnArg, GenericParam, Generics, Pat, PatIdent, ReceiverKind, Safety, Token, Type};
 
 use super::ours;
-use crate::args::{Companions, Expiration};
+use crate::args::{Codec, Companions, Expiration};
 use crate::argument::{Argument, Name};
 use crate::item::{is_lint, name, without_expectation};
 use crate::model::{Form, Model};
@@ -34,7 +34,8 @@ pub(super) fn new_site(model: &Model, site: &TokenStream) -> TokenStream {
         let version = Literal::u32_unsuffixed(version);
         ours!(.version(#version))
     });
-    ours!(#site::new(::core::module_path!(), #name) #expiration #version)
+    let codec = (model.options.codec == Some(Codec::Msgpack)).then(|| ours!(.msgpack()));
+    ours!(#site::new(::core::module_path!(), #name) #expiration #version #codec)
 }
 
 /// The name of a companion; it leads an editor to the function.
