@@ -24,7 +24,7 @@ impl<'g> Inside<'g> {
     }
 
     pub(super) fn aim(self) -> usize {
-        self.graph.borrow().aim(self.id)
+        self.graph.borrow_mut().aim(self.id)
     }
 }
 

@@ -4,7 +4,7 @@ use serde::de::{DeserializeSeed, SeqAccess, Visitor};
 
 use super::access::Inside;
 use super::follow::stateless;
-use super::graph::{Ask, Child, MAX_WIDTH};
+use super::graph::{Ask, Child, List, MAX_WIDTH};
 use super::sample::sample;
 use super::stop::Stop;
 
@@ -37,7 +37,7 @@ impl<'g> Elements<'g> {
         made
     }
 
-    fn step(&self, seed: Option<std::any::TypeId>) -> Result<Step, Stop> {
+    fn step<S>(&self) -> Result<Step, Stop> {
         let id = self.inside.id;
         let mut graph = self.inside.graph.borrow_mut();
         graph.step()?;
@@ -52,7 +52,7 @@ impl<'g> Elements<'g> {
         }
         let len = match draft.ask {
             Ask::Tuple(len) | Ask::TupleStruct(_, len) => len,
-            Ask::Struct(_, fields) => fields.len(),
+            Ask::Struct(_, List(fields)) => fields.len(),
             _ => usize::MAX,
         };
         // Asked for more than there are, it is told that there are no more, as by a codec.
@@ -60,15 +60,16 @@ impl<'g> Elements<'g> {
             draft.closed = true;
             return Err(graph.learn());
         }
-        let Some(same) = seed.and_then(|seed| graph.of_seed(seed)) else {
-            return Ok(Step::Follow);
-        };
-        let draft = graph.draft(id);
         // A list that asks for the same once more will do so for ever.
-        if draft.ask == Ask::Seq && draft.children.last() == Some(&Child::Is(same)) {
+        let last = draft.last_seed.replace(typeid::of::<S>());
+        if draft.ask == Ask::Seq && last == draft.last_seed {
             draft.closed = true;
             return Err(graph.learn());
         }
+        let Some(same) = stateless::<S>().and_then(|seed| graph.of_seed(seed)) else {
+            return Ok(Step::Follow);
+        };
+        let draft = graph.draft(id);
         draft.children.push(Child::Is(same));
         if draft.ask != Ask::Seq && draft.children.len() == len {
             draft.closed = true;
@@ -86,7 +87,7 @@ impl<'de> SeqAccess<'de> for Elements<'_> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, Stop> {
-        let step = self.step(stateless::<S>())?;
+        let step = self.step::<S>()?;
         let at = self.at;
         self.at += 1;
         match step {
@@ -107,7 +108,7 @@ impl Elements<'_> {
         let draft = graph.draft(self.inside.id);
         let len = match draft.ask {
             Ask::Tuple(len) | Ask::TupleStruct(_, len) => len,
-            Ask::Struct(_, fields) => fields.len(),
+            Ask::Struct(_, List(fields)) => fields.len(),
             _ => return,
         };
         if at + 1 >= len && draft.children.len() >= len {

@@ -9,7 +9,7 @@ use super::super::shape::{Facts, Id, Scalar, Why};
 use super::access::Inside;
 use super::element::Elements;
 use super::field;
-use super::graph::{Ask, Graph, Slot};
+use super::graph::{Ask, Graph, List, Slot};
 use super::stop::Stop;
 use super::variant::Variants;
 
@@ -233,7 +233,10 @@ impl<'de> Deserializer<'de> for Follow<'_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Stop> {
-        let inside = self.enter::<V>(Ask::Struct(Some(name), fields), Facts::of::<V::Value>())?;
+        let inside = self.enter::<V>(
+            Ask::Struct(Some(name), List(fields)),
+            Facts::of::<V::Value>(),
+        )?;
         field::explore(inside, fields, visitor)
     }
 
@@ -243,7 +246,7 @@ impl<'de> Deserializer<'de> for Follow<'_> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Stop> {
-        let inside = self.enter::<V>(Ask::Enum(name, variants), Facts::of::<V::Value>())?;
+        let inside = self.enter::<V>(Ask::Enum(name, List(variants)), Facts::of::<V::Value>())?;
         visitor.visit_enum(Variants::new(inside, variants))
     }
 }

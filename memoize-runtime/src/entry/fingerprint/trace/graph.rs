@@ -2,6 +2,7 @@
 
 use std::any::TypeId;
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 
 use super::super::shape::{Facts, Field, Id, Names, Node, Payload, Scalar, Unseen, Variant, Why};
 use super::sample::Samples;
@@ -31,13 +32,29 @@ pub(super) enum Ask {
     Map,
     Tuple(usize),
     TupleStruct(&'static str, usize),
-    Struct(Option<&'static str>, &'static [&'static str]),
-    Enum(&'static str, &'static [&'static str]),
+    Struct(Option<&'static str>, List),
+    Enum(&'static str, List),
     /// A variant with one value in it; the others are [`Ask::Scalar`], [`Ask::Tuple`] and [`Ask::Struct`].
     NewtypeVariant,
     /// The variant refuses to be read.
     Refused,
     Unseen(Why, Facts),
+}
+
+/// The names of fields or variants. It comes from one static, mostly, and is compared in every run.
+#[derive(Clone, Copy, Debug, Eq)]
+pub(super) struct List(pub(super) &'static [&'static str]);
+
+impl PartialEq for List {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.0, other.0) || self.0 == other.0
+    }
+}
+
+impl Hash for List {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
 }
 
 /// Where something is asked for: in which node, as its how manieth child.
@@ -53,10 +70,14 @@ pub(super) struct Draft {
     pub(super) ask: Ask,
     pub(super) facts: Facts,
     pub(super) children: Vec<Child>,
+    /// How many of them, from the first on, are done.
+    done_children: usize,
     /// Whether there are no further children.
     pub(super) closed: bool,
     /// Whether all that is below is known too.
     done: bool,
+    /// What the last element was read by.
+    pub(super) last_seed: Option<TypeId>,
     /// How a struct's fields or an enum's variants are gone to.
     pub(super) way: Way,
     /// What the key of each child, or else each name, was read as.
@@ -244,16 +265,27 @@ impl Graph {
     }
 
     /// The first child that there is something to find out about: how many there are, if all are known.
-    pub(super) fn aim(&self, id: Id) -> usize {
+    pub(super) fn aim(&mut self, id: Id) -> usize {
+        // What was done once stays so, and isn't looked at again.
+        let done = |child: &Child| match *child {
+            Child::Unknown => false,
+            Child::Is(child) => self.drafts[child].done,
+            Child::AliasOf(_) => true,
+        };
+        let draft = &self.drafts[id];
+        let more = draft.children[draft.done_children..].iter();
+        let done = draft.done_children + more.take_while(|child| done(child)).count();
+        self.drafts[id].done_children = done;
+
         let children = &self.drafts[id].children;
-        children
+        children[done..]
             .iter()
             .position(|child| match *child {
                 Child::Unknown => true,
                 Child::Is(child) => !self.is_settled(child),
                 Child::AliasOf(_) => false,
             })
-            .unwrap_or(children.len())
+            .map_or(children.len(), |open| done + open)
     }
 
     /// Draws the conclusions of a run; says whether it was the last.
@@ -275,10 +307,9 @@ impl Graph {
         }
         // From the deepest outwards: what is still on the path is around the node, and comes to its own end.
         while let Some(&id) = self.path.last() {
-            let draft = &self.drafts[id];
-            if draft.closed && self.aim(id) == draft.children.len() {
-                self.drafts[id].done = true;
-            }
+            let aim = self.aim(id);
+            let draft = &mut self.drafts[id];
+            draft.done = draft.closed && aim == draft.children.len();
             self.path.pop();
         }
         self.over = false;
@@ -310,9 +341,10 @@ impl Graph {
             {
                 draft.way = Way::Other;
                 draft.children.clear();
+                draft.done_children = 0;
                 draft.closed = false;
             }
-            (Ask::Enum(_, names), Way::ByNumber) if draft.keys.is_empty() => {
+            (Ask::Enum(_, List(names)), Way::ByNumber) if draft.keys.is_empty() => {
                 draft.way = Way::Other;
                 draft.closed = names.is_empty();
             }
@@ -369,10 +401,10 @@ impl Graph {
         let (children, closed) = match ask {
             Ask::Option | Ask::Newtype(_) | Ask::NewtypeVariant => (1, true),
             Ask::Map => (2, true),
-            Ask::Struct(_, fields) => (fields.len().min(MAX_WIDTH), true),
+            Ask::Struct(_, List(fields)) => (fields.len().min(MAX_WIDTH), true),
             Ask::Seq => (0, false),
             Ask::Tuple(len) | Ask::TupleStruct(_, len) => (0, len == 0),
-            Ask::Enum(_, variants) => (0, variants.is_empty()),
+            Ask::Enum(_, List(variants)) => (0, variants.is_empty()),
             Ask::Nothing | Ask::Scalar(_) | Ask::UnitStruct(_) | Ask::Refused | Ask::Unseen(..) => {
                 (0, true)
             }
@@ -381,8 +413,10 @@ impl Graph {
             ask,
             facts,
             children: vec![Child::Unknown; children],
+            done_children: 0,
             closed,
             done: closed && children == 0 && !matches!(ask, Ask::Struct(..)),
+            last_seed: None,
             way: match ask {
                 Ask::Enum(..) => Way::ByNumber,
                 _ => Way::AskingForOrder,
@@ -436,12 +470,12 @@ impl Graph {
                 name: Some(name),
                 elements: children.collect(),
             },
-            Ask::Struct(name, names) => Node::Struct {
+            Ask::Struct(name, List(names)) => Node::Struct {
                 name,
                 fields: draft.fields(names),
                 by_order: draft.way != (Way::ByName { by_order: false }),
             },
-            Ask::Enum(name, names) => Node::Enum {
+            Ask::Enum(name, List(names)) => Node::Enum {
                 name,
                 variants: self.variants(draft, names),
                 by_number: draft.way != Way::Other,
@@ -456,6 +490,7 @@ impl Graph {
             .children
             .iter()
             .enumerate()
+            .filter(|(index, _)| !draft.is_read_as_earlier(*index))
             .map(|(index, child)| Variant {
                 names: draft.variant_names(names, index, numbered),
                 payload: match *child {
@@ -512,6 +547,15 @@ impl Draft {
             });
         }
         fields
+    }
+
+    /// Whether the number is read as a variant that has an earlier one.
+    fn is_read_as_earlier(&self, index: usize) -> bool {
+        let keys = self.keys.get(..=index).unwrap_or_default();
+        self.way == Way::Naming
+            && keys
+                .split_last()
+                .is_some_and(|(key, earlier)| earlier.contains(key))
     }
 
     /// The names of the variant with this number, of so many.

@@ -23,26 +23,42 @@ const MAX_ATTEMPTS: usize = 64;
 /// Samples within one another, where no seeds are between them that would tell.
 const MAX_DEPTH: usize = 64;
 
+/// Things asked for in one sample. A value of so many parts is not worth the bound on all steps.
+const MAX_PARTS: usize = 5_000;
+
+/// What attempts are counted for: a type of seed, and, if it has a state that may make another seed of it, how deep it is.
+type Seed = (TypeId, usize);
+
 #[derive(Debug, Default)]
 pub(super) struct Samples {
-    attempts: HashMap<TypeId, usize>,
+    attempts: HashMap<Seed, usize>,
     /// The seeds that are being made, the innermost last.
-    making: Vec<TypeId>,
+    making: Vec<Seed>,
+    /// What the outermost of them took so far.
+    parts: usize,
     /// The refusal was counted against a type, which will be given something else.
     blamed: bool,
 }
 
 impl Samples {
-    fn begin(&mut self, seed: TypeId) -> Result<usize, Stop> {
+    fn begin(&mut self, seed: Seed) -> Result<usize, Stop> {
+        let attempts = self.attempts.get(&seed).copied().unwrap_or(0);
         // Where a panic ends the process, nothing may be tried out.
-        if cfg!(panic = "abort") || self.making.len() >= MAX_DEPTH || self.making.contains(&seed) {
+        if attempts >= MAX_ATTEMPTS
+            || cfg!(panic = "abort")
+            || self.making.len() >= MAX_DEPTH
+            || self.making.contains(&seed)
+        {
             return Err(Stop);
         }
+        if self.making.is_empty() {
+            self.parts = 0;
+        }
         self.making.push(seed);
-        Ok(self.attempts.get(&seed).copied().unwrap_or(0))
+        Ok(attempts)
     }
 
-    fn blame(&mut self, seed: TypeId) {
+    fn blame(&mut self, seed: Seed) {
         let attempts = self.attempts.entry(seed).or_default();
         if !self.blamed && *attempts < MAX_ATTEMPTS {
             *attempts += 1;
@@ -50,12 +66,28 @@ impl Samples {
         }
     }
 
+    /// Counts one thing asked for in a sample.
+    fn part(&mut self) -> Result<(), Stop> {
+        self.parts += 1;
+        if self.parts > MAX_PARTS {
+            self.forget();
+            return Err(Stop);
+        }
+        Ok(())
+    }
+
+    /// None of what is being made is tried again.
+    fn forget(&mut self) {
+        for seed in &self.making {
+            self.attempts.insert(*seed, MAX_ATTEMPTS);
+        }
+    }
+
     /// Ends the run, and says whether another one would try something else.
     pub(super) fn next_try(&mut self) -> bool {
-        // What is still being made panicked.
-        while let Some(seed) = self.making.pop() {
-            self.blame(seed);
-        }
+        // What is still being made panicked. Each panic is seen by the program's hook, so one is enough.
+        self.forget();
+        self.making.clear();
         std::mem::take(&mut self.blamed)
     }
 }
@@ -74,7 +106,13 @@ fn make<'de, S: DeserializeSeed<'de>>(
     outer: usize,
     depth: usize,
 ) -> Result<S::Value, Stop> {
-    let id = typeid::of::<S>();
+    let id = {
+        let level = graph.borrow().samples.making.len();
+        (
+            typeid::of::<S>(),
+            if size_of::<S>() == 0 { 0 } else { level },
+        )
+    };
     let attempt = graph.borrow_mut().samples.begin(id)?;
     let made = seed.deserialize(Sample {
         graph,
@@ -100,7 +138,9 @@ struct Sample<'g> {
 
 impl Sample<'_> {
     fn deeper(self) -> Result<Self, Stop> {
-        self.graph.borrow_mut().step()?;
+        let mut graph = self.graph.borrow_mut();
+        graph.step()?;
+        graph.samples.part()?;
         if self.depth >= MAX_DEPTH {
             return Err(Stop);
         }

@@ -8,7 +8,7 @@ use super::access::Inside;
 use super::element::Elements;
 use super::field;
 use super::field::key_of;
-use super::graph::{Ask, Child, MAX_WIDTH, Way};
+use super::graph::{Ask, Child, List, MAX_WIDTH, Way};
 use super::stop::Stop;
 
 /// One variant: by its number, or by its name where numbers are refused.
@@ -126,15 +126,18 @@ impl<'de, 'g> EnumAccess<'de> for Variants<'g> {
         self,
         seed: S,
     ) -> Result<(S::Value, InVariant<'g>), Stop> {
-        let way = {
+        let (way, closed) = {
             let mut graph = self.inside.graph.borrow_mut();
             graph.step()?;
-            graph.draft(self.inside.id).way
+            let draft = graph.draft(self.inside.id);
+            (draft.way, draft.closed)
         };
         match way {
-            Way::Naming => Err(self.name(seed)),
+            Way::Naming if !closed => Err(self.name(seed)),
             Way::Other => self.by_name(seed),
-            Way::AskingForOrder | Way::ByName { .. } | Way::ByNumber => self.by_number(seed),
+            Way::AskingForOrder | Way::ByName { .. } | Way::ByNumber | Way::Naming => {
+                self.by_number(seed)
+            }
         }
     }
 }
@@ -152,16 +155,27 @@ impl<'g> InVariant<'g> {
             return;
         }
         let draft = graph.draft(self.inside.id);
-        let Ask::Enum(_, names) = draft.ask else {
+        let Ask::Enum(_, List(names)) = draft.ask else {
             return;
         };
-        if self.variant + 1 >= names.len().min(MAX_WIDTH) {
-            draft.closed = true;
+        if draft.way != Way::Naming && self.variant + 1 >= names.len().min(MAX_WIDTH) {
+            // Numbers beyond the last may be read as the variant with `other`: then some names are aliases.
+            if draft.way == Way::ByNumber && some_are_equal(&draft.keys) {
+                draft.way = Way::Naming;
+            } else {
+                draft.closed = true;
+            }
             if draft.children.len() <= self.variant {
                 draft.children.resize(self.variant + 1, Child::Unknown);
             }
         }
     }
+}
+
+/// Whether keys can be told apart, and some are the same nevertheless.
+fn some_are_equal(keys: &[Option<u64>]) -> bool {
+    let repeated = |at: usize| keys[..at].contains(&keys[at]);
+    keys.iter().any(|key| *key != keys[0]) && (1..keys.len()).any(repeated)
 }
 
 impl<'de> VariantAccess<'de> for InVariant<'_> {
@@ -188,7 +202,9 @@ impl<'de> VariantAccess<'de> for InVariant<'_> {
         visitor: V,
     ) -> Result<V::Value, Stop> {
         let facts = Facts::of::<V::Value>();
-        let inside = self.follow().enter::<V>(Ask::Struct(None, fields), facts)?;
+        let inside = self
+            .follow()
+            .enter::<V>(Ask::Struct(None, List(fields)), facts)?;
         field::explore(inside, fields, visitor)
     }
 }
