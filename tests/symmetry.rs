@@ -11,7 +11,10 @@ use common::{Random, Stored, runtime, values};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Stores random values and asks for them again; each time the value has to be the one that was computed.
-fn never_wrong<T: Stored>(memo: impl Fn(u64) -> Memo, mut random: impl FnMut(&mut Random) -> T) -> Stats {
+fn never_wrong<T: Stored>(
+    memo: impl Fn(u64) -> Memo,
+    mut random: impl FnMut(&mut Random) -> T,
+) -> Stats {
     let runtime = runtime();
     runtime.scope(|| {
         let mut source = Random::seeded();
@@ -260,7 +263,12 @@ fn one_field_is_written_and_another_read() {
 fn skip_on_the_first_variant() {
     let random = |random: &mut Random| {
         let value = random.byte();
-        [FirstSkipped::A(value), FirstSkipped::B(value), FirstSkipped::C(value)][random.below(3) as usize].clone()
+        [
+            FirstSkipped::A(value),
+            FirstSkipped::B(value),
+            FirstSkipped::C(value),
+        ][random.below(3) as usize]
+            .clone()
     };
     never(never_wrong(postcard, random));
     #[cfg(feature = "msgpack")]
@@ -271,7 +279,12 @@ fn skip_on_the_first_variant() {
 fn skip_on_the_second_variant() {
     let random = |random: &mut Random| {
         let value = random.byte();
-        [SecondSkipped::A(value), SecondSkipped::B(value), SecondSkipped::C(value)][random.below(3) as usize].clone()
+        [
+            SecondSkipped::A(value),
+            SecondSkipped::B(value),
+            SecondSkipped::C(value),
+        ][random.below(3) as usize]
+            .clone()
     };
     in_each_codec(random, sometimes);
 }
@@ -280,7 +293,12 @@ fn skip_on_the_second_variant() {
 fn skip_on_the_last_variant() {
     let random = |random: &mut Random| {
         let value = random.byte();
-        [LastSkipped::A(value), LastSkipped::B(value), LastSkipped::C(value)][random.below(3) as usize].clone()
+        [
+            LastSkipped::A(value),
+            LastSkipped::B(value),
+            LastSkipped::C(value),
+        ][random.below(3) as usize]
+            .clone()
     };
     in_each_codec(random, sometimes);
 }
@@ -289,12 +307,21 @@ fn skip_on_the_last_variant() {
 fn one_sided_skips_on_variants() {
     let random = |random: &mut Random| {
         let value = random.byte();
-        [FirstUnread::A(value), FirstUnread::B(value), FirstUnread::C(value)][random.below(3) as usize].clone()
+        [
+            FirstUnread::A(value),
+            FirstUnread::B(value),
+            FirstUnread::C(value),
+        ][random.below(3) as usize]
+            .clone()
     };
     never(never_wrong(postcard, random));
     let random = |random: &mut Random| {
         let value = random.byte();
-        [SecondUnwritten::A(value), SecondUnwritten::B(value), SecondUnwritten::C(value)][random.below(3) as usize]
+        [
+            SecondUnwritten::A(value),
+            SecondUnwritten::B(value),
+            SecondUnwritten::C(value),
+        ][random.below(3) as usize]
             .clone()
     };
     in_each_codec(random, sometimes);

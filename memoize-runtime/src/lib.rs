@@ -17,6 +17,7 @@ mod config;
 mod engine;
 mod entry;
 mod error;
+mod guard;
 mod instance;
 mod key;
 mod memo;

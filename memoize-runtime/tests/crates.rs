@@ -46,11 +46,23 @@ fn changes<Old: Stored, New: Stored>(old: &Old, new: &New, memo: fn() -> Memo) {
 fn is_seen_past<T: Stored>(value: T, memo: fn() -> Memo) {
     let (old, new) = (1_u32, 1_u64);
     changes(
-        &Beside { before: 1, value: value.clone(), after: old },
-        &Beside { before: 1, value: value.clone(), after: new },
+        &Beside {
+            before: 1,
+            value: value.clone(),
+            after: old,
+        },
+        &Beside {
+            before: 1,
+            value: value.clone(),
+            after: new,
+        },
         memo,
     );
-    changes(&Behind(1, value.clone(), old), &Behind(1, value.clone(), new), memo);
+    changes(
+        &Behind(1, value.clone(), old),
+        &Behind(1, value.clone(), new),
+        memo,
+    );
     changes(
         &Within(Some(vec![value.clone()]), old),
         &Within(Some(vec![value]), new),
@@ -95,7 +107,7 @@ crates! {
         jiff::civil::date(2026, 11, 22),
         jiff::civil::time(1, 2, 3, 4),
         jiff::civil::date(2026, 11, 22).at(1, 2, 3, 4),
-        jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC),
+        jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::fixed(jiff::tz::offset(1))),
         jiff::SignedDuration::from_secs(5),
     }
     num_bigint {
@@ -125,7 +137,7 @@ crates! {
         std::path::PathBuf::from("/a/b"),
         std::ffi::CString::from(c"text"),
         std::ops::Bound::Included(5_u8),
-        (1_u8..=5),
+        1_u8..=5,
         std::cmp::Reverse(5_u8),
         std::num::Wrapping(5_u8),
         std::marker::PhantomData::<u8>,
@@ -161,7 +173,10 @@ fn serde_json() {
         }
     });
     let stats = runtime.stats();
-    assert_eq!((stats.unstorable, stats.stores, stats.computations), (2, 0, 2));
+    assert_eq!(
+        (stats.unstorable, stats.stores, stats.computations),
+        (2, 0, 2)
+    );
 
     #[cfg(feature = "msgpack")]
     {

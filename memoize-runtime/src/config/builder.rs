@@ -69,6 +69,8 @@ impl RuntimeBuilder {
     }
 
     /// The time that entries are dated with and checked against; the system's unless given.
+    ///
+    /// The default backend has it too; one that is [given](Self::backend) has its own, see [`Memory::with_clock`].
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
@@ -94,10 +96,15 @@ impl RuntimeBuilder {
         if expiration_ms > longest_ms {
             return Err(ConfigErrorKind::ExpirationOverLongest.into());
         }
-        let backend = self.backend.unwrap_or_else(|| Box::new(Memory::default()));
+        let backend = self.backend.unwrap_or_else(|| {
+            Box::new(Memory::with_clock(
+                Memory::DEFAULT_BYTES,
+                Arc::clone(&self.clock),
+            ))
+        });
         let limits = backend.limits();
         if limits.value_bytes == 0 {
-            return Err(ConfigErrorKind::ZeroCapacity.into());
+            return Err(ConfigErrorKind::NoCapacity.into());
         }
         Ok(Runtime(Arc::new(Inner {
             namespace,
@@ -158,7 +165,7 @@ mod tests {
                 Runtime::builder().longest_expiration(Duration::from_secs(1)),
                 "`longest_expiration`",
             ),
-            (Runtime::builder().backend(Memory::new(0)), "no bytes"),
+            (Runtime::builder().backend(Memory::new(0)), "too small"),
         ];
         for (builder, part) in cases {
             let error = builder.build().expect_err(part);

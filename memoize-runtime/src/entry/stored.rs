@@ -6,6 +6,7 @@
 use std::any::TypeId;
 use std::cell::Cell;
 use std::collections::HashMap;
+use std::convert::identity;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{PoisonError, RwLock};
 
@@ -82,12 +83,13 @@ impl Unencodable {
 const REFUSED: u32 = 1 << 31;
 
 impl StoredType {
-    /// For values of this shape. `instantiated_with` are the type and const arguments of the function.
-    pub(crate) fn new(shape: Shape, codec: Codec, instantiated_with: &str, version: u32) -> Self {
-        let fingerprint = Fingerprint::new(&shape, codec)
-            .instantiated_with(instantiated_with)
-            .version(version)
-            .finish();
+    /// For values of this shape. `of_function` adds to the fingerprint what isn't the type's.
+    pub(crate) fn new(
+        shape: Shape,
+        codec: Codec,
+        of_function: impl FnOnce(Fingerprint) -> Fingerprint,
+    ) -> Self {
+        let fingerprint = of_function(Fingerprint::new(&shape, codec)).finish();
         let refusal = match codec {
             Codec::Postcard => refused_by_postcard(&shape),
             Codec::Msgpack => None,
@@ -133,7 +135,7 @@ impl StoredType {
         let Some(shape) = shape_of::<T>() else {
             return Self::being_traced();
         };
-        let made = Self::new(shape, codec, "", 0);
+        let made = Self::new(shape, codec, identity);
         let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
         known
             .get_or_insert_default()

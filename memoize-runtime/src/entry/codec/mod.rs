@@ -7,13 +7,12 @@
 mod msgpack;
 mod postcard;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::header::Codec;
 use super::reject::Reject;
+use crate::guard::guard;
 
 /// The value can't be encoded: its `Serialize` failed or panicked, or is not for this codec.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,15 +38,14 @@ impl Codec {
         out: &mut Vec<u8>,
     ) -> Result<(), CodecError> {
         let start = out.len();
-        // Unwind safety: what a panic leaves in `out` is cut off, and `value` is only borrowed; a value
-        // that a panic of its own leaves broken inside is its owner's, with us or without.
-        let encoded = catch_unwind(AssertUnwindSafe(|| match self {
+        let encoded = guard(|| match self {
             Self::Postcard => postcard::write(value, out),
             Self::Msgpack => msgpack::write(value, out),
-        }));
-        if let Ok(Some(())) = encoded {
+        });
+        if let Some(Some(())) = encoded {
             return Ok(());
         }
+        // A panic may have left the start of a value.
         out.truncate(start);
         Err(CodecError)
     }
@@ -62,12 +60,10 @@ impl Codec {
     ///
     /// `Undecodable`, also where the value's `Deserialize` panics.
     pub(crate) fn decode<T: DeserializeOwned>(self, bytes: &[u8]) -> Result<T, Reject> {
-        // Unwind safety: nothing that the closure borrows can be changed by it.
-        catch_unwind(AssertUnwindSafe(|| match self {
+        guard(|| match self {
             Self::Postcard => postcard::read(bytes),
             Self::Msgpack => msgpack::read(bytes),
-        }))
-        .ok()
+        })
         .flatten()
         .ok_or(Reject::Undecodable)
     }

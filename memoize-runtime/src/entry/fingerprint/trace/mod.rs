@@ -24,12 +24,12 @@ mod values;
 mod variant;
 
 use std::cell::RefCell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::de::DeserializeOwned;
 
 use super::merge::merge;
 use super::shape::{Facts, Shape};
+use crate::guard::guard;
 use follow::Follow;
 use graph::Graph;
 
@@ -37,10 +37,9 @@ use graph::Graph;
 pub(crate) fn trace<T: DeserializeOwned>() -> Shape {
     let graph = RefCell::new(Graph::new(Facts::of::<T>()));
     loop {
-        // Unwind safety: a run leaves the graph whole, wherever the user's code ends it.
-        let _ = catch_unwind(AssertUnwindSafe(|| {
-            T::deserialize(Follow::root(&graph, Facts::of::<T>())).map(drop)
-        }));
+        // A run leaves the graph whole, wherever the user's code ends it.
+        let run = || T::deserialize(Follow::root(&graph, Facts::of::<T>())).map(drop);
+        guard(run);
         if graph.borrow_mut().settle() {
             break;
         }
