@@ -297,3 +297,34 @@ fn a_version_is_part_of_the_type() {
     });
     assert_eq!((stats.hits, stats.wrong_type), (1, 2));
 }
+
+#[cfg(feature = "msgpack")]
+mod packed {
+    use std::collections::BTreeMap;
+
+    use super::cache_memoize;
+
+    #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+    pub(super) struct Flat {
+        pub(super) id: u8,
+        #[serde(flatten)]
+        pub(super) rest: BTreeMap<String, u8>,
+    }
+
+    #[cache_memoize(key = "flat:<id>", codec = "msgpack")]
+    pub(super) fn load(id: u8) -> Flat {
+        let rest = BTreeMap::from([("a".into(), 1)]);
+        Flat { id, rest }
+    }
+}
+
+#[cfg(feature = "msgpack")]
+#[test]
+fn another_codec_holds_what_postcard_does_not() {
+    let stats = stats_of(&runtime(), || {
+        let first = packed::load(7);
+        assert_eq!(packed::load(7), first);
+        assert_eq!(packed::load::peek(7), Some(first));
+    });
+    assert_eq!((stats.computations, stats.hits, stats.stores), (1, 1, 1));
+}

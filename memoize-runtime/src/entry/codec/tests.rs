@@ -240,3 +240,155 @@ proptest! {
         withstands::<std::time::SystemTime>(&bytes);
     }
 }
+#[cfg(feature = "msgpack")]
+mod msgpack {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn encoded<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let encoded = Codec::Msgpack.encode(value, &mut bytes);
+        encoded.expect("the value is one that msgpack holds");
+        bytes
+    }
+
+    fn decoded<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+        Codec::Msgpack.decode(bytes).ok()
+    }
+
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    struct Flat {
+        id: u8,
+        #[serde(flatten)]
+        rest: HashMap<String, u8>,
+    }
+
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Untagged {
+        Number(i64),
+        Text(String),
+        Nested(Vec<Untagged>),
+    }
+
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(tag = "type")]
+    enum Tagged {
+        Unit,
+        Struct { x: u8 },
+    }
+
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(tag = "type", content = "content")]
+    enum Adjacent {
+        Unit,
+        Newtype(u8),
+        Struct { x: u8 },
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct List {
+        next: Option<Box<List>>,
+    }
+
+    #[test]
+    fn fields_and_variants_have_their_names() {
+        assert_eq!(encoded(&List { next: None }), b"\x81\xa4next\xc0");
+        assert_eq!(encoded(&Kind::Unit), b"\xa4Unit");
+    }
+
+    #[test]
+    fn what_postcard_refuses_survives() {
+        let rest = HashMap::from([("a".to_owned(), 1), ("b".to_owned(), 2)]);
+        let value = (
+            Flat { id: 7, rest },
+            vec![
+                Untagged::Number(-5),
+                Untagged::Text("text".into()),
+                Untagged::Nested(vec![Untagged::Number(1)]),
+            ],
+            [Tagged::Unit, Tagged::Struct { x: 1 }],
+            [
+                Adjacent::Unit,
+                Adjacent::Newtype(1),
+                Adjacent::Struct { x: 2 },
+            ],
+            json!({ "list": [1, -2, 3.5, null, true, "text"], "map": {} }),
+        );
+        assert_eq!(decoded(&encoded(&value)), Some(value));
+    }
+
+    #[test]
+    fn what_is_left_over_is_refused() {
+        for more in 0..=u8::MAX {
+            let mut bytes = encoded(&("text", 7_u8));
+            bytes.push(more);
+            assert_eq!(decoded::<(String, u8)>(&bytes), None, "{more:#x}");
+        }
+        assert_eq!(decoded::<()>(&[]), None);
+    }
+
+    #[test]
+    fn a_huge_claim_neither_loops_nor_allocates() {
+        // Lists, maps, texts, bytes and extensions of 2^32 - 1.
+        for marker in [0xdd, 0xdf, 0xdb, 0xc6, 0xc9] {
+            let bytes = [marker, 0xff, 0xff, 0xff, 0xff, 0, 0];
+            assert_eq!(decoded::<Vec<()>>(&bytes), None, "{marker:#x}");
+            assert_eq!(decoded::<Vec<u64>>(&bytes), None);
+            assert_eq!(decoded::<HashMap<u8, ()>>(&bytes), None);
+            assert_eq!(decoded::<String>(&bytes), None);
+            assert_eq!(decoded::<List>(&bytes), None);
+            assert_eq!(decoded::<Untagged>(&bytes), None);
+            assert_eq!(decoded::<Flat>(&bytes), None);
+            assert_eq!(decoded::<Value>(&bytes), None);
+            assert_eq!(decoded::<serde::de::IgnoredAny>(&bytes).map(drop), None);
+        }
+    }
+
+    #[test]
+    fn nesting_is_bounded_where_values_are_of_any_kind() {
+        // A list in a list, or a map in a map with the key `nil`.
+        for level in [
+            &[0x91][..],
+            &[0x81, 0xc0][..],
+            &[0x81, 0xa4, b'n', b'e', b'x', b't'][..],
+        ] {
+            let bytes = level.repeat(100_000);
+            assert_eq!(decoded::<Value>(&bytes), None);
+            assert_eq!(decoded::<Untagged>(&bytes), None);
+            assert_eq!(decoded::<Flat>(&bytes), None);
+            assert_eq!(decoded::<List>(&bytes), None);
+            assert_eq!(decoded::<serde::de::IgnoredAny>(&bytes).map(drop), None);
+        }
+        let deep = |levels: usize| [vec![0x91; levels], vec![0xc0]].concat();
+        assert!(decoded::<Value>(&deep(30)).is_some());
+        assert!(decoded::<Value>(&deep(128)).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn every_shape_survives(value in everything()) {
+            prop_assert_eq!(decoded(&encoded(&value)), Some(value));
+        }
+
+        #[test]
+        fn any_bytes_withstand(bytes: Vec<u8>) {
+            decoded::<Everything>(&bytes);
+            decoded::<Value>(&bytes);
+            decoded::<Untagged>(&bytes);
+            decoded::<Adjacent>(&bytes);
+            decoded::<Flat>(&bytes);
+            decoded::<Vec<Kind>>(&bytes);
+        }
+
+        #[test]
+        fn changed_bytes_withstand(value in everything(), at: prop::sample::Index, to: u8) {
+            let mut bytes = encoded(&value);
+            let at = at.index(bytes.len());
+            bytes[at] = to;
+            decoded::<Everything>(&bytes);
+            decoded::<Value>(&bytes);
+        }
+    }
+}

@@ -96,9 +96,12 @@ pub(crate) enum Payload {
     Refused,
 }
 
-/// The names that a field or variant is known by: one, and its aliases.
+/// The names that a field or variant is known by: one, and its aliases, in the order of the alphabet.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Names(pub(super) Vec<&'static str>);
+pub(crate) struct Names {
+    first: &'static str,
+    others: Vec<&'static str>,
+}
 
 /// A part of a type that can't be seen.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -143,12 +146,23 @@ impl Facts {
 }
 
 impl Names {
+    pub(super) fn new(mut names: Vec<&'static str>) -> Self {
+        names.sort_unstable();
+        let mut names = names.into_iter();
+        Self {
+            first: names.next().unwrap_or_default(),
+            others: names.collect(),
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &'static str> {
+        [self.first].into_iter().chain(self.others.iter().copied())
+    }
+
     #[inline]
     pub(crate) fn contain(&self, name: &str) -> bool {
-        self.0.iter().any(|known| {
-            // Both come from one derive, and so often from one place in memory.
-            std::ptr::eq(*known, name) || *known == name
-        })
+        // Both come from one derive, and so often from one place in memory.
+        std::ptr::eq(self.first, name) || self.iter().any(|known| known == name)
     }
 }
 
@@ -253,7 +267,7 @@ impl Node {
             }
             Self::Struct { fields, .. } => {
                 for field in fields {
-                    visit(Segment::Name(field.names.0[0]), field.node);
+                    visit(Segment::Name(field.names.first), field.node);
                 }
             }
             Self::Enum { variants, .. } => {
@@ -261,7 +275,7 @@ impl Node {
                     match variant.payload {
                         Payload::Unit | Payload::Refused => {}
                         Payload::Newtype(id) | Payload::Tuple(id) | Payload::Struct(id) => {
-                            visit(Segment::Variant(variant.names.0[0]), id);
+                            visit(Segment::Variant(variant.names.first), id);
                         }
                     }
                 }

@@ -155,7 +155,7 @@ impl Text<'_, '_> {
     }
 
     fn names(&mut self, names: &Names) -> fmt::Result {
-        for (index, name) in names.0.iter().enumerate() {
+        for (index, name) in names.iter().enumerate() {
             if index > 0 {
                 self.out.write_char('|')?;
             }

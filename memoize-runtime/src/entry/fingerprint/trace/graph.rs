@@ -537,12 +537,8 @@ impl Draft {
                         .map(|(_, name)| *name),
                 );
             }
-            known.sort_unstable();
-            if known.is_empty() {
-                known.push("");
-            }
             fields.push(Field {
-                names: Names(known),
+                names: Names::new(known),
                 node,
             });
         }
@@ -563,17 +559,16 @@ impl Draft {
         if self.way == Way::Naming {
             let (of_numbers, of_names) = self.keys.split_at(numbered.min(self.keys.len()));
             let own = of_numbers.get(index).copied().flatten();
-            let mut known: Vec<&'static str> = names
+            let known: Vec<&'static str> = names
                 .iter()
                 .zip(of_names)
                 .filter(|(_, key)| own.is_some() && **key == own)
                 .map(|(name, _)| *name)
                 .collect();
-            known.sort_unstable();
             if !known.is_empty() {
-                return Names(known);
+                return Names::new(known);
             }
         }
-        Names(vec![names.get(index).copied().unwrap_or("")])
+        Names::new(names.get(index).copied().into_iter().collect())
     }
 }

@@ -775,3 +775,8 @@ macro_rules! fields {
 }
 
 fields! { SerializeStruct SerializeStructVariant }
+
+#[cfg(test)]
+mod cost;
+#[cfg(test)]
+mod tests;
