@@ -2,6 +2,11 @@
 //!
 //! `CACHE_MEMOIZE_TEST_VALUES=100000 cargo test --release --test symmetry` tries as many random values of each.
 
+#![expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "`skip_serializing_if` and `serialize_with` give references"
+)]
+
 mod common;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -267,8 +272,8 @@ fn skip_on_the_first_variant() {
             FirstSkipped::A(value),
             FirstSkipped::B(value),
             FirstSkipped::C(value),
-        ][random.below(3) as usize]
-            .clone()
+        ][random.choice(3)]
+        .clone()
     };
     never(never_wrong(postcard, random));
     #[cfg(feature = "msgpack")]
@@ -283,8 +288,8 @@ fn skip_on_the_second_variant() {
             SecondSkipped::A(value),
             SecondSkipped::B(value),
             SecondSkipped::C(value),
-        ][random.below(3) as usize]
-            .clone()
+        ][random.choice(3)]
+        .clone()
     };
     in_each_codec(random, sometimes);
 }
@@ -297,8 +302,8 @@ fn skip_on_the_last_variant() {
             LastSkipped::A(value),
             LastSkipped::B(value),
             LastSkipped::C(value),
-        ][random.below(3) as usize]
-            .clone()
+        ][random.choice(3)]
+        .clone()
     };
     in_each_codec(random, sometimes);
 }
@@ -311,8 +316,8 @@ fn one_sided_skips_on_variants() {
             FirstUnread::A(value),
             FirstUnread::B(value),
             FirstUnread::C(value),
-        ][random.below(3) as usize]
-            .clone()
+        ][random.choice(3)]
+        .clone()
     };
     never(never_wrong(postcard, random));
     let random = |random: &mut Random| {
@@ -321,8 +326,8 @@ fn one_sided_skips_on_variants() {
             SecondUnwritten::A(value),
             SecondUnwritten::B(value),
             SecondUnwritten::C(value),
-        ][random.below(3) as usize]
-            .clone()
+        ][random.choice(3)]
+        .clone()
     };
     in_each_codec(random, sometimes);
 }
@@ -363,7 +368,7 @@ impl<'de> Deserialize<'de> for Asymmetric {
 
 #[test]
 fn impls_that_are_no_inverses_are_found_at_the_first_write() {
-    in_each_codec(|random| Asymmetric(random.next() as u32), never);
+    in_each_codec(|random| Asymmetric(u32::from(random.byte())), never);
     assert!(WRITTEN.load(Ordering::Relaxed) > 0);
 }
 

@@ -66,7 +66,7 @@ impl Memo {
         self
     }
 
-    /// Whether the value becomes bytes by MessagePack, with the names of its fields, as `codec = "msgpack"` does it: for
+    /// Whether the value becomes bytes by `MessagePack`, with the names of its fields, as `codec = "msgpack"` does it: for
     /// types that postcard can't hold.
     #[cfg(feature = "msgpack")]
     pub fn msgpack(mut self) -> Self {

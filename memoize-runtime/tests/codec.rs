@@ -132,21 +132,21 @@ fn what_postcard_refuses_runs_uncached_and_is_told_once() {
 
 #[test]
 fn each_of_serdes_other_forms_is_refused() {
-    fn is_refused<T: Stored>(value: T) {
+    fn is_refused<T: Stored>(value: &T) {
         let runtime = runtime();
         runtime.scope(|| {
             for _ in 0..2 {
-                assert_eq!(Memo::new("key").get_or_compute(|| value.clone()), value);
+                assert_eq!(Memo::new("key").get_or_compute(|| value.clone()), *value);
             }
         });
         let stats = runtime.stats();
         assert_eq!((stats.computations, stats.unstorable), (2, 2), "{value:?}");
     }
-    is_refused(Amount::Number(1));
-    is_refused(Some(vec![Tagged::A { a: 1 }]));
-    is_refused((1_u8, Adjacent::A(1)));
-    is_refused(Adjacent::B);
-    is_refused(Flat {
+    is_refused(&Amount::Number(1));
+    is_refused(&Some(vec![Tagged::A { a: 1 }]));
+    is_refused(&(1_u8, Adjacent::A(1)));
+    is_refused(&Adjacent::B);
+    is_refused(&Flat {
         id: 1,
         rest: BTreeMap::new(),
     });
@@ -191,15 +191,15 @@ mod msgpack {
 
     #[test]
     fn it_holds_what_postcard_refuses() {
-        is_held(order(7));
+        is_held(&order(7));
     }
 
-    fn is_held<T: Stored>(value: T) {
+    fn is_held<T: Stored>(value: &T) {
         let runtime = runtime();
         runtime.scope(|| {
             for _ in 0..2 {
                 let found = Memo::new("key").msgpack().get_or_compute(|| value.clone());
-                assert_eq!(found, value);
+                assert_eq!(found, *value);
             }
         });
         assert_eq!(runtime.stats().hits, 1, "{value:?}");
@@ -207,10 +207,10 @@ mod msgpack {
 
     #[test]
     fn it_holds_serdes_other_forms() {
-        is_held(Amount::Number(1));
-        is_held(Some(vec![Tagged::A { a: 1 }]));
-        is_held([Adjacent::A(1), Adjacent::B]);
-        is_held(Flat {
+        is_held(&Amount::Number(1));
+        is_held(&Some(vec![Tagged::A { a: 1 }]));
+        is_held(&[Adjacent::A(1), Adjacent::B]);
+        is_held(&Flat {
             id: 1,
             rest: BTreeMap::from([("a".into(), 1)]),
         });

@@ -40,7 +40,7 @@ impl Random {
         Self(asked.map_or(1, |asked| asked.parse().expect("a seed")))
     }
 
-    /// By SplitMix64.
+    /// By `SplitMix64`.
     pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -55,6 +55,11 @@ impl Random {
 
     /// Small, so that defaults and neighbours are met often.
     pub(crate) fn byte(&mut self) -> u8 {
-        self.below(4) as u8
+        self.below(4).to_le_bytes()[0]
+    }
+
+    /// One of so many.
+    pub(crate) fn choice(&mut self, of: u8) -> usize {
+        usize::from(self.next().to_le_bytes()[7] % of)
     }
 }

@@ -7,7 +7,7 @@
 //! is left before anything is allocated, so those pass through untouched.
 //!
 //! One type wraps whatever serde hands over: a deserializer, visitor, seed, or access. It wraps only what
-//! can lead further down. In a format that describes itself, as MessagePack does, whatever is read as a value of any
+//! can lead further down. In a format that describes itself, as `MessagePack` does, whatever is read as a value of any
 //! kind may do so: there the visitor is wrapped, and counts as a level, whatever is found.
 
 use std::cell::Cell;

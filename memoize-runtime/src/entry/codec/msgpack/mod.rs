@@ -1,4 +1,4 @@
-//! MessagePack with the names of fields and variants, for types that postcard can't hold (feature `msgpack`).
+//! `MessagePack` with the names of fields and variants, for types that postcard can't hold (feature `msgpack`).
 
 #[cfg(not(feature = "msgpack"))]
 mod disabled;

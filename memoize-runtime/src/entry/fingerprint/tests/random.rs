@@ -232,7 +232,7 @@ fn by_name<'de, A: MapAccess<'de>>(
 struct Random(u64);
 
 impl Random {
-    /// By SplitMix64.
+    /// By `SplitMix64`.
     fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -271,7 +271,7 @@ impl Random {
     }
 
     fn some(&mut self, depth: usize) -> Vec<Rc<Type>> {
-        (0..1 + self.below(4)).map(|_| self.any(depth)).collect()
+        (0..=self.below(4)).map(|_| self.any(depth)).collect()
     }
 
     fn names(&mut self) -> Vec<usize> {

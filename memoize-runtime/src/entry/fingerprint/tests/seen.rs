@@ -133,13 +133,17 @@ fn what_is_dropped_below_a_made_up_key_is_no_reason_to_refuse() {
 /// Takes nothing but the one text.
 #[derive(Deserialize)]
 #[serde(try_from = "String")]
-struct Picky;
+struct Picky(#[expect(dead_code)] String);
 
 impl TryFrom<String> for Picky {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, &'static str> {
-        (text == "the one").then_some(Self).ok_or("not the one")
+        if text == "the one" {
+            Ok(Self(text))
+        } else {
+            Err("not the one")
+        }
     }
 }
 

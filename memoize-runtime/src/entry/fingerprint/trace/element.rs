@@ -93,9 +93,9 @@ impl<'de> SeqAccess<'de> for Elements<'_> {
         match step {
             Step::Pass => sample(self.inside.graph, seed).map(Some),
             Step::Follow => {
-                let stop = self.inside.child(at).seed(seed);
+                let end = self.inside.child(at).seed(seed);
                 self.close_after(at);
-                Err(stop)
+                Err(end)
             }
         }
     }

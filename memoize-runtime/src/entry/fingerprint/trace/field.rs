@@ -8,7 +8,7 @@ use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 
 use super::access::Inside;
 use super::element::Elements;
-use super::graph::{Child, Way};
+use super::graph::{Child, Unknown, Way};
 use super::stop::Stop;
 
 /// A name that no struct has.
@@ -81,13 +81,12 @@ impl<'de> MapAccess<'de> for Named<'_> {
     ) -> Result<Option<K::Value>, Stop> {
         let (graph, id) = (self.inside.graph, self.inside.id);
         graph.borrow_mut().step()?;
-        let asks_unknown = graph.borrow_mut().draft(id).unknown == Some(None);
+        let asks_unknown = graph.borrow_mut().draft(id).unknown == Unknown::ToBeAsked;
         if asks_unknown {
             let read = seed.deserialize(BorrowedStrDeserializer::<Stop>::new(NO_NAME));
             let mut graph = graph.borrow_mut();
-            // A refusal is told apart from all keys by a number that none of them gets.
-            let key = read.map_or(u64::MAX, |key| key_of(&key));
-            graph.draft(id).unknown = Some(Some(key));
+            graph.draft(id).unknown =
+                read.map_or(Unknown::Refused, |key| Unknown::ReadAs(key_of(&key)));
             return Err(graph.learn());
         }
         let Some(name) = self.names.get(self.aim) else {
@@ -121,12 +120,12 @@ impl Named<'_> {
             return Ok(());
         };
         match draft.unknown {
-            None => {
-                draft.unknown = Some(None);
+            Unknown::OfNoInterest => {
+                draft.unknown = Unknown::ToBeAsked;
                 Err(graph.learn())
             }
-            Some(unknown) if unknown == Some(key) => Ok(()),
-            Some(_) => {
+            Unknown::ReadAs(unknown) if unknown == key => Ok(()),
+            Unknown::ToBeAsked | Unknown::ReadAs(_) | Unknown::Refused => {
                 draft.children[self.aim] = Child::AliasOf(first);
                 Err(graph.learn())
             }

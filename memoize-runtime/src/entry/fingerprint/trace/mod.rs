@@ -17,6 +17,7 @@ mod access;
 mod element;
 mod field;
 mod follow;
+mod freeze;
 mod graph;
 mod sample;
 mod stop;
