@@ -193,7 +193,9 @@ fn with_depth(path: &str) -> impl Iterator<Item = (usize, usize, char)> {
     let mut before = ' ';
     let mut quoted = false;
     path.char_indices().map(move |(at, character)| {
-        quoted ^= character == '\'' && before != '\\';
+        if character == '\'' && before != '\\' {
+            quoted = !quoted && is_char(&path[at + 1..]);
+        }
         let opens = !quoted && character == '<';
         let closes = !quoted && character == '>' && before != '-';
         // A backslash behind a backslash escapes nothing.
@@ -204,6 +206,11 @@ fn with_depth(path: &str) -> impl Iterator<Item = (usize, usize, char)> {
         depth = depth.saturating_sub(usize::from(closes));
         (inside, at, character)
     })
+}
+
+/// Whether a quote before `rest` begins a `char`: that of a lifetime (`'_`) is never closed.
+fn is_char(rest: &str) -> bool {
+    rest.starts_with('\\') || rest.chars().nth(1) == Some('\'')
 }
 
 #[cfg(test)]
@@ -231,6 +238,11 @@ mod tests {
             (
                 "app::f<fn(u8) -> u16, x::Y<Z>>::{{closure}}",
                 "<fn(u8) -> u16, x::Y<Z>>",
+            ),
+            ("app::f<'_>::{{closure}}", "<'_>"),
+            (
+                "app::f<'_, '>', x::Y<'_>>::{{closure}}",
+                "<'_, '>', x::Y<'_>>",
             ),
             ("app::f<'>', 1>::{{closure}}", "<'>', 1>"),
             ("app::f<'<', 1>::{{closure}}", "<'<', 1>"),

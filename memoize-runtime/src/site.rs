@@ -4,6 +4,7 @@ use std::any::type_name;
 use std::panic::Location;
 
 use crate::call::Key;
+use crate::call::place::Protection;
 use crate::entry::Codec;
 use crate::instance::{Instance, Instances};
 use crate::observe::{Counters, Stats};
@@ -20,6 +21,7 @@ pub struct Site {
     expiration_ms: Option<u64>,
     version: u32,
     codec: Codec,
+    encrypt: bool,
     tokens: u64,
     counters: Counters,
     instances: Instances,
@@ -36,6 +38,7 @@ impl Site {
             expiration_ms: None,
             version: 0,
             codec: Codec::Postcard,
+            encrypt: false,
             tokens: 0,
             counters: Counters::new(),
             instances: Instances::new(),
@@ -58,6 +61,12 @@ impl Site {
     #[cfg(feature = "msgpack")]
     pub const fn msgpack(mut self) -> Self {
         self.codec = Codec::Msgpack;
+        self
+    }
+
+    /// Seals the function's entries.
+    pub const fn encrypt(mut self) -> Self {
+        self.encrypt = true;
         self
     }
 
@@ -112,6 +121,14 @@ impl Site {
 
     pub(crate) fn codec(&self) -> Codec {
         self.codec
+    }
+
+    pub(crate) fn protection(&self) -> Protection {
+        if self.encrypt {
+            Protection::Sealed
+        } else {
+            Protection::Usual
+        }
     }
 
     pub(crate) fn tokens_hash(&self) -> u64 {

@@ -3,11 +3,14 @@
 use proc_macro2::{Group, Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, TokenStreamExt as _, format_ident, quote, quote_spanned};
 use syn::punctuated::Punctuated;
-use syn::{Expr, FnArg, GenericParam, Generics, Pat, PatIdent, ReceiverKind, Safety, Token, Type};
+use syn::{
+    Expr, FnArg, GenericParam, Generics, LitInt, Pat, PatIdent, ReceiverKind, Safety, Token, Type,
+};
 
 use super::ours;
 use crate::args::{Codec, Companions, Expiration};
 use crate::argument::{Argument, Name};
+use crate::hash;
 use crate::item::{is_lint, name, without_expectation};
 use crate::model::{Form, Model};
 
@@ -35,7 +38,24 @@ pub(super) fn new_site(model: &Model, site: &TokenStream) -> TokenStream {
         ours!(.version(#version))
     });
     let codec = (model.options.codec == Some(Codec::Msgpack)).then(|| ours!(.msgpack()));
-    ours!(#site::new(::core::module_path!(), #name) #expiration #version #codec)
+    let encrypt = model.options.encrypt.then(|| ours!(.encrypt()));
+    let tokens = tokens(model);
+    ours!(#site::new(::core::module_path!(), #name) #expiration #version #codec #encrypt #tokens)
+}
+
+/// Two functions may come to one default key: `macro_rules` can write two of a name, which the compiler places at one line
+/// and column. By a hash of what they do they can't read each other.
+fn tokens(model: &Model) -> Option<TokenStream> {
+    if model.template.is_some() {
+        return None;
+    }
+    let function = &model.function;
+    let mut text = function.sig.to_token_stream();
+    text.append(function.body.clone());
+    let digits = format!("{:016x}", hash::of(text));
+    let groups: Vec<&str> = (0..16).step_by(4).map(|at| &digits[at..at + 4]).collect();
+    let hash = LitInt::new(&format!("0x{}", groups.join("_")), Span::mixed_site());
+    Some(ours!(.tokens(#hash)))
 }
 
 /// The name of a companion; it leads an editor to the function.

@@ -6,6 +6,7 @@
 //! others take `self` by value, where inherent methods always come first.
 
 pub(crate) mod outcome;
+pub(crate) mod place;
 pub(crate) mod request;
 pub(crate) mod sync;
 
@@ -20,8 +21,10 @@ use crate::config::Current;
 use crate::instance::Instance;
 use crate::key::argument::{Part, TemplateDigest, TemplateText};
 use crate::key::{CacheKey, FullKey};
+use crate::secret::Secret;
 use crate::site::Site;
 use outcome::Outcome;
+use place::Protection;
 use request::Request;
 
 /// The key of a call that returns `R`, as it is being built.
@@ -125,6 +128,7 @@ impl<R> AnyKey<R> {
             stored: self.instance.stored(self.site, outcome.shape),
             expiration_ms: None,
             overwrite: false,
+            protection: self.site.protection(),
         };
         Call(AnyCall { request, outcome })
     }
@@ -166,6 +170,12 @@ impl<R> Call<R> {
         self
     }
 
+    /// Seals the entry with a secret of the function's own.
+    pub fn encryption_key(mut self, secret: &Secret) -> Self {
+        self.0.request.protection = Protection::SealedWith(secret.clone());
+        self
+    }
+
     /// Returns the value from the cache, or runs `body` and stores what it returns.
     pub fn run(self, body: impl FnOnce() -> R) -> R {
         sync::get_or_compute(&self.0.request, &self.0.outcome, |_| true, body)
@@ -173,7 +183,7 @@ impl<R> Call<R> {
 
     /// The key of the entry.
     pub fn key(self) -> CacheKey {
-        self.0.request.name()
+        self.0.request.shown_key()
     }
 
     /// What the function would return from the cache.

@@ -1,5 +1,6 @@
 //! What one call asks of the cache, whatever the type of its value.
 
+use crate::call::place::{self, Place, Protection};
 use crate::config::{Current, Runtime};
 use crate::engine::{Policy, Unstored};
 use crate::entry::StoredType;
@@ -19,6 +20,7 @@ pub(crate) struct Request {
     /// The call's own, where it has one.
     pub(crate) expiration_ms: Option<u64>,
     pub(crate) overwrite: bool,
+    pub(crate) protection: Protection,
 }
 
 impl Request {
@@ -27,18 +29,24 @@ impl Request {
         self.key.is_usable()
     }
 
-    /// The name of the entry in the backend.
-    pub(crate) fn name(&self) -> CacheKey {
-        self.key.name(self.runtime.limits().key_bytes)
+    /// Where the entry is; `None` where it is to be sealed and there is no secret.
+    pub(crate) fn place(&self) -> Option<Place<'_>> {
+        Place::new(&self.runtime, &self.key, &self.protection)
     }
 
-    pub(crate) fn policy(&self) -> Policy<'_> {
+    /// The key as it is shown.
+    pub(crate) fn shown_key(&self) -> CacheKey {
+        place::shown(&self.runtime, &self.key, &self.protection)
+    }
+
+    pub(crate) fn policy<'a>(&self, place: &'a Place<'a>) -> Policy<'a> {
         let expiration = self
             .expiration_ms
             .or_else(|| self.site.and_then(Site::expiration_ms))
             .unwrap_or_else(|| self.runtime.expiration_ms());
         Policy {
-            full_key: self.key.text(),
+            place,
+            padding: self.runtime.sealing().padding(),
             stored: self.stored,
             life_ms: expiration.min(self.runtime.longest_ms()),
             longest_ms: self.runtime.longest_ms(),
@@ -61,7 +69,7 @@ impl Request {
     pub(crate) fn unstorable(&self, why: &Unstored) {
         let tell = match why {
             Unstored::Unencodable(why) => self.stored.tells_unencodable(why),
-            Unstored::TooLarge | Unstored::NoLife => true,
+            Unstored::TooLarge | Unstored::NoLife | Unstored::NoRandom => true,
         };
         self.observer().unstorable(why.why(), why.path(), tell);
     }

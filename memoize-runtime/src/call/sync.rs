@@ -5,10 +5,9 @@ use std::time::{Duration, Instant};
 
 use crate::backend::{Backend, BackendError, Bytes, Deadline};
 use crate::call::outcome::Outcome;
+use crate::call::place::Place;
 use crate::call::request::Request;
-use crate::engine::Fill;
-use crate::entry::Reject;
-use crate::key::CacheKey;
+use crate::engine::{Fill, Lookup};
 
 /// Returns the value from the cache, or computes and stores it.
 ///
@@ -27,6 +26,11 @@ pub(crate) fn get_or_compute<R>(
         observer.bypassed();
         return compute();
     }
+    // Without a secret there is nowhere to store what must not be stored in the clear.
+    let Some(place) = request.place() else {
+        observer.unsealed();
+        return compute();
+    };
 
     // Refused: the codec can't hold the type, so there is nothing to find and nothing to store.
     if let Some(refusal) = request.stored.refusal() {
@@ -37,18 +41,17 @@ pub(crate) fn get_or_compute<R>(
     }
 
     // Look up.
-    let name = request.name();
     if request.overwrite {
         observer.forced();
     } else {
-        match look_up(request, &name, outcome) {
-            Found::Value(value) => {
+        match look_up(request, &place, outcome) {
+            Some(Lookup::Hit(value, _)) => {
                 observer.hit();
                 return value;
             }
-            Found::Nothing => observer.absent(),
-            Found::Rejected(reject) => observer.rejected(reject),
-            Found::Fault => observer.unanswered(),
+            Some(Lookup::Absent) => observer.absent(),
+            Some(Lookup::Rejected(reject)) => observer.rejected(reject),
+            None => observer.unanswered(),
         }
     }
 
@@ -61,11 +64,11 @@ pub(crate) fn get_or_compute<R>(
     // Store.
     if is_wanted(&value, outcome, accept) {
         match request
-            .policy()
+            .policy(&place)
             .fill(&value, outcome, cost, request.runtime.now_ms())
         {
             Ok(fill) => {
-                write(request, &name, fill);
+                store(request, &place, fill);
             }
             Err(unstored) => request.unstorable(&unstored),
         }
@@ -80,9 +83,9 @@ pub(crate) fn peek<R>(request: &Request, outcome: &Outcome<R>) -> Option<R> {
     if !request.has_key() || request.stored.refusal().is_some() {
         return None;
     }
-    match look_up(request, &request.name(), outcome) {
-        Found::Value(value) => Some(value),
-        Found::Nothing | Found::Rejected(_) | Found::Fault => None,
+    match look_up(request, &request.place()?, outcome)? {
+        Lookup::Hit(value, _) => Some(value),
+        Lookup::Absent | Lookup::Rejected(_) => None,
     }
 }
 
@@ -93,6 +96,10 @@ pub(crate) fn prime<R>(request: &Request, outcome: &Outcome<R>, value: &R) -> bo
         observer.bypassed();
         return false;
     }
+    let Some(place) = request.place() else {
+        observer.unsealed();
+        return false;
+    };
     if !(outcome.is_value)(value) {
         observer.declined();
         return false;
@@ -102,10 +109,10 @@ pub(crate) fn prime<R>(request: &Request, outcome: &Outcome<R>, value: &R) -> bo
         return false;
     }
     match request
-        .policy()
+        .policy(&place)
         .fill(value, outcome, Duration::ZERO, request.runtime.now_ms())
     {
-        Ok(fill) => write(request, &request.name(), fill),
+        Ok(fill) => store(request, &place, fill),
         Err(unstored) => {
             request.unstorable(&unstored);
             false
@@ -120,46 +127,63 @@ pub(crate) fn invalidate(request: &Request) -> bool {
         // Such a call never stores anything.
         return true;
     }
+    let Some(place) = request.place() else {
+        // Another process may have a secret, and an entry whose name can't be known here.
+        observer.unsealed();
+        return false;
+    };
     observer.invalidated();
-    let name = request.name();
-    ask(request, "delete", |backend| {
-        backend.delete(name.as_str(), Deadline::NEVER)
+    ask(request, "delete", |backend| match place.several_names() {
+        None => backend.delete(place.name().as_str(), Deadline::NEVER),
+        Some(names) => backend.delete_many(&names, Deadline::NEVER),
     })
     .is_some()
 }
 
-enum Found<R> {
-    Value(R),
-    Nothing,
-    Rejected(Reject),
-    Fault,
-}
-
-fn look_up<R>(request: &Request, name: &CacheKey, outcome: &Outcome<R>) -> Found<R> {
-    match ask(request, "get", |backend| {
-        backend.get(name.as_str(), Deadline::NEVER)
-    }) {
-        Some(Some(bytes)) => match request
-            .policy()
-            .open(&bytes, outcome, request.runtime.now_ms())
-        {
-            Ok(value) => Found::Value(value),
-            Err(reject) => Found::Rejected(reject),
-        },
-        Some(None) => Found::Nothing,
-        None => Found::Fault,
+/// What the backend has under the names of the place; `None` where it could not be asked.
+///
+/// What was sealed with a previous secret is written anew on the way.
+fn look_up<R>(request: &Request, place: &Place<'_>, outcome: &Outcome<R>) -> Option<Lookup<R>> {
+    let (one, many);
+    let found: &[Option<Bytes>] = match place.several_names() {
+        None => {
+            one = [ask(request, "get", |backend| {
+                backend.get(place.name().as_str(), Deadline::NEVER)
+            })?];
+            &one
+        }
+        Some(names) => {
+            many = ask(request, "get", |backend| {
+                backend.get_many(&names, Deadline::NEVER)
+            })?;
+            &many
+        }
+    };
+    let now_ms = request.runtime.now_ms();
+    let mut lookup = request.policy(place).look(found, outcome, now_ms);
+    if let Lookup::Hit(_, renewed) = &mut lookup
+        && let Some(fill) = renewed.take()
+        && write(request, place, fill)
+    {
+        request.observer().resealed();
     }
+    Some(lookup)
 }
 
-fn write(request: &Request, name: &CacheKey, fill: Fill) -> bool {
-    let bytes = Bytes::from(fill.bytes);
-    let written = ask(request, "set", |backend| {
-        backend.set(name.as_str(), bytes, fill.life, Deadline::NEVER)
-    });
-    if written.is_some() {
+fn store(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
+    let written = write(request, place, fill);
+    if written {
         request.observer().stored();
     }
-    written.is_some()
+    written
+}
+
+fn write(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
+    let bytes = Bytes::from(fill.bytes);
+    ask(request, "set", |backend| {
+        backend.set(place.name().as_str(), bytes, fill.life, Deadline::NEVER)
+    })
+    .is_some()
 }
 
 /// Asks the backend, whose errors and panics end here.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::sealing::SealingSettings;
 use super::{Inner, Runtime};
 use crate::backend::{Backend, Memory};
 use crate::clock::{Clock, SystemClock, millis};
@@ -26,6 +27,7 @@ pub struct RuntimeBuilder {
     clock: Arc<dyn Clock>,
     expiration: Duration,
     longest: Duration,
+    pub(super) sealing: SealingSettings,
 }
 
 impl RuntimeBuilder {
@@ -36,6 +38,7 @@ impl RuntimeBuilder {
             clock: Arc::new(SystemClock),
             expiration: DEFAULT_EXPIRATION,
             longest: DEFAULT_LONGEST,
+            sealing: SealingSettings::default(),
         }
     }
 
@@ -113,6 +116,7 @@ impl RuntimeBuilder {
             clock: self.clock,
             expiration_ms,
             longest_ms,
+            sealing: self.sealing.build(limits)?,
             counters: Counters::new(),
         })))
     }
@@ -135,6 +139,7 @@ impl fmt::Debug for RuntimeBuilder {
             .field("namespace", &self.namespace)
             .field("expiration", &self.expiration)
             .field("longest_expiration", &self.longest)
+            .field("sealing", &self.sealing)
             .finish_non_exhaustive()
     }
 }

@@ -3,6 +3,7 @@
 mod builder;
 mod current;
 mod env;
+mod sealing;
 
 pub use builder::RuntimeBuilder;
 pub(crate) use current::Current;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use crate::backend::{Backend, Limits};
 use crate::clock::Clock;
 use crate::observe::{Counters, Stats};
+use sealing::Sealing;
 
 /// A configured cache: a backend, a namespace and defaults.
 ///
@@ -40,6 +42,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     expiration_ms: u64,
     longest_ms: u64,
+    sealing: Sealing,
     counters: Counters,
 }
 
@@ -76,6 +79,10 @@ impl Runtime {
 
     pub(crate) fn longest_ms(&self) -> u64 {
         self.0.longest_ms
+    }
+
+    pub(crate) fn sealing(&self) -> &Sealing {
+        &self.0.sealing
     }
 
     pub(crate) fn counters(&self) -> &Counters {
