@@ -7,7 +7,8 @@ pub use memoize_runtime::__private;
 pub use memoize_runtime::testing;
 pub use memoize_runtime::{
     Backend, BackendError, Bytes, CacheKey, Cacheable, Clock, ConfigError, Deadline, KeyOptions,
-    KeyParts, Limits, Memo, Memory, Runtime, RuntimeBuilder, Secret, Stats, make_cache_key,
+    KeyParts, Limits, Memo, Memoized, Memory, Runtime, RuntimeBuilder, Secret, Stats,
+    make_cache_key,
 };
 
 #[doc = include_str!("../docs/encryption.md")]

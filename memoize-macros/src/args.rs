@@ -39,6 +39,7 @@ pub(crate) struct Options {
     pub(crate) skip: Option<Vec<Ident>>,
     pub(crate) version: Option<u32>,
     pub(crate) codec: Option<Codec>,
+    pub(crate) compress: Option<bool>,
     pub(crate) companions: Option<Companions>,
     /// Where generated code finds `cache_memoize`, if not at `::cache_memoize`.
     pub(crate) krate: Option<Path>,
@@ -180,6 +181,7 @@ impl Parser<'_> {
             }
             "cache_if" => options.cache_if = Some(value(input, ident, &CACHE_IF)?),
             "skip" => options.skip = Some(skip(input, ident)?),
+            "compress" => options.compress = Some(value::<LitBool>(input, ident, &COMPRESS)?.value),
             "version" => options.version = Some(version(&value(input, ident, &VERSION)?)?),
             "codec" => options.codec = Some(codec(&value(input, ident, &CODEC)?, ident)?),
             "companions" => options.companions = Some(companions(input, ident)?),
@@ -201,16 +203,12 @@ impl Parser<'_> {
 
 /// Options that other parts of the project bring; their forms are settled.
 fn parse_later_option(input: ParseStream<'_>, name: &Ident) -> syn::Result<()> {
-    match name.to_string().as_str() {
-        "compress" => {
-            value::<LitBool>(input, name, &COMPRESS)?;
-        }
-        "local" => match value(input, name, &LOCAL)? {
+    if name == "local" {
+        match value(input, name, &LOCAL)? {
             Lit::Bool(_) => {}
             Lit::Str(text) if duration::parse(&text.value()).is_ok() => {}
             other => return Err(wrong_form(other.span(), name, &LOCAL)),
-        },
-        _ => {}
+        }
     }
     Ok(())
 }

@@ -1,8 +1,9 @@
 //! What can't be memoized, or not as it is asked for: one `check_*` a rule.
 
 use proc_macro2::Span;
+use quote::ToTokens as _;
 use syn::FnArg;
-use syn::spanned::Spanned as _;
+use syn::spanned::Spanned;
 
 use crate::args::Companions;
 use crate::argument::Role;
@@ -20,6 +21,8 @@ pub(crate) fn check(model: &Model, diag: &Diag) {
         check_variadic,
         check_attributes,
         check_returned,
+        check_iterator,
+        check_cache_if_of_iterator,
         check_owned,
         check_companions,
         check_companions_hide_no_primitive,
@@ -80,9 +83,7 @@ fn check_attributes(model: &Model, diag: &Diag) {
 
 fn check_returned(model: &Model, diag: &Diag) {
     let sig = &model.function.sig;
-    let span = model
-        .output_type()
-        .map_or(sig.ident.span(), syn::spanned::Spanned::span);
+    let span = model.output_type().map_or(sig.ident.span(), Spanned::span);
     let returned = output::classify(&sig.output);
     if let Some(token) = &sig.asyncness {
         if returned == Returned::Iterator {
@@ -95,7 +96,7 @@ fn check_returned(model: &Model, diag: &Diag) {
         return;
     }
     let message = match returned {
-        Returned::Value => return,
+        Returned::Value | Returned::Iterator => return,
         Returned::Nothing => {
             "the function returns nothing that could be remembered; \
              return a value, or remove `cache_memoize`"
@@ -104,7 +105,6 @@ fn check_returned(model: &Model, diag: &Diag) {
             "the function never returns, so there is nothing to remember; remove `cache_memoize`"
         }
         Returned::Future => "functions that return a future can't be memoized yet",
-        Returned::Iterator => "functions that return an iterator can't be memoized yet",
         Returned::Stream => "functions that return a stream can't be memoized yet",
         Returned::Opaque => {
             "an `impl Trait` can't be stored, as its type has no name to read it back by; \
@@ -114,12 +114,51 @@ fn check_returned(model: &Model, diag: &Diag) {
     diag.error(span, message);
 }
 
-fn check_owned(model: &Model, diag: &Diag) {
-    let returned = output::classify(&model.function.sig.output);
-    if returned != Returned::Value {
+fn check_iterator(model: &Model, diag: &Diag) {
+    let sig = &model.function.sig;
+    if sig.asyncness.is_some() || output::classify(&sig.output) != Returned::Iterator {
         return;
     }
-    if let Some(borrow) = model.output_type().and_then(output::find_borrow) {
+    let span = model.output_type().map_or(sig.ident.span(), Spanned::span);
+    let Some(iterated) = model.iterated() else {
+        let message = "an iterator in this form can't be memoized; \
+                       return `impl Iterator<Item = ..>` or `Box<dyn Iterator<Item = ..>>`";
+        return diag.error(span, message);
+    };
+    if iterated.name != "Iterator" && iterated.name != "FusedIterator" {
+        let message = "what comes from a cache can only be read forwards, and its length isn't known before; \
+                       return an `Iterator`";
+        return diag.error(iterated.name.span(), message);
+    }
+    match iterated.item {
+        None => diag.error(
+            iterated.name.span(),
+            "the type of the items is missing; write `Iterator<Item = ..>`",
+        ),
+        Some(item) if output::mentions_impl(item.to_token_stream()) => diag.error(
+            item.span(),
+            "an `impl Trait` can't be stored, as its type has no name to read it back by; \
+             yield items of a type that has one",
+        ),
+        Some(_) => {}
+    }
+}
+
+fn check_cache_if_of_iterator(model: &Model, diag: &Diag) {
+    let predicate = model.options.cache_if.as_ref();
+    if let Some(predicate) = predicate.filter(|_| model.iterated().is_some()) {
+        let message = "`cache_if` sees a whole value, which an iterator never is; \
+                       remove it, or yield an `Err` where nothing is to be stored";
+        diag.error(predicate.span(), message);
+    }
+}
+
+fn check_owned(model: &Model, diag: &Diag) {
+    let returned = output::classify(&model.function.sig.output);
+    if !matches!(returned, Returned::Value | Returned::Iterator) {
+        return;
+    }
+    if let Some(borrow) = model.cached_type().and_then(output::find_borrow) {
         let message = format!(
             "the returned `{}` borrows, and a remembered value outlives the call; {}",
             borrow.borrowed, borrow.fix

@@ -30,6 +30,7 @@ pub mod testing;
 
 pub use backend::{Backend, BackendError, Bytes, Deadline, Limits, Memory};
 pub use cacheable::Cacheable;
+pub use call::Memoized;
 pub use clock::Clock;
 pub use config::{Runtime, RuntimeBuilder};
 pub use error::ConfigError;

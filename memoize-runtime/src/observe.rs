@@ -50,6 +50,8 @@ counters! {
     /// Lookups that found a sealed entry that was changed, cut, extended, stored under another key, or not sealed with its
     /// secret.
     tampered / Tampered,
+    /// Lookups that found a stream or a large value, but not all of its chunks.
+    incomplete / Incomplete,
     /// Lookups that found an entry which is less protected than the code asks for.
     downgraded / Downgraded,
     /// Lookups that found an entry sealed with a secret that isn't known here.
@@ -64,15 +66,23 @@ counters! {
     unsealed / Unsealed,
     /// Entries that were found under a previous secret, and written anew under the current one.
     resealed / Resealed,
-    /// Runs of the function's body that came to an end without a panic.
+    /// Runs of the function's body that came to an end without a panic, an iterator's to its last item.
     computations / Computed,
     /// Entries written.
     stores / Stored,
-    /// Results that were not to be stored: an `Err`, or what `cache_if` turned down.
+    /// Results that were not to be stored: an `Err`, an iterator that yielded one, or what `cache_if` turned down.
     declined / Declined,
     /// Values that couldn't be stored: the codec doesn't hold their type, they don't serialize, would be read back as another
     /// value, or are too large.
     unstorable / Unstorable,
+    /// Iterators that were dropped before their end, so that nothing was stored.
+    dropped / Dropped,
+    /// Iterators that panicked, so that nothing was stored.
+    panicked / Panicked,
+    /// Streams and large values that weren't stored because the backend didn't take all of them.
+    unwritten / Unwritten,
+    /// Streams whose chunks were lost while they were read, so that the function ran for the rest.
+    interrupted / Interrupted,
     /// Entries removed, or tried to, by `invalidate`.
     invalidations / Invalidated,
     /// Errors and panics of the backend, whatever it was asked.
@@ -88,6 +98,7 @@ impl Stats {
             + self.undecodable
             + self.damaged
             + self.tampered
+            + self.incomplete
             + self.downgraded
             + self.unknown_key
             + self.unanswered
@@ -222,6 +233,27 @@ impl Observer<'_> {
         }
     }
 
+    /// What was being written in chunks is not going to be complete.
+    pub(crate) fn abandoned(&self, abandoned: Abandoned) {
+        self.count(match abandoned {
+            Abandoned::Dropped => Event::Dropped,
+            Abandoned::Panicked => Event::Panicked,
+            Abandoned::Unwritten => Event::Unwritten,
+        });
+        tracing::debug!(target: "cache_memoize", function = self.function, why = ?abandoned, "not stored");
+    }
+
+    /// The chunks that a reader needs next are not there.
+    pub(crate) fn interrupted(&self, reason: &'static str) {
+        self.count(Event::Interrupted);
+        tracing::warn!(
+            target: "cache_memoize",
+            function = self.function,
+            reason,
+            "chunks of a stream were lost while it was read; the function ran for the rest"
+        );
+    }
+
     pub(crate) fn invalidated(&self) {
         self.count(Event::Invalidated);
         tracing::debug!(target: "cache_memoize", function = self.function, "invalidated");
@@ -274,12 +306,22 @@ pub(crate) fn traced(function: &str, stored: &StoredType) {
     }
 }
 
+/// Why a stream or large value was given up after its chunks began to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Abandoned {
+    Dropped,
+    Panicked,
+    /// The backend failed.
+    Unwritten,
+}
+
 fn event_of(reject: Reject) -> Event {
     match reject {
         Reject::Expired | Reject::FromTheFuture | Reject::TooLongLived => Event::Expired,
         Reject::Fingerprint => Event::WrongType,
         Reject::Undecodable => Event::Undecodable,
         Reject::Tampered => Event::Tampered,
+        Reject::Incomplete => Event::Incomplete,
         Reject::Downgrade => Event::Downgraded,
         Reject::UnknownKey => Event::UnknownKey,
         Reject::Truncated

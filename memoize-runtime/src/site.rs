@@ -22,6 +22,7 @@ pub struct Site {
     version: u32,
     codec: Codec,
     encrypt: bool,
+    compress: Option<bool>,
     tokens: u64,
     counters: Counters,
     instances: Instances,
@@ -39,6 +40,7 @@ impl Site {
             version: 0,
             codec: Codec::Postcard,
             encrypt: false,
+            compress: None,
             tokens: 0,
             counters: Counters::new(),
             instances: Instances::new(),
@@ -67,6 +69,12 @@ impl Site {
     /// Seals the function's entries.
     pub const fn encrypt(mut self) -> Self {
         self.encrypt = true;
+        self
+    }
+
+    /// Whether the function's entries are compressed, where the attribute says so.
+    pub const fn compress(mut self, compress: bool) -> Self {
+        self.compress = Some(compress);
         self
     }
 
@@ -129,6 +137,10 @@ impl Site {
         } else {
             Protection::Usual
         }
+    }
+
+    pub(crate) fn compresses(&self) -> Option<bool> {
+        self.compress
     }
 
     pub(crate) fn tokens_hash(&self) -> u64 {

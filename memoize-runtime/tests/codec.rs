@@ -185,6 +185,35 @@ fn a_field_that_is_left_out_is_named_once_and_other_values_are_stored() {
     assert!(log.contains("skip_serializing_if"), "{log}");
 }
 
+#[cache_memoize(key = "orders:<ids>")]
+fn orders(ids: u64) -> impl Iterator<Item = Order> {
+    (0..ids).map(order)
+}
+
+#[cache_memoize(key = "sparse:<ids>:<noted>")]
+fn sparse_ones(ids: u64, noted: bool) -> impl Iterator<Item = Sparse> {
+    (0..ids).map(move |id| Sparse {
+        id,
+        note: (noted || id % 2 == 0).then(|| "a note".to_owned()),
+    })
+}
+
+/// A stream is stored as a whole or not at all, so that one item which can't be stored is enough.
+#[test]
+fn streams_of_what_cannot_be_stored_run_uncached() {
+    runtime().scope(|| {
+        for _ in 0..2 {
+            assert!(orders(3).eq((0..3).map(order)));
+            assert_eq!(sparse_ones(4, false).count(), 4);
+            assert_eq!(sparse_ones(4, true).count(), 4);
+        }
+    });
+    let stats = orders::stats();
+    assert_eq!((stats.stores, stats.unstorable), (0, 2));
+    let stats = sparse_ones::stats();
+    assert_eq!((stats.hits, stats.stores, stats.unstorable), (1, 1, 2));
+}
+
 #[cfg(feature = "msgpack")]
 mod msgpack {
     use super::*;

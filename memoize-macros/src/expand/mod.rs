@@ -71,9 +71,15 @@ fn inline(model: &Model) -> TokenStream {
     let key = key::inline(model);
     let overwrite = force_overwrite(model);
     let expiration = expiration(model);
-    let output = model.output();
     let body = inline_body(model);
-    let run = run(model, &ours!(move || -> #output #body));
+    // A closure can't name an `impl Trait` as what it returns.
+    let is_opaque = model.iterated().is_some_and(|iterated| !iterated.is_boxed);
+    let returned = (!is_opaque).then(|| {
+        let output = model.output();
+        ours!(-> #output)
+    });
+    let closure = ours!(move || #returned #body);
+    let run = run(model, &closure);
     ours! {
         #(#attrs)*
         #vis #sig {

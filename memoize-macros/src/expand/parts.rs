@@ -13,6 +13,7 @@ use crate::argument::{Argument, Name};
 use crate::hash;
 use crate::item::{is_lint, name, without_expectation};
 use crate::model::{Form, Model};
+use crate::output::Iterated;
 
 pub(super) fn krate(model: &Model) -> TokenStream {
     krate_at(model, Span::mixed_site())
@@ -39,8 +40,12 @@ pub(super) fn new_site(model: &Model, site: &TokenStream) -> TokenStream {
     });
     let codec = (model.options.codec == Some(Codec::Msgpack)).then(|| ours!(.msgpack()));
     let encrypt = model.options.encrypt.then(|| ours!(.encrypt()));
+    let compress = model
+        .options
+        .compress
+        .map(|compress| ours!(.compress(#compress)));
     let tokens = tokens(model);
-    ours!(#site::new(::core::module_path!(), #name) #expiration #version #codec #encrypt #tokens)
+    ours!(#site::new(::core::module_path!(), #name) #expiration #version #codec #encrypt #compress #tokens)
 }
 
 /// Two functions may come to one default key: `macro_rules` can write two of a name, which the compiler places at one line
@@ -137,11 +142,12 @@ pub(super) fn uncached(model: &Model, path: &TokenStream) -> TokenStream {
 }
 
 pub(super) fn run(model: &Model, closure: &TokenStream) -> TokenStream {
-    let conditional = model.options.cache_if.as_ref();
-    conditional.map_or_else(
-        || ours!(.run(#closure)),
-        |predicate| ours!(.__run_if(#predicate, #closure)),
-    )
+    match (model.iterated(), &model.options.cache_if) {
+        (Some(Iterated { is_boxed: true, .. }), _) => ours!(.boxed_iter(#closure)),
+        (Some(_), _) => ours!(.iter(#closure)),
+        (None, Some(predicate)) => ours!(.__run_if(#predicate, #closure)),
+        (None, None) => ours!(.run(#closure)),
+    }
 }
 
 pub(super) fn force_overwrite(model: &Model) -> Option<TokenStream> {

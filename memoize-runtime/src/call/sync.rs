@@ -1,13 +1,18 @@
 //! The driver of functions that block: it asks the engine, and does what that says, on the caller's thread.
 
+use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use crate::backend::{Backend, BackendError, Bytes, Deadline};
+use crate::call::chunks;
 use crate::call::outcome::Outcome;
 use crate::call::place::Place;
 use crate::call::request::Request;
-use crate::engine::{Fill, Lookup};
+use crate::engine::{Chunked, Fill, Filling, Lookup, Opened, Unstored};
+use crate::entry::Reject;
+use crate::entry::chunk::{Next, Reader};
+use crate::observe::{Abandoned, Observer};
 
 /// Returns the value from the cache, or computes and stores it.
 ///
@@ -26,6 +31,7 @@ pub(crate) fn get_or_compute<R>(
         observer.bypassed();
         return compute();
     }
+
     // Without a secret there is nowhere to store what must not be stored in the clear.
     let Some(place) = request.place() else {
         observer.unsealed();
@@ -45,13 +51,11 @@ pub(crate) fn get_or_compute<R>(
         observer.forced();
     } else {
         match look_up(request, &place, outcome) {
-            Some(Lookup::Hit(value, _)) => {
+            Ok(value) => {
                 observer.hit();
                 return value;
             }
-            Some(Lookup::Absent) => observer.absent(),
-            Some(Lookup::Rejected(reject)) => observer.rejected(reject),
-            None => observer.unanswered(),
+            Err(missed) => missed.tell(&observer),
         }
     }
 
@@ -63,15 +67,7 @@ pub(crate) fn get_or_compute<R>(
 
     // Store.
     if is_wanted(&value, outcome, accept) {
-        match request
-            .policy(&place)
-            .fill(&value, outcome, cost, request.runtime.now_ms())
-        {
-            Ok(fill) => {
-                store(request, &place, fill);
-            }
-            Err(unstored) => request.unstorable(&unstored),
-        }
+        store(request, &place, outcome, &value, cost);
     } else {
         observer.declined();
     }
@@ -83,10 +79,7 @@ pub(crate) fn peek<R>(request: &Request, outcome: &Outcome<R>) -> Option<R> {
     if !request.has_key() || request.stored.refusal().is_some() {
         return None;
     }
-    match look_up(request, &request.place()?, outcome)? {
-        Lookup::Hit(value, _) => Some(value),
-        Lookup::Absent | Lookup::Rejected(_) => None,
-    }
+    look_up(request, &request.place()?, outcome).ok()
 }
 
 /// Stores a value that was not computed here; says whether it is stored.
@@ -108,16 +101,7 @@ pub(crate) fn prime<R>(request: &Request, outcome: &Outcome<R>, value: &R) -> bo
         observer.refused(refusal, request.stored.tells_refusal());
         return false;
     }
-    match request
-        .policy(&place)
-        .fill(value, outcome, Duration::ZERO, request.runtime.now_ms())
-    {
-        Ok(fill) => store(request, &place, fill),
-        Err(unstored) => {
-            request.unstorable(&unstored);
-            false
-        }
-    }
+    store(request, &place, outcome, value, Duration::ZERO)
 }
 
 /// Removes the entry; says whether it is certain to be gone.
@@ -133,52 +117,184 @@ pub(crate) fn invalidate(request: &Request) -> bool {
         return false;
     };
     observer.invalidated();
-    ask(request, "delete", |backend| match place.several_names() {
+    let found = fetch(request, &place);
+    let removed = ask(request, "delete", |backend| match place.several_names() {
         None => backend.delete(place.name().as_str(), Deadline::NEVER),
         Some(names) => backend.delete_many(&names, Deadline::NEVER),
-    })
-    .is_some()
+    });
+    for reader in request.policy(&place).chunks_of(&found.unwrap_or_default()) {
+        chunks::remove(request, reader.names());
+    }
+    removed.is_some()
+}
+
+/// Why a lookup gave nothing.
+pub(super) enum Missed {
+    Absent,
+    Rejected(Reject),
+    /// The backend failed.
+    Unanswered,
+}
+
+impl Missed {
+    pub(super) fn tell(&self, observer: &Observer<'_>) {
+        match self {
+            Self::Absent => observer.absent(),
+            Self::Rejected(reject) => observer.rejected(*reject),
+            Self::Unanswered => observer.unanswered(),
+        }
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Rejected(reject) => reject.name(),
+            Self::Unanswered => "unanswered",
+        }
+    }
+}
+
+fn look_up<R>(request: &Request, place: &Place<'_>, outcome: &Outcome<R>) -> Result<R, Missed> {
+    let found = fetch(request, place).ok_or(Missed::Unanswered)?;
+    let now_ms = request.runtime.now_ms();
+    let lookup = request.policy(place).look(&found, outcome, now_ms);
+    match hit(request, place, lookup)? {
+        Opened::Value(value) => Ok(value),
+        Opened::Chunks(mut reader) => gather(request, &mut reader, outcome),
+    }
 }
 
 /// What the backend has under the names of the place; `None` where it could not be asked.
-///
-/// What was sealed with a previous secret is written anew on the way.
-fn look_up<R>(request: &Request, place: &Place<'_>, outcome: &Outcome<R>) -> Option<Lookup<R>> {
-    let (one, many);
-    let found: &[Option<Bytes>] = match place.several_names() {
-        None => {
-            one = [ask(request, "get", |backend| {
-                backend.get(place.name().as_str(), Deadline::NEVER)
-            })?];
-            &one
-        }
-        Some(names) => {
-            many = ask(request, "get", |backend| {
-                backend.get_many(&names, Deadline::NEVER)
-            })?;
-            &many
-        }
-    };
-    let now_ms = request.runtime.now_ms();
-    let mut lookup = request.policy(place).look(found, outcome, now_ms);
-    if let Lookup::Hit(_, renewed) = &mut lookup
-        && let Some(fill) = renewed.take()
-        && write(request, place, fill)
-    {
-        request.observer().resealed();
+pub(super) fn fetch(request: &Request, place: &Place<'_>) -> Option<Found> {
+    match place.several_names() {
+        None => ask(request, "get", |backend| {
+            backend.get(place.name().as_str(), Deadline::NEVER)
+        })
+        .map(|found| Found::One([found])),
+        Some(names) => ask(request, "get", |backend| {
+            backend.get_many(&names, Deadline::NEVER)
+        })
+        .map(Found::Many),
     }
-    Some(lookup)
 }
 
-fn store(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
-    let written = write(request, place, fill);
+/// What was found under each name.
+pub(super) enum Found {
+    One([Option<Bytes>; 1]),
+    Many(Vec<Option<Bytes>>),
+}
+
+impl Default for Found {
+    fn default() -> Self {
+        Self::One([None])
+    }
+}
+
+impl Deref for Found {
+    type Target = [Option<Bytes>];
+
+    fn deref(&self) -> &[Option<Bytes>] {
+        match self {
+            Self::One(found) => found,
+            Self::Many(found) => found,
+        }
+    }
+}
+
+/// What was looked for; what was sealed with a previous secret is written anew on the way.
+pub(super) fn hit<T>(request: &Request, place: &Place<'_>, lookup: Lookup<T>) -> Result<T, Missed> {
+    match lookup {
+        Lookup::Hit(found, renewed) => {
+            if renewed.is_some_and(|fill| set(request, place, fill)) {
+                request.observer().resealed();
+            }
+            Ok(found)
+        }
+        Lookup::Absent => Err(Missed::Absent),
+        Lookup::Rejected(reject) => Err(Missed::Rejected(reject)),
+    }
+}
+
+/// Reads a value that is in chunks: the only item of its stream.
+fn gather<R>(request: &Request, reader: &mut Reader, outcome: &Outcome<R>) -> Result<R, Missed> {
+    let mut value = None;
+    loop {
+        match reader.next_item().map_err(Missed::Rejected)? {
+            Next::Item(_) if value.is_some() => return Err(Missed::Rejected(Reject::Damaged)),
+            Next::Item(item) => {
+                let bytes = reader.bytes_of(&item);
+                value = Some((outcome.decode)(bytes, request.stored).map_err(Missed::Rejected)?);
+            }
+            Next::Starved => chunks::supply(request, reader)?,
+            Next::End => return value.ok_or(Missed::Rejected(Reject::Damaged)),
+        }
+    }
+}
+
+/// Writes the entry of a value, in chunks if it is too large for one; says whether it is stored.
+fn store<R>(
+    request: &Request,
+    place: &Place<'_>,
+    outcome: &Outcome<R>,
+    value: &R,
+    cost: Duration,
+) -> bool {
+    let filling = request
+        .policy(place)
+        .fill(value, outcome, cost, request.runtime.now_ms());
+    let stored = match filling {
+        Ok(Filling::Whole(fill)) => Ok(write(request, place, fill)),
+        Ok(Filling::Chunks(chunked)) => store_in_chunks(request, place, chunked, cost),
+        Err(unstored) => Err(unstored),
+    };
+    stored.unwrap_or_else(|unstored| {
+        request.unstorable(&unstored);
+        false
+    })
+}
+
+fn store_in_chunks(
+    request: &Request,
+    place: &Place<'_>,
+    mut chunked: Chunked,
+    cost: Duration,
+) -> Result<bool, Unstored> {
+    let mut stored = true;
+    while stored {
+        let writer = &mut chunked.writer;
+        let Some(chunk) = writer.full_chunk().or_else(|| writer.last_chunk()) else {
+            break;
+        };
+        stored = chunks::store(request, &chunked, chunk);
+    }
+    let published = if stored {
+        let now_ms = request.runtime.now_ms();
+        request
+            .policy(place)
+            .publish(&chunked, cost, now_ms)
+            .map(|fill| write(request, place, fill))
+    } else {
+        Ok(false)
+    };
+    if published == Ok(false) {
+        request.observer().abandoned(Abandoned::Unwritten);
+    }
+    if published != Ok(true) {
+        chunks::remove(request, chunked.writer.names());
+    }
+    published
+}
+
+/// Writes an entry; says whether that was acknowledged.
+pub(super) fn write(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
+    let written = set(request, place, fill);
     if written {
         request.observer().stored();
     }
     written
 }
 
-fn write(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
+fn set(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
     let bytes = Bytes::from(fill.bytes);
     ask(request, "set", |backend| {
         backend.set(place.name().as_str(), bytes, fill.life, Deadline::NEVER)
@@ -187,7 +303,7 @@ fn write(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
 }
 
 /// Asks the backend, whose errors and panics end here.
-fn ask<T>(
+pub(super) fn ask<T>(
     request: &Request,
     operation: &'static str,
     question: impl FnOnce(&dyn Backend) -> Result<T, BackendError>,

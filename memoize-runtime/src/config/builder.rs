@@ -28,6 +28,7 @@ pub struct RuntimeBuilder {
     expiration: Duration,
     longest: Duration,
     pub(super) sealing: SealingSettings,
+    compress: bool,
 }
 
 impl RuntimeBuilder {
@@ -39,6 +40,7 @@ impl RuntimeBuilder {
             expiration: DEFAULT_EXPIRATION,
             longest: DEFAULT_LONGEST,
             sealing: SealingSettings::default(),
+            compress: true,
         }
     }
 
@@ -68,6 +70,16 @@ impl RuntimeBuilder {
     /// another machine can't make one that stays forever.
     pub fn longest_expiration(mut self, life: Duration) -> Self {
         self.longest = life;
+        self
+    }
+
+    /// Whether entries whose function doesn't say are compressed with LZ4, where they have at least 1 KiB and shrink; they
+    /// are unless `false` is given.
+    ///
+    /// It is about what is written: whether an entry is compressed or not, it is read. Without the crate feature `compress`
+    /// nothing is compressed, and what is can't be read.
+    pub fn compress(mut self, compress: bool) -> Self {
+        self.compress = compress;
         self
     }
 
@@ -117,6 +129,7 @@ impl RuntimeBuilder {
             expiration_ms,
             longest_ms,
             sealing: self.sealing.build(limits)?,
+            compress: self.compress,
             counters: Counters::new(),
         })))
     }
@@ -140,6 +153,7 @@ impl fmt::Debug for RuntimeBuilder {
             .field("expiration", &self.expiration)
             .field("longest_expiration", &self.longest)
             .field("sealing", &self.sealing)
+            .field("compress", &self.compress)
             .finish_non_exhaustive()
     }
 }

@@ -43,6 +43,7 @@ struct Inner {
     expiration_ms: u64,
     longest_ms: u64,
     sealing: Sealing,
+    compress: bool,
     counters: Counters,
 }
 
@@ -83,6 +84,10 @@ impl Runtime {
 
     pub(crate) fn sealing(&self) -> &Sealing {
         &self.0.sealing
+    }
+
+    pub(crate) fn compresses(&self) -> bool {
+        self.0.compress
     }
 
     pub(crate) fn counters(&self) -> &Counters {

@@ -60,12 +60,18 @@ impl Codec {
     ///
     /// `Undecodable`, also where the value's `Deserialize` panics.
     pub(crate) fn decode<T: DeserializeOwned>(self, bytes: &[u8]) -> Result<T, Reject> {
-        guard(|| match self {
-            Self::Postcard => postcard::read(bytes),
-            Self::Msgpack => msgpack::read(bytes),
-        })
-        .flatten()
-        .ok_or(Reject::Undecodable)
+        // Not by way of the closure's result, which would copy a large value once more.
+        let mut decoded = Err(Reject::Undecodable);
+        guard(|| {
+            let read = match self {
+                Self::Postcard => postcard::read(bytes),
+                Self::Msgpack => msgpack::read(bytes),
+            };
+            if let Some(value) = read {
+                decoded = Ok(value);
+            }
+        });
+        decoded
     }
 }
 
