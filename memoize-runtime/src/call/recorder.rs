@@ -34,7 +34,7 @@ impl Recorder {
                 .policy(&place)
                 .begin_stream(request.runtime.now_ms());
             begun
-                .inspect_err(|unstored| request.observer().unstorable(unstored.name()))
+                .inspect_err(|unstored| request.unstorable(unstored))
                 .ok()
         });
         let mut recorder = Self::idle(request);
@@ -78,13 +78,9 @@ impl Recorder {
             return self.remove();
         }
         let writer = &mut recording.chunked.writer;
-        if writer
-            .push(|buffer| (outcome.encode)(item, buffer))
-            .is_err()
-        {
-            self.request
-                .observer()
-                .unstorable(Unstored::Unencodable.name());
+        let stored = self.request.stored;
+        if let Err(why) = writer.push(|buffer| (outcome.encode)(item, stored, buffer)) {
+            self.request.unstorable(&Unstored::Unencodable(why));
             return self.remove();
         }
         self.store_full_chunks();
@@ -121,7 +117,7 @@ impl Recorder {
                 }
             }
             Err(unstored) => {
-                self.request.observer().unstorable(unstored.name());
+                self.request.unstorable(&unstored);
                 self.remove();
             }
         }
@@ -134,9 +130,7 @@ impl Recorder {
                 return;
             };
             if recording.chunked.writer.is_full() {
-                self.request
-                    .observer()
-                    .unstorable(Unstored::TooLarge.name());
+                self.request.unstorable(&Unstored::TooLarge);
                 self.remove();
             } else if !chunks::store(&self.request, &recording.chunked, chunk) {
                 self.abandon(Abandoned::Unwritten);

@@ -33,6 +33,14 @@ pub(crate) fn get_or_compute<R>(
         return value;
     };
 
+    // Refused: the codec can't hold the type, so there is nothing to find and nothing to store.
+    if let Some(refusal) = request.stored.refusal() {
+        let value = compute();
+        observer.computed();
+        observer.refused(refusal, request.stored.tells_refusal());
+        return value;
+    }
+
     // Look up.
     if request.overwrite {
         observer.forced();
@@ -69,7 +77,7 @@ pub(crate) fn get_or_compute<R>(
 
 /// The value that is in the cache, computing nothing. It counts as neither hit nor miss.
 pub(crate) fn peek<R>(request: &Request, outcome: &Outcome<R>) -> Option<R> {
-    if !request.has_key() {
+    if !request.has_key() || request.stored.refusal().is_some() {
         return None;
     }
     look_up(request, &request.place()?, outcome).ok()
@@ -83,6 +91,10 @@ pub(crate) fn prime<R>(request: &Request, outcome: &Outcome<R>, value: &R) -> bo
     };
     if !(outcome.is_value)(value) {
         observer.declined();
+        return false;
+    }
+    if let Some(refusal) = request.stored.refusal() {
+        observer.refused(refusal, request.stored.tells_refusal());
         return false;
     }
     store(request, &place, outcome, value, Duration::ZERO)
@@ -215,7 +227,7 @@ fn gather<R>(request: &Request, reader: &mut Reader, outcome: &Outcome<R>) -> Re
             Next::Item(_) if value.is_some() => return Err(Missed::Rejected(Reject::Damaged)),
             Next::Item(item) => {
                 let bytes = reader.bytes_of(&item);
-                value = Some((outcome.decode)(bytes).map_err(Missed::Rejected)?);
+                value = Some((outcome.decode)(bytes, request.stored).map_err(Missed::Rejected)?);
             }
             Next::Starved => chunks::supply(request, reader)?,
             Next::End => return value.ok_or(Missed::Rejected(Reject::Damaged)),
@@ -240,7 +252,7 @@ fn store<R>(
         Err(unstored) => Err(unstored),
     };
     stored.unwrap_or_else(|unstored| {
-        request.observer().unstorable(unstored.name());
+        request.unstorable(&unstored);
         false
     })
 }
