@@ -5,7 +5,7 @@ use quote::ToTokens as _;
 use syn::FnArg;
 use syn::spanned::Spanned;
 
-use crate::args::Companions;
+use crate::args::{self, Companions};
 use crate::argument::Role;
 use crate::diag::{Diag, quoted_list};
 use crate::item;
@@ -36,6 +36,7 @@ pub(crate) fn check(model: &Model, diag: &Diag) {
         check_skipped_are_not_in_key,
         check_skipped_are_not_in_encryption_key,
         check_arguments_are_in_key,
+        check_switch_is_not_in_key,
     ] {
         rule(model, diag);
     }
@@ -329,6 +330,37 @@ fn check_arguments_are_in_key(model: &Model, diag: &Diag) {
         );
         diag.error(span, message);
     }
+}
+
+/// By a switch that is in the key, a forced call would write an entry that only forced calls read.
+fn check_switch_is_not_in_key(model: &Model, diag: &Diag) {
+    let Some(expr) = &model.options.force_overwrite else {
+        return;
+    };
+    let Some(switch) = args::switch(expr).map(item::name) else {
+        return;
+    };
+    let keyed = model
+        .names()
+        .any(|(_, name)| !name.skipped && item::name(&name.ident) == switch);
+    // What is missing in a template is told of as that.
+    let in_key = match &model.template {
+        Some(_) => model
+            .placeholders()
+            .find(|placeholder| placeholder.root == switch)
+            .map(|placeholder| Some(placeholder.source.as_str())),
+        None => Some(None),
+    };
+    let (true, false, Some(placeholder)) = (keyed, model.options.is_broken("skip"), in_key) else {
+        return;
+    };
+    let remove = placeholder.map_or_else(String::new, |source| {
+        format!("remove `{source}` there and ")
+    });
+    let message = format!(
+        "`{switch}` is in the key, so forcing would write another entry; {remove}add `skip({switch})`"
+    );
+    diag.error(expr.span(), message);
 }
 
 fn missing_arguments(model: &Model) -> Vec<(String, Span)> {
