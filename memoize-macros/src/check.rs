@@ -160,8 +160,13 @@ fn check_owned(model: &Model, diag: &Diag) {
         return;
     }
     if let Some(borrow) = model.cached_type().and_then(output::find_borrow) {
+        let problem = if borrow.is_static {
+            "can't be read back"
+        } else {
+            "borrows, and a remembered value outlives the call"
+        };
         let message = format!(
-            "the returned `{}` borrows, and a remembered value outlives the call; {}",
+            "the returned `{}` {problem}; {}",
             borrow.borrowed, borrow.fix
         );
         diag.error(borrow.span, message);
@@ -325,8 +330,14 @@ fn check_arguments_are_in_key(model: &Model, diag: &Diag) {
         return;
     }
     for (name, span) in missing {
+        let is_written = |form: &String| template.text().any(|text| text.contains(form));
+        let hint = [format!("{{{name}}}"), format!("%{name}%")]
+            .iter()
+            .any(is_written)
+            .then(|| format!("; a placeholder is written `<{name}>`"));
+        let hint = hint.unwrap_or_default();
         let message = format!(
-            "argument `{name}` is not part of the key; add `<{name}>` to it, or `skip({name})`"
+            "argument `{name}` is not part of the key; add `<{name}>` to it, or `skip({name})`{hint}"
         );
         diag.error(span, message);
     }
@@ -370,6 +381,7 @@ fn missing_arguments(model: &Model) -> Vec<(String, Span)> {
     let names = model
         .names()
         .filter(|(argument, name)| argument.role == Role::Keyed && !name.skipped)
+        .filter(|(argument, _)| !argument.typed.attrs.iter().any(item::is_cfg))
         .map(|(_, name)| (item::name(&name.ident), name.ident.span()));
     receiver
         .into_iter()

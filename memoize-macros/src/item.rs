@@ -97,6 +97,12 @@ pub(crate) fn is_lint(attr: &Attribute) -> bool {
     is_lint_path(attr.path()) || (attr.path().is_ident("cfg_attr") && sets_only_lints(&attr.meta))
 }
 
+/// What a parameter has in companions as well. `#[cfg]` is an error there, but the stubs must not name a type that it
+/// leaves out.
+pub(crate) fn is_for_parameters(attr: &Attribute) -> bool {
+    is_lint(attr) || is_cfg(attr)
+}
+
 fn is_lint_path(path: &Path) -> bool {
     ["allow", "warn", "deny", "forbid", "expect"]
         .iter()

@@ -9,7 +9,9 @@ use super::parts::{
     path_from_inside, plain_inputs, reference_parameter, run, uncached, unused_in_body,
 };
 use super::{key, ours};
-use crate::item::{is_for_companions, is_lint, is_must_use, name, without_expectation};
+use crate::item::{
+    is_for_companions, is_for_parameters, is_lint, is_must_use, name, without_expectation,
+};
 use crate::model::{Form, Model};
 use crate::output::{self, Returned};
 
@@ -299,7 +301,7 @@ fn plain(model: &Model, role: &str, body: TokenStream) -> Companion {
         FnArg::Receiver(_) => None,
     });
     for (typed, argument) in typed.zip(&model.arguments) {
-        typed.attrs.retain(is_lint);
+        typed.attrs.retain(is_for_parameters);
         typed.attrs.extend(unused_in_body(model, argument));
     }
     Companion {
