@@ -234,7 +234,7 @@ const ENCRYPTION_KEY: Usage = Usage {
 };
 const FORCE_OVERWRITE: Usage = Usage {
     takes: "an expression of type `bool`",
-    write: "`force_overwrite = true`",
+    write: "`skip(refresh), force_overwrite = refresh`",
 };
 const CACHE_IF: Usage = Usage {
     takes: "a function from a reference to the value to `bool`",
@@ -391,6 +391,17 @@ fn unknown(name: &Ident) -> syn::Error {
         None => format!("the options are {}", quoted_list(NAMES)),
     };
     syn::Error::new(name.span(), format!("unknown option `{name}`; {fix}"))
+}
+
+/// The name that an expression consists of, but for `!`, `*` and parentheses.
+pub(crate) fn switch(expr: &Expr) -> Option<&Ident> {
+    match expr {
+        Expr::Path(path) if path.attrs.is_empty() => path.path.get_ident(),
+        Expr::Unary(unary) => switch(&unary.expr),
+        Expr::Paren(paren) => switch(&paren.expr),
+        Expr::Group(group) => switch(&group.expr),
+        _ => None,
+    }
 }
 
 /// What `macro_rules` substitutes comes in a group of its own.

@@ -5,7 +5,7 @@ use quote::ToTokens as _;
 use syn::FnArg;
 use syn::spanned::Spanned;
 
-use crate::args::Companions;
+use crate::args::{self, Companions};
 use crate::argument::Role;
 use crate::diag::{Diag, quoted_list};
 use crate::item;
@@ -36,6 +36,7 @@ pub(crate) fn check(model: &Model, diag: &Diag) {
         check_skipped_are_not_in_key,
         check_skipped_are_not_in_encryption_key,
         check_arguments_are_in_key,
+        check_switch_is_not_in_key,
     ] {
         rule(model, diag);
     }
@@ -159,8 +160,13 @@ fn check_owned(model: &Model, diag: &Diag) {
         return;
     }
     if let Some(borrow) = model.cached_type().and_then(output::find_borrow) {
+        let problem = if borrow.is_static {
+            "can't be read back"
+        } else {
+            "borrows, and a remembered value outlives the call"
+        };
         let message = format!(
-            "the returned `{}` borrows, and a remembered value outlives the call; {}",
+            "the returned `{}` {problem}; {}",
             borrow.borrowed, borrow.fix
         );
         diag.error(borrow.span, message);
@@ -324,11 +330,48 @@ fn check_arguments_are_in_key(model: &Model, diag: &Diag) {
         return;
     }
     for (name, span) in missing {
+        let is_written = |form: &String| template.text().any(|text| text.contains(form));
+        let hint = [format!("{{{name}}}"), format!("%{name}%")]
+            .iter()
+            .any(is_written)
+            .then(|| format!("; a placeholder is written `<{name}>`"));
+        let hint = hint.unwrap_or_default();
         let message = format!(
-            "argument `{name}` is not part of the key; add `<{name}>` to it, or `skip({name})`"
+            "argument `{name}` is not part of the key; add `<{name}>` to it, or `skip({name})`{hint}"
         );
         diag.error(span, message);
     }
+}
+
+/// By a switch that is in the key, a forced call would write an entry that only forced calls read.
+fn check_switch_is_not_in_key(model: &Model, diag: &Diag) {
+    let Some(expr) = &model.options.force_overwrite else {
+        return;
+    };
+    let Some(switch) = args::switch(expr).map(item::name) else {
+        return;
+    };
+    let keyed = model
+        .names()
+        .any(|(_, name)| !name.skipped && item::name(&name.ident) == switch);
+    // What is missing in a template is told of as that.
+    let in_key = match &model.template {
+        Some(_) => model
+            .placeholders()
+            .find(|placeholder| placeholder.root == switch)
+            .map(|placeholder| Some(placeholder.source.as_str())),
+        None => Some(None),
+    };
+    let (true, false, Some(placeholder)) = (keyed, model.options.is_broken("skip"), in_key) else {
+        return;
+    };
+    let remove = placeholder.map_or_else(String::new, |source| {
+        format!("remove `{source}` there and ")
+    });
+    let message = format!(
+        "`{switch}` is in the key, so forcing would write another entry; {remove}add `skip({switch})`"
+    );
+    diag.error(expr.span(), message);
 }
 
 fn missing_arguments(model: &Model) -> Vec<(String, Span)> {
@@ -338,6 +381,7 @@ fn missing_arguments(model: &Model) -> Vec<(String, Span)> {
     let names = model
         .names()
         .filter(|(argument, name)| argument.role == Role::Keyed && !name.skipped)
+        .filter(|(argument, _)| !argument.typed.attrs.iter().any(item::is_cfg))
         .map(|(_, name)| (item::name(&name.ident), name.ident.span()));
     receiver
         .into_iter()

@@ -87,9 +87,20 @@ pub(crate) fn is_for_companions(attr: &Attribute) -> bool {
     is_cfg(attr) || (attr.path().is_ident("doc") && is_hidden(&attr.meta))
 }
 
+/// What is true of `uncached` if it is true of the function.
+pub(crate) fn is_must_use(attr: &Attribute) -> bool {
+    attr.path().is_ident("must_use")
+}
+
 /// `allow` and its kin, a `cfg_attr` of nothing else included.
 pub(crate) fn is_lint(attr: &Attribute) -> bool {
     is_lint_path(attr.path()) || (attr.path().is_ident("cfg_attr") && sets_only_lints(&attr.meta))
+}
+
+/// What a parameter has in companions as well. `#[cfg]` is an error there, but the stubs must not name a type that it
+/// leaves out.
+pub(crate) fn is_for_parameters(attr: &Attribute) -> bool {
+    is_lint(attr) || is_cfg(attr)
 }
 
 fn is_lint_path(path: &Path) -> bool {

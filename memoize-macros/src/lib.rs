@@ -54,7 +54,7 @@ use crate::model::Model;
 /// | `expiration = 3600`, `"1h30m"`, or an expression | life of an entry: seconds, a text of `w`, `d`, `h`, `m`, `s`, `ms`, or a `Duration` | the runtime's, 30 days |
 /// | `encrypt` | seals values and names with the runtime's secret, see [`encryption`](https://docs.rs/cache-memoize/latest/cache_memoize/encryption/) | the runtime's `force_encryption` |
 /// | `encryption_key = expr` | seals with a `&Secret` of the function's own | |
-/// | `force_overwrite = expr` | a `bool`: true runs the body and stores what it returns | `false` |
+/// | `skip(refresh), force_overwrite = refresh` | a `bool`: true runs the body and stores what it returns | `false` |
 /// | `cache_if = path or closure` | `Fn(&T) -> bool`: whether a computed value is stored | always |
 /// | `skip(db, ctx)` | arguments that are not part of the key | none |
 /// | `compress = true` or `false` | LZ4 for what has 1 KiB or more and shrinks | the runtime's, `true` |

@@ -131,6 +131,8 @@ pub(crate) fn ok_type(result: &Type) -> Option<&Type> {
 pub(crate) struct Borrow {
     pub(crate) span: Span,
     pub(crate) borrowed: String,
+    /// It lives as long as any value, but there is nowhere to read one back into.
+    pub(crate) is_static: bool,
     pub(crate) fix: String,
 }
 
@@ -141,6 +143,7 @@ pub(crate) fn find_borrow(ty: &Type) -> Option<Borrow> {
         Type::Reference(reference) => Some(Borrow {
             span: reference.and_token.span(),
             borrowed: text(ty),
+            is_static: matches!(&reference.lifetime, Some(lifetime) if lifetime.ident == "static"),
             fix: format!("return `{}`", owned(&reference.elem)),
         }),
         Type::Array(array) => find_borrow(&array.elem),
@@ -152,6 +155,7 @@ pub(crate) fn find_borrow(ty: &Type) -> Option<Borrow> {
                 GenericArgument::Lifetime(lifetime) if lifetime.ident != "static" => Some(Borrow {
                     span: lifetime.span(),
                     borrowed: text(ty),
+                    is_static: false,
                     fix: "return a type without a lifetime, or with `'static`".to_owned(),
                 }),
                 _ => None,

@@ -86,6 +86,13 @@ impl Template {
         })
     }
 
+    pub(crate) fn text(&self) -> impl Iterator<Item = &str> {
+        self.segments.iter().filter_map(|segment| match segment {
+            Segment::Text(text) => Some(text.as_str()),
+            Segment::Placeholder(_) => None,
+        })
+    }
+
     fn push_text(&mut self, text: &mut String) {
         if !text.is_empty() {
             self.segments.push(Segment::Text(std::mem::take(text)));
@@ -146,7 +153,7 @@ impl Placeholder {
         if matches!(&format, Format::Spec(spec) if spec.contains(['{', '}', '$', '*'])) {
             return Err(Problem::SpecNamesArgument(source.to_owned()));
         }
-        let mut members = name.split('.').map(str::to_owned);
+        let mut members = name.split('.').map(|member| unraw(member).to_owned());
         let root = members.next().unwrap_or_default();
         let path: Vec<String> = members.collect();
         if !is_root(&root) || !path.iter().all(|member| is_member(member)) {
@@ -169,6 +176,12 @@ fn end_of_placeholder(source: &str) -> Option<usize> {
         .map(|(at, _)| at)
         .find(|at| !aligns(*at))
         .map(|at| at + 1)
+}
+
+/// Names are compared without `r#`, which a template doesn't need but may have.
+fn unraw(name: &str) -> &str {
+    let unraw = name.strip_prefix("r#").filter(|name| is_ident(name));
+    unraw.unwrap_or(name)
 }
 
 fn is_root(name: &str) -> bool {
@@ -295,6 +308,10 @@ mod tests {
         parses("<a.0.b>", &[display("a", &["0", "b"], "<a.0.b>")]);
         parses("<Self>", &[display("Self", &[], "<Self>")]);
         parses("<type.fn>", &[display("type", &["fn"], "<type.fn>")]);
+        parses(
+            "<r#type.r#fn>",
+            &[display("type", &["fn"], "<r#type.r#fn>")],
+        );
         parses("<größe>", &[display("größe", &[], "<größe>")]);
         parses("<x:.3>", &[spec(".3", "<x:.3>")]);
         parses("<x:?>", &[spec("?", "<x:?>")]);
@@ -327,7 +344,7 @@ mod tests {
             "<:?>",
             "<_>",
             "<super>",
-            "<r#type>",
+            "<r#self>",
             "<user.self>",
             "<user.Self>",
             "<user.crate>",

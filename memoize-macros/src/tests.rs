@@ -354,6 +354,34 @@ fn the_form_follows_from_what_is_seen() {
 }
 
 #[test]
+fn what_must_be_used_must_be_without_the_cache() {
+    let must_use = "#[must_use = \"slow\"]";
+    for (item, uncached) in [
+        ("pub fn f() -> u8 { 1 }", "pub fn uncached()"),
+        ("pub fn f(&self) -> u8 { 1 }", "pub fn f_uncached(&self)"),
+    ] {
+        let expanded = expand("", &format!("{must_use} {item}"));
+        assert_eq!(expanded.matches(must_use).count(), 2, "{expanded}");
+        let before = expanded.split(uncached).next().expect("a first part");
+        assert!(before.trim_end().ends_with(must_use), "{expanded}");
+    }
+}
+
+#[test]
+fn what_forces_may_be_in_the_key_if_it_is_more_than_a_switch() {
+    let item = "fn f(id: u64, refresh: bool) -> u64 { id }";
+    for options in [
+        "skip(refresh), force_overwrite = refresh",
+        r#"key = "<id>", skip(refresh), force_overwrite = !refresh"#,
+        "force_overwrite = id == 0 && refresh",
+        "force_overwrite = REFRESH",
+        "force_overwrite = true",
+    ] {
+        assert_eq!(errors(options, item), [""; 0], "{options}");
+    }
+}
+
+#[test]
 fn parameters_of_the_impl_are_told_by_their_case() {
     let expanded = expand(
         r#"key = "<T>:<Item>:<N>:<LEN>:<Self>""#,

@@ -9,7 +9,9 @@ use super::parts::{
     path_from_inside, plain_inputs, reference_parameter, run, uncached, unused_in_body,
 };
 use super::{key, ours};
-use crate::item::{is_for_companions, is_lint, name, without_expectation};
+use crate::item::{
+    is_for_companions, is_for_parameters, is_lint, is_must_use, name, without_expectation,
+};
 use crate::model::{Form, Model};
 use crate::output::{self, Returned};
 
@@ -79,6 +81,10 @@ pub(crate) fn stubs(model: &Model) -> TokenStream {
 /// Of the lints, those that are set to `allow` are for names that stand in our signatures as well. `missing_docs` is the
 /// only other one that rustc tells of in code from a macro; a body has nothing that it would apply to. A body does have what
 /// clippy's would, so that stands on each of ours instead.
+///
+/// Functions begin with the user's visibility, so that clippy takes them for the user's own, and pedantic clippy asks for
+/// docs that the function has already. Of `uncached`, whose body is the user's, it is told no more than that, and before
+/// the user's own levels, so that an `expect` holds.
 fn place(
     model: &Model,
     hidden: &[Companion],
@@ -97,7 +103,12 @@ fn place(
         .map(without_expectation);
     let mut lenient = attributes(softened);
     lenient.extend(stub_allow.cloned());
-    let undocumented = matches!(vis, Visibility::Public(_)).then(|| ours!(#[allow(missing_docs)]));
+    let is_public = matches!(vis, Visibility::Public(_));
+    let undocumented = is_public.then(|| ours!(#[allow(missing_docs)]));
+    let terse = is_public.then(|| ours!(#[allow(missing_docs, clippy::pedantic)]));
+    let undocumented_body =
+        is_public.then(|| ours!(#[allow(clippy::missing_errors_doc, clippy::missing_panics_doc)]));
+    let must_use = attributes(function.attrs.iter().filter(|attr| is_must_use(attr)));
     // `prime` takes one argument more, and clippy tells of it here too. What it thinks of the function stands there.
     let crowded =
         (function.sig.inputs.len() >= 7).then(|| ours!(#[allow(clippy::too_many_arguments)]));
@@ -106,9 +117,9 @@ fn place(
         Form::Inline => TokenStream::new(),
         Form::Functions => ours! {
             #( #shared #lenient #crowded #hidden )*
-            #( #shared #lenient #crowded #undocumented #vis #public )*
+            #( #shared #lenient #crowded #terse #vis #public )*
             #[doc = #doc]
-            #shared #stub_allow #lints #vis #uncached
+            #shared #stub_allow #undocumented_body #must_use #lints #vis #uncached
         },
         Form::Type(ty) => {
             let (peek, prime) = match model.iterated() {
@@ -128,7 +139,7 @@ fn place(
                     #( #crowded #hidden )*
                     #( #crowded pub #public )*
                     #[doc = #doc]
-                    #lints pub #uncached
+                    #must_use #lints pub #uncached
                 }
             }
         }
@@ -290,7 +301,7 @@ fn plain(model: &Model, role: &str, body: TokenStream) -> Companion {
         FnArg::Receiver(_) => None,
     });
     for (typed, argument) in typed.zip(&model.arguments) {
-        typed.attrs.retain(is_lint);
+        typed.attrs.retain(is_for_parameters);
         typed.attrs.extend(unused_in_body(model, argument));
     }
     Companion {

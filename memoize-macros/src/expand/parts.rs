@@ -11,7 +11,7 @@ use super::ours;
 use crate::args::{Codec, Companions, Expiration};
 use crate::argument::{Argument, Name};
 use crate::hash;
-use crate::item::{is_lint, name, without_expectation};
+use crate::item::{is_for_parameters, name, without_expectation};
 use crate::model::{Form, Model};
 use crate::output::Iterated;
 
@@ -217,7 +217,7 @@ pub(super) fn plain_inputs(model: &Model) -> Punctuated<FnArg, Token![,]> {
     });
     let arguments = model.arguments.iter().map(|argument| {
         let mut typed = argument.typed.clone();
-        typed.attrs = argument_lints(argument);
+        typed.attrs = parameter_attributes(argument);
         *typed.pat = ident_pattern(&argument.ident);
         FnArg::Typed(typed)
     });
@@ -239,15 +239,15 @@ pub(super) fn inline_inputs(model: &Model) -> Punctuated<FnArg, Token![,]> {
 
 /// `id: u64`
 pub(super) fn parameter(argument: &Argument) -> TokenStream {
-    let lints = argument_lints(argument);
+    let attrs = parameter_attributes(argument);
     let ident = &argument.ident;
     let ty = &argument.typed.ty;
-    ours!(#(#lints)* #ident: #ty)
+    ours!(#(#attrs)* #ident: #ty)
 }
 
 /// `id: &u64`, or a pattern that binds the references which the key takes.
 pub(super) fn reference_parameter(argument: &Argument) -> TokenStream {
-    let lints = argument_lints(argument);
+    let attrs = parameter_attributes(argument);
     let pat = if argument.is_destructured() {
         argument.pattern_by_reference(&|name| !name.skipped)
     } else {
@@ -258,7 +258,7 @@ pub(super) fn reference_parameter(argument: &Argument) -> TokenStream {
         Type::ImplTrait(ty) if ty.bounds.len() > 1 => quote!((#ty)),
         ty => ty.to_token_stream(),
     };
-    ours!(#(#lints)* #pat: &#ty)
+    ours!(#(#attrs)* #pat: &#ty)
 }
 
 /// Where an argument is there for an option, the compiler sees no use of it beside the body.
@@ -268,12 +268,12 @@ pub(super) fn unused_in_body(model: &Model, argument: &Argument) -> Option<syn::
         .then(|| syn::parse_quote!(#[allow(unused_variables)]))
 }
 
-fn argument_lints(argument: &Argument) -> Vec<syn::Attribute> {
+fn parameter_attributes(argument: &Argument) -> Vec<syn::Attribute> {
     argument
         .typed
         .attrs
         .iter()
-        .filter(|attr| is_lint(attr))
+        .filter(|attr| is_for_parameters(attr))
         .map(without_expectation)
         .collect()
 }

@@ -10,6 +10,11 @@ fn sum((a, b): (u8, u8)) -> u8 {
     a + b
 }
 
+#[cache_memoize(key = "user:{id}:%locale%")]
+fn other_notations(id: u64, locale: &str) -> String {
+    format!("{id}{locale}")
+}
+
 struct Repo;
 
 impl Repo {
@@ -22,5 +27,6 @@ impl Repo {
 fn main() {
     load::key(1, "en");
     sum::key((1, 2));
+    other_notations::key(1, "en");
     Repo.load_key(1);
 }

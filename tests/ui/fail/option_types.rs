@@ -5,7 +5,7 @@ fn expiration(id: u64) -> u64 {
     id
 }
 
-#[cache_memoize(force_overwrite = id)]
+#[cache_memoize(force_overwrite = id + 1)]
 fn force_overwrite(id: u64) -> u64 {
     id
 }
