@@ -59,7 +59,7 @@ pub(crate) struct Fill {
 #[derive(Debug)]
 pub(crate) enum Filling {
     Whole(Fill),
-    Chunks(Chunked),
+    Chunks(Box<Chunked>),
 }
 
 /// A stream whose chunks are being written, and the entry that will list them.
@@ -186,7 +186,7 @@ impl Policy<'_> {
             let (buffer, value) = draft.into_parts();
             return self
                 .chunked(now_ms, |to| Writer::of_value(to, buffer, value))
-                .map(Filling::Chunks);
+                .map(|chunked| Filling::Chunks(Box::new(chunked)));
         }
         let flags = header.flags.with(self.shrink(&mut draft));
         Ok(Filling::Whole(Fill {

@@ -248,7 +248,7 @@ fn store<R>(
         .fill(value, outcome, cost, request.runtime.now_ms());
     let stored = match filling {
         Ok(Filling::Whole(fill)) => Ok(write(request, place, fill)),
-        Ok(Filling::Chunks(chunked)) => store_in_chunks(request, place, chunked, cost),
+        Ok(Filling::Chunks(chunked)) => store_in_chunks(request, place, *chunked, cost),
         Err(unstored) => Err(unstored),
     };
     stored.unwrap_or_else(|unstored| {

@@ -78,7 +78,7 @@ impl<'g> Guard<'g> {
                 full_key: full_key.into(),
                 generation,
             },
-            Self::Sealed(seal) => Wrapper::Sealed(seal.chunks(header, &generation.0)),
+            Self::Sealed(seal) => Wrapper::Sealed(Box::new(seal.chunks(header, &generation.0))),
         }
     }
 }

@@ -82,7 +82,7 @@ pub(crate) enum Wrapper {
         generation: Generation,
     },
     /// Key and generation are in the derivation of these keys.
-    Sealed(ChunkKeys),
+    Sealed(Box<ChunkKeys>),
 }
 
 impl Wrapper {
