@@ -291,6 +291,11 @@ fn require_encryption(name: &Ident) -> syn::Result<()> {
 fn expiration(expr: Expr) -> syn::Result<Expiration> {
     let expr = ungrouped(expr);
     let Expr::Lit(ExprLit { lit, .. }) = &expr else {
+        if is_calculation(&expr) {
+            let message = "an expiration isn't calculated; \
+                           write seconds as one whole number, a text such as `\"1h\"`, or a `Duration`";
+            return Err(syn::Error::new_spanned(&expr, message));
+        }
         return Ok(Expiration::Expr(expr));
     };
     let millis = match lit {
@@ -316,6 +321,18 @@ fn expiration(expr: Expr) -> syn::Result<Expiration> {
         }
     };
     Err(syn::Error::new(lit.span(), message))
+}
+
+/// Whether it is made of integer literals only, as `60 * 60` is, so that it can't be a `Duration`.
+fn is_calculation(expr: &Expr) -> bool {
+    match expr {
+        Expr::Lit(expr) => matches!(expr.lit, Lit::Int(_)),
+        Expr::Binary(expr) => is_calculation(&expr.left) && is_calculation(&expr.right),
+        Expr::Unary(expr) => is_calculation(&expr.expr),
+        Expr::Paren(expr) => is_calculation(&expr.expr),
+        Expr::Group(expr) => is_calculation(&expr.expr),
+        _ => false,
+    }
 }
 
 fn skip(input: ParseStream<'_>, name: &Ident) -> syn::Result<Vec<Ident>> {

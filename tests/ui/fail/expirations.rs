@@ -30,6 +30,16 @@ fn too_long_seconds() -> u8 {
     1
 }
 
+#[cache_memoize(expiration = 60 * 60)]
+fn calculated() -> u8 {
+    1
+}
+
+#[cache_memoize(expiration = (2 + 1) << 10)]
+fn calculated_oddly() -> u8 {
+    1
+}
+
 fn main() {
     zero::key();
     zero_text::key();
@@ -37,4 +47,6 @@ fn main() {
     float::key();
     too_long::key();
     too_long_seconds::key();
+    calculated::key();
+    calculated_oddly::key();
 }
