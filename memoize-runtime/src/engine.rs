@@ -135,7 +135,8 @@ impl Policy<'_> {
                 let reader = self.reader(guard, body.header(), &value)?;
                 Opened::Chunks(Box::new(reader))
             } else if body.header().flags.contains(Flags::LZ4) {
-                let value = entry::expand(&value, usize::MAX)?;
+                // What is larger uncompressed than an entry may be would have been written in chunks.
+                let value = entry::expand(&value, self.largest)?;
                 Opened::Value((outcome.decode)(&value, self.stored)?)
             } else {
                 Opened::Value((outcome.decode)(&value, self.stored)?)
@@ -315,6 +316,10 @@ impl Policy<'_> {
             Flags::NONE
         };
         let header = self.new_header(Flags::CHUNKED.with(lz4), now_ms)?;
+        // Found out at the end it would have cost all chunks.
+        if Draft::len_of(self.place.guard(), Manifest::LEN) > self.largest {
+            return Err(Unstored::TooLarge);
+        }
         let to = Destination {
             guard: self.place.guard(),
             header: &header,

@@ -150,7 +150,17 @@ fn an_err_that_is_met_while_skipping() {
             let mut reader = items(true);
             let mut taken: Vec<_> = reader.by_ref().take(10).collect();
             shelf.lose(&shelf.chunks()[2..]);
-            taken.extend(reader);
+            while let Some(item) = reader.next() {
+                if item.is_err() {
+                    let (least, most) = reader.size_hint();
+                    let left = reader.by_ref().collect::<Vec<_>>();
+                    assert!(least <= left.len() && most.is_none_or(|most| left.len() <= most));
+                    taken.push(item);
+                    taken.extend(left);
+                } else {
+                    taken.push(item);
+                }
+            }
 
             // Ten or more were handed out; the error comes, and then what was not handed out yet.
             let error = taken
@@ -205,4 +215,23 @@ fn an_item_that_can_not_be_serialized() {
     });
     assert_eq!(shelf.len(), 0);
     assert_eq!(reasons(runtime.stats()), [0, 0, 1, 0, 0, 0]);
+}
+
+#[test]
+fn a_backend_that_can_not_take_a_manifest_gets_no_chunk() {
+    // Of header 32, cost and moment 12, manifest 44, checksum 8: a byte too little for a manifest, and just enough.
+    for (limit, stored) in [(95, false), (96, true)] {
+        let (shelf, source) = (Shelf::new(limit - 16), source());
+        let runtime = runtime(&shelf);
+        runtime.scope(|| {
+            assert!(source.iter().eq(source.items.iter().cloned()));
+            Memo::new("value").get_or_compute(|| vec![7_u8; 1000]);
+        });
+        assert_eq!(shelf.content().sets > 0, stored);
+        let stats = runtime.stats();
+        assert_eq!(
+            (stats.stores, stats.unstorable),
+            if stored { (2, 0) } else { (0, 2) }
+        );
+    }
 }

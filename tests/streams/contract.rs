@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::iter::FusedIterator;
 use std::time::Duration;
 
-use cache_memoize::testing::ManualClock;
 use cache_memoize::{Memo, Runtime};
+use memoize_runtime::testing::ManualClock;
 
 use crate::shelf::{SHORT_CHUNK, Shelf};
 use crate::{Source, items, runtime};

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use cache_memoize::Bytes;
+use cache_memoize::{Bytes, Memo};
 
 use crate::shelf::{SHORT_CHUNK, Shelf};
 use crate::{Source, items, runtime};
@@ -218,4 +218,31 @@ fn the_counters_tell_of_a_loss() {
     let stats = runtime.stats();
     assert_eq!((stats.hits, stats.interrupted, stats.misses()), (1, 1, 0));
     assert_eq!((stats.computations, stats.stores), (2, 2), "it was healed");
+}
+
+#[test]
+fn the_body_that_runs_after_a_loss_sees_the_runtime_of_the_call() {
+    let (shelf, inner) = (Shelf::short(), Shelf::short());
+    let runtime = runtime(&shelf);
+    let rows = || {
+        Memo::new("rows").iter(|| {
+            let rows = Memo::new("inner").get_or_compute(|| 2500_u32);
+            0..rows
+        })
+    };
+    let mut reader = runtime.scope(|| {
+        assert!(rows().eq(0..2500));
+        rows()
+    });
+    assert_eq!(reader.next(), Some(0));
+    shelf.lose(&shelf.chunks());
+    // Handed to where another runtime is current.
+    crate::runtime(&inner).scope(|| assert!(reader.eq(1..2500)));
+    assert_eq!(inner.len(), 0);
+    assert_eq!(runtime.stats().interrupted, 1);
+    assert_eq!(
+        runtime.stats().hits,
+        2,
+        "of the rows, and of what the body asks for"
+    );
 }

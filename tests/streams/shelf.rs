@@ -40,6 +40,14 @@ impl Shelf {
         }
     }
 
+    /// The same content, seen through the limit for chunks of `chunk_len`.
+    pub(crate) fn limited_to(&self, chunk_len: usize) -> Self {
+        Self {
+            content: Arc::clone(&self.content),
+            value_bytes: chunk_len + OVERHEAD,
+        }
+    }
+
     pub(crate) fn short() -> Self {
         Self::new(SHORT_CHUNK)
     }

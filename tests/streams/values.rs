@@ -148,3 +148,30 @@ fn a_call_can_say_whether_to_compress() {
         assert_eq!(stored < 1000, compress && cfg!(feature = "compress"));
     }
 }
+
+#[cfg(feature = "compress")]
+#[test]
+fn what_would_expand_beyond_the_limit_is_a_miss() {
+    let compressing = |shelf: &Shelf| {
+        Runtime::builder()
+            .backend(shelf.clone())
+            .compress(true)
+            .build()
+            .expect("valid settings")
+    };
+    let even = vec![7_u8; 100_000];
+    let call = || Memo::new("value").get_or_compute(|| even.clone());
+    let large = Shelf::new(200_000);
+    compressing(&large).scope(call);
+    assert!(large.bytes() < 2000, "it is one short entry");
+
+    for (limit, hits) in [(200_000, 1), (50_000, 0)] {
+        let shelf = large.limited_to(limit);
+        let runtime = compressing(&shelf);
+        runtime.scope(|| assert!(call() == even));
+        assert_eq!(
+            (runtime.stats().hits, runtime.stats().damaged),
+            (hits, 1 - hits)
+        );
+    }
+}

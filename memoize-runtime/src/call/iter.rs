@@ -9,6 +9,7 @@ use super::outcome::Outcome;
 use super::recorder::Recorder;
 use super::request::Request;
 use super::sync::{Missed, fetch, hit};
+use crate::config::Runtime;
 use crate::entry::chunk::{Item, Next, Reader, fingerprint_of_stream};
 
 /// The items of a memoized function: from the cache, or from the function's own iterator.
@@ -98,6 +99,9 @@ where
         // Ended for as long as the body runs: there it stays if that panics.
         if let State::Reading(reading, compute) = mem::replace(&mut self.state, State::Ended) {
             reading.request.observer().interrupted(missed.name());
+            // The body sees the runtime that it would have seen at the call, wherever the iterator is by now.
+            let runtime = Runtime::clone(&reading.request.runtime);
+            let compute = || runtime.scope(compute);
             // The whole stream comes by, so that the entry can be healed.
             let recorder = Recorder::new(reading.request);
             self.state = State::Running(Running::new(recorder, compute, reading.handed_out));
@@ -138,6 +142,13 @@ impl<I: Iterator> Running<I> {
             skip,
             recorder,
         }
+    }
+
+    /// The upper bound stays that of all items: each that is to be skipped may be an `Err`, which is handed on.
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let (least, most) = self.items.size_hint();
+        let skip = usize::try_from(self.skip).unwrap_or(usize::MAX);
+        (least.saturating_sub(skip), most)
     }
 
     #[inline]
@@ -204,7 +215,7 @@ where
     fn size_hint(&self) -> (usize, Option<usize>) {
         match &self.state {
             State::Reading(..) => (0, None),
-            State::Running(running) => running.items.size_hint(),
+            State::Running(running) => running.size_hint(),
             State::Ended => (0, Some(0)),
         }
     }

@@ -14,6 +14,10 @@ pub(crate) struct BodyMeta {
     pub(crate) fresh_until: u64,
 }
 
+impl BodyMeta {
+    const LEN: usize = size_of::<u32>() + size_of::<u64>();
+}
+
 /// Room for a small value, so that most entries are one allocation.
 const INITIAL_CAPACITY: usize = 320;
 
@@ -56,6 +60,11 @@ impl<'g> Draft<'g> {
             entry,
             value,
         }
+    }
+
+    /// The length of the finished entry of a value of `value` bytes, without padding.
+    pub(crate) fn len_of(guard: Guard<'_>, value: usize) -> usize {
+        guard.before_body() + BodyMeta::LEN + value + guard.behind_body()
     }
 
     /// The buffer that the value is to be appended to; what is in it must stay.

@@ -19,6 +19,9 @@ pub(crate) struct Manifest {
 }
 
 impl Manifest {
+    /// The length of its bytes.
+    pub(crate) const LEN: usize = Generation::LEN + 3 * size_of::<u32>() + 2 * size_of::<u64>();
+
     /// Appends it to the body of an entry.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.generation.0);
@@ -106,6 +109,7 @@ mod tests {
         let expected = b"\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f\
             \x02\0\0\0\x0a\0\0\0\x09\0\0\0\x13\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0";
         assert_eq!(bytes(&SAMPLE), expected);
+        assert_eq!(expected.len(), Manifest::LEN);
         assert_eq!(Manifest::read(expected), Ok(SAMPLE));
     }
 
