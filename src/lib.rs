@@ -7,5 +7,5 @@ pub use memoize_runtime::__private;
 pub use memoize_runtime::testing;
 pub use memoize_runtime::{
     Backend, BackendError, Bytes, CacheKey, Cacheable, Clock, ConfigError, Deadline, KeyOptions,
-    KeyParts, Limits, Memo, Memory, Runtime, RuntimeBuilder, Stats, make_cache_key,
+    KeyParts, Lease, Limits, Lookup, Memo, Memory, Runtime, RuntimeBuilder, Stats, make_cache_key,
 };

@@ -17,15 +17,17 @@ mod config;
 mod engine;
 mod entry;
 mod error;
+mod flight;
 mod instance;
 mod key;
 mod memo;
 mod observe;
+mod shim;
 mod site;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use backend::{Backend, BackendError, Bytes, Deadline, Limits, Memory};
+pub use backend::{Backend, BackendError, Bytes, Deadline, Lease, Limits, Lookup, Memory};
 pub use cacheable::Cacheable;
 pub use clock::Clock;
 pub use config::{Runtime, RuntimeBuilder};

@@ -50,6 +50,8 @@ counters! {
     unknown_key / UnknownKey,
     /// Lookups that were answered by an error, or not in time.
     unanswered / Unanswered,
+    /// Calls that missed, and got the value that another was computing meanwhile. Each is counted as a miss as well.
+    shared / Shared,
     /// Calls that did not look, because of `force_overwrite` or `refresh`.
     forced / Forced,
     /// Calls that ran as if not memoized, because an argument couldn't be written into the key.
@@ -62,6 +64,9 @@ counters! {
     declined / Declined,
     /// Values that couldn't be stored: they don't serialize, or are too large.
     unstorable / Unstorable,
+    /// Values that were not stored, because the key was invalidated or filled while they were computed, or because another
+    /// call has the right to store.
+    outdated / Outdated,
     /// Entries removed, or tried to, by `invalidate`.
     invalidations / Invalidated,
     /// Errors and panics of the backend, whatever it was asked.
@@ -130,6 +135,11 @@ impl Observer<'_> {
         self.missed("unanswered");
     }
 
+    pub(crate) fn shared(&self) {
+        self.count(Event::Shared);
+        tracing::debug!(target: "cache_memoize", function = self.function, "shared");
+    }
+
     pub(crate) fn forced(&self) {
         self.count(Event::Forced);
         self.missed("forced");
@@ -162,6 +172,11 @@ impl Observer<'_> {
         tracing::warn!(target: "cache_memoize", function = self.function, why, "a value could not be stored");
     }
 
+    pub(crate) fn outdated(&self) {
+        self.count(Event::Outdated);
+        tracing::debug!(target: "cache_memoize", function = self.function, "outdated");
+    }
+
     pub(crate) fn invalidated(&self) {
         self.count(Event::Invalidated);
         tracing::debug!(target: "cache_memoize", function = self.function, "invalidated");
@@ -177,6 +192,11 @@ impl Observer<'_> {
             reason = %error,
             "the cache failed; the function is not affected"
         );
+    }
+
+    /// The same for a backend that panicked.
+    pub(crate) fn panicked(&self, operation: &'static str) {
+        self.fault(operation, &BackendError::new("it panicked"));
     }
 
     fn missed(&self, reason: &'static str) {

@@ -8,6 +8,7 @@
 pub(crate) mod outcome;
 pub(crate) mod request;
 pub(crate) mod sync;
+mod turn;
 
 use std::fmt;
 use std::marker::PhantomData;

@@ -1,7 +1,9 @@
 //! What one call asks of the cache, whatever the type of its value.
 
+use crate::backend::Bytes;
 use crate::config::{Current, Runtime};
 use crate::engine::Policy;
+use crate::flight::Joined;
 use crate::key::{CacheKey, FullKey};
 use crate::observe::{Counters, Observer};
 use crate::site::Site;
@@ -43,6 +45,13 @@ impl Request {
             longest_ms: self.runtime.longest_ms(),
             largest: self.runtime.limits().value_bytes,
         }
+    }
+
+    /// Joins the others that compute this entry now.
+    pub(crate) fn join(&self, name: &CacheKey) -> Joined<Bytes> {
+        self.runtime
+            .flights()
+            .join(name.as_str(), self.fingerprint, self.overwrite)
     }
 
     pub(crate) fn observer(&self) -> Observer<'_> {

@@ -1,13 +1,17 @@
 //! The driver of functions that block: it asks the engine, and does what that says, on the caller's thread.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::backend::{Backend, BackendError, Bytes, Deadline};
+use crate::backend::{Backend, BackendError, Bytes, Deadline, Lookup};
 use crate::call::outcome::Outcome;
 use crate::call::request::Request;
+use crate::call::turn::{Caller, Patience, Right, Turn};
 use crate::engine::Fill;
 use crate::entry::Reject;
+use crate::flight::{Joined, Part, block_on};
 use crate::key::CacheKey;
 
 /// Returns the value from the cache, or computes and stores it.
@@ -30,6 +34,7 @@ pub(crate) fn get_or_compute<R>(
 
     // Look up.
     let name = request.name();
+    let mut replaces = request.overwrite;
     if request.overwrite {
         observer.forced();
     } else {
@@ -39,14 +44,28 @@ pub(crate) fn get_or_compute<R>(
                 return value;
             }
             Found::Nothing => observer.absent(),
-            Found::Rejected(reject) => observer.rejected(reject),
+            Found::Rejected(reject) => {
+                observer.rejected(reject);
+                replaces = true;
+            }
             Found::Fault => observer.unanswered(),
         }
     }
 
-    // Compute: the user's code, with nothing of ours held. Its panic is the caller's.
+    // Join: of those that miss at one time, one computes.
+    let right = match take_turn(request, &name, outcome, replaces) {
+        Turn::Value(value) => {
+            observer.shared();
+            return value;
+        }
+        Turn::Compute(right) => right,
+    };
+
+    // Compute: the user's code, with nothing of ours locked. Its panic is the caller's, and ends the turn.
     let started = Instant::now();
+    let running = right.run();
     let value = compute();
+    drop(running);
     let cost = started.elapsed();
     observer.computed();
 
@@ -56,15 +75,100 @@ pub(crate) fn get_or_compute<R>(
             .policy()
             .fill(&value, outcome, cost, request.runtime.now_ms())
         {
-            Ok(fill) => {
-                write(request, &name, fill);
-            }
+            Ok(fill) => store(request, right, fill),
             Err(unstored) => observer.unstorable(unstored.name()),
         }
     } else {
         observer.declined();
     }
     value
+}
+
+/// Waits for the value, or for the turn to compute it.
+fn take_turn<'r, R>(
+    request: &'r Request,
+    name: &'r CacheKey,
+    outcome: &Outcome<R>,
+    mut replaces: bool,
+) -> Turn<'r, R> {
+    let mut right = Right::new(request, name, Caller::Thread);
+    if request.policy().life_ms == 0 {
+        return Turn::Compute(right);
+    }
+    let mut patience = Patience::new(request);
+    let part = match request.join(name) {
+        Joined::Plays(part) => part,
+        // Who has waited long enough computes for itself.
+        Joined::Waits(waiter) => block_on(pin!(waiter), patience.until()).unwrap_or(Part::Alone),
+    };
+    match part {
+        Part::Landed(bytes) => {
+            if let Some(value) = open(request, outcome, &bytes) {
+                return Turn::Value(value);
+            }
+        }
+        Part::Leads(leader) => right.leader = Some(leader),
+        Part::Alone => {}
+        Part::Inside => return Turn::Compute(right),
+    }
+    loop {
+        match ask_for_lease(request, name, replaces) {
+            Some(Lookup::Granted(lease)) => {
+                right.lease = Some(lease);
+                return Turn::Compute(right);
+            }
+            Some(Lookup::Found(bytes)) => match open(request, outcome, &bytes) {
+                Some(value) => {
+                    right.land(bytes);
+                    return Turn::Value(value);
+                }
+                None => replaces = true,
+            },
+            // Another process computes it. Only the one that leads here waits for that; the others wait for that one.
+            Some(Lookup::Busy) => match patience.next_pause() {
+                Some(pause) if right.leader.is_some() => thread::sleep(pause),
+                _ => return Turn::Compute(right),
+            },
+            None => return Turn::Compute(right),
+        }
+    }
+}
+
+fn ask_for_lease(request: &Request, name: &CacheKey, replaces: bool) -> Option<Lookup> {
+    let life = request.runtime.longest_wait();
+    ask(request, "lease", |backend| {
+        if replaces {
+            backend
+                .lease(name.as_str(), life, Deadline::NEVER)
+                .map(Lookup::Granted)
+        } else {
+            backend.get_or_lease(name.as_str(), life, Deadline::NEVER)
+        }
+    })
+}
+
+/// Gives the entry to those who wait for it, then to the backend, as far as there is the right to.
+fn store(request: &Request, mut right: Right<'_>, fill: Fill) {
+    let bytes = Bytes::from(fill.bytes);
+    right.land(bytes.clone());
+    let Some(lease) = right.lease_to_fill() else {
+        request.observer().outdated();
+        return;
+    };
+    let name = right.name;
+    let filled = ask(request, "fill", |backend| {
+        backend.fill(name.as_str(), lease, bytes, fill.life, Deadline::NEVER)
+    });
+    match filled {
+        Some(true) => request.observer().stored(),
+        Some(false) => request.observer().outdated(),
+        None => {}
+    }
+    if right.must_take_back(lease) {
+        ask(request, "delete", |backend| {
+            backend.delete(name.as_str(), Deadline::NEVER)
+        });
+    }
 }
 
 /// The value that is in the cache, computing nothing. It counts as neither hit nor miss.
@@ -93,7 +197,12 @@ pub(crate) fn prime<R>(request: &Request, outcome: &Outcome<R>, value: &R) -> bo
         .policy()
         .fill(value, outcome, Duration::ZERO, request.runtime.now_ms())
     {
-        Ok(fill) => write(request, &request.name(), fill),
+        Ok(fill) => {
+            let name = request.name();
+            // A computation that began before must not overwrite it.
+            request.runtime.flights().void(name.as_str());
+            write(request, &name, fill)
+        }
         Err(unstored) => {
             observer.unstorable(unstored.name());
             false
@@ -110,6 +219,7 @@ pub(crate) fn invalidate(request: &Request) -> bool {
     }
     observer.invalidated();
     let name = request.name();
+    request.runtime.flights().void(name.as_str());
     ask(request, "delete", |backend| {
         backend.delete(name.as_str(), Deadline::NEVER)
     })
@@ -161,6 +271,14 @@ fn ask<T>(
         .unwrap_or_else(|_| Err(BackendError::new("it panicked")));
     answer
         .inspect_err(|error| request.observer().fault(operation, error))
+        .ok()
+}
+
+/// The value in the bytes of an entry, if it may be used.
+fn open<R>(request: &Request, outcome: &Outcome<R>, bytes: &Bytes) -> Option<R> {
+    request
+        .policy()
+        .open(bytes, outcome, request.runtime.now_ms())
         .ok()
 }
 

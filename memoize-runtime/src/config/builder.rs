@@ -8,11 +8,13 @@ use super::{Inner, Runtime};
 use crate::backend::{Backend, Memory};
 use crate::clock::{Clock, SystemClock, millis};
 use crate::error::{ConfigError, ConfigErrorKind};
+use crate::flight::Flights;
 use crate::key::escape_namespace;
 use crate::observe::Counters;
 
 const DEFAULT_NAMESPACE: &str = "cache";
 const DEFAULT_EXPIRATION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+const DEFAULT_LONGEST_WAIT: Duration = Duration::from_secs(30);
 const DEFAULT_LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 /// A namespace is in every key, so that it must leave room for one.
@@ -26,6 +28,7 @@ pub struct RuntimeBuilder {
     clock: Arc<dyn Clock>,
     expiration: Duration,
     longest: Duration,
+    longest_wait: Duration,
 }
 
 impl RuntimeBuilder {
@@ -36,6 +39,7 @@ impl RuntimeBuilder {
             clock: Arc::new(SystemClock),
             expiration: DEFAULT_EXPIRATION,
             longest: DEFAULT_LONGEST,
+            longest_wait: DEFAULT_LONGEST_WAIT,
         }
     }
 
@@ -65,6 +69,16 @@ impl RuntimeBuilder {
     /// another machine can't make one that stays forever.
     pub fn longest_expiration(mut self, life: Duration) -> Self {
         self.longest = life;
+        self
+    }
+
+    /// The longest that a call waits for another that computes the same value, before it computes by itself; 30 seconds
+    /// unless given.
+    ///
+    /// Waiting ends by itself when the other is done, panics or is cancelled, so this only matters where a computation takes
+    /// longer, or is stuck. A zero makes every call that misses compute.
+    pub fn longest_wait(mut self, wait: Duration) -> Self {
+        self.longest_wait = wait;
         self
     }
 
@@ -106,6 +120,8 @@ impl RuntimeBuilder {
             clock: self.clock,
             expiration_ms,
             longest_ms,
+            longest_wait: self.longest_wait,
+            flights: Flights::new(),
             counters: Counters::new(),
         })))
     }

@@ -9,9 +9,11 @@ pub(crate) use current::Current;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::backend::{Backend, Limits};
+use crate::backend::{Backend, Bytes, Limits};
 use crate::clock::Clock;
+use crate::flight::Flights;
 use crate::observe::{Counters, Stats};
 
 /// A configured cache: a backend, a namespace and defaults.
@@ -40,6 +42,9 @@ struct Inner {
     clock: Arc<dyn Clock>,
     expiration_ms: u64,
     longest_ms: u64,
+    longest_wait: Duration,
+    /// The entries that are being computed, as bytes: those that go to the backend.
+    flights: Flights<Bytes>,
     counters: Counters,
 }
 
@@ -76,6 +81,14 @@ impl Runtime {
 
     pub(crate) fn longest_ms(&self) -> u64 {
         self.0.longest_ms
+    }
+
+    pub(crate) fn longest_wait(&self) -> Duration {
+        self.0.longest_wait
+    }
+
+    pub(crate) fn flights(&self) -> &Flights<Bytes> {
+        &self.0.flights
     }
 
     pub(crate) fn counters(&self) -> &Counters {

@@ -1,0 +1,140 @@
+//! The turn of a call that missed: whether it gets the value of another, or computes, and with what right to store.
+//!
+//! What both drivers share; the waiting itself is theirs.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use crate::backend::{Bytes, Deadline, Lease};
+use crate::call::request::Request;
+use crate::flight::{Leader, Running};
+use crate::key::CacheKey;
+
+/// What a call that missed comes to.
+pub(super) enum Turn<'r, R> {
+    /// Another computed it.
+    Value(R),
+    Compute(Right<'r>),
+}
+
+/// Who makes the call, and how the backend is to be asked on its behalf.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Caller {
+    Thread,
+}
+
+/// What a call that computes holds: the lead of those who wait in this process, and the backend's lease.
+///
+/// Each may be missing. Without a leader nobody waits for it; without a lease it stores nothing. Both are given up when this
+/// is dropped: after storing, or where the computation came to nothing.
+pub(super) struct Right<'r> {
+    request: &'r Request,
+    pub(super) name: &'r CacheKey,
+    caller: Caller,
+    pub(super) lease: Option<Lease>,
+    pub(super) leader: Option<Leader<Bytes>>,
+}
+
+impl<'r> Right<'r> {
+    pub(super) fn new(request: &'r Request, name: &'r CacheKey, caller: Caller) -> Self {
+        Self {
+            request,
+            name,
+            caller,
+            lease: None,
+            leader: None,
+        }
+    }
+
+    /// Makes known that the computation runs on this thread, as long as what is returned lives.
+    pub(super) fn run(&self) -> Option<Running> {
+        self.leader.as_ref().map(Leader::run)
+    }
+
+    /// Gives the entry to those who wait.
+    pub(super) fn land(&self, entry: Bytes) {
+        if let Some(leader) = &self.leader {
+            leader.land(entry);
+        }
+    }
+
+    /// The lease, to store by it; none where the key was invalidated meanwhile.
+    pub(super) fn lease_to_fill(&mut self) -> Option<Lease> {
+        if self.is_void() {
+            return None;
+        }
+        self.lease.take()
+    }
+
+    /// Whether what was stored must go again: a backend without leases can't tell that it was too late.
+    pub(super) fn must_take_back(&self, lease: Lease) -> bool {
+        lease == Lease::UNCONDITIONAL && self.is_void()
+    }
+
+    fn is_void(&self) -> bool {
+        self.leader.as_ref().is_some_and(Leader::is_void)
+    }
+}
+
+impl Drop for Right<'_> {
+    /// The lease goes first, so that who takes over the lead is granted one.
+    fn drop(&mut self) {
+        let Some(lease) = self.lease.take() else {
+            return;
+        };
+        if lease == Lease::UNCONDITIONAL {
+            return;
+        }
+        let backend = self.request.runtime.backend();
+        let name = self.name.as_str();
+        // A release that fails costs others a wait for the lease to run out; there is nobody to tell but the counters.
+        let released = catch_unwind(AssertUnwindSafe(|| match self.caller {
+            Caller::Thread => backend.release(name, lease, Deadline::NEVER),
+        }));
+        match released {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => self.request.observer().fault("release", &error),
+            Err(_) => self.request.observer().panicked("release"),
+        }
+    }
+}
+
+/// How long one call waits for others, all in all.
+pub(super) struct Patience {
+    until: Option<Instant>,
+    /// Waiting for another process ends earlier, so that those who wait for this call get something of it.
+    busy_until: Option<Instant>,
+    pause: Duration,
+}
+
+/// Pauses between asking for what another process computes: short at first, for what is computed quickly.
+const FIRST_PAUSE: Duration = Duration::from_millis(2);
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+
+impl Patience {
+    pub(super) fn new(request: &Request) -> Self {
+        let longest = request.runtime.longest_wait();
+        let now = Instant::now();
+        Self {
+            until: now.checked_add(longest),
+            busy_until: now.checked_add(longest / 2),
+            pause: FIRST_PAUSE,
+        }
+    }
+
+    /// The end of waiting for others in this process; none where the clock can't tell it.
+    pub(super) fn until(&self) -> Option<Instant> {
+        self.until
+    }
+
+    /// How long to wait before asking again; none when it has been long enough.
+    pub(super) fn next_pause(&mut self) -> Option<Duration> {
+        let is_over = self.busy_until.is_some_and(|until| until <= Instant::now());
+        if is_over {
+            return None;
+        }
+        let pause = self.pause;
+        self.pause = (pause * 2).min(LONGEST_PAUSE);
+        Some(pause)
+    }
+}
