@@ -1,5 +1,10 @@
 //! Instantiations of one generic function never read each other's entries, even with one key and one value type.
 
+#![expect(
+    clippy::unused_self,
+    reason = "what is told apart is the type and not the value"
+)]
+
 use std::marker::PhantomData;
 
 use cache_memoize::{Runtime, cache_memoize};

@@ -14,6 +14,9 @@ use proptest::test_runner::{Config, TestRunner};
 
 const LIFE_MS: u64 = 1000;
 
+/// Far enough from zero for a clock that is turned back.
+const START: u64 = 1 << 40;
+
 thread_local! {
     /// What the function would return now, and how often it ran.
     static WORLD: RefCell<World> = RefCell::default();
@@ -76,21 +79,21 @@ fn step() -> impl Strategy<Value = Step> {
 /// The plain map, and the rules.
 #[derive(Default)]
 struct Model {
-    now: i64,
+    now: u64,
     entries: HashMap<u8, Entry>,
     runs: u64,
 }
 
 struct Entry {
     value: u64,
-    created: i64,
+    created: u64,
 }
 
 impl Model {
     fn cached(&self, argument: u8) -> Option<u64> {
         let entry = self.entries.get(&argument)?;
         // Not expired, and not from further in the future than two clocks may differ.
-        let alive = self.now < entry.created + LIFE_MS as i64 && entry.created <= self.now + 60_000;
+        let alive = self.now < entry.created + LIFE_MS && entry.created <= self.now + 60_000;
         alive.then_some(entry.value)
     }
 
@@ -118,7 +121,10 @@ fn run(steps: &[Step]) {
         .build()
         .expect("valid settings");
     WORLD.set(World::default());
-    let mut model = Model::default();
+    let mut model = Model {
+        now: START,
+        ..Model::default()
+    };
     runtime.scope(|| {
         for (index, step) in steps.iter().enumerate() {
             let version = WORLD.with_borrow(|world| world.version);
@@ -167,11 +173,11 @@ fn run(steps: &[Step]) {
                 Step::ChangeTheWorld => WORLD.with_borrow_mut(|world| world.version += 1),
                 Step::Advance(by) => {
                     clock.advance(Duration::from_millis(by));
-                    model.now += by as i64;
+                    model.now += by;
                 }
                 Step::TurnBack(by) => {
                     clock.turn_back(Duration::from_millis(by));
-                    model.now -= by as i64;
+                    model.now -= by;
                 }
             }
             assert_eq!(

@@ -1,8 +1,9 @@
 //! The attribute's options, with the places they were written at.
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use quote::ToTokens as _;
 use syn::ext::IdentExt as _;
-use syn::parse::{ParseStream, Parser as _};
+use syn::parse::{Parse, ParseStream, Parser as _};
 use syn::punctuated::Punctuated;
 use syn::{Expr, ExprLit, Lit, LitBool, LitInt, LitStr, Path, Token, parenthesized};
 
@@ -90,6 +91,12 @@ impl Options {
             .any(|skipped| skipped.unraw() == name)
     }
 
+    /// What is evaluated at each call, and sees the arguments.
+    pub(crate) fn call_expressions(&self) -> impl Iterator<Item = &Expr> {
+        let expressions = [self.expiration_expr(), self.force_overwrite.as_ref()];
+        expressions.into_iter().flatten()
+    }
+
     /// `expiration`, where it has to be evaluated at each call.
     pub(crate) fn expiration_expr(&self) -> Option<&Expr> {
         match &self.expiration {
@@ -108,12 +115,12 @@ struct Parser<'d> {
 impl Parser<'_> {
     fn parse_option(&mut self, input: ParseStream<'_>) {
         let start = input.span();
-        let ident = match input.call(Ident::parse_any) {
-            Ok(ident) => ident,
-            Err(_) => {
-                self.diag.error(start, "an option starts with its name; write `name = value`");
-                return skip_to_comma(input);
-            }
+        let Ok(ident) = input.call(Ident::parse_any) else {
+            self.diag.error(
+                start,
+                "an option starts with its name; write `name = value`",
+            );
+            return skip_to_comma(input);
         };
         let text = ident.to_string();
         let result = match NAMES.into_iter().find(|name| *name == text) {
@@ -127,7 +134,12 @@ impl Parser<'_> {
         }
     }
 
-    fn parse_value(&mut self, name: &'static str, ident: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
+    fn parse_value(
+        &mut self,
+        name: &'static str,
+        ident: &Ident,
+        input: ParseStream<'_>,
+    ) -> syn::Result<()> {
         if self.seen.contains(&name) {
             let message = format!("`{name}` is given twice; remove one");
             return Err(syn::Error::new(ident.span(), message));
@@ -136,16 +148,22 @@ impl Parser<'_> {
 
         let options = &mut self.options;
         match name {
-            "key" => options.key = Some(value(input, ident, KEY)?),
-            "expiration" => options.expiration = Some(expiration(value(input, ident, EXPIRATION)?)?),
-            "force_overwrite" => options.force_overwrite = Some(value(input, ident, FORCE_OVERWRITE)?),
-            "cache_if" => options.cache_if = Some(value(input, ident, CACHE_IF)?),
+            "key" => options.key = Some(value(input, ident, &KEY)?),
+            "expiration" => {
+                options.expiration = Some(expiration(value(input, ident, &EXPIRATION)?)?);
+            }
+            "force_overwrite" => {
+                options.force_overwrite = Some(value(input, ident, &FORCE_OVERWRITE)?);
+            }
+            "cache_if" => options.cache_if = Some(value(input, ident, &CACHE_IF)?),
             "skip" => options.skip = Some(skip(input, ident)?),
-            "version" => options.version = Some(version(&value(input, ident, VERSION)?)?),
+            "version" => options.version = Some(version(&value(input, ident, &VERSION)?)?),
             "companions" => options.companions = Some(companions(input, ident)?),
             "crate" => {
-                eat_equals(input, ident, CRATE)?;
-                options.krate = Some(input.call(Path::parse_mod_style)?);
+                eat_equals(input, ident, &CRATE)?;
+                let path = input.call(Path::parse_mod_style);
+                options.krate =
+                    Some(path.map_err(|error| wrong_form(error.span(), ident, &CRATE))?);
             }
             _ => {
                 parse_later_option(input, ident)?;
@@ -161,39 +179,78 @@ impl Parser<'_> {
 fn parse_later_option(input: ParseStream<'_>, name: &Ident) -> syn::Result<()> {
     match name.to_string().as_str() {
         "encryption_key" => {
-            value::<Expr>(input, name, "an expression of type `&Secret`")?;
+            value::<Expr>(input, name, &ENCRYPTION_KEY)?;
         }
         "compress" => {
-            value::<LitBool>(input, name, "`true` or `false`")?;
+            value::<LitBool>(input, name, &COMPRESS)?;
         }
         "codec" => {
-            const FORM: &str = "`\"postcard\"` or `\"msgpack\"`";
-            let codec: LitStr = value(input, name, FORM)?;
+            let codec: LitStr = value(input, name, &CODEC)?;
             if !["postcard", "msgpack"].contains(&codec.value().as_str()) {
-                return Err(wrong_form(codec.span(), name, FORM));
+                return Err(wrong_form(codec.span(), name, &CODEC));
             }
         }
-        "local" => {
-            const FORM: &str = "`true`, `false` or a duration such as `\"5s\"`";
-            match value(input, name, FORM)? {
-                Lit::Bool(_) => {}
-                Lit::Str(text) if duration::parse(&text.value()).is_ok() => {}
-                other => return Err(wrong_form(other.span(), name, FORM)),
-            }
-        }
+        "local" => match value(input, name, &LOCAL)? {
+            Lit::Bool(_) => {}
+            Lit::Str(text) if duration::parse(&text.value()).is_ok() => {}
+            other => return Err(wrong_form(other.span(), name, &LOCAL)),
+        },
         _ => {}
     }
     Ok(())
 }
 
-const KEY: &str = "a string, such as `\"user:<id>\"`";
-const EXPIRATION: &str =
-    "seconds (`3600`), a string such as `\"1h30m\"`, or an expression of type `Duration`";
-const FORCE_OVERWRITE: &str = "an expression of type `bool`";
-const CACHE_IF: &str = "a function from a reference to the value to `bool`";
-const VERSION: &str = "an integer, such as `2`";
-const COMPANIONS: &str = "a name for the type, `\"functions\"` or `false`";
-const CRATE: &str = "a path, such as `::cache_memoize`";
+/// What an option takes, for when it is given another thing.
+struct Usage {
+    takes: &'static str,
+    write: &'static str,
+}
+
+const KEY: Usage = Usage {
+    takes: "a string",
+    write: "`key = \"user:<id>\"`",
+};
+const EXPIRATION: Usage = Usage {
+    takes: "a duration",
+    write: "seconds (`3600`), a string of `w`, `d`, `h`, `m`, `s` and `ms` (`\"1h30m\"`), \
+            or an expression of type `Duration`",
+};
+const FORCE_OVERWRITE: Usage = Usage {
+    takes: "an expression of type `bool`",
+    write: "`force_overwrite = true`",
+};
+const CACHE_IF: Usage = Usage {
+    takes: "a function from a reference to the value to `bool`",
+    write: "`cache_if = Option::is_some`",
+};
+const VERSION: Usage = Usage {
+    takes: "an integer",
+    write: "`version = 2`",
+};
+const COMPANIONS: Usage = Usage {
+    takes: "the name of a type, `\"functions\"` or `false`",
+    write: "`companions = LoadUser`",
+};
+const CRATE: Usage = Usage {
+    takes: "a path",
+    write: "`crate = ::cache_memoize`",
+};
+const ENCRYPTION_KEY: Usage = Usage {
+    takes: "an expression of type `&Secret`",
+    write: "`encryption_key = &SECRET`",
+};
+const COMPRESS: Usage = Usage {
+    takes: "`true` or `false`",
+    write: "`compress = true`",
+};
+const CODEC: Usage = Usage {
+    takes: "`\"postcard\"` or `\"msgpack\"`",
+    write: "`codec = \"msgpack\"`",
+};
+const LOCAL: Usage = Usage {
+    takes: "`true`, `false` or a duration",
+    write: "`local = \"5s\"`",
+};
 
 fn expiration(expr: Expr) -> syn::Result<Expiration> {
     let expr = ungrouped(expr);
@@ -209,13 +266,18 @@ fn expiration(expr: Expr) -> syn::Result<Expiration> {
         _ => Err(duration::Problem::Malformed),
     };
     let message = match millis {
-        Ok(0) => "an expiration of zero keeps nothing; give a longer one, or remove `cache_memoize`".to_owned(),
+        Ok(0) => {
+            "an expiration of zero keeps nothing; give a longer one, or remove `cache_memoize`"
+                .to_owned()
+        }
         Ok(millis) => return Ok(Expiration::Millis(millis)),
-        Err(duration::Problem::TooLong) => "the expiration is too long; give a shorter one".to_owned(),
-        Err(duration::Problem::Malformed) => format!(
-            "`{}` is not a duration; write {EXPIRATION}, with the units `w`, `d`, `h`, `m`, `s` and `ms`",
-            quote::ToTokens::to_token_stream(lit)
-        ),
+        Err(duration::Problem::TooLong) => {
+            "the expiration is too long; give a shorter one".to_owned()
+        }
+        Err(duration::Problem::Malformed) => {
+            let literal = lit.to_token_stream();
+            format!("`{literal}` is not a duration; write {}", EXPIRATION.write)
+        }
     };
     Err(syn::Error::new(lit.span(), message))
 }
@@ -239,7 +301,7 @@ fn version(literal: &LitInt) -> syn::Result<u32> {
 }
 
 fn companions(input: ParseStream<'_>, name: &Ident) -> syn::Result<Companions> {
-    eat_equals(input, name, COMPANIONS)?;
+    eat_equals(input, name, &COMPANIONS)?;
     let start = input.span();
     if let Ok(type_name) = input.parse::<Ident>() {
         return Ok(Companions::Type(type_name));
@@ -247,28 +309,28 @@ fn companions(input: ParseStream<'_>, name: &Ident) -> syn::Result<Companions> {
     match input.parse() {
         Ok(Lit::Bool(LitBool { value: false, .. })) => Ok(Companions::Off),
         Ok(Lit::Str(text)) if text.value() == "functions" => Ok(Companions::Functions(text.span())),
-        _ => Err(wrong_form(start, name, COMPANIONS)),
+        _ => Err(wrong_form(start, name, &COMPANIONS)),
     }
 }
 
 /// `= value`
-fn value<T: syn::parse::Parse>(input: ParseStream<'_>, name: &Ident, form: &str) -> syn::Result<T> {
-    eat_equals(input, name, form)?;
-    let start = input.span();
-    input.parse().map_err(|_| wrong_form(start, name, form))
-}
-
-fn eat_equals(input: ParseStream<'_>, name: &Ident, form: &str) -> syn::Result<()> {
-    if input.peek(Token![=]) {
-        input.parse::<Token![=]>()?;
-        Ok(())
+fn value<T: Parse>(input: ParseStream<'_>, name: &Ident, usage: &Usage) -> syn::Result<T> {
+    eat_equals(input, name, usage)?;
+    let start = if input.is_empty() {
+        name.span()
     } else {
-        Err(wrong_form(name.span(), name, form))
-    }
+        input.span()
+    };
+    input.parse().map_err(|_| wrong_form(start, name, usage))
 }
 
-fn wrong_form(span: Span, name: &Ident, form: &str) -> syn::Error {
-    syn::Error::new(span, format!("`{name}` takes {form}; write `{name} = ..`"))
+fn eat_equals(input: ParseStream<'_>, name: &Ident, usage: &Usage) -> syn::Result<()> {
+    let equals = input.parse::<Token![=]>();
+    equals.map_or_else(|_| Err(wrong_form(name.span(), name, usage)), |_| Ok(()))
+}
+
+fn wrong_form(span: Span, name: &Ident, Usage { takes, write }: &Usage) -> syn::Error {
+    syn::Error::new(span, format!("`{name}` takes {takes}; write {write}"))
 }
 
 fn expect_end_of_option(input: ParseStream<'_>, name: &Ident) -> syn::Result<()> {

@@ -6,9 +6,10 @@ use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 
 use crate::args::Companions;
+use crate::argument::Role;
 use crate::diag::{Diag, quoted_list};
 use crate::item;
-use crate::model::{Form, Model, Role, Subject};
+use crate::model::{Model, Subject};
 use crate::output::{self, Returned};
 use crate::template::Format;
 
@@ -33,7 +34,12 @@ pub(crate) fn check(model: &Model, diag: &Diag) {
 }
 
 fn check_given_once(model: &Model, diag: &Diag) {
-    for attr in model.function.attrs.iter().filter(|attr| item::is_memoize(attr)) {
+    for attr in model
+        .function
+        .attrs
+        .iter()
+        .filter(|attr| item::is_memoize(attr))
+    {
         let message = "`cache_memoize` is on the function twice; remove one";
         diag.error(attr.path().span(), message);
     }
@@ -57,7 +63,9 @@ fn check_variadic(model: &Model, diag: &Diag) {
 
 fn check_returned(model: &Model, diag: &Diag) {
     let sig = &model.function.sig;
-    let span = model.output_type().map_or(sig.ident.span(), |ty| ty.span());
+    let span = model
+        .output_type()
+        .map_or(sig.ident.span(), syn::spanned::Spanned::span);
     let returned = output::classify(&sig.output);
     if let Some(token) = &sig.asyncness {
         if returned == Returned::Iterator {
@@ -104,9 +112,7 @@ fn check_owned(model: &Model, diag: &Diag) {
 }
 
 fn check_companions(model: &Model, diag: &Diag) {
-    if let (Form::Type(_), Some(Companions::Type(name)), true) =
-        (&model.form, &model.options.companions, model.is_method)
-    {
+    if let (true, Some(Companions::Type(name))) = (model.is_method, &model.options.companions) {
         let message = "a method can't have its companions on a type, as none can be declared beside it; \
                        write `companions = \"functions\"`";
         diag.error(name.span(), message);
@@ -114,10 +120,15 @@ fn check_companions(model: &Model, diag: &Diag) {
 }
 
 fn check_cfg_on_arguments(model: &Model, diag: &Diag) {
-    let attrs = model.function.sig.inputs.iter().flat_map(|input| match input {
-        FnArg::Receiver(receiver) => &receiver.attrs,
-        FnArg::Typed(typed) => &typed.attrs,
-    });
+    let attrs = model
+        .function
+        .sig
+        .inputs
+        .iter()
+        .flat_map(|input| match input {
+            FnArg::Receiver(receiver) => &receiver.attrs,
+            FnArg::Typed(typed) => &typed.attrs,
+        });
     for attr in attrs.filter(|attr| item::is_cfg(attr)) {
         let message = "`#[cfg]` on an argument can't be memoized, as the key would need it too; \
                        put it on two versions of the function";
@@ -142,7 +153,11 @@ fn check_skip_names(model: &Model, diag: &Diag) {
 }
 
 fn check_template(model: &Model, diag: &Diag) {
-    for problem in model.template.iter().flat_map(|template| &template.problems) {
+    for problem in model
+        .template
+        .iter()
+        .flat_map(|template| &template.problems)
+    {
         diag.error(key_span(model), problem);
     }
 }
@@ -162,7 +177,8 @@ fn check_placeholder_types(model: &Model, diag: &Diag) {
             Some(Subject::Const(_)) => placeholder.path.is_empty(),
             _ => true,
         };
-        if !takes_format && (!placeholder.path.is_empty() || placeholder.format != Format::Display) {
+        if !takes_format && (!placeholder.path.is_empty() || placeholder.format != Format::Display)
+        {
             let message = format!(
                 "`{}` is a generic parameter, which has no fields and no format; write `<{}>`",
                 placeholder.source, placeholder.root
@@ -174,7 +190,10 @@ fn check_placeholder_types(model: &Model, diag: &Diag) {
 
 fn check_skipped_are_not_in_key(model: &Model, diag: &Diag) {
     for ident in model.options.skip.iter().flatten() {
-        if model.placeholders().any(|placeholder| ident.unraw() == placeholder.root) {
+        if model
+            .placeholders()
+            .any(|placeholder| ident.unraw() == placeholder.root)
+        {
             let message = format!(
                 "argument `{}` is in `skip` and in the key; remove it from one of them",
                 item::name(ident)
@@ -213,7 +232,11 @@ fn missing_arguments(model: &Model) -> Vec<(String, Span)> {
     receiver
         .into_iter()
         .chain(names)
-        .filter(|(name, _)| model.placeholders().all(|placeholder| placeholder.root != *name))
+        .filter(|(name, _)| {
+            model
+                .placeholders()
+                .all(|placeholder| placeholder.root != *name)
+        })
         .collect()
 }
 
@@ -233,5 +256,9 @@ fn listed(names: &[String]) -> String {
 }
 
 fn key_span(model: &Model) -> Span {
-    model.options.key.as_ref().map_or_else(Span::call_site, syn::LitStr::span)
+    model
+        .options
+        .key
+        .as_ref()
+        .map_or_else(Span::call_site, syn::LitStr::span)
 }

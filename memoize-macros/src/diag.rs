@@ -42,9 +42,11 @@ impl Diag {
 
 impl Drop for Diag {
     fn drop(&mut self) {
-        if !std::thread::panicking() && self.errors.borrow().is_some() {
-            panic!("`Diag` was dropped before its errors were looked at");
-        }
+        let was_finished = self.errors.borrow().is_none();
+        assert!(
+            was_finished || std::thread::panicking(),
+            "`Diag` was dropped before its errors were looked at"
+        );
     }
 }
 

@@ -9,11 +9,14 @@ use crate::scan::mentions;
 
 /// The generics without the parameters that only the types in `left_off` mention. Where clauses that mention one
 /// of them go too.
-pub(crate) fn reduce(generics: &Generics, left_off: &TokenStream, mut kept: TokenStream) -> Generics {
-    let (mut dropped, mut staying): (Vec<_>, Vec<_>) = generics
-        .params
-        .iter()
-        .partition(|param| mentions(left_off, &param_name(param)) && !mentions(&kept, &param_name(param)));
+pub(crate) fn reduce(
+    generics: &Generics,
+    left_off: &TokenStream,
+    mut kept: TokenStream,
+) -> Generics {
+    let (mut dropped, mut staying): (Vec<_>, Vec<_>) = generics.params.iter().partition(|param| {
+        mentions(left_off, &param_name(param)) && !mentions(&kept, &param_name(param))
+    });
     // The bounds of a parameter that stays may mention one that would go.
     while let Some(param) = staying.pop() {
         kept.extend(param.to_token_stream());
@@ -24,12 +27,20 @@ pub(crate) fn reduce(generics: &Generics, left_off: &TokenStream, mut kept: Toke
         dropped = rest;
     }
 
-    let is_dropped = |tokens: &TokenStream| dropped.iter().any(|param| mentions(tokens, &param_name(param)));
+    let is_dropped = |tokens: &TokenStream| {
+        dropped
+            .iter()
+            .any(|param| mentions(tokens, &param_name(param)))
+    };
     let mut reduced = generics.clone();
     reduced.params = generics
         .params
         .iter()
-        .filter(|param| !dropped.iter().any(|dropped| param_name(dropped) == param_name(param)))
+        .filter(|param| {
+            !dropped
+                .iter()
+                .any(|dropped| param_name(dropped) == param_name(param))
+        })
         .cloned()
         .collect();
     if let Some(clause) = &mut reduced.where_clause {
@@ -81,7 +92,17 @@ mod tests {
 
     #[test]
     fn bounds_keep_what_they_mention() {
-        reduces("fn f<'a, D: 'a, T: From<D>>()", "&'a D", "T", "fn f<'a, D: 'a, T: From<D>>()");
-        reduces("fn f<D, T>() where D: Into<T>, T: Copy", "D", "T", "fn f<T>() where T: Copy");
+        reduces(
+            "fn f<'a, D: 'a, T: From<D>>()",
+            "&'a D",
+            "T",
+            "fn f<'a, D: 'a, T: From<D>>()",
+        );
+        reduces(
+            "fn f<D, T>() where D: Into<T>, T: Copy",
+            "D",
+            "T",
+            "fn f<T>() where T: Copy",
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! The attribute of `cache-memoize`. Use it through that crate: generated code looks for it there.
 
 mod args;
+mod argument;
 mod check;
 mod diag;
 mod duration;
@@ -23,7 +24,85 @@ use crate::diag::Diag;
 use crate::item::Function;
 use crate::model::Model;
 
-/// TODO docs
+/// Makes a function remember its results in a cache.
+///
+/// The function keeps its signature. Called with arguments whose result is in the cache, it returns that; otherwise
+/// its body runs, and what it returns is stored. A fault of the cache never reaches the caller.
+///
+/// ```text
+/// #[cache_memoize(key = "user:<id>", expiration = 3600, skip(db))]
+/// fn load_user(db: &Database, id: u64) -> Result<User, DbError> { /* slow */ }
+/// ```
+///
+/// It goes on free functions, on functions in functions, and on methods, those of traits and their default
+/// methods included. The returned type implements `Serialize` and `DeserializeOwned`; of a `Result` only the `Ok`
+/// is stored, and the error may be of any type.
+///
+/// # Options
+///
+/// | option | meaning | default |
+/// |---|---|---|
+/// | `key = "user:<id>"` | the key template, see below | the function's path and every argument |
+/// | `expiration = 3600`, `"1h30m"`, or an expression | life of an entry: seconds, a text of `w`, `d`, `h`, `m`, `s`, `ms`, or a `Duration` | the runtime's, 30 days |
+/// | `force_overwrite = expr` | a `bool`: true runs the body and stores what it returns | `false` |
+/// | `cache_if = path or closure` | `Fn(&T) -> bool`: whether a computed value is stored | always |
+/// | `skip(db, ctx)` | arguments that are not part of the key | none |
+/// | `version = 2` | raise it when the meaning of a stored value changes: older entries are misses | 0 |
+/// | `companions = Name`, `"functions"` or `false` | where the companions stand, see below | by the function |
+/// | `crate = path` | where the generated code finds `cache_memoize` | `::cache_memoize` |
+///
+/// The expressions of `force_overwrite` and `expiration` see the arguments as the body does, except for names
+/// that a pattern takes out of an argument: these are references. They are evaluated on each call, before the
+/// lookup. `encrypt`, `encryption_key`, `compress`, `codec` and `local` are known, and not supported yet.
+///
+/// # The key template
+///
+/// | placeholder | stands for |
+/// |---|---|
+/// | `<id>` | an argument's `Display` |
+/// | `<user.id>`, `<pair.0>`, `<self.tenant>` | a field's |
+/// | `<x:.3>`, `<x:?>`, `<x:>8>` | the argument in a format of `format!`, without `{:` and `}` |
+/// | `<filter:#>` | a digest of the argument's serialized form |
+/// | `<T>`, `<N>`, `<Self>` | the type or value of a generic parameter |
+///
+/// `<<` is a literal `<`. All other text stands for itself; what is not printable ASCII is percent-escaped.
+///
+/// A value is percent-escaped as it enters the key: all but ASCII letters, digits and `_ . ~ -`. Between two
+/// placeholders the text must hold a character that no value can, such as `:` or `/`, so that no two tuples of
+/// arguments share a key. Every argument, `self` included, stands in the key or in `skip(..)`; arguments named
+/// `_` and those of type `PhantomData` count as skipped.
+///
+/// In a method, a capitalised name that the function doesn't declare is a parameter of the impl around it: `N`,
+/// `M` and names in capitals are constants, all others types.
+///
+/// Without `key`, integers, `bool`, `char` and strings go in as text, all else by a digest as with `:#`. Only
+/// what can't be serialized goes in by its `Display`.
+///
+/// # Companions
+///
+/// Beside the function, these are made, with its visibility. They take the arguments that are in the key; what
+/// else is skipped is asked for only where the body runs.
+///
+/// | companion | does |
+/// |---|---|
+/// | `load_user::key(7)` | tells the key of the entry |
+/// | `load_user::peek(7)` | returns the cached value, computing nothing |
+/// | `load_user::invalidate(7)` | removes the entry; `false` if the backend could not be asked |
+/// | `load_user::refresh(&db, 7)` | runs the body, and stores what it returns |
+/// | `load_user::prime(7, user)` | stores a value; `false` if it could not be stored. Also takes the arguments that `expiration` mentions |
+/// | `load_user::stats()` | counts hits, misses and the like |
+/// | `load_user::uncached(&db, 7)` | runs the body alone |
+///
+/// They stand on a type of the function's name, or of the name in `companions = Name`. A method, known by a
+/// `self` or a `Self` somewhere in it, has them as associated functions `load_user_key(..)` if it has a
+/// visibility, and else none: nothing can be added to a trait's methods. An attribute doesn't see the impl
+/// around it, so an associated function without `self` and `Self` asks for this form by
+/// `companions = "functions"`. It is for impls only: beside a free function these have nothing to belong to.
+///
+/// # A `Result` of another name
+///
+/// A return type is known as a `Result` by its type, so an alias works as well. But where its name is another,
+/// `peek` and `prime` deal in the whole of it: `Option<Alias<User>>`.
 #[proc_macro_attribute]
 pub fn cache_memoize(
     options: proc_macro::TokenStream,

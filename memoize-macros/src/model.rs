@@ -1,16 +1,15 @@
 //! What is to be generated: the function and its options, seen together.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens as _, quote};
+use quote::{ToTokens, quote};
 use syn::ext::IdentExt as _;
-use syn::spanned::Spanned as _;
-use syn::{FnArg, GenericParam, Generics, Pat, PatType, Receiver, ReturnType, Type};
+use syn::{FnArg, GenericParam, Generics, Receiver, ReturnType, Type, Visibility};
 
 use crate::args::{Companions, Options};
+use crate::argument::{Argument, Name, Role};
 use crate::generics::reduce;
 use crate::item::{self, Function};
 use crate::output::ungrouped;
-use crate::pattern;
 use crate::scan::{mentions, mentions_self_type};
 use crate::template::{Placeholder, Template};
 
@@ -18,7 +17,7 @@ pub(crate) struct Model {
     pub(crate) function: Function,
     pub(crate) options: Options,
     pub(crate) form: Form,
-    /// There is a `self` or a `Self`.
+    /// There is a `self` or a `Self`, or the user says that there is an impl.
     pub(crate) is_method: bool,
     /// Without the receiver.
     pub(crate) arguments: Vec<Argument>,
@@ -35,29 +34,6 @@ pub(crate) enum Form {
     Inline,
 }
 
-pub(crate) struct Argument {
-    pub(crate) typed: PatType,
-    /// What the whole argument is called where it is passed on.
-    pub(crate) ident: Ident,
-    pub(crate) names: Vec<Name>,
-    pub(crate) role: Role,
-}
-
-/// A name that an argument binds: its own, or each of those in its pattern.
-pub(crate) struct Name {
-    pub(crate) ident: Ident,
-    pub(crate) skipped: bool,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Role {
-    Keyed,
-    /// In `skip(..)`.
-    Skipped,
-    /// Without a value that could be in the key: `_`, `PhantomData`.
-    Valueless,
-}
-
 /// What the root of a placeholder stands for.
 pub(crate) enum Subject<'m> {
     Receiver(&'m Receiver),
@@ -68,12 +44,21 @@ pub(crate) enum Subject<'m> {
 
 impl Model {
     pub(crate) fn new(function: Function, options: Options) -> Self {
-        let template = options.key.as_ref().map(|key| Template::parse(&key.value()));
-        let arguments = typed_inputs(&function)
+        let template = options
+            .key
+            .as_ref()
+            .map(|key| Template::parse(&key.value()));
+        let typed_inputs = function.sig.inputs.iter().filter_map(|input| match input {
+            FnArg::Typed(typed) => Some(typed),
+            FnArg::Receiver(_) => None,
+        });
+        let arguments = typed_inputs
             .enumerate()
             .map(|(index, typed)| Argument::new(index, typed, &options, template.as_ref()))
             .collect();
-        let is_method = function.sig.receiver().is_some() || uses_self_type(&function, &options);
+        let is_method = function.sig.receiver().is_some()
+            || matches!(options.companions, Some(Companions::Functions(_)))
+            || uses_self_type(&function, &options, template.as_ref());
         Self {
             form: Form::of(&function, &options, is_method),
             is_method,
@@ -93,7 +78,9 @@ impl Model {
     }
 
     pub(crate) fn keyed_arguments(&self) -> impl Iterator<Item = &Argument> {
-        self.arguments.iter().filter(|argument| argument.role == Role::Keyed)
+        self.arguments
+            .iter()
+            .filter(|argument| argument.role == Role::Keyed)
     }
 
     /// What `prime` takes: an expression for the expiration may need arguments that the key does without.
@@ -137,12 +124,18 @@ impl Model {
     }
 
     fn generics_without(&self, is_left_off: impl Fn(&Argument) -> bool) -> Generics {
-        let (left_off, taken): (Vec<_>, Vec<_>) =
-            self.arguments.iter().partition(|argument| is_left_off(argument));
+        let (left_off, taken): (Vec<_>, Vec<_>) = self
+            .arguments
+            .iter()
+            .partition(|argument| is_left_off(argument));
         let left_off: TokenStream = types(&left_off);
         let mut kept = types(&taken);
         kept.extend(self.function.sig.output.to_token_stream());
-        kept.extend(self.options.expiration_expr().map(|expr| expr.to_token_stream()));
+        kept.extend(
+            self.options
+                .expiration_expr()
+                .map(ToTokens::to_token_stream),
+        );
         for placeholder in self.placeholders() {
             if let Some(Subject::Type(name) | Subject::Const(name)) = self.resolve(placeholder) {
                 kept.extend(name.to_token_stream());
@@ -189,15 +182,20 @@ impl Model {
     }
 
     fn resolve_own_generic(&self, root: &str) -> Option<Subject<'_>> {
-        self.function.sig.generics.params.iter().find_map(|param| match param {
-            GenericParam::Type(param) if param.ident.unraw() == root => {
-                Some(Subject::Type(param.ident.clone()))
-            }
-            GenericParam::Const(param) if param.ident.unraw() == root => {
-                Some(Subject::Const(param.ident.clone()))
-            }
-            _ => None,
-        })
+        self.function
+            .sig
+            .generics
+            .params
+            .iter()
+            .find_map(|param| match param {
+                GenericParam::Type(param) if param.ident.unraw() == root => {
+                    Some(Subject::Type(param.ident.clone()))
+                }
+                GenericParam::Const(param) if param.ident.unraw() == root => {
+                    Some(Subject::Const(param.ident.clone()))
+                }
+                _ => None,
+            })
     }
 
     /// The parameters of the impl around a method can't be seen; a capital letter says that one is meant.
@@ -212,15 +210,19 @@ impl Model {
             _ => root.chars().count() >= 2 && root.chars().all(is_upper),
         };
         let ident = Ident::new(root, span);
-        Some(if is_const { Subject::Const(ident) } else { Subject::Type(ident) })
+        Some(if is_const {
+            Subject::Const(ident)
+        } else {
+            Subject::Type(ident)
+        })
     }
 }
 
 impl Form {
     fn of(function: &Function, options: &Options, is_method: bool) -> Self {
         match &options.companions {
-            Some(Companions::Type(name)) => Self::Type(name.clone()),
-            Some(Companions::Functions(_)) => Self::Functions,
+            // In an impl there can be no type; it is an error, but the stubs must not make a second one.
+            Some(Companions::Type(name)) if !is_method => Self::Type(name.clone()),
             Some(Companions::Off) => Self::Inline,
             // Located at the function, but ours: its name is no mistake of the user's to be warned about.
             None if !is_method => {
@@ -230,99 +232,24 @@ impl Form {
                 name.set_span(span);
                 Self::Type(name)
             }
-            None if matches!(function.vis, syn::Visibility::Inherited) => Self::Inline,
-            None => Self::Functions,
+            None if matches!(function.vis, Visibility::Inherited) => Self::Inline,
+            Some(Companions::Type(_) | Companions::Functions(_)) | None => Self::Functions,
         }
     }
 }
 
-impl Argument {
-    fn new(index: usize, typed: &PatType, options: &Options, template: Option<&Template>) -> Self {
-        let simple = pattern::simple_name(&typed.pat).cloned();
-        let idents = match &simple {
-            Some(ident) => vec![ident.clone()],
-            None => pattern::names(&typed.pat),
-        };
-        let names: Vec<Name> = idents
-            .into_iter()
-            .map(|ident| Name {
-                skipped: options.skips(&item::name(&ident)),
-                ident,
-            })
-            .collect();
-        let in_key = |name: &Name| {
-            template.is_some_and(|template| {
-                template.placeholders().any(|placeholder| name.ident.unraw() == placeholder.root)
-            })
-        };
-        let role = if names.is_empty() || (is_phantom(&typed.ty) && !names.iter().any(in_key)) {
-            Role::Valueless
-        } else {
-            Role::Keyed
-        };
-        let role = if !names.is_empty() && names.iter().all(|name| name.skipped) {
-            Role::Skipped
-        } else {
-            role
-        };
-        let ident = simple.unwrap_or_else(|| {
-            let span = Span::mixed_site().located_at(typed.pat.span());
-            Ident::new(&format!("__arg{index}"), span)
-        });
-        Self {
-            typed: typed.clone(),
-            ident,
-            names,
-            role,
-        }
-    }
-
-    /// Its names have to be taken out of it first.
-    pub(crate) fn is_destructured(&self) -> bool {
-        !self.names.is_empty() && pattern::simple_name(&self.typed.pat).is_none()
-    }
-
-    /// The pattern that binds references to the wanted names.
-    pub(crate) fn pattern_by_reference(&self, wanted: &dyn Fn(&Name) -> bool) -> Pat {
-        pattern::by_reference(&self.typed.pat, &|ident| {
-            self.names.iter().any(|name| name.ident == *ident && wanted(name))
-        })
-    }
-}
-
-impl Name {
-    pub(crate) fn is_in(&self, tokens: impl quote::ToTokens) -> bool {
-        mentions(tokens, &item::name(&self.ident))
-    }
-}
-
-pub(crate) fn typed_inputs(function: &Function) -> impl Iterator<Item = &PatType> {
-    function.sig.inputs.iter().filter_map(|input| match input {
-        FnArg::Typed(typed) => Some(typed),
-        FnArg::Receiver(_) => None,
-    })
-}
-
-fn uses_self_type(function: &Function, options: &Options) -> bool {
-    let expressions = [
-        options.expiration_expr(),
-        options.force_overwrite.as_ref(),
-        options.cache_if.as_ref(),
-    ];
+fn uses_self_type(function: &Function, options: &Options, template: Option<&Template>) -> bool {
+    let mut expressions = options.call_expressions().chain(&options.cache_if);
+    let mut placeholders = template.into_iter().flat_map(Template::placeholders);
     mentions_self_type(function.sig.to_token_stream())
         || mentions_self_type(function.body.stream())
-        || expressions.into_iter().flatten().any(|expr| mentions_self_type(expr.to_token_stream()))
+        || expressions.any(|expr| mentions_self_type(expr.to_token_stream()))
+        || placeholders.any(|placeholder| placeholder.root == "Self")
 }
 
 fn types(arguments: &[&Argument]) -> TokenStream {
-    arguments.iter().map(|argument| argument.typed.ty.to_token_stream()).collect()
-}
-
-fn is_phantom(ty: &Type) -> bool {
-    match ungrouped(ty) {
-        Type::Path(ty) => {
-            ty.path.segments.last().is_some_and(|last| last.ident == "PhantomData")
-        }
-        _ => false,
-    }
+    arguments
+        .iter()
+        .map(|argument| argument.typed.ty.to_token_stream())
+        .collect()
 }

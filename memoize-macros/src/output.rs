@@ -159,13 +159,16 @@ pub(crate) fn name_elided(ty: TokenStream, name: &Lifetime) -> (TokenStream, boo
             },
             TokenTree::Punct(punct) if punct.as_char() == '&' => {
                 named.append(Punct::new('&', Spacing::Alone));
-                if !matches!(tokens.peek(), Some(TokenTree::Punct(next)) if next.as_char() == '\'') {
+                if !matches!(tokens.peek(), Some(TokenTree::Punct(next)) if next.as_char() == '\'')
+                {
                     any = true;
                     name.to_tokens(&mut named);
                 }
             }
             // `fn(&T)` and `Fn(&T)` elide lifetimes of their own.
-            TokenTree::Group(group) if !(after_ident && group.delimiter() == Delimiter::Parenthesis) => {
+            TokenTree::Group(group)
+                if !(after_ident && group.delimiter() == Delimiter::Parenthesis) =>
+            {
                 let (inner, inner_any) = name_elided(group.stream(), name);
                 any |= inner_any;
                 named.append(Group::new(group.delimiter(), inner));
@@ -251,8 +254,14 @@ mod tests {
         assert_eq!(returned("-> !"), Returned::Never);
         assert_eq!(returned("-> Vec<u8>"), Returned::Value);
         assert_eq!(returned("-> Box<dyn Shape>"), Returned::Value);
-        assert_eq!(returned("-> impl Iterator<Item = u8> + use<>"), Returned::Iterator);
-        assert_eq!(returned("-> Box<dyn Iterator<Item = u8> + '_>"), Returned::Iterator);
+        assert_eq!(
+            returned("-> impl Iterator<Item = u8> + use<>"),
+            Returned::Iterator
+        );
+        assert_eq!(
+            returned("-> Box<dyn Iterator<Item = u8> + '_>"),
+            Returned::Iterator
+        );
         assert_eq!(returned("-> impl Future<Output = u8>"), Returned::Future);
         assert_eq!(
             returned("-> ::std::pin::Pin<Box<dyn Future<Output = u8> + Send>>"),
@@ -265,7 +274,12 @@ mod tests {
 
     #[test]
     fn results_are_known_by_their_last_name() {
-        for text in ["Result<u8, E>", "io::Result<u8>", "::core::fmt::Result", "(Result<u8, E>)"] {
+        for text in [
+            "Result<u8, E>",
+            "io::Result<u8>",
+            "::core::fmt::Result",
+            "(Result<u8, E>)",
+        ] {
             assert!(is_result(&ty(text)), "{text}");
         }
         for text in ["Option<Result<u8, E>>", "Res<u8>", "u8"] {
@@ -279,7 +293,11 @@ mod tests {
             ("&str", "&str", "return `String`"),
             ("Option<&'a [u8]>", "&'a [u8]", "return `Vec<u8>`"),
             ("Result<&User, E>", "&User", "return `User`"),
-            ("(u8, &'static std::path::Path)", "&'static std::path::Path", "return `PathBuf`"),
+            (
+                "(u8, &'static std::path::Path)",
+                "&'static std::path::Path",
+                "return `PathBuf`",
+            ),
             (
                 "Cow<'_, str>",
                 "Cow<'_, str>",
@@ -287,7 +305,10 @@ mod tests {
             ),
         ] {
             let borrow = find_borrow(&ty(text)).expect(text);
-            assert_eq!((borrow.borrowed.as_str(), borrow.fix.as_str()), (borrowed, fix));
+            assert_eq!(
+                (borrow.borrowed.as_str(), borrow.fix.as_str()),
+                (borrowed, fix)
+            );
         }
         for text in [
             "User",

@@ -62,9 +62,7 @@ pub(crate) fn by_reference(pat: &Pat, wanted: &dyn Fn(&Ident) -> bool) -> Pat {
         Pat::Ident(mut pat) => {
             pat.by_ref = None;
             pat.mutability = None;
-            pat.subpat = pat
-                .subpat
-                .map(|(at, inner)| (at, Box::new(recur(&inner))));
+            pat.subpat = pat.subpat.map(|(at, inner)| (at, Box::new(recur(&inner))));
             match pat.subpat {
                 _ if wanted(&pat.ident) => Pat::Ident(pat),
                 Some((_, inner)) => *inner,
@@ -117,7 +115,11 @@ fn is_constant(pat: &PatIdent) -> bool {
     pat.by_ref.is_none()
         && pat.mutability.is_none()
         && pat.subpat.is_none()
-        && pat.ident.unraw().to_string().starts_with(char::is_uppercase)
+        && pat
+            .ident
+            .unraw()
+            .to_string()
+            .starts_with(char::is_uppercase)
 }
 
 #[cfg(test)]
@@ -145,7 +147,10 @@ mod tests {
         for (text, expected) in [
             ("(a, mut b)", vec!["a", "b"]),
             ("Point { x, y: (ref y, _), .. }", vec!["x", "y"]),
-            ("whole @ Some([first, rest @ ..])", vec!["whole", "first", "rest"]),
+            (
+                "whole @ Some([first, rest @ ..])",
+                vec!["whole", "first", "rest"],
+            ),
             ("&(a, Unit)", vec!["a"]),
             ("(A(x) | B(x))", vec!["x"]),
             ("_", vec![]),
@@ -159,7 +164,11 @@ mod tests {
         becomes("(a, mut b)", &["a", "b"], "(a, b)");
         becomes("(a, mut b)", &["b"], "(_, b)");
         becomes("&(ref a, &b)", &["a", "b"], "(a, b)");
-        becomes("P { x, ref mut y, z: mut w, .. }", &["x", "w"], "P { x, y: _, z: w, .. }");
+        becomes(
+            "P { x, ref mut y, z: mut w, .. }",
+            &["x", "w"],
+            "P { x, y: _, z: w, .. }",
+        );
         becomes("[all @ .., last]", &["last"], "[.., last]");
         becomes("whole @ (a, Unit)", &["a"], "(a, Unit)");
     }

@@ -1,6 +1,6 @@
 //! The key template: `user:<id>:<range:?>`. Strings in, strings out; what the names mean is not known here.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// A parsed template. Segments are there for what could be parsed, whatever problems there are.
 #[derive(Debug, Default)]
@@ -187,7 +187,7 @@ fn push_escaped(text: &mut String, c: char) {
         text.push(c);
     } else {
         for byte in c.encode_utf8(&mut [0; 4]).bytes() {
-            text.push_str(&format!("%{byte:02X}"));
+            write!(text, "%{byte:02X}").expect("writing to a string can't fail");
         }
     }
 }
@@ -272,7 +272,8 @@ mod tests {
 
     #[test]
     fn placeholders() {
-        let display = |root, path: &[&str], source| placeholder(root, path, Format::Display, source);
+        let display =
+            |root, path: &[&str], source| placeholder(root, path, Format::Display, source);
         let spec =
             |spec: &str, source| placeholder("x", &[], Format::Spec(spec.to_owned()), source);
         parses("user:<id>", &[text("user:"), display("id", &[], "<id>")]);
@@ -284,10 +285,7 @@ mod tests {
         parses("<x:#?>", &[spec("#?", "<x:#?>")]);
         parses("<x:>8>", &[spec(">8", "<x:>8>")]);
         parses("<x:<8>", &[spec("<8", "<x:<8>")]);
-        parses(
-            "<x:#>",
-            &[placeholder("x", &[], Format::Digest, "<x:#>")],
-        );
+        parses("<x:#>", &[placeholder("x", &[], Format::Digest, "<x:#>")]);
     }
 
     #[test]
@@ -368,7 +366,10 @@ mod tests {
     fn no_two_pairs_of_values_share_a_key() {
         let values = strings(&['a', '-', ':', '%'], 3);
         for between in strings(&['a', '-', ':'], 2) {
-            if !Template::parse(&format!("<x>{between}<y>")).problems.is_empty() {
+            if !Template::parse(&format!("<x>{between}<y>"))
+                .problems
+                .is_empty()
+            {
                 continue;
             }
             let mut keys = std::collections::HashSet::new();

@@ -1,4 +1,4 @@
-//! What the attribute expands to, as text.
+//! What the attribute expands to, as text: on any compiler, and without one that has to agree.
 
 use expect_test::expect_file;
 use proc_macro2::TokenStream;
@@ -10,10 +10,336 @@ fn expand(options: &str, item: &str) -> String {
     prettyplease::unparse(&file)
 }
 
+/// Compares with a file of that name; `UPDATE_EXPECT=1` writes it.
+#[track_caller]
+fn snapshot(name: &str, options: &str, item: &str) -> String {
+    let expanded = expand(options, item);
+    let path = format!("{}/tests/snapshots/{name}.rs", env!("CARGO_MANIFEST_DIR"));
+    expect_file![path].assert_eq(&expanded);
+    expanded
+}
+
+/// A snapshot of at most 6 lines for the function, and 45 with its companions.
+#[track_caller]
+fn short_snapshot(name: &str, options: &str, item: &str) {
+    let expanded = snapshot(name, options, item);
+    let function = expanded
+        .lines()
+        .position(|line| line == "}")
+        .expect("a function")
+        + 1;
+    assert!(function <= 6, "{function} lines in the function");
+    let all = expanded.lines().count();
+    assert!(all <= 45, "{all} lines with the companions");
+}
+
+/// The messages of the `compile_error!`s in the expansion.
+fn errors(options: &str, item: &str) -> Vec<String> {
+    expand(options, item)
+        .split("::core::compile_error! {\n    \"")
+        .skip(1)
+        .map(|rest| {
+            let end = rest.find("\"\n}").expect("the end of the message");
+            rest[..end].replace("\\\"", "\"")
+        })
+        .collect()
+}
+
 #[test]
-fn scratch() {
-    println!("{}", expand(r#"key = "user:<id>", expiration = "1h", version = 2"#, "pub fn load_user(id: u64) -> Result<User, DbError> { slow(id) }"));
-    println!("{}", expand(r#"key = "user:<self.tenant>:<self>:<id>", cache_if = |x| x.ok"#, "pub fn load_user(&self, id: u64) -> User { self.slow(id) }").replace("fn", "fn"));
-    println!("{}", expand(r#"key = "user:<T>:<id>", skip(db), expiration = db.ttl(), force_overwrite = a > 1"#, "pub(crate) fn load_user<'a, D: Db, T: Tr + 'a>(db: &'a D, (a, mut b): (u64, u32), mut id: T, _: u8) -> User where D: X { self.slow(id) }").replace("fn", "fn"));
-    println!("{}", expand(r#""#, "fn load_user(&self, id: T, (a, mut b): (u64, u32)) -> User { self.slow(id) }"));
+fn free_function() {
+    short_snapshot(
+        "free_function",
+        r#"key = "user:<id>", expiration = 3600, version = 2"#,
+        "/// Loads a user.
+         pub fn load_user(id: u64) -> User { database().load(id) }",
+    );
+}
+
+#[test]
+fn method() {
+    short_snapshot(
+        "method",
+        r#"key = "user:<self.tenant>:<id>", expiration = "6h""#,
+        "pub(crate) fn load_user(&self, id: u64) -> User { self.database.load(id) }",
+    );
+}
+
+#[test]
+fn generic_method() {
+    short_snapshot(
+        "generic_method",
+        r#"key = "<T>:<id>", skip(self)"#,
+        "pub fn load<T: Table>(&self, id: T::Id) -> T::Row { T::load(&self.database, id) }",
+    );
+}
+
+#[test]
+fn result() {
+    short_snapshot(
+        "result",
+        r#"key = "user:<id>", expiration = "1h30m""#,
+        "fn load_user(id: u64) -> Result<User, DbError> { database()?.load(id) }",
+    );
+}
+
+#[test]
+fn default_key() {
+    short_snapshot(
+        "default_key",
+        "",
+        "pub fn distance(from: &str, to: &str) -> u32 { slow_distance(from, to) }",
+    );
+}
+
+#[test]
+fn skip() {
+    short_snapshot(
+        "skip",
+        r#"key = "user:<id>", skip(db)"#,
+        "fn load_user<D: Database>(db: &mut D, id: u64) -> User { db.load(id) }",
+    );
+}
+
+#[test]
+fn trait_method() {
+    snapshot(
+        "trait_method",
+        r#"key = "get:<id>", skip(self), cache_if = |user| user.is_active()"#,
+        "fn get(&self, mut id: u64) -> Result<User, DbError> { id += 1; self.load(id) }",
+    );
+}
+
+#[test]
+fn destructured_arguments() {
+    let item = "fn area(&Size { width, ref height, .. }: &Size, (mut scale, _): (u32, u8)) -> u32 {
+        scale *= 2;
+        width * height * scale
+    }";
+    let options = r#"key = "<width>:<height>", skip(scale), force_overwrite = *scale > 3"#;
+    snapshot("destructured_arguments", options, item);
+    snapshot(
+        "destructured_arguments_inline",
+        &format!("{options}, companions = false"),
+        item,
+    );
+}
+
+#[test]
+fn every_placeholder() {
+    snapshot(
+        "every_placeholder",
+        r#"key = "a b<<:<id>:<user.name>/<pair.0.1>|<x:.3>:<x:?>,<filter:#>:<T>:<N>:<N:04>:<r#type.r#fn>""#
+            .replace("r#type.r#fn", "type.fn")
+            .as_str(),
+        "fn all<T, const N: usize>(id: u64, user: &User, pair: (u8, (u8, u8)), x: f64, filter: Filter, r#type: Type) -> u8 { 1 }",
+    );
+}
+
+#[test]
+fn every_option() {
+    snapshot(
+        "every_option",
+        r#"
+            key = "<id>",
+            expiration = client.ttl(),
+            force_overwrite = id == 0,
+            cache_if = is_good,
+            skip(client, log),
+            version = 0x10,
+            companions = LoadUser,
+            crate = crate::cache,
+        "#,
+        "#[cfg(unix)]
+         #[expect(unused_mut)]
+         #[inline]
+         unsafe extern \"C\" fn load<'a, C: Client, L>(mut client: &'a C, log: L, #[allow(non_snake_case)] id: u64) -> io::Result<User>
+         where C: Send, L: Log { unsafe { client.load(id) } }",
+    );
+}
+
+#[test]
+fn every_receiver() {
+    for (receiver, argument) in [
+        ("&self", "self"),
+        ("&'a self", "self"),
+        ("&mut self", "&self"),
+        ("self", "&self"),
+        ("mut self", "&self"),
+        ("self: Arc<Self>", "&self"),
+        ("self: Pin<&mut Self>", "&self"),
+    ] {
+        let expanded = expand("", &format!("pub fn get({receiver}) -> u8 {{ 1 }}"));
+        let call = format!("Self::__get_call({argument}).run(move || Self::get_uncached(self))");
+        assert!(expanded.contains(&call), "{expanded}");
+        assert!(expanded.contains("pub fn get_key(&self) ->"), "{expanded}");
+    }
+}
+
+#[test]
+fn an_elided_lifetime_in_an_error_gets_a_name() {
+    let expanded = expand(
+        "",
+        "fn parse(text: &str, more: &str) -> Result<Ast, Error<'_>> { x }",
+    );
+    assert!(expanded.contains("fn __call<'__elided>("), "{expanded}");
+    assert!(expanded.contains("Call<Result<Ast, Error<'__elided>>>"));
+}
+
+#[test]
+fn values_have_the_type_that_is_stored() {
+    for (output, value) in [
+        ("User", "User"),
+        ("Option<User>", "Option<User>"),
+        ("Result<User, E>", "User"),
+        (
+            "io::Result<User>",
+            "::cache_memoize::__private::OkOf<io::Result<User>>",
+        ),
+        ("Alias<User>", "Alias<User>"),
+    ] {
+        let expanded = expand("", &format!("fn f() -> {output} {{ x }}"));
+        assert!(expanded.contains(&format!("value: {value}")), "{expanded}");
+    }
+}
+
+#[test]
+fn generics_of_skipped_arguments_are_not_asked_for() {
+    let expanded = expand(
+        r#"key = "<id>", skip(db)"#,
+        "fn load<D: Db, T>(db: D, id: T, _: PhantomData<u8>) -> u8 where D: Send, T: Copy { 1 }",
+    );
+    assert!(expanded.contains("pub fn key<T>(id: T)"), "{expanded}");
+    assert!(expanded.contains("load::__call::<T>(&id)"), "{expanded}");
+    assert!(
+        expanded.contains("load::uncached::<D, T>(db, id, __arg2)"),
+        "{expanded}"
+    );
+}
+
+#[test]
+fn an_unused_argument_is_passed_on_without_its_name() {
+    let item = "fn f(id: u8, _marker: PhantomData<u8>, _fresh: bool) -> u8 { id }";
+    let expanded = expand("skip(_fresh), force_overwrite = _fresh", item);
+    assert!(
+        expanded.contains("f::uncached(id, __arg1, _fresh)"),
+        "{expanded}"
+    );
+}
+
+#[test]
+fn the_form_follows_from_what_is_seen() {
+    let has_type = |options, item| expand(options, item).contains("struct f {}");
+    let has_functions = |options, item| expand(options, item).contains("fn f_key(");
+    for (options, item, ty, functions) in [
+        ("", "fn f() -> u8 { 1 }", true, false),
+        ("", "pub fn f() -> u8 { 1 }", true, false),
+        ("", "pub fn f(&self) -> u8 { 1 }", false, true),
+        ("", "pub fn f() -> u8 { Self::N }", false, true),
+        (
+            "",
+            "pub fn f() -> u8 { impl X { fn g() -> Self { X } } 1 }",
+            true,
+            false,
+        ),
+        ("", "fn f(&self) -> u8 { 1 }", false, false),
+        (
+            "companions = \"functions\"",
+            "fn f(&self) -> u8 { 1 }",
+            false,
+            true,
+        ),
+        (
+            "companions = \"functions\"",
+            "fn f() -> u8 { 1 }",
+            false,
+            true,
+        ),
+        ("companions = false", "pub fn f() -> u8 { 1 }", false, false),
+        ("cache_if = Self::ok", "fn f() -> u8 { 1 }", false, false),
+        ("key = \"<Self>\"", "fn f() -> u8 { 1 }", false, false),
+    ] {
+        assert_eq!(has_type(options, item), ty, "{options} {item}");
+        assert_eq!(has_functions(options, item), functions, "{options} {item}");
+    }
+}
+
+#[test]
+fn parameters_of_the_impl_are_told_by_their_case() {
+    let expanded = expand(
+        r#"key = "<T>:<Item>:<N>:<LEN>:<Self>""#,
+        "fn f() -> u8 { 1 }",
+    );
+    for step in [
+        ".type_name::<T>()",
+        ".type_name::<Item>()",
+        ".part(&N)",
+        ".part(&LEN)",
+        ".type_name::<Self>()",
+    ] {
+        assert!(expanded.contains(step), "{expanded}");
+    }
+}
+
+#[test]
+fn a_body_that_is_being_typed_is_left_alone() {
+    let tokens = |text: &str| -> TokenStream { text.parse().expect("valid tokens") };
+    let expanded = crate::memoize(tokens(""), tokens("fn f(id: u64) -> u8 { let x = id. }"));
+    assert!(expanded.to_string().contains("{ let x = id . }"));
+    assert!(!expanded.to_string().contains("compile_error"));
+}
+
+#[test]
+fn inner_attributes_of_the_body_become_outer_ones() {
+    let expanded = expand("companions = false", "fn f() -> u8 { #![allow(unused)] 1 }");
+    assert!(expanded.starts_with("#[allow(unused)]\nfn f"), "{expanded}");
+}
+
+#[test]
+fn all_errors_are_shown_at_once() {
+    let errors = errors(
+        r#"key = "user:<uid>", expiraton = 5, version = "a", skip(nobody), encrypt"#,
+        "const fn f(id: u64) -> &str { \"\" }",
+    );
+    assert_eq!(
+        errors,
+        [
+            "unknown option `expiraton`; did you mean `expiration`?",
+            "`version` takes an integer; write `version = 2`",
+            "`encrypt` is not supported yet; remove it",
+            "a `const fn` can't be memoized, as it may run at compile time; remove `const`, or `cache_memoize`",
+            "the returned `&str` borrows, and a remembered value outlives the call; return `String`",
+            "unknown argument `nobody` in `skip`; the only argument is `id`",
+            "unknown name `uid` in the key; the only argument is `id`",
+        ]
+    );
+}
+
+#[test]
+fn variadic_functions_are_refused() {
+    let errors = errors(
+        "",
+        "unsafe extern \"C\" fn f(id: u64, _: ...) -> u64 { id }",
+    );
+    let message = "a function of any number of arguments can't be memoized; \
+                   name them, or remove `cache_memoize`";
+    assert_eq!(errors, [message]);
+}
+
+#[test]
+fn errors_leave_the_function_and_what_others_refer_to() {
+    snapshot(
+        "errors",
+        r#"key = "user", skip(db)"#,
+        "/// Loads.
+         pub fn load_user<D: Db>(db: &D, mut id: u64) -> Result<User, DbError> { db.load(id) }",
+    );
+}
+
+#[test]
+fn what_is_no_function_stays_as_it_is() {
+    assert_eq!(
+        expand("", "struct User { id: u64 }"),
+        "::core::compile_error! {\n    \"`cache_memoize` goes on functions and methods; move it to one\"\n}\n\
+         struct User {\n    id: u64,\n}\n"
+    );
 }

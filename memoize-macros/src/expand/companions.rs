@@ -2,11 +2,11 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
-use syn::{FnArg, Generics, Lifetime, PatType, Receiver, Signature, Visibility};
+use syn::{FnArg, Generics, Lifetime, Receiver, Signature, Visibility};
 
 use super::parts::{
     call, companion_name, expiration, hidden_name, krate, new_site, own_receiver, parameter,
-    path_from_inside, plain_inputs, reference_parameter, run, uncached,
+    path_from_inside, plain_inputs, reference_parameter, run, uncached, unused_in_body,
 };
 use super::{key, ours};
 use crate::item::{is_for_companions, is_lint, name, without_expectation};
@@ -16,6 +16,7 @@ use crate::output::{self, Returned};
 /// A function to be given attributes and a visibility.
 struct Companion {
     signature: TokenStream,
+    /// With its braces.
     body: TokenStream,
 }
 
@@ -30,8 +31,14 @@ pub(super) fn companions(model: &Model) -> TokenStream {
         prime(model),
         stats(model),
     ];
-    let body = model.function.body.stream();
-    place(model, &hidden, &public, &plain(model, "uncached", body))
+    let body = model.function.body.to_token_stream();
+    place(
+        model,
+        &hidden,
+        &public,
+        &plain(model, "uncached", body),
+        None,
+    )
 }
 
 /// What other code refers to, where the function can't be memoized.
@@ -42,49 +49,66 @@ pub(crate) fn stubs(model: &Model) -> TokenStream {
         public.extend([peek(model), prime(model)]);
     }
     for companion in &mut public {
-        companion.body = ours!(::core::unreachable!());
+        companion.body = ours!({ ::core::unreachable!() });
     }
     // Only the user's body says which type an `impl Trait` is.
     let body = match returned {
-        Returned::Value | Returned::Nothing | Returned::Never => ours!(::core::unreachable!()),
-        _ => model.function.body.stream(),
+        Returned::Value | Returned::Nothing | Returned::Never => ours!({ ::core::unreachable!() }),
+        _ => model.function.body.to_token_stream(),
     };
     public.push(plain(model, "refresh", body.clone()));
-    place(model, &[], &public, &plain(model, "uncached", body))
+    let unused = ours!(#[allow(unused_mut, unused_variables)]);
+    place(
+        model,
+        &[],
+        &public,
+        &plain(model, "uncached", body),
+        Some(&unused),
+    )
 }
 
 /// Puts the companions where the form wants them.
 ///
 /// Of the lints, those that are set to `allow` are for names that stand in our signatures as well. `missing_docs` is the
 /// only other one that rustc tells of in code from a macro; a body has nothing that it would apply to.
-fn place(model: &Model, hidden: &[Companion], public: &[Companion], uncached: &Companion) -> TokenStream {
+fn place(
+    model: &Model,
+    hidden: &[Companion],
+    public: &[Companion],
+    uncached: &Companion,
+    stub_allow: Option<&TokenStream>,
+) -> TokenStream {
     let function = &model.function;
     let vis = &function.vis;
     let shared = attributes(function.attrs.iter().filter(|attr| is_for_companions(attr)));
     let lints = attributes(function.attrs.iter().filter(|attr| is_lint(attr)));
-    let lenient = attributes(
-        function.attrs.iter().filter(|attr| is_lint(attr)).map(without_expectation),
-    );
-    let allow = matches!(vis, Visibility::Public(_)).then(|| ours!(#[allow(missing_docs)]));
-    let doc = "The plain function, without the cache.";
+    let softened = function
+        .attrs
+        .iter()
+        .filter(|attr| is_lint(attr))
+        .map(without_expectation);
+    let mut lenient = attributes(softened);
+    lenient.extend(stub_allow.cloned());
+    let undocumented = matches!(vis, Visibility::Public(_)).then(|| ours!(#[allow(missing_docs)]));
+    let doc = " The plain function, without the cache.";
     match &model.form {
         Form::Inline => TokenStream::new(),
         Form::Functions => ours! {
             #( #shared #lenient #hidden )*
-            #( #shared #lenient #allow #vis #public )*
+            #( #shared #lenient #undocumented #vis #public )*
             #[doc = #doc]
-            #shared #lints #vis #uncached
+            #shared #stub_allow #lints #vis #uncached
         },
         Form::Type(ty) => {
             let companions_doc = format!(
-                "Companions of `{}`: `key`, `peek`, `invalidate`, `refresh`, `prime`, `stats`, `uncached`.",
+                " Companions of `{}`: `key`, `peek`, `invalidate`, `refresh`, `prime`, `stats`, `uncached`.",
                 name(&function.sig.ident)
             );
             ours! {
                 #[doc = #companions_doc]
                 #shared
                 #vis struct #ty {}
-                #shared #lenient #allow
+                #shared #lenient #undocumented
                 impl #ty {
                     #(#hidden)*
                     #(pub #public)*
@@ -106,23 +130,32 @@ fn site(model: &Model) -> Companion {
     let site = new_site(model, &ours!(Site));
     Companion {
         signature: ours!(fn #name() -> &'static #krate::__private::Site),
-        body: ours! {
+        body: ours!({
             use #krate::__private::Site;
             static SITE: Site = #site;
             &SITE
-        },
+        }),
     }
 }
 
 fn hidden_call(model: &Model) -> Companion {
     let krate = krate(model);
+    let steps = key::hidden(model);
     let name = hidden_name(model, "call");
     let mut generics = model.key_generics();
     let output = output_without_elision(model, &mut generics);
-    let inputs = inputs(model.keyed_receiver(), model.keyed_arguments().map(reference_parameter));
+    let inputs = inputs(
+        model.keyed_receiver(),
+        model.keyed_arguments().map(reference_parameter),
+    );
     Companion {
-        signature: signature(&ours!(fn #name), &generics, &inputs, &ours!(#krate::__private::Call<#output>)),
-        body: key::hidden(model),
+        signature: signature(
+            &ours!(fn #name),
+            &generics,
+            &inputs,
+            &ours!(#krate::__private::Call<#output>),
+        ),
+        body: ours!({ #steps }),
     }
 }
 
@@ -137,17 +170,28 @@ fn key(model: &Model) -> Companion {
             &keyed_inputs(model),
             &ours!(#krate::CacheKey),
         ),
-        body: ours!(#call.key()),
+        body: ours!({ #call.key() }),
     }
 }
 
 fn peek(model: &Model) -> Companion {
     let head = head(model, "peek");
     let call = keyed_call(model);
-    let value = value(model);
+    let mut generics = model.key_generics();
+    let output = output_without_elision(model, &mut generics);
+    let value = value(model, output);
     Companion {
-        signature: signature(&head, &model.key_generics(), &keyed_inputs(model), &ours!(::core::option::Option<#value>)),
-        body: if returns_result(model) { ours!(#call.peek_ok()) } else { ours!(#call.peek()) },
+        signature: signature(
+            &head,
+            &generics,
+            &keyed_inputs(model),
+            &ours!(::core::option::Option<#value>),
+        ),
+        body: if returns_result(model) {
+            ours!({ #call.peek_ok() })
+        } else {
+            ours!({ #call.peek() })
+        },
     }
 }
 
@@ -155,8 +199,13 @@ fn invalidate(model: &Model) -> Companion {
     let head = head(model, "invalidate");
     let call = keyed_call(model);
     Companion {
-        signature: signature(&head, &model.key_generics(), &keyed_inputs(model), &ours!(bool)),
-        body: ours!(#call.invalidate()),
+        signature: signature(
+            &head,
+            &model.key_generics(),
+            &keyed_inputs(model),
+            &ours!(bool),
+        ),
+        body: ours!({ #call.invalidate() }),
     }
 }
 
@@ -174,7 +223,7 @@ fn refresh(model: &Model) -> Companion {
     };
     Companion {
         signature: signature.to_token_stream(),
-        body: ours!(#call.force_overwrite(true) #expiration #run),
+        body: ours!({ #call.force_overwrite(true) #expiration #run }),
     }
 }
 
@@ -182,15 +231,18 @@ fn prime(model: &Model) -> Companion {
     let head = head(model, "prime");
     let call = keyed_call(model);
     let expiration = expiration(model);
-    let value = value(model);
-    let arguments = model.primed_arguments().map(parameter).chain([ours!(value: #value)]);
+    let value = value(model, model.output());
+    let arguments = model
+        .primed_arguments()
+        .map(parameter)
+        .chain([ours!(value: #value)]);
     let inputs = inputs(model.primed_receiver(), arguments);
     Companion {
         signature: signature(&head, &model.prime_generics(), &inputs, &ours!(bool)),
         body: if returns_result(model) {
-            ours!(#call #expiration.prime_ok(value))
+            ours!({ #call #expiration.prime_ok(value) })
         } else {
-            ours!(#call #expiration.prime(value))
+            ours!({ #call #expiration.prime(value) })
         },
     }
 }
@@ -202,7 +254,7 @@ fn stats(model: &Model) -> Companion {
     let site = hidden_name(model, "site");
     Companion {
         signature: ours!(fn #name() -> #krate::Stats),
-        body: ours!(#path::#site().stats()),
+        body: ours!({ #path::#site().stats() }),
     }
 }
 
@@ -215,24 +267,42 @@ fn plain(model: &Model, role: &str, body: TokenStream) -> Companion {
         ident: companion_name(model, role),
         ..model.function.sig.clone()
     };
-    for input in &mut sig.inputs {
-        let (FnArg::Receiver(Receiver { attrs, .. }) | FnArg::Typed(PatType { attrs, .. })) = input;
-        attrs.retain(is_lint);
+    if let Some(FnArg::Receiver(receiver)) = sig.inputs.first_mut() {
+        receiver.attrs.clear();
     }
-    Companion { signature: sig.to_token_stream(), body }
+    let typed = sig.inputs.iter_mut().filter_map(|input| match input {
+        FnArg::Typed(typed) => Some(typed),
+        FnArg::Receiver(_) => None,
+    });
+    for (typed, argument) in typed.zip(&model.arguments) {
+        typed.attrs.retain(is_lint);
+        typed.attrs.extend(unused_in_body(model, argument));
+    }
+    Companion {
+        signature: sig.to_token_stream(),
+        body,
+    }
 }
 
 /// The call that a companion makes, whose receiver is `&self`.
 fn keyed_call(model: &Model) -> TokenStream {
-    let receiver = model.keyed_receiver().map(|receiver| receiver.self_token.to_token_stream());
+    let receiver = model
+        .keyed_receiver()
+        .map(|receiver| receiver.self_token.to_token_stream());
     call(model, &path_from_inside(model), receiver)
 }
 
 fn keyed_inputs(model: &Model) -> TokenStream {
-    inputs(model.keyed_receiver(), model.keyed_arguments().map(parameter))
+    inputs(
+        model.keyed_receiver(),
+        model.keyed_arguments().map(parameter),
+    )
 }
 
-fn inputs(receiver: Option<&Receiver>, arguments: impl Iterator<Item = TokenStream>) -> TokenStream {
+fn inputs(
+    receiver: Option<&Receiver>,
+    arguments: impl Iterator<Item = TokenStream>,
+) -> TokenStream {
     let receiver = receiver.map(|receiver| {
         let self_token = receiver.self_token;
         ours!(&#self_token)
@@ -248,22 +318,26 @@ fn head(model: &Model, role: &str) -> TokenStream {
     ours!(#asyncness fn #name)
 }
 
-fn signature(head: &TokenStream, generics: &Generics, inputs: &TokenStream, output: &TokenStream) -> TokenStream {
+fn signature(
+    head: &TokenStream,
+    generics: &Generics,
+    inputs: &TokenStream,
+    output: &TokenStream,
+) -> TokenStream {
     let where_clause = &generics.where_clause;
     ours!(#head #generics(#inputs) -> #output #where_clause)
 }
 
 /// What is stored, as far as the signature shows it.
-fn value(model: &Model) -> TokenStream {
-    let output = model.output();
+fn value(model: &Model, output: TokenStream) -> TokenStream {
     match model.output_type() {
-        Some(ty) if output::is_result(ty) => match output::ok_type(ty) {
-            Some(ok) => ok.to_token_stream(),
-            None => {
+        Some(ty) if output::is_result(ty) => output::ok_type(ty).map_or_else(
+            || {
                 let krate = krate(model);
                 ours!(#krate::__private::OkOf<#output>)
-            }
-        },
+            },
+            ToTokens::to_token_stream,
+        ),
         _ => output,
     }
 }
@@ -284,7 +358,7 @@ fn output_without_elision(model: &Model, generics: &mut Generics) -> TokenStream
 
 impl ToTokens for Companion {
     fn to_tokens(&self, tokens: &mut TokenStream) {
-        let Self { signature, body } = self;
-        tokens.extend(ours!(#signature { #body }));
+        self.signature.to_tokens(tokens);
+        self.body.to_tokens(tokens);
     }
 }

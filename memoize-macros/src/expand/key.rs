@@ -2,13 +2,46 @@
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
-use syn::spanned::Spanned as _;
+use syn::spanned::Spanned;
 use syn::{Index, LitStr};
 
-use super::ours;
-use super::parts::{hidden_name, krate, path_from_inside};
-use crate::model::{Argument, Model, Name, Role, Subject};
+use super::parts::{hidden_name, krate_at, path_from_inside};
+use crate::args::Companions;
+use crate::argument::{Argument, Name, Role};
+use crate::model::{Model, Subject};
 use crate::template::{Format, Placeholder, Segment, Template};
+
+/// In `__call`, whose arguments are references.
+pub(super) fn hidden(model: &Model) -> TokenStream {
+    let chain = Chain::new(model, Access::Reference);
+    let path = match &model.options.companions {
+        Some(Companions::Functions(_)) => path_from_inside(model),
+        _ => Ident::new("Self", chain.span).to_token_stream(),
+    };
+    let site = hidden_name(model, "site");
+    let start = chain.start();
+    let output = model.output();
+    let steps = chain.steps();
+    quote_spanned!(chain.span=> #path::#site().#start::<#output>(|| ()) #steps)
+}
+
+/// In the memoized function itself.
+pub(super) fn inline(model: &Model) -> TokenStream {
+    let chain = Chain::new(model, Access::Value);
+    let krate = krate_at(model, chain.span);
+    let start = chain.start();
+    let output = model.output();
+    let steps = chain.steps();
+    quote_spanned!(chain.span=> #krate::__private::Site::#start::<#output>(&__SITE, || ()) #steps)
+}
+
+/// A chain of method calls. Its tokens are located at the return type, since a type that can't be cached is what can
+/// be wrong with it as a whole.
+struct Chain<'m> {
+    model: &'m Model,
+    access: Access,
+    span: Span,
+}
 
 /// How the arguments are there.
 #[derive(Clone, Copy, PartialEq)]
@@ -17,123 +50,120 @@ enum Access {
     Value,
 }
 
-/// In `__call`, whose arguments are references.
-pub(super) fn hidden(model: &Model) -> TokenStream {
-    let path = path_from_inside(model);
-    let site = hidden_name(model, "site");
-    let start = start(model);
-    let output = model.output();
-    let steps = steps(model, Access::Reference);
-    ours!(#path::#site().#start::<#output>(|| ()) #steps)
-}
+impl<'m> Chain<'m> {
+    fn new(model: &'m Model, access: Access) -> Self {
+        let location = model
+            .output_type()
+            .map_or_else(Span::call_site, Spanned::span);
+        Self {
+            model,
+            access,
+            span: Span::mixed_site().located_at(location),
+        }
+    }
 
-/// In the memoized function itself.
-pub(super) fn inline(model: &Model) -> TokenStream {
-    let krate = krate(model);
-    let start = start(model);
-    let output = model.output();
-    let steps = steps(model, Access::Value);
-    ours!(#krate::__private::Site::#start::<#output>(&__SITE, || ()) #steps)
-}
+    fn start(&self) -> Ident {
+        let has_template = self.model.template.is_some();
+        Ident::new(if has_template { "key" } else { "default_key" }, self.span)
+    }
 
-fn start(model: &Model) -> Ident {
-    let name = if model.template.is_some() { "key" } else { "default_key" };
-    Ident::new(name, Span::mixed_site())
-}
+    fn steps(&self) -> TokenStream {
+        let steps = match (&self.model.template, &self.model.options.key) {
+            (Some(template), Some(key)) => self.template_steps(template, key),
+            _ => self.default_steps(),
+        };
+        quote_spanned!(self.span=> #steps.__call())
+    }
 
-fn steps(model: &Model, access: Access) -> TokenStream {
-    let steps: TokenStream = match (&model.template, &model.options.key) {
-        (Some(template), Some(key)) => template_steps(model, template, key, access),
-        _ => default_steps(model, access),
-    };
-    // At the return type, so that this is where a type that can't be cached is told of.
-    let location = model.output_type().map_or_else(Span::mixed_site, |ty| ty.span());
-    let call = Ident::new("__call", Span::mixed_site().located_at(location));
-    ours!(#steps.#call())
-}
+    /// Every argument, in a form that is chosen by its type.
+    fn default_steps(&self) -> TokenStream {
+        let receiver = self.model.keyed_receiver().map(|receiver| {
+            let self_token = receiver.self_token;
+            let value = referenced(self_token, self.access, self_token.span);
+            self.default_step(&value, self_token.span)
+        });
+        let names = self
+            .model
+            .names()
+            .filter(|(argument, name)| argument.role == Role::Keyed && !name.skipped)
+            .map(|(argument, name)| {
+                let value = self.argument(argument, name);
+                self.default_step(&value, argument.typed.ty.span())
+            });
+        receiver.into_iter().chain(names).collect()
+    }
 
-/// Every argument, in a form that is chosen by its type.
-fn default_steps(model: &Model, access: Access) -> TokenStream {
-    let krate = krate(model);
-    let receiver = model.keyed_receiver().map(|receiver| {
-        let self_token = receiver.self_token;
-        referenced(self_token.to_token_stream(), access, self_token.span)
-    });
-    let names = model
-        .names()
-        .filter(|(argument, name)| argument.role == Role::Keyed && !name.skipped)
-        .map(|(argument, name)| argument_reference(argument, name, access));
-    receiver
-        .into_iter()
-        .chain(names)
-        .map(|value| ours!(.arg(#krate::__private::arg(#value).__part())))
-        .collect()
-}
+    fn default_step(&self, value: &TokenStream, location: Span) -> TokenStream {
+        let span = Span::mixed_site().located_at(location);
+        let krate = krate_at(self.model, span);
+        let part = quote_spanned!(span=> #krate::__private::arg(#value).__part());
+        quote_spanned!(self.span=> .arg(#part))
+    }
 
-fn template_steps(model: &Model, template: &Template, key: &LitStr, access: Access) -> TokenStream {
-    template
-        .segments
-        .iter()
-        .map(|segment| match segment {
-            Segment::Text(text) => ours!(.text(#text)),
-            Segment::Placeholder(placeholder) => {
-                let subject = model
-                    .resolve(placeholder)
-                    .expect("`check_placeholder_names` has found every name");
-                placeholder_step(placeholder, &subject, key.span(), access)
+    fn template_steps(&self, template: &Template, key: &LitStr) -> TokenStream {
+        let segments = template.segments.iter();
+        segments
+            .map(|segment| match segment {
+                Segment::Text(text) => quote_spanned!(self.span=> .text(#text)),
+                Segment::Placeholder(placeholder) => self.placeholder_step(placeholder, key.span()),
+            })
+            .collect()
+    }
+
+    fn placeholder_step(&self, placeholder: &Placeholder, key: Span) -> TokenStream {
+        let subject = self
+            .model
+            .resolve(placeholder)
+            .expect("`check_placeholder_names` has found every name");
+        if let Subject::Type(ty) = subject {
+            return quote_spanned!(self.span=> .type_name::<#ty>());
+        }
+        match &placeholder.format {
+            Format::Display => {
+                let value = self.reference(placeholder, &subject, key);
+                quote_spanned!(self.span=> .part(#value))
             }
-        })
-        .collect()
-}
-
-fn placeholder_step(
-    placeholder: &Placeholder,
-    subject: &Subject<'_>,
-    key: Span,
-    access: Access,
-) -> TokenStream {
-    if let Subject::Type(ty) = subject {
-        return ours!(.type_name::<#ty>());
-    }
-    match &placeholder.format {
-        Format::Display => {
-            let value = reference(placeholder, subject, key, access);
-            ours!(.part(#value))
-        }
-        Format::Digest => {
-            let value = reference(placeholder, subject, key, access);
-            ours!(.digest(#value))
-        }
-        Format::Spec(spec) => {
-            let mut format = Literal::string(&format!("{{:{spec}}}"));
-            format.set_span(key);
-            let value = place(placeholder, subject, key);
-            ours!(.format(::core::format_args!(#format, #value)))
+            Format::Digest => {
+                let value = self.reference(placeholder, &subject, key);
+                quote_spanned!(self.span=> .digest(#value))
+            }
+            Format::Spec(spec) => {
+                let mut format = Literal::string(&format!("{{:{spec}}}"));
+                format.set_span(key);
+                let value = place(placeholder, &subject, key);
+                quote_spanned!(self.span=> .format(::core::format_args!(#format, #value)))
+            }
         }
     }
-}
 
-/// A reference to what a placeholder names.
-fn reference(
-    placeholder: &Placeholder,
-    subject: &Subject<'_>,
-    key: Span,
-    access: Access,
-) -> TokenStream {
-    let place = place(placeholder, subject, key);
-    match subject {
-        _ if !placeholder.path.is_empty() => referenced(place, Access::Value, key),
-        Subject::Receiver(receiver) => referenced(place, access, receiver.self_token.span),
-        Subject::Argument(argument, name) => argument_reference(argument, name, access),
-        Subject::Type(_) | Subject::Const(_) => referenced(place, Access::Value, key),
+    /// A reference to what a placeholder names.
+    fn reference(
+        &self,
+        placeholder: &Placeholder,
+        subject: &Subject<'_>,
+        key: Span,
+    ) -> TokenStream {
+        match subject {
+            Subject::Argument(argument, name) if placeholder.path.is_empty() => {
+                self.argument(argument, name)
+            }
+            Subject::Receiver(receiver) if placeholder.path.is_empty() => {
+                let self_token = receiver.self_token;
+                referenced(self_token, self.access, self_token.span)
+            }
+            _ => referenced(place(placeholder, subject, key), Access::Value, key),
+        }
     }
-}
 
-fn argument_reference(argument: &Argument, name: &Name, access: Access) -> TokenStream {
-    let location = argument.typed.ty.span();
-    let ident = located(&name.ident, location).to_token_stream();
-    let access = if argument.is_destructured() { Access::Reference } else { access };
-    referenced(ident, access, location)
+    fn argument(&self, argument: &Argument, name: &Name) -> TokenStream {
+        let location = argument.typed.ty.span();
+        let access = if argument.is_destructured() {
+            Access::Reference
+        } else {
+            self.access
+        };
+        referenced(located(&name.ident, location), access, location)
+    }
 }
 
 /// The place that a placeholder names: `id`, `user.name.0`.
@@ -157,13 +187,17 @@ fn member(name: &str, span: Span) -> TokenStream {
         return Index { index, span }.to_token_stream();
     }
     let is_keyword = syn::parse_str::<Ident>(name).is_err();
-    let ident = if is_keyword { Ident::new_raw(name, span) } else { Ident::new(name, span) };
+    let ident = if is_keyword {
+        Ident::new_raw(name, span)
+    } else {
+        Ident::new(name, span)
+    };
     ident.to_token_stream()
 }
 
-fn referenced(place: TokenStream, access: Access, location: Span) -> TokenStream {
+fn referenced(place: impl ToTokens, access: Access, location: Span) -> TokenStream {
     match access {
-        Access::Reference => place,
+        Access::Reference => place.into_token_stream(),
         Access::Value => {
             let span = Span::mixed_site().located_at(location);
             quote_spanned!(span=> &#place)

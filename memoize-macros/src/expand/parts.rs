@@ -1,20 +1,23 @@
 //! Pieces that the function and its companions have in common.
 
 use proc_macro2::{Group, Ident, Literal, Span, TokenStream};
-use quote::{ToTokens, TokenStreamExt as _, format_ident, quote};
+use quote::{ToTokens, TokenStreamExt as _, format_ident, quote, quote_spanned};
 use syn::punctuated::Punctuated;
 use syn::{Expr, FnArg, GenericParam, Generics, Pat, PatIdent, ReceiverKind, Safety, Token, Type};
 
 use super::ours;
 use crate::args::{Companions, Expiration};
+use crate::argument::{Argument, Name};
 use crate::item::{is_lint, name, without_expectation};
-use crate::model::{Argument, Form, Model, Name};
+use crate::model::{Form, Model};
 
 pub(super) fn krate(model: &Model) -> TokenStream {
-    match &model.options.krate {
-        Some(path) => path.to_token_stream(),
-        None => ours!(::cache_memoize),
-    }
+    krate_at(model, Span::mixed_site())
+}
+
+pub(super) fn krate_at(model: &Model, span: Span) -> TokenStream {
+    let path = model.options.krate.as_ref().map(ToTokens::to_token_stream);
+    path.unwrap_or_else(|| quote_spanned!(span=> ::cache_memoize))
 }
 
 /// What the function's `static` holds.
@@ -67,7 +70,11 @@ pub(super) fn path_from_inside(model: &Model) -> TokenStream {
 }
 
 /// `__call(&id)`, with the receiver where it is in the key.
-pub(super) fn call(model: &Model, path: &TokenStream, receiver: Option<TokenStream>) -> TokenStream {
+pub(super) fn call(
+    model: &Model,
+    path: &TokenStream,
+    receiver: Option<TokenStream>,
+) -> TokenStream {
     let name = hidden_name(model, "call");
     let turbofish = turbofish(&model.key_generics());
     let arguments = model.keyed_arguments().map(|argument| {
@@ -83,10 +90,9 @@ pub(super) fn call(model: &Model, path: &TokenStream, receiver: Option<TokenStre
 pub(super) fn own_receiver(model: &Model) -> Option<TokenStream> {
     model.keyed_receiver().map(|receiver| {
         let self_token = receiver.self_token;
-        match &receiver.kind {
-            ReceiverKind::Reference(_, _, None) => self_token.to_token_stream(),
-            _ => ours!(&#self_token),
-        }
+        let is_shared = matches!(receiver.kind, ReceiverKind::Reference(_, _, None));
+        let borrow = (!is_shared).then(|| ours!(&));
+        quote!(#borrow #self_token)
     })
 }
 
@@ -94,8 +100,13 @@ pub(super) fn own_receiver(model: &Model) -> Option<TokenStream> {
 pub(super) fn uncached(model: &Model, path: &TokenStream) -> TokenStream {
     let name = companion_name(model, "uncached");
     let turbofish = turbofish(&model.function.sig.generics);
-    let receiver = model.receiver().map(|receiver| receiver.self_token.to_token_stream());
-    let arguments = model.arguments.iter().map(|argument| argument.ident.to_token_stream());
+    let receiver = model
+        .receiver()
+        .map(|receiver| receiver.self_token.to_token_stream());
+    let arguments = model
+        .arguments
+        .iter()
+        .map(|argument| argument.ident.to_token_stream());
     let arguments = receiver.into_iter().chain(arguments);
     let call = ours!(#path::#name #turbofish(#(#arguments),*));
     match model.function.sig.safety {
@@ -105,10 +116,11 @@ pub(super) fn uncached(model: &Model, path: &TokenStream) -> TokenStream {
 }
 
 pub(super) fn run(model: &Model, closure: &TokenStream) -> TokenStream {
-    match &model.options.cache_if {
-        Some(predicate) => ours!(.__run_if(#predicate, #closure)),
-        None => ours!(.run(#closure)),
-    }
+    let conditional = model.options.cache_if.as_ref();
+    conditional.map_or_else(
+        || ours!(.run(#closure)),
+        |predicate| ours!(.__run_if(#predicate, #closure)),
+    )
 }
 
 pub(super) fn force_overwrite(model: &Model) -> Option<TokenStream> {
@@ -156,9 +168,10 @@ pub(super) fn inline_body(model: &Model) -> TokenStream {
         .iter()
         .filter(|argument| argument.is_destructured())
         .map(|argument| {
+            let allow = unused_in_body(model, argument);
             let pat = &argument.typed.pat;
             let ident = &argument.ident;
-            ours!(let #pat = #ident;)
+            ours!(#allow let #pat = #ident;)
         })
         .collect();
     body.append_all(model.function.body.stream());
@@ -221,8 +234,21 @@ pub(super) fn reference_parameter(argument: &Argument) -> TokenStream {
     ours!(#(#lints)* #pat: &#ty)
 }
 
+/// Where an argument is there for an option, the compiler sees no use of it beside the body.
+pub(super) fn unused_in_body(model: &Model, argument: &Argument) -> Option<syn::Attribute> {
+    argument
+        .is_in_option(&model.options)
+        .then(|| syn::parse_quote!(#[allow(unused_variables)]))
+}
+
 fn argument_lints(argument: &Argument) -> Vec<syn::Attribute> {
-    argument.typed.attrs.iter().filter(|attr| is_lint(attr)).map(without_expectation).collect()
+    argument
+        .typed
+        .attrs
+        .iter()
+        .filter(|attr| is_lint(attr))
+        .map(without_expectation)
+        .collect()
 }
 
 fn ident_pattern(ident: &Ident) -> Pat {

@@ -64,9 +64,15 @@ impl<'a, T: Display + ?Sized> AsDisplay<'a, T> {
     }
 }
 
-impl<'a, T: DefaultKeyArgument + ?Sized> Unfit<'a, T> {
-    pub fn __part(&self) -> Shown<'a, T> {
-        Shown(self.0)
+impl<T: ?Sized> Unfit<'_, T> {
+    // The bound is the method's and not the impl's, so that the method is found, and the bound unmet in our words. Nothing
+    // meets it; what is returned is only there to be no second error.
+    #[expect(clippy::unused_self, reason = "it ends the chain of methods")]
+    pub fn __part(&self) -> Shown<'static, str>
+    where
+        T: DefaultKeyArgument,
+    {
+        Shown("")
     }
 }
 
@@ -109,7 +115,7 @@ impl<T: PlainText + ?Sized> PlainText for &mut T {}
     label = "neither `Serialize` nor `Display`",
     note = "implement `serde::Serialize` for it, or leave it out with `skip(..)`, or name what counts of it in `key = \"..\"`"
 )]
-pub trait DefaultKeyArgument: Display {}
+pub trait DefaultKeyArgument {}
 
 /// What can stand in a template as `<name>`.
 #[diagnostic::on_unimplemented(

@@ -1,0 +1,44 @@
+pub fn distance(from: &str, to: &str) -> u32 {
+    distance::__call(&from, &to).run(move || distance::uncached(from, to))
+}
+/// Companions of `distance`: `key`, `peek`, `invalidate`, `refresh`, `prime`, `stats`, `uncached`.
+pub struct distance {}
+#[allow(missing_docs)]
+impl distance {
+    fn __site() -> &'static ::cache_memoize::__private::Site {
+        use ::cache_memoize::__private::Site;
+        static SITE: Site = Site::new(::core::module_path!(), "distance");
+        &SITE
+    }
+    fn __call(from: &&str, to: &&str) -> ::cache_memoize::__private::Call<u32> {
+        Self::__site()
+            .default_key::<u32>(|| ())
+            .arg(::cache_memoize::__private::arg(from).__part())
+            .arg(::cache_memoize::__private::arg(to).__part())
+            .__call()
+    }
+    pub fn key(from: &str, to: &str) -> ::cache_memoize::CacheKey {
+        Self::__call(&from, &to).key()
+    }
+    pub fn peek(from: &str, to: &str) -> ::core::option::Option<u32> {
+        Self::__call(&from, &to).peek()
+    }
+    pub fn invalidate(from: &str, to: &str) -> bool {
+        Self::__call(&from, &to).invalidate()
+    }
+    pub fn refresh(from: &str, to: &str) -> u32 {
+        Self::__call(&from, &to)
+            .force_overwrite(true)
+            .run(move || Self::uncached(from, to))
+    }
+    pub fn prime(from: &str, to: &str, value: u32) -> bool {
+        Self::__call(&from, &to).prime(value)
+    }
+    pub fn stats() -> ::cache_memoize::Stats {
+        Self::__site().stats()
+    }
+    /// The plain function, without the cache.
+    pub fn uncached(from: &str, to: &str) -> u32 {
+        slow_distance(from, to)
+    }
+}

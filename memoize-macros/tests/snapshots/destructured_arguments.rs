@@ -1,0 +1,51 @@
+fn area(__arg0: &Size, __arg1: (u32, u8)) -> u32 {
+    area::__call(&__arg0)
+        .force_overwrite({
+            let (scale, _) = &__arg1;
+            *scale > 3
+        })
+        .run(move || area::uncached(__arg0, __arg1))
+}
+/// Companions of `area`: `key`, `peek`, `invalidate`, `refresh`, `prime`, `stats`, `uncached`.
+struct area {}
+impl area {
+    fn __site() -> &'static ::cache_memoize::__private::Site {
+        use ::cache_memoize::__private::Site;
+        static SITE: Site = Site::new(::core::module_path!(), "area");
+        &SITE
+    }
+    fn __call(
+        Size { width, height, .. }: &&Size,
+    ) -> ::cache_memoize::__private::Call<u32> {
+        Self::__site().key::<u32>(|| ()).part(width).text(":").part(height).__call()
+    }
+    pub fn key(__arg0: &Size) -> ::cache_memoize::CacheKey {
+        Self::__call(&__arg0).key()
+    }
+    pub fn peek(__arg0: &Size) -> ::core::option::Option<u32> {
+        Self::__call(&__arg0).peek()
+    }
+    pub fn invalidate(__arg0: &Size) -> bool {
+        Self::__call(&__arg0).invalidate()
+    }
+    pub fn refresh(__arg0: &Size, __arg1: (u32, u8)) -> u32 {
+        Self::__call(&__arg0)
+            .force_overwrite(true)
+            .run(move || Self::uncached(__arg0, __arg1))
+    }
+    pub fn prime(__arg0: &Size, value: u32) -> bool {
+        Self::__call(&__arg0).prime(value)
+    }
+    pub fn stats() -> ::cache_memoize::Stats {
+        Self::__site().stats()
+    }
+    /// The plain function, without the cache.
+    pub fn uncached(
+        &Size { width, ref height, .. }: &Size,
+        #[allow(unused_variables)]
+        (mut scale, _): (u32, u8),
+    ) -> u32 {
+        scale *= 2;
+        width * height * scale
+    }
+}

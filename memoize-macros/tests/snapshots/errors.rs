@@ -1,0 +1,35 @@
+::core::compile_error! {
+    "argument `id` is not part of the key; add `<id>` to it, or `skip(id)`"
+}
+/// Loads.
+pub fn load_user<D: Db>(db: &D, mut id: u64) -> Result<User, DbError> {
+    db.load(id)
+}
+/// Companions of `load_user`: `key`, `peek`, `invalidate`, `refresh`, `prime`, `stats`, `uncached`.
+pub struct load_user {}
+#[allow(unused_mut, unused_variables)]
+#[allow(missing_docs)]
+impl load_user {
+    pub fn key(id: u64) -> ::cache_memoize::CacheKey {
+        ::core::unreachable!()
+    }
+    pub fn invalidate(id: u64) -> bool {
+        ::core::unreachable!()
+    }
+    pub fn stats() -> ::cache_memoize::Stats {
+        ::core::unreachable!()
+    }
+    pub fn peek(id: u64) -> ::core::option::Option<User> {
+        ::core::unreachable!()
+    }
+    pub fn prime(id: u64, value: User) -> bool {
+        ::core::unreachable!()
+    }
+    pub fn refresh<D: Db>(db: &D, mut id: u64) -> Result<User, DbError> {
+        ::core::unreachable!()
+    }
+    /// The plain function, without the cache.
+    pub fn uncached<D: Db>(db: &D, mut id: u64) -> Result<User, DbError> {
+        ::core::unreachable!()
+    }
+}

@@ -1,0 +1,99 @@
+#[cfg(unix)]
+#[allow(unused_mut)]
+#[inline]
+unsafe extern "C" fn load<'a, C: Client, L>(
+    client: &'a C,
+    log: L,
+    #[allow(non_snake_case)]
+    id: u64,
+) -> io::Result<User>
+where
+    C: Send,
+    L: Log,
+{
+    LoadUser::__call(&id)
+        .force_overwrite(id == 0)
+        .expiration(client.ttl())
+        .__run_if(
+            is_good,
+            move || unsafe { LoadUser::uncached::<C, L>(client, log, id) },
+        )
+}
+/// Companions of `load`: `key`, `peek`, `invalidate`, `refresh`, `prime`, `stats`, `uncached`.
+#[cfg(unix)]
+struct LoadUser {}
+#[cfg(unix)]
+#[allow(unused_mut)]
+impl LoadUser {
+    fn __site() -> &'static crate::cache::__private::Site {
+        use crate::cache::__private::Site;
+        static SITE: Site = Site::new(::core::module_path!(), "load").version(16);
+        &SITE
+    }
+    fn __call(
+        #[allow(non_snake_case)]
+        id: &u64,
+    ) -> crate::cache::__private::Call<io::Result<User>> {
+        Self::__site().key::<io::Result<User>>(|| ()).part(id).__call()
+    }
+    pub fn key(#[allow(non_snake_case)] id: u64) -> crate::cache::CacheKey {
+        Self::__call(&id).key()
+    }
+    pub fn peek(
+        #[allow(non_snake_case)]
+        id: u64,
+    ) -> ::core::option::Option<crate::cache::__private::OkOf<io::Result<User>>> {
+        Self::__call(&id).peek_ok()
+    }
+    pub fn invalidate(#[allow(non_snake_case)] id: u64) -> bool {
+        Self::__call(&id).invalidate()
+    }
+    pub unsafe fn refresh<'a, C: Client, L>(
+        client: &'a C,
+        log: L,
+        #[allow(non_snake_case)]
+        id: u64,
+    ) -> io::Result<User>
+    where
+        C: Send,
+        L: Log,
+    {
+        Self::__call(&id)
+            .force_overwrite(true)
+            .expiration(client.ttl())
+            .__run_if(
+                is_good,
+                move || unsafe { Self::uncached::<C, L>(client, log, id) },
+            )
+    }
+    pub fn prime<'a, C: Client>(
+        client: &'a C,
+        #[allow(non_snake_case)]
+        id: u64,
+        value: crate::cache::__private::OkOf<io::Result<User>>,
+    ) -> bool
+    where
+        C: Send,
+    {
+        Self::__call(&id).expiration(client.ttl()).prime_ok(value)
+    }
+    pub fn stats() -> crate::cache::Stats {
+        Self::__site().stats()
+    }
+    /// The plain function, without the cache.
+    #[expect(unused_mut)]
+    pub unsafe fn uncached<'a, C: Client, L>(
+        #[allow(unused_variables)]
+        mut client: &'a C,
+        log: L,
+        #[allow(non_snake_case)]
+        #[allow(unused_variables)]
+        id: u64,
+    ) -> io::Result<User>
+    where
+        C: Send,
+        L: Log,
+    {
+        unsafe { client.load(id) }
+    }
+}

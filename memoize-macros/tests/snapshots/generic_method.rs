@@ -1,0 +1,41 @@
+pub fn load<T: Table>(&self, id: T::Id) -> T::Row {
+    Self::__load_call::<T>(&id).run(move || Self::load_uncached::<T>(self, id))
+}
+fn __load_site() -> &'static ::cache_memoize::__private::Site {
+    use ::cache_memoize::__private::Site;
+    static SITE: Site = Site::new(::core::module_path!(), "load");
+    &SITE
+}
+fn __load_call<T: Table>(id: &T::Id) -> ::cache_memoize::__private::Call<T::Row> {
+    Self::__load_site().key::<T::Row>(|| ()).type_name::<T>().text(":").part(id).__call()
+}
+#[allow(missing_docs)]
+pub fn load_key<T: Table>(id: T::Id) -> ::cache_memoize::CacheKey {
+    Self::__load_call::<T>(&id).key()
+}
+#[allow(missing_docs)]
+pub fn load_peek<T: Table>(id: T::Id) -> ::core::option::Option<T::Row> {
+    Self::__load_call::<T>(&id).peek()
+}
+#[allow(missing_docs)]
+pub fn load_invalidate<T: Table>(id: T::Id) -> bool {
+    Self::__load_call::<T>(&id).invalidate()
+}
+#[allow(missing_docs)]
+pub fn load_refresh<T: Table>(&self, id: T::Id) -> T::Row {
+    Self::__load_call::<T>(&id)
+        .force_overwrite(true)
+        .run(move || Self::load_uncached::<T>(self, id))
+}
+#[allow(missing_docs)]
+pub fn load_prime<T: Table>(id: T::Id, value: T::Row) -> bool {
+    Self::__load_call::<T>(&id).prime(value)
+}
+#[allow(missing_docs)]
+pub fn load_stats() -> ::cache_memoize::Stats {
+    Self::__load_site().stats()
+}
+/// The plain function, without the cache.
+pub fn load_uncached<T: Table>(&self, id: T::Id) -> T::Row {
+    T::load(&self.database, id)
+}

@@ -1,0 +1,42 @@
+pub(crate) fn load_user(&self, id: u64) -> User {
+    Self::__load_user_call(self, &id).run(move || Self::load_user_uncached(self, id))
+}
+fn __load_user_site() -> &'static ::cache_memoize::__private::Site {
+    use ::cache_memoize::__private::Site;
+    static SITE: Site = Site::new(::core::module_path!(), "load_user")
+        .expiration_millis(21600000);
+    &SITE
+}
+fn __load_user_call(&self, id: &u64) -> ::cache_memoize::__private::Call<User> {
+    Self::__load_user_site()
+        .key::<User>(|| ())
+        .text("user:")
+        .part(&self.tenant)
+        .text(":")
+        .part(id)
+        .__call()
+}
+pub(crate) fn load_user_key(&self, id: u64) -> ::cache_memoize::CacheKey {
+    Self::__load_user_call(self, &id).key()
+}
+pub(crate) fn load_user_peek(&self, id: u64) -> ::core::option::Option<User> {
+    Self::__load_user_call(self, &id).peek()
+}
+pub(crate) fn load_user_invalidate(&self, id: u64) -> bool {
+    Self::__load_user_call(self, &id).invalidate()
+}
+pub(crate) fn load_user_refresh(&self, id: u64) -> User {
+    Self::__load_user_call(self, &id)
+        .force_overwrite(true)
+        .run(move || Self::load_user_uncached(self, id))
+}
+pub(crate) fn load_user_prime(&self, id: u64, value: User) -> bool {
+    Self::__load_user_call(self, &id).prime(value)
+}
+pub(crate) fn load_user_stats() -> ::cache_memoize::Stats {
+    Self::__load_user_site().stats()
+}
+/// The plain function, without the cache.
+pub(crate) fn load_user_uncached(&self, id: u64) -> User {
+    self.database.load(id)
+}

@@ -1,0 +1,13 @@
+//! What the attribute says to code that it can't memoize, and what it compiles under odd circumstances.
+//!
+//! `TRYBUILD=overwrite cargo test --test ui` writes the expected errors.
+
+#[test]
+fn errors() {
+    trybuild::TestCases::new().compile_fail("tests/ui/fail/*.rs");
+}
+
+#[test]
+fn compiles() {
+    trybuild::TestCases::new().pass("tests/ui/pass/*.rs");
+}
