@@ -5,8 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::iter;
 use std::sync::Arc;
 
-use super::lock;
-use crate::shim::{Mutex, thread_local};
+use crate::shim::thread_local;
 
 thread_local! {
     /// The flights whose computation is running on this thread right now, the innermost first.
@@ -79,37 +78,47 @@ fn replace(held: Option<Held>) -> Option<Held> {
 /// Who waits for whom, where a waiter leads flights of its own: from each of those to what it waits for.
 ///
 /// Without this, two threads that each lead what the other wants would wait until their patience is over.
-pub(super) struct Waits(Mutex<HashMap<u64, Vec<u64>>>);
+#[derive(Default)]
+pub(super) struct Waits(HashMap<u64, Vec<u64>>);
 
 impl Waits {
-    pub(super) fn new() -> Self {
-        Self(Mutex::new(HashMap::new()))
-    }
-
     /// Notes that the leader of `held` waits for `flight`; `false` where that would never end.
-    pub(super) fn begin(&self, held: Option<&Held>, flight: u64) -> bool {
+    pub(super) fn begin(&mut self, held: Option<&Held>, flight: u64) -> bool {
         // A caller that leads nothing is waited for by nobody.
         let Some(held) = held else { return true };
-        let mut waits = lock(&self.0);
-        if reaches(&waits, flight, held) {
+        if self.reaches(flight, held) {
             return false;
         }
         for led in held.flights() {
-            waits.entry(led).or_default().push(flight);
+            self.0.entry(led).or_default().push(flight);
         }
         true
     }
 
-    pub(super) fn end(&self, held: Option<&Held>, flight: u64) {
+    /// Whether `flight`, or what it waits for, is one of those that are `held`.
+    fn reaches(&self, flight: u64, held: &Held) -> bool {
+        let mut seen = HashSet::new();
+        let mut next = vec![flight];
+        while let Some(flight) = next.pop() {
+            if held.contains(flight) {
+                return true;
+            }
+            if seen.insert(flight) {
+                next.extend(self.0.get(&flight).into_iter().flatten());
+            }
+        }
+        false
+    }
+
+    pub(super) fn end(&mut self, held: Option<&Held>, flight: u64) {
         let Some(held) = held else { return };
-        let mut waits = lock(&self.0);
         for led in held.flights() {
-            if let Some(targets) = waits.get_mut(&led) {
+            if let Some(targets) = self.0.get_mut(&led) {
                 if let Some(at) = targets.iter().position(|target| *target == flight) {
                     targets.swap_remove(at);
                 }
                 if targets.is_empty() {
-                    waits.remove(&led);
+                    self.0.remove(&led);
                 }
             }
         }
@@ -117,23 +126,8 @@ impl Waits {
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        lock(&self.0).len()
+        self.0.len()
     }
-}
-
-/// Whether `flight`, or what it waits for, is one of those that are `held`.
-fn reaches(waits: &HashMap<u64, Vec<u64>>, flight: u64, held: &Held) -> bool {
-    let mut seen = HashSet::new();
-    let mut next = vec![flight];
-    while let Some(flight) = next.pop() {
-        if held.contains(flight) {
-            return true;
-        }
-        if seen.insert(flight) {
-            next.extend(waits.get(&flight).into_iter().flatten());
-        }
-    }
-    false
 }
 
 #[cfg(test)]
@@ -148,14 +142,14 @@ mod tests {
 
     #[test]
     fn who_leads_nothing_waits_for_anybody() {
-        let waits = Waits::new();
+        let mut waits = Waits::default();
         assert!(waits.begin(None, 1));
         assert_eq!(waits.len(), 0);
     }
 
     #[test]
     fn nobody_waits_for_itself() {
-        let waits = Waits::new();
+        let mut waits = Waits::default();
         for flight in [1, 2, 3] {
             assert!(!waits.begin(held(&[1, 2, 3]).as_ref(), flight));
         }
@@ -164,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_circle_is_seen_by_the_one_that_would_close_it() {
-        let waits = Waits::new();
+        let mut waits = Waits::default();
         let (a, b, c) = (held(&[1]), held(&[2, 20]), held(&[3]));
         assert!(waits.begin(a.as_ref(), 2));
         assert!(waits.begin(b.as_ref(), 3));

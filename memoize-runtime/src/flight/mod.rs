@@ -52,7 +52,7 @@ type Shard<T> = HashMap<Box<str>, Arc<Flight<T>>>;
 struct Table<T> {
     shards: [Mutex<Shard<T>>; SHARDS],
     hasher: RandomState,
-    waits: Waits,
+    waits: Mutex<Waits>,
     next_id: AtomicU64,
 }
 
@@ -89,7 +89,7 @@ impl<T: Clone> Flights<T> {
         Self(Arc::new(Table {
             shards: [(); SHARDS].map(|()| Mutex::new(HashMap::new())),
             hasher: RandomState::new(),
-            waits: Waits::new(),
+            waits: Mutex::new(Waits::default()),
             next_id: AtomicU64::new(0),
         }))
     }
@@ -124,7 +124,7 @@ impl<T: Clone> Flights<T> {
             drop(shard);
             return Joined::Plays(Part::Leads(Leader::new(self.clone(), flight, held)));
         }
-        if !self.0.waits.begin(held.as_ref(), flight.id) {
+        if !lock(&self.0.waits).begin(held.as_ref(), flight.id) {
             return Joined::Plays(Part::Inside);
         }
         state.waiters += 1;
@@ -141,11 +141,11 @@ impl<T: Clone> Flights<T> {
         }
     }
 
-    /// The flights that are in the table, and the edges between waiters and what they wait for.
+    /// How many flights are in the table, and how many of those wait for others.
     #[cfg(test)]
-    pub(crate) fn len(&self) -> (usize, usize) {
+    pub(crate) fn sizes(&self) -> (usize, usize) {
         let flights = self.0.shards.iter().map(|shard| lock(shard).len()).sum();
-        (flights, self.0.waits.len())
+        (flights, lock(&self.0.waits).len())
     }
 }
 

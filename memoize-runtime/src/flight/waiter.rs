@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use super::held::Held;
 use super::state::View;
-use super::{Flight, Flights, Leader, Part};
+use super::{Flight, Flights, Leader, Part, lock};
 
 /// Waits for what a flight lands; a future that may be dropped at any time.
 pub(crate) struct Waiter<T> {
@@ -62,7 +62,7 @@ impl<T: Clone> Future for Waiter<T> {
 
 impl<T> Drop for Waiter<T> {
     fn drop(&mut self) {
-        self.flights.0.waits.end(self.held.as_ref(), self.flight.id);
+        lock(&self.flights.0.waits).end(self.held.as_ref(), self.flight.id);
         if self.waits {
             let mut waker = None;
             self.flights.step(&self.flight, |state| {
