@@ -6,6 +6,7 @@ pub use memoize_runtime::__private;
 #[cfg(feature = "testing")]
 pub use memoize_runtime::testing;
 pub use memoize_runtime::{
-    Backend, BackendError, Bytes, CacheKey, Cacheable, Clock, ConfigError, Deadline, KeyOptions,
-    KeyParts, Lease, Limits, Lookup, Memo, Memory, Runtime, RuntimeBuilder, Stats, make_cache_key,
+    Answer, AsyncBackend, Backend, BackendError, BlockOn, Bytes, CacheKey, Cacheable, Clock,
+    ConfigError, Deadline, KeyOptions, KeyParts, Lease, Limits, Lookup, Memo, Memory, Runtime,
+    RuntimeBuilder, Stats, Unblock, make_cache_key,
 };

@@ -26,8 +26,12 @@ mod shim;
 mod site;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod timer;
 
-pub use backend::{Backend, BackendError, Bytes, Deadline, Lease, Limits, Lookup, Memory};
+pub use backend::{
+    Answer, AsyncBackend, Backend, BackendError, BlockOn, Bytes, Deadline, Lease, Limits, Lookup,
+    Memory, Unblock,
+};
 pub use cacheable::Cacheable;
 pub use clock::Clock;
 pub use config::{Runtime, RuntimeBuilder};

@@ -1,12 +1,13 @@
 //! Memoizing without the attribute.
 
 use std::fmt;
+use std::future::Future;
 use std::time::Duration;
 
 use crate::Cacheable;
 use crate::call::outcome::Outcome;
 use crate::call::request::Request;
-use crate::call::sync;
+use crate::call::{future, sync};
 use crate::clock::millis;
 use crate::config::Current;
 use crate::entry::Fingerprint;
@@ -91,14 +92,64 @@ impl Memo {
         self.run(&Outcome::RESULT, compute)
     }
 
+    /// As [`get_or_compute`](Self::get_or_compute), for a computation that is awaited.
+    ///
+    /// Nothing happens before the first poll. The future is `Send` where that of `compute` and the value are. It may be dropped
+    /// at any time: if others wait for its value, one of them computes.
+    ///
+    /// ```
+    /// # use cache_memoize::Memo;
+    /// # async fn fetch(id: u64) -> String { id.to_string() }
+    /// # async fn example(id: u64) -> String {
+    /// Memo::new(("user", id, "name")).get_or_compute_async(|| fetch(id)).await
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// Only where `compute` or its future does.
+    pub async fn get_or_compute_async<T: Cacheable, F: Future<Output = T>>(
+        self,
+        compute: impl FnOnce() -> F,
+    ) -> T {
+        self.run_async(&Outcome::VALUE, compute).await
+    }
+
+    /// The same for a computation that can fail: an `Err` is returned as it is, and nothing is stored.
+    ///
+    /// # Errors
+    /// Only those of `compute`.
+    ///
+    /// # Panics
+    /// Only where `compute` or its future does.
+    pub async fn try_get_or_compute_async<T: Cacheable, E, F: Future<Output = Result<T, E>>>(
+        self,
+        compute: impl FnOnce() -> F,
+    ) -> Result<T, E> {
+        self.run_async(&Outcome::RESULT, compute).await
+    }
+
     /// Removes the entry, whatever its type; `false` where the backend could not be asked, so that it may still be there.
     pub fn invalidate(self) -> bool {
         sync::invalidate(&self.request(0))
     }
 
+    /// As [`invalidate`](Self::invalidate), for a backend that is awaited.
+    pub async fn invalidate_async(self) -> bool {
+        future::invalidate(&self.request(0)).await
+    }
+
     fn run<R>(self, outcome: &Outcome<R>, compute: impl FnOnce() -> R) -> R {
         let fingerprint = Fingerprint::of_type((outcome.type_name)()).finish();
         sync::get_or_compute(&self.request(fingerprint), outcome, |_| true, compute)
+    }
+
+    async fn run_async<R, F: Future<Output = R>>(
+        self,
+        outcome: &Outcome<R>,
+        compute: impl FnOnce() -> F,
+    ) -> R {
+        let fingerprint = Fingerprint::of_type((outcome.type_name)()).finish();
+        future::get_or_compute(&self.request(fingerprint), outcome, |_| true, compute).await
     }
 
     fn request(self, fingerprint: u64) -> Request {

@@ -3,9 +3,12 @@
 //! A backend knows nothing of codecs, sealing, compression, expiry policy or functions. All of that is above it, so
 //! that a new backend is one file.
 
+mod asynchronous;
 mod lease;
 mod memory;
 
+pub(crate) use asynchronous::Immediate;
+pub use asynchronous::{Answer, AsyncBackend, BlockOn, Unblock};
 pub use bytes::Bytes;
 pub use lease::{Lease, Lookup};
 pub use memory::Memory;

@@ -5,6 +5,8 @@
 //! that take part in such a choice are called `__x`, because a user's trait for all types could win over a plain name; the
 //! others take `self` by value, where inherent methods always come first.
 
+mod awaited;
+pub(crate) mod future;
 pub(crate) mod outcome;
 pub(crate) mod request;
 pub(crate) mod sync;

@@ -8,9 +8,8 @@ use std::time::{Duration, Instant};
 use crate::backend::{Backend, BackendError, Bytes, Deadline, Lookup};
 use crate::call::outcome::Outcome;
 use crate::call::request::Request;
-use crate::call::turn::{Caller, Patience, Right, Turn};
+use crate::call::turn::{Caller, Found, Patience, Right, Turn, is_wanted, judge, open};
 use crate::engine::Fill;
-use crate::entry::Reject;
 use crate::flight::{Joined, Part, block_on};
 use crate::key::CacheKey;
 
@@ -226,27 +225,11 @@ pub(crate) fn invalidate(request: &Request) -> bool {
     .is_some()
 }
 
-enum Found<R> {
-    Value(R),
-    Nothing,
-    Rejected(Reject),
-    Fault,
-}
-
 fn look_up<R>(request: &Request, name: &CacheKey, outcome: &Outcome<R>) -> Found<R> {
-    match ask(request, "get", |backend| {
+    let found = ask(request, "get", |backend| {
         backend.get(name.as_str(), Deadline::NEVER)
-    }) {
-        Some(Some(bytes)) => match request
-            .policy()
-            .open(&bytes, outcome, request.runtime.now_ms())
-        {
-            Ok(value) => Found::Value(value),
-            Err(reject) => Found::Rejected(reject),
-        },
-        Some(None) => Found::Nothing,
-        None => Found::Fault,
-    }
+    });
+    found.map_or(Found::Fault, |found| judge(request, outcome, found))
 }
 
 fn write(request: &Request, name: &CacheKey, fill: Fill) -> bool {
@@ -272,17 +255,4 @@ fn ask<T>(
     answer
         .inspect_err(|error| request.observer().fault(operation, error))
         .ok()
-}
-
-/// The value in the bytes of an entry, if it may be used.
-fn open<R>(request: &Request, outcome: &Outcome<R>, bytes: &Bytes) -> Option<R> {
-    request
-        .policy()
-        .open(bytes, outcome, request.runtime.now_ms())
-        .ok()
-}
-
-/// Whether the value is one, and one that the function's `cache_if` lets through; where that panics, it is not.
-fn is_wanted<R>(value: &R, outcome: &Outcome<R>, accept: impl FnOnce(&R) -> bool) -> bool {
-    (outcome.is_value)(value) && catch_unwind(AssertUnwindSafe(|| accept(value))).unwrap_or(false)
 }

@@ -6,9 +6,50 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use crate::backend::{Bytes, Deadline, Lease};
+use crate::call::outcome::Outcome;
 use crate::call::request::Request;
+use crate::entry::Reject;
 use crate::flight::{Leader, Running};
 use crate::key::CacheKey;
+
+/// What a lookup came to.
+pub(super) enum Found<R> {
+    Value(R),
+    Nothing,
+    Rejected(Reject),
+    Fault,
+}
+
+/// What a backend's answer is worth.
+pub(super) fn judge<R>(request: &Request, outcome: &Outcome<R>, answer: Option<Bytes>) -> Found<R> {
+    let Some(bytes) = answer else {
+        return Found::Nothing;
+    };
+    match request
+        .policy()
+        .open(&bytes, outcome, request.runtime.now_ms())
+    {
+        Ok(value) => Found::Value(value),
+        Err(reject) => Found::Rejected(reject),
+    }
+}
+
+/// The value in the bytes of an entry, if it may be used.
+pub(super) fn open<R>(request: &Request, outcome: &Outcome<R>, bytes: &Bytes) -> Option<R> {
+    request
+        .policy()
+        .open(bytes, outcome, request.runtime.now_ms())
+        .ok()
+}
+
+/// Whether the value is one, and one that the function's `cache_if` lets through; where that panics, it is not.
+pub(super) fn is_wanted<R>(
+    value: &R,
+    outcome: &Outcome<R>,
+    accept: impl FnOnce(&R) -> bool,
+) -> bool {
+    (outcome.is_value)(value) && catch_unwind(AssertUnwindSafe(|| accept(value))).unwrap_or(false)
+}
 
 /// What a call that missed comes to.
 pub(super) enum Turn<'r, R> {
@@ -21,6 +62,7 @@ pub(super) enum Turn<'r, R> {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Caller {
     Thread,
+    Task,
 }
 
 /// What a call that computes holds: the lead of those who wait in this process, and the backend's lease.
@@ -85,11 +127,15 @@ impl Drop for Right<'_> {
         if lease == Lease::UNCONDITIONAL {
             return;
         }
-        let backend = self.request.runtime.backend();
+        let runtime = &self.request.runtime;
         let name = self.name.as_str();
         // A release that fails costs others a wait for the lease to run out; there is nobody to tell but the counters.
         let released = catch_unwind(AssertUnwindSafe(|| match self.caller {
-            Caller::Thread => backend.release(name, lease, Deadline::NEVER),
+            Caller::Thread => runtime.backend().release(name, lease, Deadline::NEVER),
+            Caller::Task => {
+                runtime.async_backend().release(name, lease);
+                Ok(())
+            }
         }));
         match released {
             Ok(Ok(())) => {}

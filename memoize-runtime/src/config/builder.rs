@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::store::Store;
 use super::{Inner, Runtime};
-use crate::backend::{Backend, Memory};
+use crate::backend::{AsyncBackend, Backend, Memory};
 use crate::clock::{Clock, SystemClock, millis};
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::flight::Flights;
@@ -24,7 +25,7 @@ const LONGEST_NAMESPACE: usize = 64;
 #[must_use = "settings do nothing until `build` or `install`"]
 pub struct RuntimeBuilder {
     namespace: String,
-    backend: Option<Box<dyn Backend>>,
+    store: Option<Store>,
     clock: Arc<dyn Clock>,
     expiration: Duration,
     longest: Duration,
@@ -35,7 +36,7 @@ impl RuntimeBuilder {
     pub(super) fn new() -> Self {
         Self {
             namespace: DEFAULT_NAMESPACE.to_owned(),
-            backend: None,
+            store: None,
             clock: Arc::new(SystemClock),
             expiration: DEFAULT_EXPIRATION,
             longest: DEFAULT_LONGEST,
@@ -52,8 +53,19 @@ impl RuntimeBuilder {
     }
 
     /// Where entries live; [`Memory`] of the default size unless given.
+    ///
+    /// Async functions can use it as well: right there if its [limits](crate::Limits) say that it doesn't block, and else through
+    /// [`Unblock`](crate::Unblock).
     pub fn backend(mut self, backend: impl Backend) -> Self {
-        self.backend = Some(Box::new(backend));
+        self.store = Some(Store::blocking(Arc::new(backend)));
+        self
+    }
+
+    /// The same for a backend of async functions.
+    ///
+    /// Sync functions can use the runtime as well, as far as [`BlockOn`](crate::BlockOn) goes.
+    pub fn async_backend(mut self, backend: impl AsyncBackend) -> Self {
+        self.store = Some(Store::asynchronous(Arc::new(backend)));
         self
     }
 
@@ -108,14 +120,16 @@ impl RuntimeBuilder {
         if expiration_ms > longest_ms {
             return Err(ConfigErrorKind::ExpirationOverLongest.into());
         }
-        let backend = self.backend.unwrap_or_else(|| Box::new(Memory::default()));
-        let limits = backend.limits();
+        let store = self
+            .store
+            .unwrap_or_else(|| Store::blocking(Arc::new(Memory::default())));
+        let limits = store.blocking.limits();
         if limits.value_bytes == 0 {
             return Err(ConfigErrorKind::ZeroCapacity.into());
         }
         Ok(Runtime(Arc::new(Inner {
             namespace,
-            backend,
+            store,
             limits,
             clock: self.clock,
             expiration_ms,

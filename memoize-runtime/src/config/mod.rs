@@ -3,15 +3,17 @@
 mod builder;
 mod current;
 mod env;
+mod store;
 
 pub use builder::RuntimeBuilder;
 pub(crate) use current::Current;
+use store::Store;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::backend::{Backend, Bytes, Limits};
+use crate::backend::{AsyncBackend, Backend, Bytes, Limits};
 use crate::clock::Clock;
 use crate::flight::Flights;
 use crate::observe::{Counters, Stats};
@@ -37,7 +39,7 @@ pub struct Runtime(Arc<Inner>);
 struct Inner {
     /// As it stands in keys: escaped.
     namespace: String,
-    backend: Box<dyn Backend>,
+    store: Store,
     limits: Limits,
     clock: Arc<dyn Clock>,
     expiration_ms: u64,
@@ -64,7 +66,11 @@ impl Runtime {
     }
 
     pub(crate) fn backend(&self) -> &dyn Backend {
-        &*self.0.backend
+        &*self.0.store.blocking
+    }
+
+    pub(crate) fn async_backend(&self) -> &dyn AsyncBackend {
+        &*self.0.store.asynchronous
     }
 
     pub(crate) fn limits(&self) -> Limits {

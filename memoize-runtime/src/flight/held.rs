@@ -124,7 +124,7 @@ impl Waits {
         }
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }

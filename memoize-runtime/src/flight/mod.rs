@@ -142,7 +142,7 @@ impl<T: Clone> Flights<T> {
     }
 
     /// How many flights are in the table, and how many of those wait for others.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn sizes(&self) -> (usize, usize) {
         let flights = self.0.shards.iter().map(|shard| lock(shard).len()).sum();
         (flights, lock(&self.0.waits).len())
