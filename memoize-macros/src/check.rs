@@ -9,7 +9,7 @@ use crate::args::Companions;
 use crate::argument::Role;
 use crate::diag::{Diag, quoted_list};
 use crate::item;
-use crate::model::{Model, Subject};
+use crate::model::{Execution, Model, Subject};
 use crate::output::{self, Returned};
 use crate::template::Format;
 
@@ -63,21 +63,10 @@ fn check_variadic(model: &Model, diag: &Diag) {
 
 fn check_returned(model: &Model, diag: &Diag) {
     let sig = &model.function.sig;
-    let span = model
-        .output_type()
-        .map_or(sig.ident.span(), syn::spanned::Spanned::span);
-    let returned = output::classify(&sig.output);
-    if let Some(token) = &sig.asyncness {
-        if returned == Returned::Iterator {
-            let message = "an async function that returns an iterator can't be memoized; \
-                           return a `Stream`, or collect the items into a `Vec`";
-            diag.error(span, message);
-        } else {
-            diag.error(token.span, "async functions can't be memoized yet");
-        }
-        return;
-    }
-    let message = match returned {
+    let is_async = model.execution() != Execution::Blocking;
+    let ty = model.output_type();
+    let span = ty.map_or(sig.ident.span(), syn::spanned::Spanned::span);
+    let message = match ty.map_or(Returned::Nothing, output::classify_type) {
         Returned::Value => return,
         Returned::Nothing => {
             "the function returns nothing that could be remembered; \
@@ -86,7 +75,17 @@ fn check_returned(model: &Model, diag: &Diag) {
         Returned::Never => {
             "the function never returns, so there is nothing to remember; remove `cache_memoize`"
         }
-        Returned::Future => "functions that return a future can't be memoized yet",
+        Returned::Future if is_async => {
+            "a future that gives a future can't be memoized; await the inner one in the body"
+        }
+        Returned::Future => {
+            "a future that doesn't say what it gives can't be memoized, nor one that isn't pinned; \
+             return `impl Future<Output = T>` or `Pin<Box<dyn Future<Output = T>>>`"
+        }
+        Returned::Iterator if is_async => {
+            "an async function that returns an iterator can't be memoized; \
+             return a `Stream`, or collect the items into a `Vec`"
+        }
         Returned::Iterator => "functions that return an iterator can't be memoized yet",
         Returned::Stream => "functions that return a stream can't be memoized yet",
         Returned::Opaque => {
@@ -98,11 +97,10 @@ fn check_returned(model: &Model, diag: &Diag) {
 }
 
 fn check_owned(model: &Model, diag: &Diag) {
-    let returned = output::classify(&model.function.sig.output);
-    if returned != Returned::Value {
-        return;
-    }
-    if let Some(borrow) = model.output_type().and_then(output::find_borrow) {
+    let value = model
+        .output_type()
+        .filter(|ty| output::classify_type(ty) == Returned::Value);
+    if let Some(borrow) = value.and_then(output::find_borrow) {
         let message = format!(
             "the returned `{}` borrows, and a remembered value outlives the call; {}",
             borrow.borrowed, borrow.fix
