@@ -42,14 +42,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     // The function's companions have its name and check their arguments' types.
     println!("       key: {}", forecast::key("Reykjavík", 0).as_str());
     assert_eq!(forecast::peek("Oslo", 1), None);
-    forecast::prime(
-        "Oslo",
-        1,
-        Forecast {
-            city: "Oslo".to_owned(),
-            celsius: 12,
-        },
-    );
+    let city = "Oslo".to_owned();
+    forecast::prime("Oslo", 1, Forecast { city, celsius: 12 });
     assert_eq!(forecast("Oslo", 1)?.celsius, 12);
     forecast::invalidate("Oslo", 1);
     assert_eq!(forecast("Oslo", 1)?.celsius, 19);

@@ -259,3 +259,62 @@ fn methods_of_one_name_on_two_types_are_two() {
         assert_ne!(first::Same::get_key(1), first::Other::get_key(1));
     });
 }
+
+#[cache_memoize(key = "char")]
+fn of_char<const C: char, const N: u64>() -> u64 {
+    N
+}
+
+#[test]
+fn const_parameters_that_look_like_brackets() {
+    fresh(|| {
+        for _ in 0..2 {
+            assert_eq!((of_char::<'>', 1>(), of_char::<'>', 2>()), (1, 2));
+            assert_eq!((of_char::<'<', 3>(), of_char::<'<', 4>()), (3, 4));
+            assert_eq!((of_char::<'\'', 5>(), of_char::<'\\', 6>()), (5, 6));
+        }
+    });
+}
+
+#[test]
+fn types_of_one_name_in_two_blocks_are_two() {
+    fresh(|| {
+        for _ in 0..2 {
+            let one = {
+                struct Local;
+                impl Table for Local {
+                    const ROWS: u64 = 1;
+                }
+                count::<Local>()
+            };
+            let two = {
+                struct Local;
+                impl Table for Local {
+                    const ROWS: u64 = 2;
+                }
+                count::<Local>()
+            };
+            assert_eq!((one, two), (1, 2));
+        }
+    });
+}
+
+struct Lazy<F>(F);
+
+impl<F: Fn() -> u64> Lazy<F> {
+    #[cache_memoize(key = "lazy", skip(self))]
+    pub(crate) fn get(&self) -> u64 {
+        (self.0)()
+    }
+}
+
+#[test]
+fn closures_as_parameters_run_uncached() {
+    let runtime = Runtime::builder().build().expect("the defaults are valid");
+    runtime.scope(|| {
+        for _ in 0..2 {
+            assert_eq!((Lazy(|| 1).get(), Lazy(|| 2).get()), (1, 2));
+        }
+    });
+    assert_eq!((runtime.stats().bypassed, runtime.stats().stores), (4, 0));
+}

@@ -1,5 +1,6 @@
 //! The time that entries are dated with, as a part that tests can replace.
 
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Where a runtime reads the time from.
@@ -11,6 +12,12 @@ pub trait Clock: Send + Sync + 'static {
     ///
     /// Called on every lookup, so it should cost nanoseconds. It must not panic.
     fn unix_millis(&self) -> u64;
+}
+
+impl<C: Clock + ?Sized> Clock for Arc<C> {
+    fn unix_millis(&self) -> u64 {
+        (**self).unix_millis()
+    }
 }
 
 /// The operating system's clock.

@@ -16,7 +16,7 @@ pub(crate) enum ConfigErrorKind {
     LongNamespace { bytes: usize, limit: usize },
     ZeroExpiration,
     ExpirationOverLongest,
-    ZeroCapacity,
+    NoCapacity,
     UnknownUrl { scheme: String },
     MemorySize,
     NotUnicode { variable: &'static str },
@@ -56,8 +56,8 @@ impl fmt::Display for ConfigError {
             Kind::ExpirationOverLongest => {
                 f.write_str("`expiration` is above `longest_expiration`; lower the one or raise the other")
             }
-            Kind::ZeroCapacity => {
-                f.write_str("a memory backend of no bytes can hold nothing; give `Memory::new` a size")
+            Kind::NoCapacity => {
+                f.write_str("the memory backend is too small to hold an entry; give it at least 4 KiB")
             }
             Kind::UnknownUrl { scheme } => write!(
                 f,
@@ -65,7 +65,8 @@ impl fmt::Display for ConfigError {
                  `memory:256MiB`"
             ),
             Kind::MemorySize => f.write_str(
-                "`CACHE_MEMOIZE_URL` has a size that can't be read; write bytes or a unit, as in `memory:256MiB`",
+                "`CACHE_MEMOIZE_URL` has a size that can't be read, or is above 16 TiB; write whole bytes, `KiB`, `MiB` or `GiB`, as in \
+                 `memory:256MiB`",
             ),
             Kind::NotUnicode { variable } => {
                 write!(f, "`{variable}` is not valid UTF-8; set it to plain text")

@@ -1,7 +1,8 @@
 //! What a generic function was instantiated with.
 //!
-//! Two instantiations must never read each other's entries. The name of a closure's type carries all type and const
-//! arguments of the functions and impls around it, on every compiler that this crate supports:
+//! Two instantiations must never read each other's entries. Within a process they are told apart by the identity of a
+//! closure's type. Across processes identities mean nothing, so the fingerprint has the type's name instead, which carries all
+//! type and const arguments of the functions and impls around the closure:
 //!
 //! ```text
 //! app::load::__call::{{closure}}                          a function's companions
@@ -10,8 +11,11 @@
 //! <app::Csv as app::Table>::rows::{{closure}}             a method of a trait
 //! ```
 //!
-//! The arguments enter the fingerprint, without the function's own path, so that two services may share an entry.
+//! The arguments enter without the function's own path, so that two services may share an entry. Names are not quite
+//! unique: all closures in a function have one, and so do two types of one name in two blocks. An instantiation whose name
+//! says a closure, or was met with another identity before, runs without the cache.
 
+use std::any::TypeId;
 use std::sync::{PoisonError, RwLock};
 
 use once_cell::sync::OnceCell;
@@ -19,11 +23,16 @@ use once_cell::sync::OnceCell;
 use crate::entry::Fingerprint;
 use crate::site::Site;
 
+/// How the name of a closure's type ends.
+const CLOSURE: &str = "::{{closure}}";
+
 /// One instantiation of an annotated function.
 #[derive(Debug)]
 pub(crate) struct Instance {
-    /// The closure's type name, which it is found by.
+    id: TypeId,
     name: &'static str,
+    /// Whether the name stands for this instantiation alone.
+    is_named: bool,
     /// Where the function stands, as a key without a template begins.
     path: String,
     fingerprint: OnceCell<u64>,
@@ -46,35 +55,51 @@ impl Instances {
         }
     }
 
-    /// The instantiation that the closure called `name` stands in.
-    pub(crate) fn of(&'static self, site: &Site, name: &'static str) -> &'static Instance {
-        let first = self.first.get_or_init(|| Instance::new(site, name));
-        if first.is(name) {
+    /// The instantiation that the closure whose type is `id`, called `name`, stands in.
+    pub(crate) fn of(
+        &'static self,
+        site: &Site,
+        id: TypeId,
+        name: &'static str,
+    ) -> &'static Instance {
+        let first = self
+            .first
+            .get_or_init(|| Instance::new(site, id, name, &[]));
+        if first.id == id {
             return first;
         }
         let known = self.others.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = known.iter().find(|instance| instance.is(name)) {
+        if let Some(found) = known.iter().find(|instance| instance.id == id) {
             return found;
         }
         drop(known);
         let mut others = self.others.write().unwrap_or_else(PoisonError::into_inner);
         // Another thread may have come first; one of them is enough.
-        if let Some(found) = others.iter().find(|instance| instance.is(name)) {
+        if let Some(found) = others.iter().find(|instance| instance.id == id) {
             return found;
         }
-        let made: &'static Instance = Box::leak(Box::new(Instance::new(site, name)));
+        let names = others.iter().map(|instance| instance.name);
+        let taken: Vec<&str> = names.chain([first.name]).collect();
+        let made: &'static Instance = Box::leak(Box::new(Instance::new(site, id, name, &taken)));
         others.push(made);
         made
     }
 }
 
 impl Instance {
-    fn new(site: &Site, name: &'static str) -> Self {
+    fn new(site: &Site, id: TypeId, name: &'static str, taken: &[&str]) -> Self {
         Self {
+            id,
             name,
+            is_named: !arguments(name).contains("{{closure}}") && !taken.contains(&name),
             path: path(site, name),
             fingerprint: OnceCell::new(),
         }
+    }
+
+    /// Whether entries of this instantiation can be told from those of all others.
+    pub(crate) fn is_named(&self) -> bool {
+        self.is_named
     }
 
     pub(crate) fn path(&self) -> &str {
@@ -87,22 +112,19 @@ impl Instance {
             Fingerprint::of_type(value)
                 .instantiated_with(&arguments(self.name))
                 .version(site.entry_version())
+                .tokens(site.tokens_hash())
                 .finish()
         })
-    }
-
-    fn is(&self, name: &'static str) -> bool {
-        // The same text is nearly always at the same address.
-        std::ptr::eq(self.name, name) || self.name == name
     }
 }
 
 /// The path that a default key begins with: where the function stands, its name, and its generic arguments.
 ///
-/// Two functions never have the same one. A function that stands in another function or a block has its line and column
-/// added, since two blocks may each hold one of the same name; its entries are then lost when the file is edited above it.
+/// It is made to be read, and to tell functions apart as far as names can. A function that stands in another function or a
+/// block has its line and column added, since two blocks may each hold one of the same name; its entries are then lost when
+/// the file is edited above it. Where two paths coincide all the same, the fingerprint differs by the functions' text.
 fn path(site: &Site, name: &str) -> String {
-    let name = name.trim_end_matches("::{{closure}}");
+    let name = name.trim_end_matches(CLOSURE);
     let (parent, hidden) = split_last_segment(name);
     // Companions of a free function stand in a type that has its name.
     let parent = match split_last_segment(parent) {
@@ -148,14 +170,20 @@ fn arguments(path: &str) -> String {
 }
 
 /// Each character with the number of angle brackets it is in, itself included, and where it stands.
+///
+/// What looks like a bracket and is none: the arrow of a function type, and a `char` that is a const argument.
 fn with_depth(path: &str) -> impl Iterator<Item = (usize, usize, char)> {
     let mut depth = 0_usize;
     let mut before = ' ';
+    let mut quoted = false;
     path.char_indices().map(move |(at, character)| {
-        // The arrow of a function type closes nothing.
-        let closes = character == '>' && before != '-';
-        before = character;
-        depth += usize::from(character == '<');
+        quoted ^= character == '\'' && before != '\\';
+        let opens = !quoted && character == '<';
+        let closes = !quoted && character == '>' && before != '-';
+        // A backslash behind a backslash escapes nothing.
+        let is_escaped = before == '\\' && character == '\\';
+        before = if is_escaped { ' ' } else { character };
+        depth += usize::from(opens);
         let inside = depth;
         depth = depth.saturating_sub(usize::from(closes));
         (inside, at, character)
@@ -188,6 +216,10 @@ mod tests {
                 "app::f<fn(u8) -> u16, x::Y<Z>>::{{closure}}",
                 "<fn(u8) -> u16, x::Y<Z>>",
             ),
+            ("app::f<'>', 1>::{{closure}}", "<'>', 1>"),
+            ("app::f<'<', 1>::{{closure}}", "<'<', 1>"),
+            (r"app::f<'\'', '>'>::{{closure}}", r"<'\'', '>'>"),
+            (r"app::f<'\\', '>'>::{{closure}}", r"<'\\', '>'>"),
         ] {
             assert_eq!(arguments(name), expected);
         }

@@ -18,6 +18,7 @@ mod engine;
 mod entry;
 mod error;
 mod flight;
+mod guard;
 mod instance;
 mod key;
 mod memo;

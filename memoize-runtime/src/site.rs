@@ -4,7 +4,7 @@ use std::any::type_name;
 use std::panic::Location;
 
 use crate::call::Key;
-use crate::instance::Instances;
+use crate::instance::{Instance, Instances};
 use crate::observe::{Counters, Stats};
 
 /// The one static of an annotated function.
@@ -18,6 +18,7 @@ pub struct Site {
     location: &'static Location<'static>,
     expiration_ms: Option<u64>,
     version: u32,
+    tokens: u64,
     counters: Counters,
     instances: Instances,
 }
@@ -32,6 +33,7 @@ impl Site {
             location: Location::caller(),
             expiration_ms: None,
             version: 0,
+            tokens: 0,
             counters: Counters::new(),
             instances: Instances::new(),
         }
@@ -49,22 +51,33 @@ impl Site {
         self
     }
 
+    /// A hash of the function's text, where it has no key template. Its default key is told from others by names, and
+    /// should those ever coincide, the hash keeps two functions from reading each other.
+    pub const fn tokens(mut self, hash: u64) -> Self {
+        self.tokens = hash;
+        self
+    }
+
     /// Starts the key of a call that returns `R`, of a function with a key template.
     ///
     /// `instance` is a closure written in the function: its type's name tells what the function was instantiated with.
     pub fn key<R>(&'static self, instance: impl Fn()) -> Key<R> {
-        Key::new(self, self.instances.of(self, name_of(&instance)))
+        Key::new(self, self.instance(&instance))
     }
 
     /// The same for a function without a template: its path comes first.
     pub fn default_key<R>(&'static self, instance: impl Fn()) -> Key<R> {
-        let instance = self.instances.of(self, name_of(&instance));
+        let instance = self.instance(&instance);
         Key::new(self, instance).text(instance.path())
     }
 
     /// What the cache did for this function so far.
     pub fn stats(&self) -> Stats {
         self.counters.stats()
+    }
+
+    fn instance<F>(&'static self, _: &F) -> &'static Instance {
+        self.instances.of(self, typeid::of::<F>(), type_name::<F>())
     }
 
     pub(crate) fn module(&self) -> &'static str {
@@ -87,11 +100,11 @@ impl Site {
         self.version
     }
 
+    pub(crate) fn tokens_hash(&self) -> u64 {
+        self.tokens
+    }
+
     pub(crate) fn counters(&self) -> &Counters {
         &self.counters
     }
-}
-
-fn name_of<T>(_: &T) -> &'static str {
-    type_name::<T>()
 }

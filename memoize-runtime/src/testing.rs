@@ -45,9 +45,13 @@ impl ManualClock {
         self.0.fetch_add(millis(by), Ordering::Relaxed);
     }
 
-    /// Turns it back, as when a machine's time is set.
+    /// Turns it back, as when a machine's time is set, at most to 1970.
     pub fn turn_back(&self, by: Duration) {
-        self.0.fetch_sub(millis(by), Ordering::Relaxed);
+        let by = millis(by);
+        let earlier = |now: u64| Some(now.saturating_sub(by));
+        let _ = self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, earlier);
     }
 }
 

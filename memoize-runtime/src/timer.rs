@@ -5,13 +5,14 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::process;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use crate::guard::guard;
 
 /// How long the thread stays without anything to do, so that a load that comes in waves doesn't start one for each.
 const LINGERS: Duration = Duration::from_secs(5);
@@ -137,7 +138,7 @@ impl Timer {
                 // Wakers are their executors' code, and one that panics is not to end this for all.
                 drop(queue);
                 for waker in due.into_values() {
-                    let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+                    guard(|| waker.wake());
                 }
                 queue = self.lock();
                 idle_since = now;

@@ -5,7 +5,7 @@
 // What follows is part of the library, compiled a second time.
 #![allow(
     dead_code,
-    unreachable_pub,
+    unused_imports,
     missing_docs,
     reason = "the library uses more of it than these tests do"
 )]

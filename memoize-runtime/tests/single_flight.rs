@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use cache_memoize::testing::flights;
@@ -62,7 +62,7 @@ fn race<T: Send>(count: usize, call: impl Fn(usize) -> T + Sync) -> (Vec<T>, Dur
                 })
             })
             .collect();
-        let results = callers.into_iter().map(|caller| caller.join());
+        let results = callers.into_iter().map(ScopedJoinHandle::join);
         results.map(|result| result.expect("no panic")).collect()
     });
     let slowest = results.iter().map(|(_, took)| *took).max();

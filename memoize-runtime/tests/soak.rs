@@ -19,9 +19,6 @@ const SLACK: u64 = 4 << 20;
 fn soak(name: &str, call: impl Fn(String)) {
     let calls: u64 =
         env::var("SOAK_CALLS").map_or(10_000, |count| count.parse().expect("a number"));
-    let _alone = ALONE
-        .lock()
-        .unwrap_or_else(|panicked| panicked.into_inner());
     let runtime = Runtime::builder()
         .backend(Memory::new(1 << 20))
         .build()

@@ -3,6 +3,7 @@
 use proc_macro2::{Group, Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, TokenStreamExt as _, format_ident, quote, quote_spanned};
 use syn::punctuated::Punctuated;
+use syn::spanned::Spanned;
 use syn::{
     Expr, FnArg, GenericParam, Generics, Pat, PatIdent, ReceiverKind, ReturnType, Safety, Token,
     Type,
@@ -216,9 +217,13 @@ pub(super) fn inline_body(model: &Model) -> TokenStream {
     let output = model.output();
     match (model.execution(), &model.function.sig.output) {
         (Execution::Async, _) => {
-            // An async block has no return type to write. What follows a first `return` is checked against that one, so that an
-            // error in the body is told of where it is.
-            let edge = ours! {
+            // An async block has no return type to write. All else is checked against its first `return`, so that an error in
+            // the body is told of where it is.
+            let location = model
+                .output_type()
+                .map_or_else(Span::call_site, Spanned::span);
+            let span = Span::mixed_site().located_at(location);
+            let edge = quote_spanned! {span=>
                 #[allow(clippy::diverging_sub_expression, clippy::empty_loop, clippy::needless_return, unreachable_code)]
                 if false {
                     let returned: #output = loop {};

@@ -6,7 +6,7 @@ use std::fmt;
 use std::process;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::thread;
+use std::thread::{self, Thread};
 use std::time::Duration;
 
 use quick_cache::sync::{Cache, DefaultLifecycle};
@@ -36,7 +36,8 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(20);
 ///
 /// Beyond its capacity the entries that were used least leave (S3-FIFO-like, by `quick_cache`). Expired entries leave by
 /// themselves, without being asked for: a thread starts with the first entry, and ends when there is none left. Clones share
-/// the entries. Values of up to 4 MiB are kept, or of half the capacity where that is less.
+/// the entries. A value may be as large as [`Limits::value_bytes`] says: somewhat less than 4 MiB, or than half of a capacity
+/// below 8 MiB; more where the capacity is above 128 MiB.
 #[derive(Clone)]
 pub struct Memory {
     store: Arc<Store>,
@@ -52,6 +53,20 @@ struct Store {
     /// The process whose sweeper is running, 0 for none. A forked child has no threads, and finds another number here.
     sweeper: AtomicU32,
     starting: Mutex<()>,
+    /// The sweeper's thread, to be woken when the store is gone.
+    thread: Mutex<Option<Thread>>,
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        let thread = self
+            .thread
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(thread) = thread {
+            thread.unpark();
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -65,12 +80,12 @@ struct ByBytes;
 
 impl Weighter<Box<str>, Item> for ByBytes {
     fn weight(&self, key: &Box<str>, item: &Item) -> u64 {
-        weight(key, &item.value)
+        weight(key.len(), item.value.len())
     }
 }
 
-fn weight(key: &str, value: &[u8]) -> u64 {
-    OVERHEAD + (key.len() + value.len()) as u64
+fn weight(key_bytes: usize, value_bytes: usize) -> u64 {
+    OVERHEAD + (key_bytes + value_bytes) as u64
 }
 
 impl Memory {
@@ -86,11 +101,12 @@ impl Memory {
     #[expect(clippy::missing_panics_doc, reason = "what is expected can't fail")]
     pub fn with_clock(bytes: usize, clock: impl Clock) -> Self {
         let bytes = bytes as u64;
-        let shards = (bytes / SHARD_BYTES).clamp(1, MOST_SHARDS);
+        // A power of two, as it would otherwise be rounded up to one, and shards be smaller than they must be.
+        let shards = 1 << (bytes / SHARD_BYTES).clamp(1, MOST_SHARDS).ilog2();
         let options = OptionsBuilder::new()
             .weight_capacity(bytes)
             .estimated_items_capacity(usize::try_from(bytes / TYPICAL_ENTRY).unwrap_or(usize::MAX))
-            .shards(usize::try_from(shards).expect("at most MOST_SHARDS"))
+            .shards(shards)
             .build()
             .expect("capacity and item count are set above");
         Self {
@@ -106,6 +122,7 @@ impl Memory {
                 earliest: AtomicU64::new(u64::MAX),
                 sweeper: AtomicU32::new(0),
                 starting: Mutex::new(()),
+                thread: Mutex::new(None),
             }),
         }
     }
@@ -154,9 +171,10 @@ impl Backend for Memory {
         life: Duration,
         _: Deadline,
     ) -> Result<(), BackendError> {
+        let item = self.store.item(value, life);
         let mut leases = self.store.leases.of(key);
         leases.end(key);
-        self.store.insert(key, value, life);
+        self.store.insert(key, item);
         drop(leases);
         Store::keep_swept(&self.store);
         Ok(())
@@ -197,10 +215,11 @@ impl Backend for Memory {
         life: Duration,
         _: Deadline,
     ) -> Result<bool, BackendError> {
+        let item = self.store.item(value, life);
         let mut leases = self.store.leases.of(key);
         let stands = leases.take(key, lease);
         if stands {
-            self.store.insert(key, value, life);
+            self.store.insert(key, item);
         }
         drop(leases);
         Store::keep_swept(&self.store);
@@ -213,17 +232,26 @@ impl Backend for Memory {
     }
 
     fn limits(&self) -> Limits {
+        let limits = Limits::new();
         // More than this and one value would push out most of its shard.
-        let largest =
-            usize::try_from(self.store.entries.shard_capacity() / 2).unwrap_or(usize::MAX);
-        Limits::new().value_bytes(largest).blocking(false)
+        let room =
+            (self.store.entries.shard_capacity() / 2).saturating_sub(weight(limits.key_bytes, 0));
+        limits
+            .value_bytes(usize::try_from(room).unwrap_or(usize::MAX))
+            .blocking(false)
     }
 }
 
 impl Store {
-    fn insert(&self, key: &str, value: Bytes, life: Duration) {
+    /// Made before anything is locked: the clock may be the user's.
+    fn item(&self, value: Bytes, life: Duration) -> Item {
         let expires_ms = self.clock.unix_millis().saturating_add(millis(life));
-        self.entries.insert(key.into(), Item { value, expires_ms });
+        Item { value, expires_ms }
+    }
+
+    fn insert(&self, key: &str, item: Item) {
+        let expires_ms = item.expires_ms;
+        self.entries.insert(key.into(), item);
         self.earliest.fetch_min(expires_ms, Ordering::Relaxed);
     }
 
@@ -261,15 +289,18 @@ impl Store {
         let started = thread::Builder::new()
             .name("cache-memoize-sweeper".to_owned())
             .spawn(move || Self::sweep_until_empty(&weak));
-        if started.is_ok() {
+        if let Ok(started) = started {
             store.sweeper.store(this_process, Ordering::SeqCst);
+            *store.thread.lock().unwrap_or_else(PoisonError::into_inner) =
+                Some(started.thread().clone());
         }
     }
 
     fn sweep_until_empty(store: &Weak<Self>) {
         let mut sleep = SHORTEST_SLEEP;
         loop {
-            thread::sleep(sleep);
+            // Woken early when the store is dropped; for any other reason, a sweep does no harm.
+            thread::park_timeout(sleep);
             let Some(store) = store.upgrade() else { return };
             store.sweep();
             if store.entries.is_empty() {
@@ -337,7 +368,7 @@ mod tests {
         let memory = Memory::new(1 << 20);
         for n in 0..10_000 {
             set(&memory, &format!("key:{n}"), 1000, Duration::from_secs(60));
-            assert!(memory.bytes() <= memory.capacity());
+            assert!(memory.bytes() <= 1 << 20);
         }
         assert!(
             memory.len() > 500,
@@ -389,12 +420,38 @@ mod tests {
     }
 
     #[test]
-    fn a_value_of_the_limit_is_kept() {
-        for bytes in [1 << 20, 64 << 20] {
+    fn a_value_of_the_limit_is_kept_whatever_the_capacity() {
+        for bytes in [
+            2 << 10,
+            1 << 20,
+            8 << 20,
+            24 << 20,
+            40 << 20,
+            100 << 20,
+            256 << 20,
+        ] {
             let memory = Memory::new(bytes);
             let length = memory.limits().value_bytes;
+            assert!(
+                length > 0 && length >= (bytes / 2).min(4 << 20) - 1024,
+                "{bytes}: {length}"
+            );
             set(&memory, &"k".repeat(240), length, Duration::from_secs(60));
             assert_eq!(memory.len(), 1, "{bytes}");
+        }
+    }
+
+    #[test]
+    fn the_sweeper_ends_with_its_store() {
+        let memory = Memory::new(1 << 20);
+        set(&memory, "key", 10, Duration::from_secs(600));
+        let store = Arc::downgrade(&memory.store);
+        drop(memory);
+        // The sweeper holds the store for moments only, and gives it up for good once woken.
+        let start = Instant::now();
+        while store.strong_count() > 0 {
+            assert!(start.elapsed() < Duration::from_secs(60));
+            std::thread::yield_now();
         }
     }
 }

@@ -4,7 +4,6 @@
 //! told, and what was begun is given up.
 
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -15,6 +14,7 @@ use crate::call::request::Request;
 use crate::call::turn::{Caller, Found, Patience, Right, Turn, is_wanted, judge, open};
 use crate::engine::Fill;
 use crate::flight::{Joined, Part};
+use crate::guard::guard;
 use crate::key::CacheKey;
 use crate::timer::{sleep_until, timeout};
 
@@ -271,15 +271,15 @@ async fn ask<'r, T>(
 ) -> Option<T> {
     let backend = request.runtime.async_backend();
     let panicked = || BackendError::new("it panicked");
-    let answer = match catch_unwind(AssertUnwindSafe(|| question(backend))) {
-        Ok(mut answer) => {
+    let answer = match guard(|| question(backend)) {
+        Some(mut answer) => {
             poll_fn(|context| {
-                catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(context)))
-                    .unwrap_or_else(|_| Poll::Ready(Err(panicked())))
+                guard(|| answer.as_mut().poll(context))
+                    .unwrap_or_else(|| Poll::Ready(Err(panicked())))
             })
             .await
         }
-        Err(_) => Err(panicked()),
+        None => Err(panicked()),
     };
     answer
         .inspect_err(|error| request.observer().fault(operation, error))

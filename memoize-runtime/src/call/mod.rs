@@ -42,7 +42,10 @@ pub struct AnyKey<R> {
 impl<R> Key<R> {
     pub(crate) fn new(site: &'static Site, instance: &'static Instance) -> Self {
         let runtime = Current::get();
-        let key = FullKey::new(runtime.namespace());
+        let mut key = FullKey::new(runtime.namespace());
+        if !instance.is_named() {
+            key.spoil();
+        }
         Self(AnyKey {
             site,
             instance,

@@ -1,6 +1,5 @@
 //! The driver of functions that block: it asks the engine, and does what that says, on the caller's thread.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,6 +10,7 @@ use crate::call::request::Request;
 use crate::call::turn::{Caller, Found, Patience, Right, Turn, is_wanted, judge, open};
 use crate::engine::Fill;
 use crate::flight::{Joined, Part, block_on};
+use crate::guard::guard;
 use crate::key::CacheKey;
 
 /// Returns the value from the cache, or computes and stores it.
@@ -250,8 +250,8 @@ fn ask<T>(
     question: impl FnOnce(&dyn Backend) -> Result<T, BackendError>,
 ) -> Option<T> {
     let backend = request.runtime.backend();
-    let answer = catch_unwind(AssertUnwindSafe(|| question(backend)))
-        .unwrap_or_else(|_| Err(BackendError::new("it panicked")));
+    let answer =
+        guard(|| question(backend)).unwrap_or_else(|| Err(BackendError::new("it panicked")));
     answer
         .inspect_err(|error| request.observer().fault(operation, error))
         .ok()

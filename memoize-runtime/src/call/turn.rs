@@ -2,7 +2,6 @@
 //!
 //! What both drivers share; the waiting itself is theirs.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use crate::backend::{Bytes, Deadline, Lease};
@@ -10,6 +9,7 @@ use crate::call::outcome::Outcome;
 use crate::call::request::Request;
 use crate::entry::Reject;
 use crate::flight::{Leader, Running};
+use crate::guard::guard;
 use crate::key::CacheKey;
 
 /// What a lookup came to.
@@ -48,7 +48,7 @@ pub(super) fn is_wanted<R>(
     outcome: &Outcome<R>,
     accept: impl FnOnce(&R) -> bool,
 ) -> bool {
-    (outcome.is_value)(value) && catch_unwind(AssertUnwindSafe(|| accept(value))).unwrap_or(false)
+    (outcome.is_value)(value) && guard(|| accept(value)).unwrap_or(false)
 }
 
 /// What a call that missed comes to.
@@ -130,17 +130,17 @@ impl Drop for Right<'_> {
         let runtime = &self.request.runtime;
         let name = self.name.as_str();
         // A release that fails costs others a wait for the lease to run out; there is nobody to tell but the counters.
-        let released = catch_unwind(AssertUnwindSafe(|| match self.caller {
+        let released = guard(|| match self.caller {
             Caller::Thread => runtime.backend().release(name, lease, Deadline::NEVER),
             Caller::Task => {
                 runtime.async_backend().release(name, lease);
                 Ok(())
             }
-        }));
+        });
         match released {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => self.request.observer().fault("release", &error),
-            Err(_) => self.request.observer().panicked("release"),
+            Some(Ok(())) => {}
+            Some(Err(error)) => self.request.observer().fault("release", &error),
+            None => self.request.observer().panicked("release"),
         }
     }
 }

@@ -95,6 +95,8 @@ impl RuntimeBuilder {
     }
 
     /// The time that entries are dated with and checked against; the system's unless given.
+    ///
+    /// The default backend has it too; one that is [given](Self::backend) has its own, see [`Memory::with_clock`].
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
@@ -120,12 +122,13 @@ impl RuntimeBuilder {
         if expiration_ms > longest_ms {
             return Err(ConfigErrorKind::ExpirationOverLongest.into());
         }
-        let store = self
-            .store
-            .unwrap_or_else(|| Store::blocking(Arc::new(Memory::default())));
+        let store = self.store.unwrap_or_else(|| {
+            let memory = Memory::with_clock(Memory::DEFAULT_BYTES, Arc::clone(&self.clock));
+            Store::blocking(Arc::new(memory))
+        });
         let limits = store.blocking.limits();
         if limits.value_bytes == 0 {
-            return Err(ConfigErrorKind::ZeroCapacity.into());
+            return Err(ConfigErrorKind::NoCapacity.into());
         }
         Ok(Runtime(Arc::new(Inner {
             namespace,
@@ -188,7 +191,7 @@ mod tests {
                 Runtime::builder().longest_expiration(Duration::from_secs(1)),
                 "`longest_expiration`",
             ),
-            (Runtime::builder().backend(Memory::new(0)), "no bytes"),
+            (Runtime::builder().backend(Memory::new(0)), "too small"),
         ];
         for (builder, part) in cases {
             let error = builder.build().expect_err(part);

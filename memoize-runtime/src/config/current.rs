@@ -60,7 +60,9 @@ impl Runtime {
 
     /// Runs `body` with this runtime in place of the process's.
     ///
-    /// It holds for this thread, until `body` returns or panics. A thread that `body` starts is outside.
+    /// It holds for this thread, until `body` returns or panics. A thread that `body` starts is outside: hand it
+    /// [`Runtime::current()`](Self::current), and enter a scope there. In a destructor of a thread's own variables, `body` runs
+    /// without it.
     pub fn scope<T>(&self, body: impl FnOnce() -> T) -> T {
         let _scope = Scope::enter(self.clone());
         body()
@@ -100,15 +102,18 @@ fn embedded() -> Runtime {
 struct Scope;
 
 impl Scope {
-    fn enter(runtime: Runtime) -> Self {
-        SCOPES.with(|scopes| scopes.borrow_mut().push(runtime));
-        Self
+    /// Nothing, where the thread's locals are torn down already.
+    fn enter(runtime: Runtime) -> Option<Self> {
+        SCOPES
+            .try_with(|scopes| scopes.borrow_mut().push(runtime))
+            .ok()
+            .map(|()| Self)
     }
 }
 
 impl Drop for Scope {
     fn drop(&mut self) {
         // The runtime is dropped outside the borrow: its backend's `Drop` is anybody's code.
-        let _left = SCOPES.with(|scopes| scopes.borrow_mut().pop());
+        let _left = SCOPES.try_with(|scopes| scopes.borrow_mut().pop());
     }
 }

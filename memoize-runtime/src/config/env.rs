@@ -11,7 +11,7 @@ const NAMESPACE: &str = "CACHE_MEMOIZE_NAMESPACE";
 const SECRET: &str = "CACHE_MEMOIZE_SECRET";
 
 impl Runtime {
-    /// Settings from the environment: what isn't set there keeps its default.
+    /// Settings from the environment: what isn't set there, or is empty, keeps its default.
     ///
     /// | variable | meaning |
     /// |---|---|
@@ -28,7 +28,7 @@ impl Runtime {
     /// A variable is set to something that can't be used; the text says which and what to write.
     pub fn from_env() -> Result<RuntimeBuilder, ConfigError> {
         from_variables(|name| match env::var(name) {
-            Ok(value) => Ok(Some(value)),
+            Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
             Err(env::VarError::NotPresent) => Ok(None),
             Err(env::VarError::NotUnicode(_)) => {
                 Err(ConfigErrorKind::NotUnicode { variable: name }.into())
@@ -68,11 +68,13 @@ fn memory(url: &str) -> Result<Memory, ConfigError> {
         return Ok(Memory::default());
     }
     match bytes(size) {
-        Some(0) => Err(ConfigErrorKind::ZeroCapacity.into()),
         Some(bytes) => Ok(Memory::new(bytes)),
         None => Err(ConfigErrorKind::MemorySize.into()),
     }
 }
+
+/// A larger size is a slip of the unit.
+const LARGEST: usize = 1 << 44;
 
 /// Reads "1048576", "64KiB", "256MiB", "2GiB".
 fn bytes(text: &str) -> Option<usize> {
@@ -84,7 +86,8 @@ fn bytes(text: &str) -> Option<usize> {
         "GiB" => 30,
         _ => return None,
     };
-    digits.parse::<usize>().ok()?.checked_mul(1 << shift)
+    let bytes = digits.parse::<usize>().ok()?.checked_mul(1 << shift)?;
+    (bytes <= LARGEST).then_some(bytes)
 }
 
 #[cfg(test)]
@@ -126,7 +129,7 @@ mod tests {
             ("redis://user:hunter2@host/", "scheme `redis`"),
             ("memory:lots", "size that can't be read"),
             ("memory:99999999999GiB", "size that can't be read"),
-            ("memory:0", "no bytes"),
+            ("memory:1000000GiB", "size that can't be read"),
         ] {
             let variables: &'static [(&str, &str)] = vec![("CACHE_MEMOIZE_URL", url)].leak();
             let error = with(variables).expect_err(url).to_string();

@@ -19,14 +19,18 @@ use serde::de::{
 
 /// Levels of nesting, as in `serde_json`. Only where the bytes decide whether to go on is a level:
 /// options, enums, sequences, and maps. Structs, tuples, and newtypes between them nest as deep as the
-/// type says, and no deeper. It is a limit on levels and not on stack: a recursive type of many
-/// kilobytes may still take more than a small thread has.
+/// type says, and no deeper.
 const MAX_DEPTH: usize = 128;
+
+/// The stack that decoding may take, in bytes: a quarter of what threads have by default. A recursive type of some
+/// kilobytes would overflow it within the levels above, which nothing can catch.
+const MAX_STACK: usize = 512 << 10;
 
 /// Elements of sequences and maps that may take no bytes, in a whole value. An element that takes bytes
 /// has at least one that it shares with no other element, so the length of the input is enough for all of
-/// those, and no honest value without empty elements is ever refused.
-const EMPTY_ELEMENTS: usize = 1 << 16;
+/// those, and no honest value without empty elements is ever refused. An element without bytes can still take memory, where
+/// its fields are all skipped; what a few bytes can ask for is this many of them.
+const EMPTY_ELEMENTS: usize = 1 << 12;
 
 /// What is left for decoding one value.
 pub(super) struct Budget {
@@ -47,6 +51,7 @@ impl Budget {
             inner: deserializer,
             limits: Limits {
                 depth: MAX_DEPTH,
+                stack_start: stack_position(),
                 metered: false,
                 budget: self,
             },
@@ -74,6 +79,7 @@ pub(super) struct Bounded<'b, T> {
 struct Limits<'b> {
     /// Levels that may still be entered from here.
     depth: usize,
+    stack_start: usize,
     /// Whether elements are to be paid for: their number comes from the bytes, as for a sequence, and not
     /// from the type, as for a struct, and was not paid before. Many fields without bytes are no attack.
     metered: bool,
@@ -90,6 +96,9 @@ impl<'b> Limits<'b> {
 
     /// The limits one level further down.
     fn deeper<E: Error>(self) -> Result<Self, E> {
+        if stack_position().abs_diff(self.stack_start) > MAX_STACK {
+            return Err(E::custom("nested too deeply for the stack"));
+        }
         match self.depth.checked_sub(1) {
             Some(depth) => Ok(Self { depth, ..self }),
             None => Err(E::custom("nested too deeply")),
@@ -119,6 +128,13 @@ impl<'b> Limits<'b> {
         }
         Ok(element)
     }
+}
+
+/// Where on the stack the caller is, near enough.
+#[inline(never)]
+fn stack_position() -> usize {
+    let here = 0_u8;
+    std::ptr::from_ref(&here).addr()
 }
 
 /// Methods that read one value without further values in it, or that postcard refuses.
@@ -412,8 +428,8 @@ mod tests {
     #[test]
     fn elements_without_bytes_are_bounded() {
         survives(&vec![(); EMPTY_ELEMENTS]);
-        // The length takes three bytes, which would allow for three elements with bytes.
-        let most = EMPTY_ELEMENTS as u64 + 3;
+        // The length takes two bytes, which would allow for two elements with bytes.
+        let most = EMPTY_ELEMENTS as u64 + 2;
         assert!(decode::<Vec<()>>(&claim(most)).is_ok());
         is_refused::<Vec<()>>(&claim(most + 1));
     }
@@ -523,11 +539,32 @@ mod tests {
 
     #[test]
     fn what_is_reserved_is_bounded() {
-        let most = claim(EMPTY_ELEMENTS as u64 + 3);
+        let most = claim(EMPTY_ELEMENTS as u64 + 2);
         let Hint(hint) = decode(&most).expect("a hint needs no elements");
-        assert_eq!(hint, Some(EMPTY_ELEMENTS + 3));
+        assert_eq!(hint, Some(EMPTY_ELEMENTS + 2));
         // A collection may reserve without a limit of its own: a claim beyond ours must not reach it, not in parts either.
         is_refused::<Hint>(&claim(1 << 60));
         is_refused::<(Hint, Hint)>(&[&most[..], &most[..]].concat());
+    }
+
+    /// Eight kilobytes a level.
+    #[derive(Deserialize, Serialize)]
+    struct Fat {
+        weight: [[u64; 32]; 32],
+        next: Option<Box<Fat>>,
+    }
+
+    #[test]
+    fn a_fat_recursive_type_does_not_overflow_the_stack() {
+        let bytes = [vec![0; 32 * 32], vec![1]].concat().repeat(MAX_DEPTH - 1);
+        let decoded = std::thread::Builder::new()
+            .stack_size(2 << 20)
+            .spawn(move || decode::<Fat>(&bytes).is_ok())
+            .expect("a thread can be started")
+            .join();
+        assert!(
+            !decoded.expect("it returns"),
+            "the bytes end too early in any case"
+        );
     }
 }

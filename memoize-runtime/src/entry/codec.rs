@@ -4,14 +4,13 @@
 //! of the cache. So a panic in them ends here (where panics unwind), and an error is nothing but that:
 //! its text may quote the value, and does not leave this module.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use postcard::ser_flavors::Flavor;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::bounded::Budget;
 use super::reject::Reject;
+use crate::guard::guard;
 
 /// The value cannot be encoded: its `Serialize` failed or panicked, or is not for a binary format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,14 +26,11 @@ pub(crate) fn encode<T: Serialize + ?Sized>(
     out: &mut Vec<u8>,
 ) -> Result<(), CodecError> {
     let start = out.len();
-    // Unwind safety: what a panic leaves in `out` is cut off, and `value` is only borrowed; a value
-    // that a panic of its own leaves broken inside is its owner's, with us or without.
-    let encoded = catch_unwind(AssertUnwindSafe(|| {
-        postcard::serialize_with_flavor(value, Append(out))
-    }));
-    if let Ok(Ok(())) = encoded {
+    let encoded = guard(|| postcard::serialize_with_flavor(value, Append(out)));
+    if let Some(Ok(())) = encoded {
         return Ok(());
     }
+    // A panic may have left the start of a value.
     out.truncate(start);
     Err(CodecError)
 }
@@ -49,14 +45,12 @@ pub(crate) fn encode<T: Serialize + ?Sized>(
 ///
 /// `Undecodable`, also where the value's `Deserialize` panics.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Reject> {
-    // Unwind safety: nothing that the closure borrows can be changed by it.
-    catch_unwind(AssertUnwindSafe(|| {
+    guard(|| {
         let budget = Budget::new(bytes.len());
         let mut postcard = postcard::Deserializer::from_bytes(bytes);
         let value = T::deserialize(budget.bound(&mut postcard)).ok()?;
         postcard.finalize().ok()?.is_empty().then_some(value)
-    }))
-    .ok()
+    })
     .flatten()
     .ok_or(Reject::Undecodable)
 }

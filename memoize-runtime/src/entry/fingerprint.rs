@@ -28,6 +28,12 @@ impl Fingerprint {
         self
     }
 
+    /// Adds the hash of the function's text.
+    pub(crate) fn tokens(mut self, hash: u64) -> Self {
+        self.0.update(hash.to_le_bytes());
+        self
+    }
+
     pub(crate) fn finish(self) -> u64 {
         let digest: [u8; 32] = self.0.finalize().into();
         u64::from_le_bytes(*digest.first_chunk().expect("a SHA-256 has 32 bytes"))

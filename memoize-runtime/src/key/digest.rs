@@ -23,11 +23,12 @@
 //! Digests are part of the names of stored entries, so a change of this encoding makes all of those a miss.
 
 use std::fmt::{self, Display};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::Serialize;
 use serde::ser::{self, Serializer};
 use sha2::{Digest, Sha256};
+
+use crate::guard::guard;
 
 /// The value can't be digested: its `Serialize` failed or panicked. Why is not kept, as the text may quote the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,12 +40,11 @@ pub(crate) struct DigestError;
 ///
 /// [`DigestError`], also where the value's `Serialize` panics.
 pub(crate) fn digest<T: Serialize + ?Sized>(value: &T) -> Result<[u8; 32], DigestError> {
-    // Unwind safety: the encoder does not outlive the closure, and `value` is only borrowed.
-    catch_unwind(AssertUnwindSafe(|| {
+    guard(|| {
         let mut encoder = Encoder::default();
         value.serialize(&mut encoder)?;
         Ok(encoder.finish())
-    }))
+    })
     .unwrap_or(Err(DigestError))
 }
 

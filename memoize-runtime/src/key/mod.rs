@@ -17,12 +17,12 @@ mod parts;
 pub use parts::KeyParts;
 
 use std::fmt::{self, Write};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::Serialize;
 
 use crate::config::Runtime;
+use crate::guard::guard;
 use escape::{Escaped, push_literal};
 
 /// What separates the namespace from the key, and the parts of a key that nobody wrote a template for.
@@ -30,8 +30,9 @@ const SEPARATOR: char = ':';
 
 /// The name that a memoized call's entry has in the backend.
 ///
-/// Two keys are equal if and only if the calls share an entry. Its text can be given to a backend's own tools; `Debug`
-/// doesn't show it, since an argument may be personal data.
+/// Calls with one key are kept in one place: what was stored last stays, and a call of another type or instantiation takes it
+/// for a miss. The text can be given to a backend's own tools. `Debug` doesn't show it, since an argument may be personal
+/// data. A key that ends in `!` or holds one between its parts stands for no entry: a part of it could not be written.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CacheKey(Box<str>);
 
@@ -82,8 +83,8 @@ impl FullKey {
     pub(crate) fn shown(&mut self, value: &(impl fmt::Display + ?Sized)) {
         // `Display` is the user's code: it may fail or panic, and a key may not.
         let text = &mut self.text;
-        let written = catch_unwind(AssertUnwindSafe(|| write!(Escaped(text), "{value}")));
-        if !matches!(written, Ok(Ok(()))) {
+        let written = guard(|| write!(Escaped(text), "{value}"));
+        if !matches!(written, Some(Ok(()))) {
             self.spoil();
         }
     }
@@ -99,7 +100,7 @@ impl FullKey {
     }
 
     /// Marks the key as one that stands for no entry, in its text too: no value can hold a `!`.
-    fn spoil(&mut self) {
+    pub(crate) fn spoil(&mut self) {
         self.usable = false;
         self.text.push('!');
     }

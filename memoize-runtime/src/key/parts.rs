@@ -25,7 +25,12 @@ pub(crate) mod sealed {
 }
 
 fn write_all<'a, P: Display + 'a>(parts: impl IntoIterator<Item = &'a P>, key: &mut FullKey) {
-    for (index, part) in parts.into_iter().enumerate() {
+    let mut parts = parts.into_iter().peekable();
+    if parts.peek().is_none() {
+        // Not the same as one empty text; no value can hold a parenthesis.
+        key.literal("()");
+    }
+    for (index, part) in parts.enumerate() {
         if index > 0 {
             key.separator();
         }

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::process;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -12,6 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::backend::BackendError;
+use crate::guard::guard;
 
 const MOST_THREADS: usize = 8;
 const MOST_WAITING: usize = 1024;
@@ -53,7 +53,7 @@ impl Pool {
     ) -> Result<Reply<T>, BackendError> {
         let slot = Arc::new(Mutex::new(Slot::Empty(None)));
         let promise = Promise(Arc::clone(&slot));
-        let job = move || promise.keep(catch_unwind(AssertUnwindSafe(work)).ok());
+        let job = move || promise.keep(guard(work));
         let mut queue = lock(&self.queue);
         queue.forget_threads_of_a_parent();
         if queue.jobs.len() >= MOST_WAITING {
