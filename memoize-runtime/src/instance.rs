@@ -177,7 +177,7 @@ fn with_depth(path: &str) -> impl Iterator<Item = (usize, usize, char)> {
     let mut before = ' ';
     let mut quoted = false;
     path.char_indices().map(move |(at, character)| {
-        quoted ^= character == '\'' && before != '\\';
+        quoted ^= character == '\'' && before != '\\' && (quoted || opens_char(&path[at..]));
         let opens = !quoted && character == '<';
         let closes = !quoted && character == '>' && before != '-';
         // A backslash behind a backslash escapes nothing.
@@ -188,6 +188,15 @@ fn with_depth(path: &str) -> impl Iterator<Item = (usize, usize, char)> {
         depth = depth.saturating_sub(usize::from(closes));
         (inside, at, character)
     })
+}
+
+/// Whether the quote that `text` starts with is that of a `char`, and not of a lifetime.
+fn opens_char(text: &str) -> bool {
+    let mut quoted = text.chars().skip(1);
+    matches!(
+        (quoted.next(), quoted.next()),
+        (Some('\\'), _) | (_, Some('\''))
+    )
 }
 
 #[cfg(test)]
@@ -212,6 +221,7 @@ mod tests {
                 "<app::Csv as app::Table>::rows::{{closure}}",
                 "<app::Csv as app::Table>",
             ),
+            ("app::parse::__call<'_>::{{closure}}", "<'_>"),
             (
                 "app::f<fn(u8) -> u16, x::Y<Z>>::{{closure}}",
                 "<fn(u8) -> u16, x::Y<Z>>",
