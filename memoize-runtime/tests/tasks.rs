@@ -366,7 +366,9 @@ fn futures_are_send_where_the_body_is() {
         value
     }
     drop(is_send(Memo::new("k").get_or_compute_async(|| ready(1_u8))));
-    drop(is_send(Memo::new("k").try_get_or_compute_async(|| ready(Ok::<_, String>(1_u8)))));
+    drop(is_send(
+        Memo::new("k").try_get_or_compute_async(|| ready(Ok::<_, String>(1_u8))),
+    ));
     drop(is_send(Memo::new("k").invalidate_async()));
     // And where it isn't, it is a future all the same.
     let local = std::rc::Rc::new(1_u8);

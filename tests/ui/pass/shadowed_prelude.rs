@@ -1,6 +1,12 @@
 //! Names of the prelude that mean other things, and no prelude at all.
 
-#![deny(warnings, missing_docs, unused, unreachable_pub, missing_debug_implementations)]
+#![deny(
+    warnings,
+    missing_docs,
+    unused,
+    unreachable_pub,
+    missing_debug_implementations
+)]
 #![deny(unused_qualifications, single_use_lifetimes, unused_results)]
 
 /// Every name that generated code could be tempted to use.
@@ -43,7 +49,11 @@ pub mod shadowed {
     /// Half the number.
     #[::cache_memoize::cache_memoize(expiration = 60, cache_if = |half| *half > 1)]
     pub fn half(number: u64) -> ::core::result::Result<u64, &'static str> {
-        if number.is_multiple_of(2) { ::core::result::Result::Ok(number / 2) } else { ::core::result::Result::Err("odd") }
+        if number.is_multiple_of(2) {
+            ::core::result::Result::Ok(number / 2)
+        } else {
+            ::core::result::Result::Err("odd")
+        }
     }
 
     /// Twice the number, later.
@@ -54,7 +64,9 @@ pub mod shadowed {
 
     /// Twice the number, later, in a box.
     #[::cache_memoize::cache_memoize(key = "boxed:<number>")]
-    pub fn boxed(number: u64) -> ::core::pin::Pin<::std::boxed::Box<dyn ::core::future::Future<Output = u64>>> {
+    pub fn boxed(
+        number: u64,
+    ) -> ::core::pin::Pin<::std::boxed::Box<dyn ::core::future::Future<Output = u64>>> {
         ::std::boxed::Box::pin(async move { number * 2 })
     }
 

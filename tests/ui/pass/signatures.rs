@@ -14,11 +14,7 @@ use std::time::Duration;
 use cache_memoize::cache_memoize;
 
 #[cache_memoize(key = "<a>:<b>", skip(c))]
-fn destructured<'a>(
-    &(ref a, b): &'a (String, u8),
-    Point { x: mut c, .. }: Point,
-    _: u8,
-) -> String {
+fn destructured<'a>(&(ref a, b): &'a (String, u8), Point { x: mut c, .. }: Point, _: u8) -> String {
     c += 1;
     format!("{a}{b}{c}")
 }
@@ -75,7 +71,11 @@ type Fallible<T> = Result<T, io::Error>;
 
 #[cache_memoize]
 fn aliased(id: u64) -> Fallible<u64> {
-    if id == 0 { Err(io::Error::other("zero")) } else { Ok(id) }
+    if id == 0 {
+        Err(io::Error::other("zero"))
+    } else {
+        Ok(id)
+    }
 }
 
 #[cache_memoize]
