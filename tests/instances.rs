@@ -318,3 +318,31 @@ fn closures_as_parameters_run_uncached() {
     });
     assert_eq!((runtime.stats().bypassed, runtime.stats().stores), (4, 0));
 }
+
+/// The compiler places both functions where the macro is called, so that their default keys are one.
+macro_rules! both {
+    () => {{
+        let first = {
+            #[cache_memoize]
+            fn twin(id: u64) -> u64 {
+                id
+            }
+            (twin(1), twin::key(1))
+        };
+        let second = {
+            #[cache_memoize]
+            fn twin(id: u64) -> u64 {
+                id + 1
+            }
+            (twin(1), twin::key(1))
+        };
+        (first, second)
+    }};
+}
+
+#[test]
+fn functions_of_one_default_key_do_not_read_each_other() {
+    let ((first, first_key), (second, second_key)) = both!();
+    assert_eq!(first_key, second_key, "else this shows nothing");
+    assert_eq!((first, second), (1, 2));
+}

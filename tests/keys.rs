@@ -194,3 +194,20 @@ fn debug_shows_no_key() {
     let key = one::key("hunter2");
     assert!(!format!("{key:?} {:?}", Memo::new(("hunter2",))).contains("hunter2"));
 }
+
+/// The macro's own words on what separates, held against what the runtime escapes.
+#[path = "../memoize-macros/src/separator.rs"]
+mod separator;
+
+#[test]
+fn what_the_macro_takes_for_a_separator_is_in_no_value() {
+    let separators: Vec<char> = ('\0'..='\x7f')
+        .filter(|&c| separator::is_separator(c))
+        .collect();
+    assert!(separators.contains(&':'));
+    for c in separators {
+        let key = one::key(&format!("x{c}y"));
+        let value = key.as_str().strip_prefix("cache:one:");
+        assert!(value.is_some_and(|value| !value.contains(c)), "{c}");
+    }
+}

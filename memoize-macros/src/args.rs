@@ -9,6 +9,7 @@ use syn::{Expr, ExprLit, Lit, LitBool, LitInt, LitStr, Path, Token, parenthesize
 
 use crate::diag::{Diag, closest, quoted_list};
 use crate::duration;
+use crate::item;
 
 const NAMES: [&str; 13] = [
     "key",
@@ -30,6 +31,9 @@ const NAMES: [&str; 13] = [
 pub(crate) struct Options {
     pub(crate) key: Option<LitStr>,
     pub(crate) expiration: Option<Expiration>,
+    pub(crate) encrypt: bool,
+    /// Of type `&Secret`, over the arguments that are in the key.
+    pub(crate) encryption_key: Option<Expr>,
     pub(crate) force_overwrite: Option<Expr>,
     pub(crate) cache_if: Option<Expr>,
     pub(crate) skip: Option<Vec<Ident>>,
@@ -88,12 +92,16 @@ impl Options {
         self.skip
             .iter()
             .flatten()
-            .any(|skipped| skipped.unraw() == name)
+            .any(|skipped| item::name(skipped) == name)
     }
 
     /// What is evaluated at each call, and sees the arguments.
     pub(crate) fn call_expressions(&self) -> impl Iterator<Item = &Expr> {
-        let expressions = [self.expiration_expr(), self.force_overwrite.as_ref()];
+        let expressions = [
+            self.expiration_expr(),
+            self.force_overwrite.as_ref(),
+            self.encryption_key.as_ref(),
+        ];
         expressions.into_iter().flatten()
     }
 
@@ -152,6 +160,14 @@ impl Parser<'_> {
             "expiration" => {
                 options.expiration = Some(expiration(value(input, ident, &EXPIRATION)?)?);
             }
+            "encrypt" => {
+                require_encryption(ident)?;
+                options.encrypt = true;
+            }
+            "encryption_key" => {
+                options.encryption_key = Some(value(input, ident, &ENCRYPTION_KEY)?);
+                require_encryption(ident)?;
+            }
             "force_overwrite" => {
                 options.force_overwrite = Some(value(input, ident, &FORCE_OVERWRITE)?);
             }
@@ -178,9 +194,6 @@ impl Parser<'_> {
 /// Options that other parts of the project bring; their forms are settled.
 fn parse_later_option(input: ParseStream<'_>, name: &Ident) -> syn::Result<()> {
     match name.to_string().as_str() {
-        "encryption_key" => {
-            value::<Expr>(input, name, &ENCRYPTION_KEY)?;
-        }
         "compress" => {
             value::<LitBool>(input, name, &COMPRESS)?;
         }
@@ -215,6 +228,10 @@ const EXPIRATION: Usage = Usage {
     write: "seconds (`3600`), a string of `w`, `d`, `h`, `m`, `s` and `ms` (`\"1h30m\"`), \
             or an expression of type `Duration`",
 };
+const ENCRYPTION_KEY: Usage = Usage {
+    takes: "an expression of type `&Secret`",
+    write: "`encryption_key = &SECRET`",
+};
 const FORCE_OVERWRITE: Usage = Usage {
     takes: "an expression of type `bool`",
     write: "`force_overwrite = true`",
@@ -235,10 +252,6 @@ const CRATE: Usage = Usage {
     takes: "a path",
     write: "`crate = ::cache_memoize`",
 };
-const ENCRYPTION_KEY: Usage = Usage {
-    takes: "an expression of type `&Secret`",
-    write: "`encryption_key = &SECRET`",
-};
 const COMPRESS: Usage = Usage {
     takes: "`true` or `false`",
     write: "`compress = true`",
@@ -251,6 +264,17 @@ const LOCAL: Usage = Usage {
     takes: "`true`, `false` or a duration",
     write: "`local = \"5s\"`",
 };
+
+/// A function that is to be sealed must not be built into a program that can't seal.
+fn require_encryption(name: &Ident) -> syn::Result<()> {
+    if cfg!(feature = "encrypt") {
+        return Ok(());
+    }
+    let message = format!(
+        "`{name}` needs the feature `encrypt` of `cache-memoize`, which is off; add it to `features`"
+    );
+    Err(syn::Error::new(name.span(), message))
+}
 
 fn expiration(expr: Expr) -> syn::Result<Expiration> {
     let expr = ungrouped(expr);

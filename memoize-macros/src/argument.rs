@@ -2,14 +2,13 @@
 
 use proc_macro2::{Ident, Span};
 use quote::ToTokens;
-use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 use syn::{Pat, PatType, Type};
 
 use crate::args::Options;
 use crate::item;
 use crate::output::ungrouped;
-use crate::pattern;
+use crate::pattern::{self, Bindings};
 use crate::scan::mentions;
 use crate::template::Template;
 
@@ -18,6 +17,8 @@ pub(crate) struct Argument {
     /// What the whole argument is called where it is passed on.
     pub(crate) ident: Ident,
     pub(crate) names: Vec<Name>,
+    /// Where the pattern may bind names that can't be seen.
+    pub(crate) unseen: Option<Span>,
     pub(crate) role: Role,
 }
 
@@ -44,11 +45,15 @@ impl Argument {
         template: Option<&Template>,
     ) -> Self {
         let simple = pattern::simple_name(&typed.pat).cloned();
-        let idents = match &simple {
-            Some(ident) => vec![ident.clone()],
-            None => pattern::names(&typed.pat),
+        let bindings = match &simple {
+            Some(ident) => Bindings {
+                names: vec![ident.clone()],
+                unseen: None,
+            },
+            None => Bindings::of(&typed.pat),
         };
-        let names: Vec<Name> = idents
+        let names: Vec<Name> = bindings
+            .names
             .into_iter()
             .map(|ident| Name {
                 skipped: options.skips(&item::name(&ident)),
@@ -72,6 +77,7 @@ impl Argument {
             typed: typed.clone(),
             ident,
             names,
+            unseen: bindings.unseen,
             role,
         }
     }
@@ -121,7 +127,7 @@ impl Name {
 
     fn is_in_key(&self, template: Option<&Template>) -> bool {
         let mut placeholders = template.into_iter().flat_map(Template::placeholders);
-        placeholders.any(|placeholder| self.ident.unraw() == placeholder.root)
+        placeholders.any(|placeholder| item::name(&self.ident) == placeholder.root)
     }
 }
 

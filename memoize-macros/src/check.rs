@@ -2,15 +2,15 @@
 
 use proc_macro2::Span;
 use syn::FnArg;
-use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 
 use crate::args::Companions;
 use crate::argument::Role;
 use crate::diag::{Diag, quoted_list};
 use crate::item;
-use crate::model::{Execution, Model, Subject};
+use crate::model::{self, Execution, Model, Subject};
 use crate::output::{self, Returned};
+use crate::scan::mentions;
 use crate::template::Format;
 
 pub(crate) fn check(model: &Model, diag: &Diag) {
@@ -18,15 +18,20 @@ pub(crate) fn check(model: &Model, diag: &Diag) {
         check_given_once,
         check_const,
         check_variadic,
+        check_attributes,
         check_returned,
         check_owned,
         check_companions,
+        check_companions_hide_no_primitive,
         check_cfg_on_arguments,
+        check_patterns,
+        check_names_differ,
         check_skip_names,
         check_template,
         check_placeholder_names,
         check_placeholder_types,
         check_skipped_are_not_in_key,
+        check_skipped_are_not_in_encryption_key,
         check_arguments_are_in_key,
     ] {
         rule(model, diag);
@@ -58,6 +63,18 @@ fn check_variadic(model: &Model, diag: &Diag) {
         let message = "a function of any number of arguments can't be memoized; \
                        name them, or remove `cache_memoize`";
         diag.error(variadic.dots.spans[0], message);
+    }
+}
+
+/// These are about the function that calls the body, or about how the body is compiled, and the body moves.
+fn check_attributes(model: &Model, diag: &Diag) {
+    for name in ["track_caller", "target_feature"] {
+        let attrs = model.function.attrs.iter();
+        for attr in attrs.filter(|attr| attr.path().is_ident(name)) {
+            let message =
+                format!("`#[{name}]` can't be kept, as the cache calls the body; remove it");
+            diag.error(attr.path().span(), message);
+        }
     }
 }
 
@@ -117,6 +134,18 @@ fn check_companions(model: &Model, diag: &Diag) {
     }
 }
 
+fn check_companions_hide_no_primitive(model: &Model, diag: &Diag) {
+    if let Some(name) = model::companion_type(&model.function, &model.options, model.is_method)
+        && item::is_primitive(name)
+    {
+        let message = format!(
+            "the companions of `{}` would hide the type of that name; add `companions = Name`",
+            item::name(name)
+        );
+        diag.error(name.span(), message);
+    }
+}
+
 fn check_cfg_on_arguments(model: &Model, diag: &Diag) {
     let attrs = model
         .function
@@ -131,6 +160,32 @@ fn check_cfg_on_arguments(model: &Model, diag: &Diag) {
         let message = "`#[cfg]` on an argument can't be memoized, as the key would need it too; \
                        put it on two versions of the function";
         diag.error(attr.path().span(), message);
+    }
+}
+
+fn check_patterns(model: &Model, diag: &Diag) {
+    for span in model
+        .arguments
+        .iter()
+        .filter_map(|argument| argument.unseen)
+    {
+        let message = "the names in this pattern can't be seen; \
+                       give the argument a name and take it apart in the body";
+        diag.error(span, message);
+    }
+}
+
+/// By the hygiene of `macro_rules` there can be several of one spelling, and a key or option could mean either.
+fn check_names_differ(model: &Model, diag: &Diag) {
+    let mut seen: Vec<String> = Vec::new();
+    for (_, argument) in model.names() {
+        let name = item::name(&argument.ident);
+        if seen.contains(&name) {
+            let message =
+                format!("two arguments are called `{name}`; give one of them another name");
+            diag.error(argument.ident.span(), message);
+        }
+        seen.push(name);
     }
 }
 
@@ -190,13 +245,29 @@ fn check_skipped_are_not_in_key(model: &Model, diag: &Diag) {
     for ident in model.options.skip.iter().flatten() {
         if model
             .placeholders()
-            .any(|placeholder| ident.unraw() == placeholder.root)
+            .any(|placeholder| item::name(ident) == placeholder.root)
         {
             let message = format!(
                 "argument `{}` is in `skip` and in the key; remove it from one of them",
                 item::name(ident)
             );
             diag.error(ident.span(), message);
+        }
+    }
+}
+
+fn check_skipped_are_not_in_encryption_key(model: &Model, diag: &Diag) {
+    let Some(expr) = &model.options.encryption_key else {
+        return;
+    };
+    for ident in model.options.skip.iter().flatten() {
+        if mentions(expr, &item::name(ident)) {
+            let message = format!(
+                "argument `{0}` is in `skip`, so companions have no `{0}` to take the secret from; \
+                 leave it out of `encryption_key`, or put it in the key",
+                item::name(ident)
+            );
+            diag.error(expr.span(), message);
         }
     }
 }

@@ -118,6 +118,27 @@ pub(crate) fn without_expectation(attr: &Attribute) -> Attribute {
     attr
 }
 
+/// Whether it is the name of a type that is there without being declared.
+pub(crate) fn is_primitive(ident: &Ident) -> bool {
+    const PRIMITIVES: [&str; 19] = [
+        "bool", "char", "str", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32",
+        "i64", "i128", "isize", "f16", "f32", "f64", "f128",
+    ];
+    PRIMITIVES.contains(&name(ident).as_str())
+}
+
+/// The identifier of this name, raw where it is a keyword. There is none for `self` and its kin, which can't be raw.
+pub(crate) fn ident(name: &str, span: Span) -> Option<Ident> {
+    let is_ident = |text: &str| syn::parse_str::<Ident>(text).is_ok_and(|ident| ident == text);
+    if is_ident(name) {
+        Some(Ident::new(name, span))
+    } else if is_ident(&format!("r#{name}")) {
+        Some(Ident::new_raw(name, span))
+    } else {
+        None
+    }
+}
+
 /// The name without `r#`, as it stands in keys and messages.
 pub(crate) fn name(ident: &Ident) -> String {
     ident.unraw().to_string()

@@ -8,11 +8,13 @@ mod duration;
 mod expand;
 mod fallback;
 mod generics;
+mod hash;
 mod item;
 mod model;
 mod output;
 mod pattern;
 mod scan;
+mod separator;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -46,6 +48,8 @@ use crate::model::Model;
 /// |---|---|---|
 /// | `key = "user:<id>"` | the key template, see below | the function's path and every argument |
 /// | `expiration = 3600`, `"1h30m"`, or an expression | life of an entry: seconds, a text of `w`, `d`, `h`, `m`, `s`, `ms`, or a `Duration` | the runtime's, 30 days |
+/// | `encrypt` | seals values and names with the runtime's secret, see [`encryption`](https://docs.rs/cache-memoize/latest/cache_memoize/encryption/) | the runtime's `force_encryption` |
+/// | `encryption_key = expr` | seals with a `&Secret` of the function's own | |
 /// | `force_overwrite = expr` | a `bool`: true runs the body and stores what it returns | `false` |
 /// | `cache_if = path or closure` | `Fn(&T) -> bool`: whether a computed value is stored | always |
 /// | `skip(db, ctx)` | arguments that are not part of the key | none |
@@ -55,7 +59,8 @@ use crate::model::Model;
 ///
 /// The expressions of `force_overwrite` and `expiration` see the arguments as the body does, except for names
 /// that a pattern takes out of an argument: these are references. They are evaluated on each call, before the
-/// lookup. `encrypt`, `encryption_key`, `compress`, `codec` and `local` are known, and not supported yet.
+/// lookup. That of `encryption_key` sees references to the arguments that are in the key, and is evaluated by
+/// companions too. `compress`, `codec` and `local` are known, and not supported yet.
 ///
 /// # The key template
 ///
@@ -77,8 +82,18 @@ use crate::model::Model;
 /// In a method, a capitalised name that the function doesn't declare is a parameter of the impl around it: `N`,
 /// `M` and names in capitals are constants, all others types.
 ///
+/// Names in an argument's pattern are arguments too. Where they can't be seen (a macro, or a capitalised name, which may be
+/// a constant), the pattern doesn't compile. `skip(db)` leaves out the type parameters that only `db` has as well.
+///
 /// Without `key`, integers, `bool`, `char` and strings go in as text, all else by a digest as with `:#`. Only
-/// what can't be serialized goes in by its `Display`.
+/// what can't be serialized goes in by its `Display`. A digest sees what serde sees: not the fields with
+/// `#[serde(skip)]`, and of a set the order in which it hands out its elements, so that equal `HashSet`s may have different
+/// keys. Such a function also forgets its entries when the text of its signature or body is edited.
+///
+/// # What a hit leaves out
+///
+/// A hit returns the value, and that is all: what the body does otherwise does not happen, to `&mut` arguments neither. A
+/// call that is forced to run the body, by `force_overwrite` or `refresh`, and fails leaves the old entry in place.
 ///
 /// # Companions
 ///
@@ -95,16 +110,20 @@ use crate::model::Model;
 /// | `load_user::stats()` | counts hits, misses and the like |
 /// | `load_user::uncached(&db, 7)` | runs the body alone |
 ///
-/// They stand on a type of the function's name, or of the name in `companions = Name`. A method, known by a
+/// They stand on a type of the function's name, or of the name in `companions = Name`, which is needed where there is
+/// a type or a module of the function's name. A method, known by a
 /// `self` or a `Self` somewhere in it, has them as associated functions `load_user_key(..)` if it has a
 /// visibility, and else none: nothing can be added to a trait's methods. An attribute doesn't see the impl
 /// around it, so an associated function without `self` and `Self` asks for this form by
-/// `companions = "functions"`. It is for impls only: beside a free function these have nothing to belong to.
+/// `companions = "functions"`, and in an impl of a trait for none by `companions = false`. Without it, rustc says
+/// "enum is not supported in `trait`s or `impl`s". The form is for impls only: beside a free function these have nothing to
+/// belong to.
 ///
 /// # A `Result` of another name
 ///
 /// A return type is known as a `Result` by its type, so an alias works as well. But where its name is another,
-/// `peek` and `prime` deal in the whole of it: `Option<Alias<User>>`.
+/// `peek` and `prime` deal in the whole of it: `Option<Alias<User>>`. A type parameter as the return type (`-> R`) that
+/// stands for a `Result` is a value like any other, and is stored whole.
 #[proc_macro_attribute]
 pub fn cache_memoize(
     options: proc_macro::TokenStream,

@@ -2,7 +2,6 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
-use syn::ext::IdentExt as _;
 use syn::{FnArg, GenericParam, Generics, Receiver, ReturnType, Type, Visibility};
 
 use crate::args::{Companions, Options};
@@ -154,11 +153,9 @@ impl Model {
         let left_off: TokenStream = types(&left_off);
         let mut kept = types(&taken);
         kept.extend(self.output());
-        kept.extend(
-            self.options
-                .expiration_expr()
-                .map(ToTokens::to_token_stream),
-        );
+        let secret = self.options.encryption_key.as_ref();
+        let expressions = self.options.expiration_expr().into_iter().chain(secret);
+        kept.extend(expressions.map(ToTokens::to_token_stream));
         for placeholder in self.placeholders() {
             if let Some(Subject::Type(name) | Subject::Const(name)) = self.resolve(placeholder) {
                 kept.extend(name.to_token_stream());
@@ -198,7 +195,7 @@ impl Model {
             return self.receiver().map(Subject::Receiver);
         }
         self.names()
-            .find(|(_, name)| name.ident.unraw() == root)
+            .find(|(_, name)| item::name(&name.ident) == root)
             .map(|(argument, name)| Subject::Argument(argument, name))
             .or_else(|| self.resolve_own_generic(root))
             .or_else(|| self.resolve_outer_generic(root))
@@ -211,10 +208,10 @@ impl Model {
             .params
             .iter()
             .find_map(|param| match param {
-                GenericParam::Type(param) if param.ident.unraw() == root => {
+                GenericParam::Type(param) if item::name(&param.ident) == root => {
                     Some(Subject::Type(param.ident.clone()))
                 }
-                GenericParam::Const(param) if param.ident.unraw() == root => {
+                GenericParam::Const(param) if item::name(&param.ident) == root => {
                     Some(Subject::Const(param.ident.clone()))
                 }
                 _ => None,
@@ -243,6 +240,10 @@ impl Model {
 
 impl Form {
     fn of(function: &Function, options: &Options, is_method: bool) -> Self {
+        // An error as well; the stub of such a name would hide the type from all code around it.
+        if companion_type(function, options, is_method).is_some_and(item::is_primitive) {
+            return Self::Inline;
+        }
         match &options.companions {
             // In an impl there can be no type; it is an error, but the stubs must not make a second one.
             Some(Companions::Type(name)) if !is_method => Self::Type(name.clone()),
@@ -258,6 +259,20 @@ impl Form {
             None if matches!(function.vis, Visibility::Inherited) => Self::Inline,
             Some(Companions::Type(_) | Companions::Functions(_)) | None => Self::Functions,
         }
+    }
+}
+
+/// What the user calls the type that holds the companions.
+pub(crate) fn companion_type<'m>(
+    function: &'m Function,
+    options: &'m Options,
+    is_method: bool,
+) -> Option<&'m Ident> {
+    match &options.companions {
+        _ if is_method => None,
+        None => Some(&function.sig.ident),
+        Some(Companions::Type(name)) => Some(name),
+        Some(Companions::Functions(_) | Companions::Off) => None,
     }
 }
 

@@ -1,8 +1,10 @@
 //! Patterns of arguments: what they bind, and how they look where the argument is behind a reference.
 
-use proc_macro2::Ident;
-use syn::ext::IdentExt as _;
+use proc_macro2::{Ident, Span};
+use syn::spanned::Spanned as _;
 use syn::{Pat, PatIdent, PatWild, Token};
+
+use crate::item;
 
 /// `x` or `mut x`
 pub(crate) fn simple_name(pat: &Pat) -> Option<&Ident> {
@@ -17,39 +19,54 @@ pub(crate) fn simple_name(pat: &Pat) -> Option<&Ident> {
     }
 }
 
-/// The names that a destructuring pattern binds.
-pub(crate) fn names(pat: &Pat) -> Vec<Ident> {
-    let mut names = Vec::new();
-    collect_names(pat, &mut names);
-    names
+/// What a destructuring pattern binds.
+#[derive(Default)]
+pub(crate) struct Bindings {
+    pub(crate) names: Vec<Ident>,
+    /// The first place where there may be names that can't be told. One that is missed would be missing in the key.
+    pub(crate) unseen: Option<Span>,
 }
 
-fn collect_names(pat: &Pat, names: &mut Vec<Ident>) {
-    match pat {
-        Pat::Ident(pat) => {
-            if !is_constant(pat) {
-                names.push(pat.ident.clone());
+impl Bindings {
+    pub(crate) fn of(pat: &Pat) -> Self {
+        let mut bindings = Self::default();
+        bindings.collect(pat);
+        bindings
+    }
+
+    fn collect(&mut self, pat: &Pat) {
+        match pat {
+            Pat::Ident(pat) => {
+                if may_be_constant(pat) {
+                    self.unseen.get_or_insert(pat.ident.span());
+                }
+                self.names.push(pat.ident.clone());
+                if let Some((_, inner)) = &pat.subpat {
+                    self.collect(inner);
+                }
             }
-            if let Some((_, inner)) = &pat.subpat {
-                collect_names(inner, names);
+            // Each case binds the same names.
+            Pat::Or(pat) => {
+                if let Some(case) = pat.cases.first() {
+                    self.collect(case);
+                }
+            }
+            Pat::Paren(pat) => self.collect(&pat.pat),
+            Pat::Reference(pat) => self.collect(&pat.pat),
+            Pat::Slice(pat) => pat.elems.iter().for_each(|pat| self.collect(pat)),
+            Pat::Tuple(pat) => pat.elems.iter().for_each(|pat| self.collect(pat)),
+            Pat::TupleStruct(pat) => pat.elems.iter().for_each(|pat| self.collect(pat)),
+            Pat::Struct(pat) => pat.fields.iter().for_each(|field| self.collect(&field.pat)),
+            Pat::Const(_)
+            | Pat::Lit(_)
+            | Pat::Path(_)
+            | Pat::Range(_)
+            | Pat::Rest(_)
+            | Pat::Wild(_) => {}
+            _ => {
+                self.unseen.get_or_insert(pat.span());
             }
         }
-        // Each case binds the same names.
-        Pat::Or(pat) => {
-            if let Some(case) = pat.cases.first() {
-                collect_names(case, names);
-            }
-        }
-        Pat::Paren(pat) => collect_names(&pat.pat, names),
-        Pat::Reference(pat) => collect_names(&pat.pat, names),
-        Pat::Slice(pat) => pat.elems.iter().for_each(|pat| collect_names(pat, names)),
-        Pat::Tuple(pat) => pat.elems.iter().for_each(|pat| collect_names(pat, names)),
-        Pat::TupleStruct(pat) => pat.elems.iter().for_each(|pat| collect_names(pat, names)),
-        Pat::Struct(pat) => pat
-            .fields
-            .iter()
-            .for_each(|field| collect_names(&field.pat, names)),
-        _ => {}
     }
 }
 
@@ -58,7 +75,6 @@ fn collect_names(pat: &Pat, names: &mut Vec<Ident>) {
 pub(crate) fn by_reference(pat: &Pat, wanted: &dyn Fn(&Ident) -> bool) -> Pat {
     let recur = |pat: &Pat| by_reference(pat, wanted);
     match pat.clone() {
-        Pat::Ident(pat) if is_constant(&pat) => Pat::Ident(pat),
         Pat::Ident(mut pat) => {
             pat.by_ref = None;
             pat.mutability = None;
@@ -110,16 +126,12 @@ fn wild(name: &Ident) -> Pat {
     })
 }
 
-/// A unit struct looks like a name; case is all there is to tell them apart.
-fn is_constant(pat: &PatIdent) -> bool {
+/// A unit struct or a constant looks like a name; by its case it is either.
+fn may_be_constant(pat: &PatIdent) -> bool {
     pat.by_ref.is_none()
         && pat.mutability.is_none()
         && pat.subpat.is_none()
-        && pat
-            .ident
-            .unraw()
-            .to_string()
-            .starts_with(char::is_uppercase)
+        && item::name(&pat.ident).starts_with(char::is_uppercase)
 }
 
 #[cfg(test)]
@@ -151,11 +163,28 @@ mod tests {
                 "whole @ Some([first, rest @ ..])",
                 vec!["whole", "first", "rest"],
             ),
-            ("&(a, Unit)", vec!["a"]),
+            ("&(a, path::Unit)", vec!["a"]),
+            ("(ref A, mut B, C @ _)", vec!["A", "B", "C"]),
             ("(A(x) | B(x))", vec!["x"]),
             ("_", vec![]),
         ] {
-            assert_eq!(names(&pat(text)), expected, "{text}");
+            let bindings = Bindings::of(&pat(text));
+            assert_eq!(bindings.names, expected, "{text}");
+            assert!(bindings.unseen.is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_may_hide_a_name_is_not_taken_for_nothing() {
+        for text in [
+            "(a, Unit)",
+            "Point { x, Y }",
+            "(A | A)",
+            "&[N, ..]",
+            "whole @ Unit",
+            "(a, point!(x, y))",
+        ] {
+            assert!(Bindings::of(&pat(text)).unseen.is_some(), "{text}");
         }
     }
 
@@ -170,6 +199,6 @@ mod tests {
             "P { x, y: _, z: w, .. }",
         );
         becomes("[all @ .., last]", &["last"], "[.., last]");
-        becomes("whole @ (a, Unit)", &["a"], "(a, Unit)");
+        becomes("whole @ (a, path::Unit)", &["a"], "(a, path::Unit)");
     }
 }

@@ -4,7 +4,8 @@ use std::mem;
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::ext::IdentExt as _;
+
+use crate::item;
 
 /// Whether a variable, parameter or lifetime (`'a`) of this name is mentioned; `.name` is a field or a method.
 pub(crate) fn mentions(tokens: impl ToTokens, name: &str) -> bool {
@@ -19,7 +20,7 @@ fn mentions_name(tokens: TokenStream, name: &str) -> bool {
             TokenTree::Ident(ident) => match before {
                 [_, '\''] => format!("'{ident}") == name,
                 [first, '.'] if first != '.' => false,
-                _ => ident.unraw() == name,
+                _ => item::name(ident) == name,
             },
             TokenTree::Group(group) => mentions_name(group.stream(), name),
             TokenTree::Punct(p) => {

@@ -1,5 +1,7 @@
 //! What the attribute expands to, as text: on any compiler, and without one that has to agree.
 
+mod never_panics;
+
 use expect_test::expect_file;
 use proc_macro2::TokenStream;
 
@@ -195,6 +197,59 @@ fn every_option() {
     );
 }
 
+#[cfg(feature = "encrypt")]
+#[test]
+fn encrypt() {
+    short_snapshot(
+        "encrypt",
+        r#"key = "user:<id>", encrypt"#,
+        "fn load_user(id: u64) -> User { database().load(id) }",
+    );
+}
+
+#[cfg(feature = "encrypt")]
+#[test]
+fn encryption_key() {
+    snapshot(
+        "encryption_key",
+        r#"key = "<tenant>:<id>", skip(db), encryption_key = secret_of(tenant)"#,
+        "fn load_user(db: &Database, tenant: &str, id: u64) -> User { db.load(tenant, id) }",
+    );
+    snapshot(
+        "encryption_key_inline",
+        r#"key = "<T>:<id>", encryption_key = T::secret(), companions = false"#,
+        "fn load<T: Table>((id, _): (u64, u8)) -> T::Row { T::load(id) }",
+    );
+}
+
+#[cfg(feature = "encrypt")]
+#[test]
+fn the_secret_comes_from_what_companions_have() {
+    let errors = errors(
+        r#"key = "<id>", skip(self), encryption_key = &self.secret"#,
+        "fn load(&self, id: u64) -> User { self.load(id) }",
+    );
+    let message = "argument `self` is in `skip`, so companions have no `self` to take the secret from; \
+                   leave it out of `encryption_key`, or put it in the key";
+    assert_eq!(errors, [message]);
+}
+
+/// It must not be stored in the clear because nobody looked at the features.
+#[cfg(not(feature = "encrypt"))]
+#[test]
+fn without_the_feature_nothing_that_is_to_be_sealed_compiles() {
+    let item = "fn load(id: u64) -> User { user(id) }";
+    for (option, name) in [
+        ("encrypt", "encrypt"),
+        ("encryption_key = &SECRET", "encryption_key"),
+    ] {
+        let message = format!(
+            "`{name}` needs the feature `encrypt` of `cache-memoize`, which is off; add it to `features`"
+        );
+        assert_eq!(errors(option, item), [message]);
+    }
+}
+
 #[test]
 fn every_receiver() {
     for (receiver, argument) in [
@@ -266,7 +321,7 @@ fn an_unused_argument_is_passed_on_without_its_name() {
 
 #[test]
 fn the_form_follows_from_what_is_seen() {
-    let has_type = |options, item| expand(options, item).contains("struct f {}");
+    let has_type = |options, item| expand(options, item).contains("enum f {}");
     let has_functions = |options, item| expand(options, item).contains("fn f_key(");
     for (options, item, ty, functions) in [
         ("", "fn f() -> u8 { 1 }", true, false),
@@ -335,7 +390,7 @@ fn inner_attributes_of_the_body_become_outer_ones() {
 #[test]
 fn all_errors_are_shown_at_once() {
     let errors = errors(
-        r#"key = "user:<uid>", expiraton = 5, version = "a", skip(nobody), encrypt"#,
+        r#"key = "user:<uid>", expiraton = 5, version = "a", skip(nobody), local = true"#,
         "const fn f(id: u64) -> &str { \"\" }",
     );
     assert_eq!(
@@ -343,7 +398,7 @@ fn all_errors_are_shown_at_once() {
         [
             "unknown option `expiraton`; did you mean `expiration`?",
             "`version` takes an integer; write `version = 2`",
-            "`encrypt` is not supported yet; remove it",
+            "`local` is not supported yet; remove it",
             "a `const fn` can't be memoized, as it may run at compile time; remove `const`, or `cache_memoize`",
             "the returned `&str` borrows, and a remembered value outlives the call; return `String`",
             "unknown argument `nobody` in `skip`; the only argument is `id`",

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io;
 
 /// A setting of the [runtime](crate::Runtime) that can't be used.
 ///
@@ -13,14 +14,62 @@ pub struct ConfigError(ConfigErrorKind);
 pub(crate) enum ConfigErrorKind {
     AlreadyInstalled,
     EmptyNamespace,
-    LongNamespace { bytes: usize, limit: usize },
+    LongNamespace {
+        bytes: usize,
+        limit: usize,
+    },
     ZeroExpiration,
     ExpirationOverLongest,
     NoCapacity,
-    UnknownUrl { scheme: String },
+    UnknownUrl {
+        scheme: String,
+    },
     MemorySize,
-    NotUnicode { variable: &'static str },
-    SecretUnsupported,
+    NotUnicode {
+        variable: &'static str,
+    },
+    Secret {
+        origin: SecretOrigin,
+        problem: SecretProblem,
+    },
+    SecretTwice,
+    ManyPreviousSecrets {
+        limit: usize,
+    },
+    PreviousSecretAlone,
+    ForcedWithoutSecret,
+    ZeroPadding,
+}
+
+/// Where a secret came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SecretOrigin {
+    Given,
+    Variable(String),
+    File,
+}
+
+/// Why a secret can't be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SecretProblem {
+    Short {
+        bytes: usize,
+    },
+    Pattern,
+    Placeholder,
+    NotHex,
+    NotBase64,
+    /// Neither of the two.
+    NotEncoded,
+    NotText,
+    Unset,
+    Unreadable(io::ErrorKind),
+    LongFile,
+    #[cfg_attr(
+        feature = "encrypt",
+        expect(dead_code, reason = "this build has the feature")
+    )]
+    NotBuilt,
 }
 
 impl ConfigError {
@@ -71,8 +120,55 @@ impl fmt::Display for ConfigError {
             Kind::NotUnicode { variable } => {
                 write!(f, "`{variable}` is not valid UTF-8; set it to plain text")
             }
-            Kind::SecretUnsupported => f.write_str(
-                "`CACHE_MEMOIZE_SECRET` is set, but this version can't seal entries; unset it",
+            Kind::Secret { origin, problem } => write!(f, "{origin} {problem}"),
+            Kind::SecretTwice => f.write_str(
+                "two of the secrets are the same or share a key id; leave one out, or make a new one with `openssl rand -hex 32`",
+            ),
+            Kind::ManyPreviousSecrets { limit } => write!(
+                f,
+                "there are too many previous secrets; keep the latest {limit} or fewer"
+            ),
+            Kind::PreviousSecretAlone => f.write_str(
+                "`previous_secret` is given without a current one; give the one to write with to `secret`",
+            ),
+            Kind::ForcedWithoutSecret => f.write_str(if cfg!(feature = "encrypt") {
+                "`force_encryption` on a shared backend without a secret would cache nothing; give one to `secret`"
+            } else {
+                "`force_encryption` would cache nothing, as this build can't seal; enable the feature `encrypt` of `cache-memoize`"
+            }),
+            Kind::ZeroPadding => {
+                f.write_str("`pad_to` of no bytes hides nothing; give it a size, or leave it out")
+            }
+        }
+    }
+}
+
+impl fmt::Display for SecretOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Given => f.write_str("the secret"),
+            Self::Variable(name) => write!(f, "`{name}`"),
+            Self::File => f.write_str("the secret's file"),
+        }
+    }
+}
+
+impl fmt::Display for SecretProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MAKE: &str = "make a secret with `openssl rand -hex 32`";
+        match self {
+            Self::Short { bytes } => write!(f, "has {bytes} bytes, and 32 are needed; {MAKE}"),
+            Self::Pattern => write!(f, "follows a pattern, so it can be guessed; {MAKE}"),
+            Self::Placeholder => write!(f, "looks like a placeholder or a password; {MAKE}"),
+            Self::NotHex => write!(f, "is not hexadecimal; {MAKE}"),
+            Self::NotBase64 => f.write_str("is not base64; make a secret with `openssl rand -base64 32`"),
+            Self::NotEncoded => write!(f, "is neither hexadecimal nor base64; {MAKE}"),
+            Self::NotText => write!(f, "is not valid UTF-8; {MAKE}"),
+            Self::Unset => write!(f, "is not set; {MAKE}, and set it to that"),
+            Self::Unreadable(kind) => write!(f, "can't be read ({kind}); check its path and permissions"),
+            Self::LongFile => write!(f, "is longer than 4 KiB; {MAKE}"),
+            Self::NotBuilt => f.write_str(
+                "is of no use to this build, which can't seal; enable the feature `encrypt` of `cache-memoize`",
             ),
         }
     }

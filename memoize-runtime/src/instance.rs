@@ -177,7 +177,9 @@ fn with_depth(path: &str) -> impl Iterator<Item = (usize, usize, char)> {
     let mut before = ' ';
     let mut quoted = false;
     path.char_indices().map(move |(at, character)| {
-        quoted ^= character == '\'' && before != '\\' && (quoted || opens_char(&path[at..]));
+        if character == '\'' && before != '\\' {
+            quoted = !quoted && is_char(&path[at + 1..]);
+        }
         let opens = !quoted && character == '<';
         let closes = !quoted && character == '>' && before != '-';
         // A backslash behind a backslash escapes nothing.
@@ -190,13 +192,9 @@ fn with_depth(path: &str) -> impl Iterator<Item = (usize, usize, char)> {
     })
 }
 
-/// Whether the quote that `text` starts with is that of a `char`, and not of a lifetime.
-fn opens_char(text: &str) -> bool {
-    let mut quoted = text.chars().skip(1);
-    matches!(
-        (quoted.next(), quoted.next()),
-        (Some('\\'), _) | (_, Some('\''))
-    )
+/// Whether a quote before `rest` begins a `char`: that of a lifetime (`'_`) is never closed.
+fn is_char(rest: &str) -> bool {
+    rest.starts_with('\\') || rest.chars().nth(1) == Some('\'')
 }
 
 #[cfg(test)]
@@ -221,10 +219,14 @@ mod tests {
                 "<app::Csv as app::Table>::rows::{{closure}}",
                 "<app::Csv as app::Table>",
             ),
-            ("app::parse::__call<'_>::{{closure}}", "<'_>"),
             (
                 "app::f<fn(u8) -> u16, x::Y<Z>>::{{closure}}",
                 "<fn(u8) -> u16, x::Y<Z>>",
+            ),
+            ("app::f<'_>::{{closure}}", "<'_>"),
+            (
+                "app::f<'_, '>', x::Y<'_>>::{{closure}}",
+                "<'_, '>', x::Y<'_>>",
             ),
             ("app::f<'>', 1>::{{closure}}", "<'>', 1>"),
             ("app::f<'<', 1>::{{closure}}", "<'<', 1>"),

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use crate::Cacheable;
 use crate::call::outcome::Outcome;
+use crate::call::place::{self, Protection};
 use crate::call::request::Request;
 use crate::call::{future, sync};
 use crate::clock::millis;
 use crate::config::Current;
 use crate::entry::Fingerprint;
 use crate::key::{CacheKey, FullKey, KeyParts};
+use crate::secret::Secret;
 
 /// One value to remember, under a key that is put together by hand.
 ///
@@ -34,6 +36,7 @@ pub struct Memo {
     key: FullKey,
     expiration_ms: Option<u64>,
     overwrite: bool,
+    protection: Protection,
 }
 
 impl Memo {
@@ -49,6 +52,7 @@ impl Memo {
             key,
             expiration_ms: None,
             overwrite: false,
+            protection: Protection::Usual,
         }
     }
 
@@ -65,9 +69,24 @@ impl Memo {
         self
     }
 
-    /// The key of the entry.
+    /// Seals the entry with the runtime's secret, its name in the backend included.
+    ///
+    /// Where there is no secret, on a [shared backend](crate::RuntimeBuilder::secret) or in a build without the feature
+    /// `encrypt`, the value is computed each time and not stored.
+    pub fn encrypt(mut self) -> Self {
+        self.protection = Protection::Sealed;
+        self
+    }
+
+    /// Seals the entry with a secret of its own in place of the runtime's.
+    pub fn encryption_key(mut self, secret: &Secret) -> Self {
+        self.protection = Protection::SealedWith(secret.clone());
+        self
+    }
+
+    /// The key of the entry: its name in the backend. Where it is to be sealed and there is no secret, `!`.
     pub fn key(&self) -> CacheKey {
-        self.key.name(self.runtime.limits().key_bytes)
+        place::shown(&self.runtime, &self.key, &self.protection)
     }
 
     /// Returns the value from the cache, or computes and stores it.
@@ -160,6 +179,7 @@ impl Memo {
             fingerprint,
             expiration_ms: self.expiration_ms,
             overwrite: self.overwrite,
+            protection: self.protection,
         }
     }
 }

@@ -44,6 +44,9 @@ counters! {
     wrong_type / WrongType,
     /// Lookups that found bytes which are no entry, or were changed, cut, extended or stored under another key.
     damaged / Damaged,
+    /// Lookups that found a sealed entry that was changed, cut, extended, stored under another key, or not sealed with its
+    /// secret.
+    tampered / Tampered,
     /// Lookups that found an entry which is less protected than the code asks for.
     downgraded / Downgraded,
     /// Lookups that found an entry sealed with a secret that isn't known here.
@@ -56,6 +59,10 @@ counters! {
     forced / Forced,
     /// Calls that ran as if not memoized, because an argument couldn't be written into the key.
     bypassed / Bypassed,
+    /// Calls that ran as if not memoized, because their entries are to be sealed and there is no secret.
+    unsealed / Unsealed,
+    /// Entries that were found under a previous secret, and written anew under the current one.
+    resealed / Resealed,
     /// Runs of the function's body that came to an end without a panic.
     computations / Computed,
     /// Entries written.
@@ -80,6 +87,7 @@ impl Stats {
             + self.expired
             + self.wrong_type
             + self.damaged
+            + self.tampered
             + self.downgraded
             + self.unknown_key
             + self.unanswered
@@ -99,8 +107,9 @@ impl Counters {
         self.0[event as usize].load(Ordering::Relaxed)
     }
 
-    fn count(&self, event: Event) {
-        self.0[event as usize].fetch_add(1, Ordering::Relaxed);
+    /// Counts, and says how often it was before.
+    fn count(&self, event: Event) -> u64 {
+        self.0[event as usize].fetch_add(1, Ordering::Relaxed)
     }
 }
 
@@ -154,6 +163,27 @@ impl Observer<'_> {
         );
     }
 
+    pub(crate) fn unsealed(&self) {
+        if self.count(Event::Unsealed) == 0 {
+            // A build without the feature has none on any backend.
+            let fix = if cfg!(feature = "encrypt") {
+                "give one to `secret`, or set `CACHE_MEMOIZE_SECRET`"
+            } else {
+                "enable the feature `encrypt` of `cache-memoize`"
+            };
+            tracing::warn!(
+                target: "cache_memoize",
+                function = self.function,
+                "there is no secret to encrypt with, so functions with `encrypt` compute every time and store nothing; {fix}"
+            );
+        }
+    }
+
+    pub(crate) fn resealed(&self) {
+        self.count(Event::Resealed);
+        tracing::debug!(target: "cache_memoize", function = self.function, "sealed anew");
+    }
+
     pub(crate) fn computed(&self) {
         self.count(Event::Computed);
     }
@@ -203,11 +233,12 @@ impl Observer<'_> {
         tracing::debug!(target: "cache_memoize", function = self.function, reason, "miss");
     }
 
-    fn count(&self, event: Event) {
-        self.of_runtime.count(event);
+    /// Counts, and says how often it was before on this runtime.
+    fn count(&self, event: Event) -> u64 {
         if let Some(counters) = self.of_function {
             counters.count(event);
         }
+        self.of_runtime.count(event)
     }
 }
 
@@ -215,6 +246,7 @@ fn event_of(reject: Reject) -> Event {
     match reject {
         Reject::Expired | Reject::FromTheFuture | Reject::TooLongLived => Event::Expired,
         Reject::Fingerprint | Reject::Undecodable => Event::WrongType,
+        Reject::Tampered => Event::Tampered,
         Reject::Downgrade => Event::Downgraded,
         Reject::UnknownKey => Event::UnknownKey,
         Reject::Truncated

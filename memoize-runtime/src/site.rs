@@ -4,6 +4,7 @@ use std::any::type_name;
 use std::panic::Location;
 
 use crate::call::Key;
+use crate::call::place::Protection;
 use crate::instance::{Instance, Instances};
 use crate::observe::{Counters, Stats};
 
@@ -18,6 +19,7 @@ pub struct Site {
     location: &'static Location<'static>,
     expiration_ms: Option<u64>,
     version: u32,
+    encrypt: bool,
     tokens: u64,
     counters: Counters,
     instances: Instances,
@@ -33,6 +35,7 @@ impl Site {
             location: Location::caller(),
             expiration_ms: None,
             version: 0,
+            encrypt: false,
             tokens: 0,
             counters: Counters::new(),
             instances: Instances::new(),
@@ -48,6 +51,12 @@ impl Site {
     /// The function's `version`.
     pub const fn version(mut self, version: u32) -> Self {
         self.version = version;
+        self
+    }
+
+    /// Seals the function's entries.
+    pub const fn encrypt(mut self) -> Self {
+        self.encrypt = true;
         self
     }
 
@@ -98,6 +107,14 @@ impl Site {
 
     pub(crate) fn entry_version(&self) -> u32 {
         self.version
+    }
+
+    pub(crate) fn protection(&self) -> Protection {
+        if self.encrypt {
+            Protection::Sealed
+        } else {
+            Protection::Usual
+        }
     }
 
     pub(crate) fn tokens_hash(&self) -> u64 {

@@ -73,7 +73,8 @@ pub(crate) fn stubs(model: &Model) -> TokenStream {
 /// Puts the companions where the form wants them.
 ///
 /// Of the lints, those that are set to `allow` are for names that stand in our signatures as well. `missing_docs` is the
-/// only other one that rustc tells of in code from a macro; a body has nothing that it would apply to.
+/// only other one that rustc tells of in code from a macro; a body has nothing that it would apply to. A body does have what
+/// clippy's would, so that stands on each of ours instead.
 fn place(
     model: &Model,
     hidden: &[Companion],
@@ -93,12 +94,15 @@ fn place(
     let mut lenient = attributes(softened);
     lenient.extend(stub_allow.cloned());
     let undocumented = matches!(vis, Visibility::Public(_)).then(|| ours!(#[allow(missing_docs)]));
+    // `prime` takes one argument more, and clippy tells of it here too. What it thinks of the function stands there.
+    let crowded =
+        (function.sig.inputs.len() >= 7).then(|| ours!(#[allow(clippy::too_many_arguments)]));
     let doc = " The plain function, without the cache.";
     match &model.form {
         Form::Inline => TokenStream::new(),
         Form::Functions => ours! {
-            #( #shared #lenient #hidden )*
-            #( #shared #lenient #undocumented #vis #public )*
+            #( #shared #lenient #crowded #hidden )*
+            #( #shared #lenient #crowded #undocumented #vis #public )*
             #[doc = #doc]
             #shared #stub_allow #lints #vis #uncached
         },
@@ -110,11 +114,11 @@ fn place(
             ours! {
                 #[doc = #companions_doc]
                 #shared
-                #vis struct #ty {}
+                #vis enum #ty {}
                 #shared #lenient #undocumented
                 impl #ty {
-                    #(#hidden)*
-                    #(pub #public)*
+                    #( #crowded #hidden )*
+                    #( #crowded pub #public )*
                     #[doc = #doc]
                     #lints pub #uncached
                 }

@@ -3,13 +3,14 @@
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Index, LitStr};
+use syn::{Index, LitStr, Member};
 
 use super::parts::{hidden_name, krate_at, path_from_inside};
 use crate::args::Companions;
 use crate::argument::{Argument, Name, Role};
+use crate::item;
 use crate::model::{Model, Subject};
-use crate::template::{Format, Placeholder, Segment, Template};
+use crate::template::{self, Format, Placeholder, Segment, Template};
 
 /// In `__call`, whose arguments are references.
 pub(super) fn hidden(model: &Model) -> TokenStream {
@@ -72,7 +73,29 @@ impl<'m> Chain<'m> {
             (Some(template), Some(key)) => self.template_steps(template, key),
             _ => self.default_steps(),
         };
-        quote_spanned!(self.span=> #steps.__call())
+        let secret = self.encryption_key();
+        quote_spanned!(self.span=> #steps.__call()#secret)
+    }
+
+    /// The secret stands where the key is made, so that companions know it as well. Arguments are references there,
+    /// and are made to be in the function itself.
+    fn encryption_key(&self) -> Option<TokenStream> {
+        let expr = self.model.options.encryption_key.as_ref()?;
+        let references: TokenStream = self
+            .model
+            .keyed_arguments()
+            .filter(|argument| self.access == Access::Value && !argument.is_destructured())
+            .filter(|argument| argument.names.iter().any(|name| name.is_in(expr)))
+            .map(|argument| {
+                let ident = &argument.ident;
+                quote_spanned!(self.span=> let #ident = &#ident;)
+            })
+            .collect();
+        Some(if references.is_empty() {
+            quote_spanned!(self.span=> .encryption_key(#expr))
+        } else {
+            quote_spanned!(self.span=> .encryption_key({ #references #expr }))
+        })
     }
 
     /// Every argument, in a form that is chosen by its type.
@@ -183,16 +206,14 @@ fn place(placeholder: &Placeholder, subject: &Subject<'_>, key: Span) -> TokenSt
 }
 
 fn member(name: &str, span: Span) -> TokenStream {
-    if let Ok(index) = name.parse() {
-        return Index { index, span }.to_token_stream();
-    }
-    let is_keyword = syn::parse_str::<Ident>(name).is_err();
-    let ident = if is_keyword {
-        Ident::new_raw(name, span)
-    } else {
-        Ident::new(name, span)
-    };
-    ident.to_token_stream()
+    let index = template::index(name).map(|index| Index { index, span });
+    let member = index.map_or_else(
+        || item::ident(name, span).map(Member::Named),
+        |index| Some(Member::Unnamed(index)),
+    );
+    member
+        .expect("the template takes nothing else for a member")
+        .to_token_stream()
 }
 
 fn referenced(place: impl ToTokens, access: Access, location: Span) -> TokenStream {

@@ -5,13 +5,14 @@ use quote::{ToTokens, TokenStreamExt as _, format_ident, quote, quote_spanned};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{
-    Expr, FnArg, GenericParam, Generics, Pat, PatIdent, ReceiverKind, ReturnType, Safety, Token,
-    Type,
+    Expr, FnArg, GenericParam, Generics, LitInt, Pat, PatIdent, ReceiverKind, ReturnType, Safety,
+    Token, Type,
 };
 
 use super::ours;
 use crate::args::{Companions, Expiration};
 use crate::argument::{Argument, Name};
+use crate::hash;
 use crate::item::{is_lint, name, without_expectation};
 use crate::model::{Execution, Form, Model};
 
@@ -38,7 +39,24 @@ pub(super) fn new_site(model: &Model, site: &TokenStream) -> TokenStream {
         let version = Literal::u32_unsuffixed(version);
         ours!(.version(#version))
     });
-    ours!(#site::new(::core::module_path!(), #name) #expiration #version)
+    let encrypt = model.options.encrypt.then(|| ours!(.encrypt()));
+    let tokens = tokens(model);
+    ours!(#site::new(::core::module_path!(), #name) #expiration #version #encrypt #tokens)
+}
+
+/// Two functions may come to one default key: `macro_rules` can write two of a name, which the compiler places at one line
+/// and column. By a hash of what they do they can't read each other.
+fn tokens(model: &Model) -> Option<TokenStream> {
+    if model.template.is_some() {
+        return None;
+    }
+    let function = &model.function;
+    let mut text = function.sig.to_token_stream();
+    text.append(function.body.clone());
+    let digits = format!("{:016x}", hash::of(text));
+    let groups: Vec<&str> = (0..16).step_by(4).map(|at| &digits[at..at + 4]).collect();
+    let hash = LitInt::new(&format!("0x{}", groups.join("_")), Span::mixed_site());
+    Some(ours!(.tokens(#hash)))
 }
 
 /// The name of a companion; it leads an editor to the function.

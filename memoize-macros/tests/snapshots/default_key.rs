@@ -2,12 +2,13 @@ pub fn distance(from: &str, to: &str) -> u32 {
     distance::__call(&from, &to).run(move || distance::uncached(from, to))
 }
 /// Companions of `distance`: `key`, `peek`, `invalidate`, `refresh`, `prime`, `stats`, `uncached`.
-pub struct distance {}
+pub enum distance {}
 #[allow(missing_docs)]
 impl distance {
     fn __site() -> &'static ::cache_memoize::__private::Site {
         use ::cache_memoize::__private::Site;
-        static SITE: Site = Site::new(::core::module_path!(), "distance");
+        static SITE: Site = Site::new(::core::module_path!(), "distance")
+            .tokens(0xc5ed_5933_916f_d07e);
         &SITE
     }
     fn __call(from: &&str, to: &&str) -> ::cache_memoize::__private::Call<u32> {

@@ -7,7 +7,7 @@ fn area(__arg0: &Size, __arg1: (u32, u8)) -> u32 {
     __call.run(move || area::uncached(__arg0, __arg1))
 }
 /// Companions of `area`: `key`, `peek`, `invalidate`, `refresh`, `prime`, `stats`, `uncached`.
-struct area {}
+enum area {}
 impl area {
     fn __site() -> &'static ::cache_memoize::__private::Site {
         use ::cache_memoize::__private::Site;

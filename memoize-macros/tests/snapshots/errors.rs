@@ -6,7 +6,7 @@ pub fn load_user<D: Db>(db: &D, mut id: u64) -> Result<User, DbError> {
     db.load(id)
 }
 /// Companions of `load_user`: `key`, `peek`, `invalidate`, `refresh`, `prime`, `stats`, `uncached`.
-pub struct load_user {}
+pub enum load_user {}
 #[allow(unused_mut, unused_variables)]
 #[allow(missing_docs)]
 impl load_user {

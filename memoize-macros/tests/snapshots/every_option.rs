@@ -20,7 +20,7 @@ where
 }
 /// Companions of `load`: `key`, `peek`, `invalidate`, `refresh`, `prime`, `stats`, `uncached`.
 #[cfg(unix)]
-struct LoadUser {}
+enum LoadUser {}
 #[cfg(unix)]
 #[allow(unused_mut)]
 impl LoadUser {

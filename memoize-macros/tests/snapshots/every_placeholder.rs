@@ -10,7 +10,7 @@ fn all<T, const N: usize>(
         .run(move || all::uncached::<T, N>(id, user, pair, x, filter, r#type))
 }
 /// Companions of `all`: `key`, `peek`, `invalidate`, `refresh`, `prime`, `stats`, `uncached`.
-struct all {}
+enum all {}
 impl all {
     fn __site() -> &'static ::cache_memoize::__private::Site {
         use ::cache_memoize::__private::Site;

@@ -3,7 +3,7 @@ pub fn load_user(id: u64) -> User {
     load_user::__call(&id).run(move || load_user::uncached(id))
 }
 /// Companions of `load_user`: `key`, `peek`, `invalidate`, `refresh`, `prime`, `stats`, `uncached`.
-pub struct load_user {}
+pub enum load_user {}
 #[allow(missing_docs)]
 impl load_user {
     fn __site() -> &'static ::cache_memoize::__private::Site {

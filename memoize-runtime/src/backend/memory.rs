@@ -441,6 +441,29 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "encrypt")]
+    #[test]
+    fn sealed_entries_hold_neither_key_nor_value() {
+        let memory = Memory::new(1 << 20);
+        let runtime = crate::Runtime::builder().backend(memory.clone());
+        runtime.build().expect("valid settings").scope(|| {
+            for id in 0..100 {
+                let memo = crate::Memo::new(("patient", id)).encrypt();
+                memo.get_or_compute(|| "diagnosis ".repeat(id));
+            }
+        });
+        let raw: Vec<u8> = memory
+            .store
+            .entries
+            .iter()
+            .flat_map(|(key, item)| [key.as_bytes(), &item.value].concat())
+            .collect();
+        assert_eq!(memory.len(), 100);
+        for word in [&b"patient"[..], b"diagnosis", b"cache"] {
+            assert!(!raw.windows(word.len()).any(|part| part == word));
+        }
+    }
+
     #[test]
     fn the_sweeper_ends_with_its_store() {
         let memory = Memory::new(1 << 20);

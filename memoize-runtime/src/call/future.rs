@@ -8,14 +8,14 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use crate::backend::{Answer, AsyncBackend, BackendError, Bytes, Deadline, Lookup};
+use crate::backend::{self, Answer, AsyncBackend, BackendError, Bytes, Deadline};
 use crate::call::outcome::Outcome;
+use crate::call::place::Place;
 use crate::call::request::Request;
-use crate::call::turn::{Caller, Found, Patience, Right, Turn, is_wanted, judge, open};
-use crate::engine::Fill;
+use crate::call::turn::{Caller, Patience, Right, Turn, is_wanted, open};
+use crate::engine::{Fill, Lookup};
 use crate::flight::{Joined, Part};
 use crate::guard::guard;
-use crate::key::CacheKey;
 use crate::timer::{sleep_until, timeout};
 
 /// As [`sync::get_or_compute`](super::sync::get_or_compute).
@@ -32,29 +32,33 @@ pub(crate) async fn get_or_compute<R, F: Future<Output = R>>(
         observer.bypassed();
         return compute().await;
     }
+    // Without a secret there is nowhere to store what must not be stored in the clear.
+    let Some(place) = request.place() else {
+        observer.unsealed();
+        return compute().await;
+    };
 
     // Look up.
-    let name = request.name();
     let mut replaces = request.overwrite;
     if request.overwrite {
         observer.forced();
     } else {
-        match look_up(request, &name, outcome).await {
-            Found::Value(value) => {
+        match look_up(request, &place, outcome).await {
+            Some(Lookup::Hit(value, _)) => {
                 observer.hit();
                 return value;
             }
-            Found::Nothing => observer.absent(),
-            Found::Rejected(reject) => {
+            Some(Lookup::Absent) => observer.absent(),
+            Some(Lookup::Rejected(reject)) => {
                 observer.rejected(reject);
                 replaces = true;
             }
-            Found::Fault => observer.unanswered(),
+            None => observer.unanswered(),
         }
     }
 
     // Join: of those that miss at one time, one computes.
-    let right = match take_turn(request, &name, outcome, replaces).await {
+    let right = match take_turn(request, &place, outcome, replaces).await {
         Turn::Value(value) => {
             observer.shared();
             return value;
@@ -71,10 +75,10 @@ pub(crate) async fn get_or_compute<R, F: Future<Output = R>>(
     // Store.
     if is_wanted(&value, outcome, accept) {
         let filled = request
-            .policy()
+            .policy(&place)
             .fill(&value, outcome, cost, request.runtime.now_ms());
         match filled {
-            Ok(fill) => store(request, right, fill).await,
+            Ok(fill) => fill_by(request, right, fill).await,
             Err(unstored) => observer.unstorable(unstored.name()),
         }
     } else {
@@ -100,16 +104,16 @@ async fn run<F: Future>(right: &Right<'_>, compute: impl FnOnce() -> F) -> F::Ou
 /// As [`sync::take_turn`](super::sync).
 async fn take_turn<'r, R>(
     request: &'r Request,
-    name: &'r CacheKey,
+    place: &'r Place<'r>,
     outcome: &Outcome<R>,
     mut replaces: bool,
 ) -> Turn<'r, R> {
-    let mut right = Right::new(request, name, Caller::Task);
-    if request.policy().life_ms == 0 {
+    let mut right = Right::new(request, place.name(), Caller::Task);
+    if request.policy(place).life_ms == 0 {
         return Turn::Compute(right);
     }
     let mut patience = Patience::new(request);
-    let part = match request.join(name) {
+    let part = match request.join(place.name()) {
         Joined::Plays(part) => part,
         // Who has waited long enough computes for itself.
         Joined::Waits(waiter) => timeout(patience.until(), waiter)
@@ -118,7 +122,7 @@ async fn take_turn<'r, R>(
     };
     match part {
         Part::Landed(bytes) => {
-            if let Some(value) = open(request, outcome, &bytes) {
+            if let Some(value) = open(request, place, outcome, &bytes) {
                 return Turn::Value(value);
             }
         }
@@ -127,12 +131,12 @@ async fn take_turn<'r, R>(
         Part::Inside => return Turn::Compute(right),
     }
     loop {
-        match ask_for_lease(request, name, replaces).await {
-            Some(Lookup::Granted(lease)) => {
+        match ask_for_lease(request, place, replaces).await {
+            Some(backend::Lookup::Granted(lease)) => {
                 right.lease = Some(lease);
                 return Turn::Compute(right);
             }
-            Some(Lookup::Found(bytes)) => match open(request, outcome, &bytes) {
+            Some(backend::Lookup::Found(bytes)) => match open(request, place, outcome, &bytes) {
                 Some(value) => {
                     right.land(bytes);
                     return Turn::Value(value);
@@ -140,7 +144,7 @@ async fn take_turn<'r, R>(
                 None => replaces = true,
             },
             // Another process computes it. Only the one that leads here waits for that; the others wait for that one.
-            Some(Lookup::Busy) => match patience.next_pause() {
+            Some(backend::Lookup::Busy) => match patience.next_pause() {
                 Some(pause) if right.leader.is_some() => {
                     sleep_until(Instant::now() + pause).await;
                 }
@@ -151,23 +155,28 @@ async fn take_turn<'r, R>(
     }
 }
 
-async fn ask_for_lease(request: &Request, name: &CacheKey, replaces: bool) -> Option<Lookup> {
+async fn ask_for_lease(
+    request: &Request,
+    place: &Place<'_>,
+    replaces: bool,
+) -> Option<backend::Lookup> {
+    let name = place.name().as_str();
     let life = request.runtime.longest_wait();
     if replaces {
         let lease = ask(request, "lease", |backend| {
-            backend.lease(name.as_str(), life, Deadline::NEVER)
+            backend.lease(name, life, Deadline::NEVER)
         });
-        lease.await.map(Lookup::Granted)
+        lease.await.map(backend::Lookup::Granted)
     } else {
         let lookup = ask(request, "lease", |backend| {
-            backend.get_or_lease(name.as_str(), life, Deadline::NEVER)
+            backend.get_or_lease(name, life, Deadline::NEVER)
         });
         lookup.await
     }
 }
 
-/// As [`sync::store`](super::sync).
-async fn store(request: &Request, mut right: Right<'_>, fill: Fill) {
+/// As [`sync::fill_by`](super::sync).
+async fn fill_by(request: &Request, mut right: Right<'_>, fill: Fill) {
     let bytes = Bytes::from(fill.bytes);
     right.land(bytes.clone());
     let Some(lease) = right.lease_to_fill() else {
@@ -196,9 +205,9 @@ pub(crate) async fn peek<R>(request: &Request, outcome: &Outcome<R>) -> Option<R
     if !request.has_key() {
         return None;
     }
-    match look_up(request, &request.name(), outcome).await {
-        Found::Value(value) => Some(value),
-        Found::Nothing | Found::Rejected(_) | Found::Fault => None,
+    match look_up(request, &request.place()?, outcome).await? {
+        Lookup::Hit(value, _) => Some(value),
+        Lookup::Absent | Lookup::Rejected(_) => None,
     }
 }
 
@@ -209,28 +218,28 @@ pub(crate) async fn prime<R>(request: &Request, outcome: &Outcome<R>, value: R) 
         observer.bypassed();
         return false;
     }
+    let Some(place) = request.place() else {
+        observer.unsealed();
+        return false;
+    };
     if !(outcome.is_value)(&value) {
         observer.declined();
         return false;
     }
-    let filled = request
-        .policy()
-        .fill(&value, outcome, Duration::ZERO, request.runtime.now_ms());
+    let filled =
+        request
+            .policy(&place)
+            .fill(&value, outcome, Duration::ZERO, request.runtime.now_ms());
     drop(value);
     match filled {
         Ok(fill) => {
-            let name = request.name();
             // A computation that began before must not overwrite it.
-            request.runtime.flights().void(name.as_str());
-            let bytes = Bytes::from(fill.bytes);
-            let written = ask(request, "set", |backend| {
-                backend.set(name.as_str(), bytes, fill.life, Deadline::NEVER)
-            });
-            let is_written = written.await.is_some();
-            if is_written {
+            request.runtime.flights().void(place.name().as_str());
+            let written = write(request, &place, fill).await;
+            if written {
                 observer.stored();
             }
-            is_written
+            written
         }
         Err(unstored) => {
             observer.unstorable(unstored.name());
@@ -241,26 +250,66 @@ pub(crate) async fn prime<R>(request: &Request, outcome: &Outcome<R>, value: R) 
 
 /// As [`sync::invalidate`](super::sync::invalidate).
 pub(crate) async fn invalidate(request: &Request) -> bool {
+    let observer = request.observer();
     if !request.has_key() {
         // Such a call never stores anything.
         return true;
     }
-    request.observer().invalidated();
-    let name = request.name();
-    request.runtime.flights().void(name.as_str());
-    let deleted = ask(request, "delete", |backend| {
-        backend.delete(name.as_str(), Deadline::NEVER)
+    let Some(place) = request.place() else {
+        // Another process may have a secret, and an entry whose name can't be known here.
+        observer.unsealed();
+        return false;
+    };
+    observer.invalidated();
+    request.runtime.flights().void(place.name().as_str());
+    let names = place.several_names();
+    let deleted = ask(request, "delete", |backend| match &names {
+        None => backend.delete(place.name().as_str(), Deadline::NEVER),
+        Some(names) => backend.delete_many(names, Deadline::NEVER),
     });
     deleted.await.is_some()
 }
 
-async fn look_up<R>(request: &Request, name: &CacheKey, outcome: &Outcome<R>) -> Found<R> {
-    let found = ask(request, "get", |backend| {
-        backend.get(name.as_str(), Deadline::NEVER)
+/// As [`sync::look_up`](super::sync).
+async fn look_up<R>(
+    request: &Request,
+    place: &Place<'_>,
+    outcome: &Outcome<R>,
+) -> Option<Lookup<R>> {
+    let found = match place.several_names() {
+        None => {
+            let found = ask(request, "get", |backend| {
+                backend.get(place.name().as_str(), Deadline::NEVER)
+            });
+            vec![found.await?]
+        }
+        Some(names) => {
+            let found = ask(request, "get", |backend| {
+                backend.get_many(&names, Deadline::NEVER)
+            });
+            found.await?
+        }
+    };
+    let now_ms = request.runtime.now_ms();
+    let mut lookup = request.policy(place).look(&found, outcome, now_ms);
+    let renewed = match &mut lookup {
+        Lookup::Hit(_, renewed) => renewed.take(),
+        Lookup::Absent | Lookup::Rejected(_) => None,
+    };
+    if let Some(fill) = renewed
+        && write(request, place, fill).await
+    {
+        request.observer().resealed();
+    }
+    Some(lookup)
+}
+
+async fn write(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
+    let bytes = Bytes::from(fill.bytes);
+    let written = ask(request, "set", |backend| {
+        backend.set(place.name().as_str(), bytes, fill.life, Deadline::NEVER)
     });
-    found
-        .await
-        .map_or(Found::Fault, |found| judge(request, outcome, found))
+    written.await.is_some()
 }
 
 /// Asks the backend, whose errors and panics end here.

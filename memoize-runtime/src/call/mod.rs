@@ -8,6 +8,7 @@
 mod awaited;
 pub(crate) mod future;
 pub(crate) mod outcome;
+pub(crate) mod place;
 pub(crate) mod request;
 pub(crate) mod sync;
 mod turn;
@@ -23,8 +24,10 @@ use crate::config::Current;
 use crate::instance::Instance;
 use crate::key::argument::{Part, TemplateDigest, TemplateText};
 use crate::key::{CacheKey, FullKey};
+use crate::secret::Secret;
 use crate::site::Site;
 use outcome::Outcome;
+use place::Protection;
 use request::Request;
 
 /// The key of a call that returns `R`, as it is being built.
@@ -128,6 +131,7 @@ impl<R> AnyKey<R> {
             fingerprint: self.instance.fingerprint(self.site, (outcome.type_name)()),
             expiration_ms: None,
             overwrite: false,
+            protection: self.site.protection(),
         };
         Call(AnyCall { request, outcome })
     }
@@ -169,6 +173,12 @@ impl<R> Call<R> {
         self
     }
 
+    /// Seals the entry with a secret of the function's own.
+    pub fn encryption_key(mut self, secret: &Secret) -> Self {
+        self.0.request.protection = Protection::SealedWith(secret.clone());
+        self
+    }
+
     /// Returns the value from the cache, or runs `body` and stores what it returns.
     pub fn run(self, body: impl FnOnce() -> R) -> R {
         sync::get_or_compute(&self.0.request, &self.0.outcome, |_| true, body)
@@ -176,7 +186,7 @@ impl<R> Call<R> {
 
     /// The key of the entry.
     pub fn key(self) -> CacheKey {
-        self.0.request.name()
+        self.0.request.shown_key()
     }
 
     /// What the function would return from the cache.

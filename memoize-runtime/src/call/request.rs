@@ -1,6 +1,7 @@
 //! What one call asks of the cache, whatever the type of its value.
 
 use crate::backend::Bytes;
+use crate::call::place::{self, Place, Protection};
 use crate::config::{Current, Runtime};
 use crate::engine::Policy;
 use crate::flight::Joined;
@@ -20,6 +21,7 @@ pub(crate) struct Request {
     /// The call's own, where it has one.
     pub(crate) expiration_ms: Option<u64>,
     pub(crate) overwrite: bool,
+    pub(crate) protection: Protection,
 }
 
 impl Request {
@@ -28,18 +30,24 @@ impl Request {
         self.key.is_usable()
     }
 
-    /// The name of the entry in the backend.
-    pub(crate) fn name(&self) -> CacheKey {
-        self.key.name(self.runtime.limits().key_bytes)
+    /// Where the entry is; `None` where it is to be sealed and there is no secret.
+    pub(crate) fn place(&self) -> Option<Place<'_>> {
+        Place::new(&self.runtime, &self.key, &self.protection)
     }
 
-    pub(crate) fn policy(&self) -> Policy<'_> {
+    /// The key as it is shown.
+    pub(crate) fn shown_key(&self) -> CacheKey {
+        place::shown(&self.runtime, &self.key, &self.protection)
+    }
+
+    pub(crate) fn policy<'a>(&self, place: &'a Place<'a>) -> Policy<'a> {
         let expiration = self
             .expiration_ms
             .or_else(|| self.site.and_then(Site::expiration_ms))
             .unwrap_or_else(|| self.runtime.expiration_ms());
         Policy {
-            full_key: self.key.text(),
+            place,
+            padding: self.runtime.sealing().padding(),
             fingerprint: self.fingerprint,
             life_ms: expiration.min(self.runtime.longest_ms()),
             longest_ms: self.runtime.longest_ms(),

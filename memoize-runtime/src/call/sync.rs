@@ -4,14 +4,14 @@ use std::pin::pin;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::backend::{Backend, BackendError, Bytes, Deadline, Lookup};
+use crate::backend::{self, Backend, BackendError, Bytes, Deadline};
 use crate::call::outcome::Outcome;
+use crate::call::place::Place;
 use crate::call::request::Request;
-use crate::call::turn::{Caller, Found, Patience, Right, Turn, is_wanted, judge, open};
-use crate::engine::Fill;
+use crate::call::turn::{Caller, Patience, Right, Turn, is_wanted, open};
+use crate::engine::{Fill, Lookup};
 use crate::flight::{Joined, Part, block_on};
 use crate::guard::guard;
-use crate::key::CacheKey;
 
 /// Returns the value from the cache, or computes and stores it.
 ///
@@ -30,29 +30,33 @@ pub(crate) fn get_or_compute<R>(
         observer.bypassed();
         return compute();
     }
+    // Without a secret there is nowhere to store what must not be stored in the clear.
+    let Some(place) = request.place() else {
+        observer.unsealed();
+        return compute();
+    };
 
     // Look up.
-    let name = request.name();
     let mut replaces = request.overwrite;
     if request.overwrite {
         observer.forced();
     } else {
-        match look_up(request, &name, outcome) {
-            Found::Value(value) => {
+        match look_up(request, &place, outcome) {
+            Some(Lookup::Hit(value, _)) => {
                 observer.hit();
                 return value;
             }
-            Found::Nothing => observer.absent(),
-            Found::Rejected(reject) => {
+            Some(Lookup::Absent) => observer.absent(),
+            Some(Lookup::Rejected(reject)) => {
                 observer.rejected(reject);
                 replaces = true;
             }
-            Found::Fault => observer.unanswered(),
+            None => observer.unanswered(),
         }
     }
 
     // Join: of those that miss at one time, one computes.
-    let right = match take_turn(request, &name, outcome, replaces) {
+    let right = match take_turn(request, &place, outcome, replaces) {
         Turn::Value(value) => {
             observer.shared();
             return value;
@@ -71,10 +75,10 @@ pub(crate) fn get_or_compute<R>(
     // Store.
     if is_wanted(&value, outcome, accept) {
         match request
-            .policy()
+            .policy(&place)
             .fill(&value, outcome, cost, request.runtime.now_ms())
         {
-            Ok(fill) => store(request, right, fill),
+            Ok(fill) => fill_by(request, right, fill),
             Err(unstored) => observer.unstorable(unstored.name()),
         }
     } else {
@@ -86,23 +90,23 @@ pub(crate) fn get_or_compute<R>(
 /// Waits for the value, or for the turn to compute it.
 fn take_turn<'r, R>(
     request: &'r Request,
-    name: &'r CacheKey,
+    place: &'r Place<'r>,
     outcome: &Outcome<R>,
     mut replaces: bool,
 ) -> Turn<'r, R> {
-    let mut right = Right::new(request, name, Caller::Thread);
-    if request.policy().life_ms == 0 {
+    let mut right = Right::new(request, place.name(), Caller::Thread);
+    if request.policy(place).life_ms == 0 {
         return Turn::Compute(right);
     }
     let mut patience = Patience::new(request);
-    let part = match request.join(name) {
+    let part = match request.join(place.name()) {
         Joined::Plays(part) => part,
         // Who has waited long enough computes for itself.
         Joined::Waits(waiter) => block_on(pin!(waiter), patience.until()).unwrap_or(Part::Alone),
     };
     match part {
         Part::Landed(bytes) => {
-            if let Some(value) = open(request, outcome, &bytes) {
+            if let Some(value) = open(request, place, outcome, &bytes) {
                 return Turn::Value(value);
             }
         }
@@ -111,12 +115,12 @@ fn take_turn<'r, R>(
         Part::Inside => return Turn::Compute(right),
     }
     loop {
-        match ask_for_lease(request, name, replaces) {
-            Some(Lookup::Granted(lease)) => {
+        match ask_for_lease(request, place, replaces) {
+            Some(backend::Lookup::Granted(lease)) => {
                 right.lease = Some(lease);
                 return Turn::Compute(right);
             }
-            Some(Lookup::Found(bytes)) => match open(request, outcome, &bytes) {
+            Some(backend::Lookup::Found(bytes)) => match open(request, place, outcome, &bytes) {
                 Some(value) => {
                     right.land(bytes);
                     return Turn::Value(value);
@@ -124,7 +128,7 @@ fn take_turn<'r, R>(
                 None => replaces = true,
             },
             // Another process computes it. Only the one that leads here waits for that; the others wait for that one.
-            Some(Lookup::Busy) => match patience.next_pause() {
+            Some(backend::Lookup::Busy) => match patience.next_pause() {
                 Some(pause) if right.leader.is_some() => thread::sleep(pause),
                 _ => return Turn::Compute(right),
             },
@@ -133,21 +137,22 @@ fn take_turn<'r, R>(
     }
 }
 
-fn ask_for_lease(request: &Request, name: &CacheKey, replaces: bool) -> Option<Lookup> {
+fn ask_for_lease(request: &Request, place: &Place<'_>, replaces: bool) -> Option<backend::Lookup> {
+    let name = place.name().as_str();
     let life = request.runtime.longest_wait();
     ask(request, "lease", |backend| {
         if replaces {
             backend
-                .lease(name.as_str(), life, Deadline::NEVER)
-                .map(Lookup::Granted)
+                .lease(name, life, Deadline::NEVER)
+                .map(backend::Lookup::Granted)
         } else {
-            backend.get_or_lease(name.as_str(), life, Deadline::NEVER)
+            backend.get_or_lease(name, life, Deadline::NEVER)
         }
     })
 }
 
 /// Gives the entry to those who wait for it, then to the backend, as far as there is the right to.
-fn store(request: &Request, mut right: Right<'_>, fill: Fill) {
+fn fill_by(request: &Request, mut right: Right<'_>, fill: Fill) {
     let bytes = Bytes::from(fill.bytes);
     right.land(bytes.clone());
     let Some(lease) = right.lease_to_fill() else {
@@ -175,9 +180,9 @@ pub(crate) fn peek<R>(request: &Request, outcome: &Outcome<R>) -> Option<R> {
     if !request.has_key() {
         return None;
     }
-    match look_up(request, &request.name(), outcome) {
-        Found::Value(value) => Some(value),
-        Found::Nothing | Found::Rejected(_) | Found::Fault => None,
+    match look_up(request, &request.place()?, outcome)? {
+        Lookup::Hit(value, _) => Some(value),
+        Lookup::Absent | Lookup::Rejected(_) => None,
     }
 }
 
@@ -188,19 +193,22 @@ pub(crate) fn prime<R>(request: &Request, outcome: &Outcome<R>, value: &R) -> bo
         observer.bypassed();
         return false;
     }
+    let Some(place) = request.place() else {
+        observer.unsealed();
+        return false;
+    };
     if !(outcome.is_value)(value) {
         observer.declined();
         return false;
     }
     match request
-        .policy()
+        .policy(&place)
         .fill(value, outcome, Duration::ZERO, request.runtime.now_ms())
     {
         Ok(fill) => {
-            let name = request.name();
             // A computation that began before must not overwrite it.
-            request.runtime.flights().void(name.as_str());
-            write(request, &name, fill)
+            request.runtime.flights().void(place.name().as_str());
+            store(request, &place, fill)
         }
         Err(unstored) => {
             observer.unstorable(unstored.name());
@@ -216,31 +224,64 @@ pub(crate) fn invalidate(request: &Request) -> bool {
         // Such a call never stores anything.
         return true;
     }
+    let Some(place) = request.place() else {
+        // Another process may have a secret, and an entry whose name can't be known here.
+        observer.unsealed();
+        return false;
+    };
     observer.invalidated();
-    let name = request.name();
-    request.runtime.flights().void(name.as_str());
-    ask(request, "delete", |backend| {
-        backend.delete(name.as_str(), Deadline::NEVER)
+    request.runtime.flights().void(place.name().as_str());
+    ask(request, "delete", |backend| match place.several_names() {
+        None => backend.delete(place.name().as_str(), Deadline::NEVER),
+        Some(names) => backend.delete_many(&names, Deadline::NEVER),
     })
     .is_some()
 }
 
-fn look_up<R>(request: &Request, name: &CacheKey, outcome: &Outcome<R>) -> Found<R> {
-    let found = ask(request, "get", |backend| {
-        backend.get(name.as_str(), Deadline::NEVER)
-    });
-    found.map_or(Found::Fault, |found| judge(request, outcome, found))
+/// What the backend has under the names of the place; `None` where it could not be asked.
+///
+/// What was sealed with a previous secret is written anew on the way.
+fn look_up<R>(request: &Request, place: &Place<'_>, outcome: &Outcome<R>) -> Option<Lookup<R>> {
+    let (one, many);
+    let found: &[Option<Bytes>] = match place.several_names() {
+        None => {
+            one = [ask(request, "get", |backend| {
+                backend.get(place.name().as_str(), Deadline::NEVER)
+            })?];
+            &one
+        }
+        Some(names) => {
+            many = ask(request, "get", |backend| {
+                backend.get_many(&names, Deadline::NEVER)
+            })?;
+            &many
+        }
+    };
+    let now_ms = request.runtime.now_ms();
+    let mut lookup = request.policy(place).look(found, outcome, now_ms);
+    if let Lookup::Hit(_, renewed) = &mut lookup
+        && let Some(fill) = renewed.take()
+        && write(request, place, fill)
+    {
+        request.observer().resealed();
+    }
+    Some(lookup)
 }
 
-fn write(request: &Request, name: &CacheKey, fill: Fill) -> bool {
-    let bytes = Bytes::from(fill.bytes);
-    let written = ask(request, "set", |backend| {
-        backend.set(name.as_str(), bytes, fill.life, Deadline::NEVER)
-    });
-    if written.is_some() {
+fn store(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
+    let written = write(request, place, fill);
+    if written {
         request.observer().stored();
     }
-    written.is_some()
+    written
+}
+
+fn write(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
+    let bytes = Bytes::from(fill.bytes);
+    ask(request, "set", |backend| {
+        backend.set(place.name().as_str(), bytes, fill.life, Deadline::NEVER)
+    })
+    .is_some()
 }
 
 /// Asks the backend, whose errors and panics end here.

@@ -6,40 +6,26 @@ use std::time::{Duration, Instant};
 
 use crate::backend::{Bytes, Deadline, Lease};
 use crate::call::outcome::Outcome;
+use crate::call::place::Place;
 use crate::call::request::Request;
-use crate::entry::Reject;
+use crate::engine::Lookup;
 use crate::flight::{Leader, Running};
 use crate::guard::guard;
 use crate::key::CacheKey;
 
-/// What a lookup came to.
-pub(super) enum Found<R> {
-    Value(R),
-    Nothing,
-    Rejected(Reject),
-    Fault,
-}
-
-/// What a backend's answer is worth.
-pub(super) fn judge<R>(request: &Request, outcome: &Outcome<R>, answer: Option<Bytes>) -> Found<R> {
-    let Some(bytes) = answer else {
-        return Found::Nothing;
-    };
-    match request
-        .policy()
-        .open(&bytes, outcome, request.runtime.now_ms())
-    {
-        Ok(value) => Found::Value(value),
-        Err(reject) => Found::Rejected(reject),
+/// The value in the bytes of an entry under the current name, if it may be used.
+pub(super) fn open<R>(
+    request: &Request,
+    place: &Place<'_>,
+    outcome: &Outcome<R>,
+    bytes: &Bytes,
+) -> Option<R> {
+    let found = [Some(bytes.clone())];
+    let now_ms = request.runtime.now_ms();
+    match request.policy(place).look(&found, outcome, now_ms) {
+        Lookup::Hit(value, _) => Some(value),
+        Lookup::Absent | Lookup::Rejected(_) => None,
     }
-}
-
-/// The value in the bytes of an entry, if it may be used.
-pub(super) fn open<R>(request: &Request, outcome: &Outcome<R>, bytes: &Bytes) -> Option<R> {
-    request
-        .policy()
-        .open(bytes, outcome, request.runtime.now_ms())
-        .ok()
 }
 
 /// Whether the value is one, and one that the function's `cache_if` lets through; where that panics, it is not.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::sealing::SealingSettings;
 use super::store::Store;
 use super::{Inner, Runtime};
 use crate::backend::{AsyncBackend, Backend, Memory};
@@ -30,6 +31,7 @@ pub struct RuntimeBuilder {
     expiration: Duration,
     longest: Duration,
     longest_wait: Duration,
+    pub(super) sealing: SealingSettings,
 }
 
 impl RuntimeBuilder {
@@ -41,6 +43,7 @@ impl RuntimeBuilder {
             expiration: DEFAULT_EXPIRATION,
             longest: DEFAULT_LONGEST,
             longest_wait: DEFAULT_LONGEST_WAIT,
+            sealing: SealingSettings::default(),
         }
     }
 
@@ -139,6 +142,7 @@ impl RuntimeBuilder {
             longest_ms,
             longest_wait: self.longest_wait,
             flights: Flights::new(),
+            sealing: self.sealing.build(limits)?,
             counters: Counters::new(),
         })))
     }
@@ -161,6 +165,7 @@ impl fmt::Debug for RuntimeBuilder {
             .field("namespace", &self.namespace)
             .field("expiration", &self.expiration)
             .field("longest_expiration", &self.longest)
+            .field("sealing", &self.sealing)
             .finish_non_exhaustive()
     }
 }

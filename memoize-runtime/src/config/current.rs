@@ -46,6 +46,7 @@ impl Runtime {
     /// # Errors
     /// One [is installed already](ConfigError::is_already_installed); it stays.
     pub fn install(self) -> Result<(), ConfigError> {
+        let cannot_seal = cfg!(feature = "encrypt") && self.sealing().ring().is_none();
         INSTALLED
             .set(self)
             .map_err(|_| ConfigErrorKind::AlreadyInstalled)?;
@@ -53,6 +54,12 @@ impl Runtime {
             tracing::warn!(
                 target: "cache_memoize",
                 "memoized functions were called before `install`; what they stored is not seen any more"
+            );
+        }
+        if cannot_seal {
+            tracing::info!(
+                target: "cache_memoize",
+                "there is no secret on this shared backend; functions with `encrypt` would compute every time"
             );
         }
         Ok(())

@@ -5,6 +5,7 @@ use std::env;
 use super::{Runtime, RuntimeBuilder};
 use crate::backend::Memory;
 use crate::error::{ConfigError, ConfigErrorKind};
+use crate::secret::Secret;
 
 const URL: &str = "CACHE_MEMOIZE_URL";
 const NAMESPACE: &str = "CACHE_MEMOIZE_NAMESPACE";
@@ -17,6 +18,7 @@ impl Runtime {
     /// |---|---|
     /// | `CACHE_MEMOIZE_URL` | the backend: `memory:`, or `memory:256MiB` (also `KiB`, `GiB`, or bytes without a unit) |
     /// | `CACHE_MEMOIZE_NAMESPACE` | [`namespace`](RuntimeBuilder::namespace) |
+    /// | `CACHE_MEMOIZE_SECRET` | [`secret`](RuntimeBuilder::secret), in hexadecimal or base64: `openssl rand -hex 32` |
     ///
     /// ```
     /// # use cache_memoize::Runtime;
@@ -47,9 +49,8 @@ fn from_variables(
     if let Some(namespace) = variable(NAMESPACE)? {
         builder = builder.namespace(namespace);
     }
-    // Going on without would store in the clear what was meant to be sealed.
-    if variable(SECRET)?.is_some() {
-        return Err(ConfigErrorKind::SecretUnsupported.into());
+    if let Some(secret) = variable(SECRET)? {
+        builder = builder.secret(Secret::from_variable(SECRET, secret)?);
     }
     Ok(builder)
 }
@@ -138,7 +139,6 @@ mod tests {
                 "{error}"
             );
         }
-        with(&[("CACHE_MEMOIZE_SECRET", "x")]).expect_err("sealing is asked for and not there");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod builder;
 mod current;
 mod env;
+mod sealing;
 mod store;
 
 pub use builder::RuntimeBuilder;
@@ -17,6 +18,7 @@ use crate::backend::{AsyncBackend, Backend, Bytes, Limits};
 use crate::clock::Clock;
 use crate::flight::Flights;
 use crate::observe::{Counters, Stats};
+use sealing::Sealing;
 
 /// A configured cache: a backend, a namespace and defaults.
 ///
@@ -47,6 +49,7 @@ struct Inner {
     longest_wait: Duration,
     /// The entries that are being computed, as bytes: those that go to the backend.
     flights: Flights<Bytes>,
+    sealing: Sealing,
     counters: Counters,
 }
 
@@ -95,6 +98,10 @@ impl Runtime {
 
     pub(crate) fn flights(&self) -> &Flights<Bytes> {
         &self.0.flights
+    }
+
+    pub(crate) fn sealing(&self) -> &Sealing {
+        &self.0.sealing
     }
 
     pub(crate) fn counters(&self) -> &Counters {

@@ -34,6 +34,8 @@ pub(crate) struct Expect {
     pub(crate) sealed: bool,
     pub(crate) chunked: bool,
     pub(crate) codec: Codec,
+    /// That of the secret under whose name the entry was found; 0 where it is not to be sealed.
+    pub(crate) key_id: u32,
     pub(crate) fingerprint: u64,
     /// The longest life that an entry may have been given.
     pub(crate) max_life_ms: u64,
@@ -87,8 +89,8 @@ impl Header {
 
     /// Whether the entry is one that the code would use at `now_ms`, as far as the header tells.
     ///
-    /// It does not ask whether the key is in the ring, which sealing does, nor whether this build can read
-    /// LZ4 and padding, which are the writer's choice and so are not expected but dealt with.
+    /// It does not ask whether this build can read LZ4 and padding, which are the writer's choice and so are not
+    /// expected but dealt with.
     ///
     /// # Errors
     ///
@@ -102,8 +104,8 @@ impl Header {
         if (sealed, chunked, self.codec) != (expect.sealed, expect.chunked, expect.codec) {
             return Err(Reject::Unexpected);
         }
-        // No secret has the id 0, so it stands for "not sealed" and for nothing else.
-        if sealed != (self.key_id != 0) {
+        // No secret has the id 0, so this also keeps ids off plain entries.
+        if self.key_id != expect.key_id {
             return Err(Reject::UnknownKey);
         }
         if self.fingerprint != expect.fingerprint {
@@ -132,22 +134,13 @@ impl Flags {
     /// The body is encrypted and authenticated.
     pub(crate) const SEALED: Self = Self(1);
     /// The value is compressed.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "known to the format, not written yet")
-    )]
     pub(crate) const LZ4: Self = Self(2);
     /// The body is a manifest, and the value is in chunks of their own.
     pub(crate) const CHUNKED: Self = Self(4);
     /// Zeros follow the value, to hide its length.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "known to the format, not written yet")
-    )]
     pub(crate) const PADDED: Self = Self(8);
 
     /// These flags and `other`'s.
-    #[cfg(test)]
     pub(crate) const fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
@@ -212,11 +205,13 @@ mod tests {
         sealed: false,
         chunked: false,
         codec: Codec::Postcard,
+        key_id: 0,
         fingerprint: PLAIN.fingerprint,
         max_life_ms: 3_600_000,
     };
     const WANT_SEALED: Expect = Expect {
         sealed: true,
+        key_id: SEALED.key_id,
         ..WANT_PLAIN
     };
 
@@ -326,6 +321,11 @@ mod tests {
             ..SEALED
         };
         assert_eq!(keyless.admit(&WANT_SEALED, NOW), Err(Reject::UnknownKey));
+        let other = Header {
+            key_id: SEALED.key_id ^ 1,
+            ..SEALED
+        };
+        assert_eq!(other.admit(&WANT_SEALED, NOW), Err(Reject::UnknownKey));
     }
 
     #[test]

@@ -8,26 +8,38 @@
 //!  8  8  fingerprint of the stored type
 //! 16  8  created, ms of unix time
 //! 24  8  expires, ms of unix time                                     -- these 32 bytes: H
-//! 32     body: cost_ms u32 | fresh_until u64 | the value, by the codec
-//!        XXH3-64(len(full key) u32 || full key || H || body)
+//! plain  body | XXH3-64(len(full key) u32 || full key || H || body)
+//! sealed salt 16 | commitment 16 | body, encrypted | tag 16
+//!
+//! body   cost_ms u32 | fresh_until u64 | [data_len u32, if padded] | the value, by the codec | [zeros, if padded]
 //! ```
+//!
+//! How the keys of a sealed entry are derived is in the documentation of [`crypto`](crate::crypto). Its name in the backend is
+//! `"cm1e:" + base64url(N)`, which is 48 bytes and shows nothing of the key.
 //!
 //! # Reading
 //!
 //! In this order, each failure a miss with its own [`Reject`], none an error to the caller: length; magic, version, flags;
-//! sealed, chunked and codec are what the code expects; fingerprint; now < expires, created at most a minute from now,
-//! a life no longer than allowed; the checksum; decoding with nothing left over. Nothing is decoded before it was checked,
+//! sealed, chunked and codec are what the code expects; the id is that of the secret whose name the entry has; fingerprint; now < expires, created at most a minute from now,
+//! a life no longer than allowed; the checksum, or the commitment in constant time and
+//! then the tag; inner lengths; decoding with nothing left over. Nothing is decoded before it was checked,
 //! and what to expect comes from the code, never from the bytes.
 
 mod bounded;
 mod codec;
 mod fingerprint;
 mod header;
+mod padding;
 mod plain;
+#[cfg(all(test, feature = "encrypt"))]
+mod reference;
 mod reject;
+mod sealed;
 
 pub(crate) use codec::{decode, encode};
 pub(crate) use fingerprint::Fingerprint;
 pub(crate) use header::{Codec, Expect, Flags, Header};
+pub(crate) use padding::Padding;
 pub(crate) use plain::{BodyMeta, read, write};
 pub(crate) use reject::Reject;
+pub(crate) use sealed::{Draft, Opened, Seal, Unsealed, open};

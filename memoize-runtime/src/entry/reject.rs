@@ -29,7 +29,10 @@ pub(crate) enum Reject {
     FromTheFuture,
     /// Lives longer than an entry of ours may.
     TooLongLived,
-    /// The checksum or tag does not match, or the fields contradict each other.
+    /// The commitment or tag of a sealed entry does not match: it was changed, cut, extended, stored under another key,
+    /// or made without the secret.
+    Tampered,
+    /// The checksum does not match, or the fields contradict each other.
     Damaged,
     /// Intact bytes that are not a value of the expected type.
     Undecodable,
@@ -50,6 +53,7 @@ impl Reject {
             Self::Expired => "expired",
             Self::FromTheFuture => "from_the_future",
             Self::TooLongLived => "too_long_lived",
+            Self::Tampered => "tampered",
             Self::Damaged => "damaged",
             Self::Undecodable => "undecodable",
         }

@@ -21,8 +21,10 @@ use std::fmt::{self, Write};
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::Serialize;
 
+use crate::call::place::{self, Protection};
 use crate::config::Runtime;
 use crate::guard::guard;
+use crate::secret::Secret;
 use escape::{Escaped, push_literal};
 
 /// What separates the namespace from the key, and the parts of a key that nobody wrote a template for.
@@ -40,6 +42,16 @@ impl CacheKey {
     /// The key as the backend knows it: printable ASCII, at most 240 bytes.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The name of a sealed entry.
+    pub(crate) fn of_sealed(name: String) -> Self {
+        Self(name.into())
+    }
+
+    /// A name that no entry has: neither a namespace nor a sealed name can hold a `!`.
+    pub(crate) fn nowhere() -> Self {
+        Self("!".into())
     }
 }
 
@@ -146,13 +158,14 @@ pub fn make_cache_key(parts: impl KeyParts, options: &KeyOptions) -> CacheKey {
         None => FullKey::new(runtime.namespace()),
     };
     parts.write(&mut key);
-    key.name(runtime.limits().key_bytes)
+    place::shown(&runtime, &key, &options.protection)
 }
 
 /// How [`make_cache_key`] makes a key.
 #[derive(Clone, Debug, Default)]
 pub struct KeyOptions {
     namespace: Option<String>,
+    protection: Protection,
 }
 
 impl KeyOptions {
@@ -164,6 +177,19 @@ impl KeyOptions {
     /// A namespace of the key's own in place of the runtime's.
     pub fn namespace(mut self, namespace: &str) -> Self {
         self.namespace = Some(escape_namespace(namespace));
+        self
+    }
+
+    /// The name of a sealed entry, as with [`Memo::encrypt`](crate::Memo::encrypt): an HMAC that shows nothing of the parts.
+    /// Where the runtime has no secret there is no such entry, and the key is `!`.
+    pub fn encrypt(mut self) -> Self {
+        self.protection = Protection::Sealed;
+        self
+    }
+
+    /// The same for a [secret of its own](crate::Memo::encryption_key).
+    pub fn encryption_key(mut self, secret: &Secret) -> Self {
+        self.protection = Protection::SealedWith(secret.clone());
         self
     }
 }

@@ -1,0 +1,50 @@
+fn load_user(db: &Database, tenant: &str, id: u64) -> User {
+    load_user::__call(&tenant, &id).run(move || load_user::uncached(db, tenant, id))
+}
+/// Companions of `load_user`: `key`, `peek`, `invalidate`, `refresh`, `prime`, `stats`, `uncached`.
+struct load_user {}
+impl load_user {
+    fn __site() -> &'static ::cache_memoize::__private::Site {
+        use ::cache_memoize::__private::Site;
+        static SITE: Site = Site::new(::core::module_path!(), "load_user");
+        &SITE
+    }
+    fn __call(tenant: &&str, id: &u64) -> ::cache_memoize::__private::Call<User> {
+        Self::__site()
+            .key::<User>(|| ())
+            .part(tenant)
+            .text(":")
+            .part(id)
+            .__call()
+            .encryption_key(secret_of(tenant))
+    }
+    pub fn key(tenant: &str, id: u64) -> ::cache_memoize::CacheKey {
+        Self::__call(&tenant, &id).key()
+    }
+    pub fn peek(tenant: &str, id: u64) -> ::core::option::Option<User> {
+        Self::__call(&tenant, &id).peek()
+    }
+    pub fn invalidate(tenant: &str, id: u64) -> bool {
+        Self::__call(&tenant, &id).invalidate()
+    }
+    pub fn refresh(db: &Database, tenant: &str, id: u64) -> User {
+        Self::__call(&tenant, &id)
+            .force_overwrite(true)
+            .run(move || Self::uncached(db, tenant, id))
+    }
+    pub fn prime(tenant: &str, id: u64, value: User) -> bool {
+        Self::__call(&tenant, &id).prime(value)
+    }
+    pub fn stats() -> ::cache_memoize::Stats {
+        Self::__site().stats()
+    }
+    /// The plain function, without the cache.
+    pub fn uncached(
+        db: &Database,
+        #[allow(unused_variables)]
+        tenant: &str,
+        id: u64,
+    ) -> User {
+        db.load(tenant, id)
+    }
+}

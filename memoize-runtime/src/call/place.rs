@@ -1,0 +1,88 @@
+//! Where a call's entry is, and what protects it there.
+
+use std::iter;
+
+use crate::config::Runtime;
+use crate::entry::Seal;
+use crate::key::{CacheKey, FullKey};
+use crate::secret::Secret;
+
+/// What the code asks for: the attribute, or a `Memo`.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Protection {
+    /// Whatever the runtime does without being asked.
+    #[default]
+    Usual,
+    Sealed,
+    /// Sealed with a secret of the function's own.
+    SealedWith(Secret),
+}
+
+/// The names of one entry, and what it is bound to.
+#[derive(Debug)]
+pub(crate) enum Place<'r> {
+    Plain {
+        name: CacheKey,
+        full_key: &'r str,
+    },
+    Sealed {
+        current: Seal<'r>,
+        /// Where it may still be, sealed with a previous secret; nothing is written there.
+        previous: Vec<Seal<'r>>,
+    },
+}
+
+impl<'r> Place<'r> {
+    /// The place of `key`; `None` where it is to be sealed and there is no secret to do it with.
+    pub(crate) fn new(
+        runtime: &'r Runtime,
+        key: &'r FullKey,
+        protection: &'r Protection,
+    ) -> Option<Self> {
+        let full_key = key.text();
+        let seal = |secret| Seal::new(secret, full_key);
+        match protection {
+            Protection::Usual if !runtime.sealing().is_forced() => Some(Self::Plain {
+                name: key.name(runtime.limits().key_bytes),
+                full_key,
+            }),
+            Protection::Usual | Protection::Sealed => {
+                runtime.sealing().ring().map(|ring| Self::Sealed {
+                    current: seal(ring.current()),
+                    previous: ring.previous().iter().map(seal).collect(),
+                })
+            }
+            Protection::SealedWith(secret) => Some(Self::Sealed {
+                current: seal(secret),
+                previous: Vec::new(),
+            }),
+        }
+    }
+
+    /// The name that is written to.
+    pub(crate) fn name(&self) -> &CacheKey {
+        match self {
+            Self::Plain { name, .. } => name,
+            Self::Sealed { current, .. } => current.name(),
+        }
+    }
+
+    /// All names that the entry may be found under, the one that is written to first, where there are several.
+    pub(crate) fn several_names(&self) -> Option<Vec<&str>> {
+        match self {
+            Self::Sealed { current, previous } if !previous.is_empty() => {
+                let seals = iter::once(current).chain(previous);
+                Some(seals.map(|seal| seal.name().as_str()).collect())
+            }
+            Self::Plain { .. } | Self::Sealed { .. } => None,
+        }
+    }
+}
+
+/// The key that is shown for a call: the name of its entry.
+///
+/// Without a secret it is a name that no entry has; the key's text must not be shown in its stead.
+pub(crate) fn shown(runtime: &Runtime, key: &FullKey, protection: &Protection) -> CacheKey {
+    Place::new(runtime, key, protection)
+        .map_or_else(CacheKey::nowhere, |place| place.name().clone())
+}

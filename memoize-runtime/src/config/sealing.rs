@@ -1,0 +1,113 @@
+//! The settings of sealing.
+
+use std::num::NonZeroUsize;
+
+use super::RuntimeBuilder;
+use crate::backend::Limits;
+use crate::entry::Padding;
+use crate::error::ConfigErrorKind;
+use crate::secret::{Ring, Secret};
+
+/// How a runtime seals.
+#[derive(Debug)]
+pub(crate) struct Sealing {
+    /// Without one, what is to be sealed is not stored.
+    ring: Option<Ring>,
+    force: bool,
+    padding: Padding,
+}
+
+impl Sealing {
+    pub(crate) fn ring(&self) -> Option<&Ring> {
+        self.ring.as_ref()
+    }
+
+    /// Whether everything is sealed, asked for or not.
+    pub(crate) fn is_forced(&self) -> bool {
+        self.force
+    }
+
+    pub(crate) fn padding(&self) -> Padding {
+        self.padding
+    }
+}
+
+/// The settings as they are given.
+#[derive(Debug, Default)]
+pub(super) struct SealingSettings {
+    current: Option<Secret>,
+    previous: Vec<Secret>,
+    force: bool,
+    pad_to: Option<usize>,
+}
+
+impl SealingSettings {
+    pub(super) fn build(self, limits: Limits) -> Result<Sealing, ConfigErrorKind> {
+        let padding = match self.pad_to.map(NonZeroUsize::new) {
+            None => Padding::default(),
+            Some(Some(smallest)) => Padding::to_at_least(smallest),
+            Some(None) => return Err(ConfigErrorKind::ZeroPadding),
+        };
+        let current = match self.current {
+            Some(secret) => Some(secret),
+            None if !self.previous.is_empty() => {
+                return Err(ConfigErrorKind::PreviousSecretAlone);
+            }
+            // Entries that nobody else reads are well sealed with a secret that nobody else has.
+            None if !limits.shared => Secret::of_this_process(),
+            None => None,
+        };
+        if self.force && current.is_none() {
+            return Err(ConfigErrorKind::ForcedWithoutSecret);
+        }
+        Ok(Sealing {
+            ring: current
+                .map(|secret| Ring::new(secret, self.previous))
+                .transpose()?,
+            force: self.force,
+            padding,
+        })
+    }
+}
+
+impl RuntimeBuilder {
+    /// What entries of `encrypt` functions are sealed with.
+    ///
+    /// Without one, a backend of this process's own gets a secret that is made at random and never leaves the process. On a
+    /// backend that others share there is none: functions with `encrypt` then compute every time and store nothing, which
+    /// is counted as [`unsealed`](crate::Stats::unsealed) and logged once. They never store in the clear.
+    pub fn secret(mut self, secret: Secret) -> Self {
+        self.sealing.current = Some(secret);
+        self
+    }
+
+    /// A secret that entries may still be sealed with; up to three, by as many calls.
+    ///
+    /// To rotate, give the old secret here and the new one to [`secret`](Self::secret). Lookups then ask for both names in
+    /// one round trip, and what is found under the old one is a hit, and sealed anew. Nothing is ever written with a
+    /// previous secret. When the longest expiration has passed, leave it out.
+    ///
+    /// During a deployment, roll out twice: first give the new secret as a *previous* one everywhere, so that all processes
+    /// can read it; then swap the two. A secret that has leaked must not be given here: whoever has it could still write
+    /// entries that are believed.
+    pub fn previous_secret(mut self, secret: Secret) -> Self {
+        self.sealing.previous.push(secret);
+        self
+    }
+
+    /// Whether all entries are sealed, as if each function had `encrypt`; `false` unless given.
+    pub fn force_encryption(mut self, force: bool) -> Self {
+        self.sealing.force = force;
+        self
+    }
+
+    /// Hides the lengths of sealed entries: each is filled up to a power of two, and to `bytes` at the least.
+    ///
+    /// Whoever can see the stored entries then learns which of these classes a value falls in, and no more; without it, they
+    /// learn its length to the byte. It costs up to as many bytes again. The backend's largest value is a class of its own. The
+    /// number of chunks of something that is too large for one entry still shows.
+    pub fn pad_to(mut self, bytes: usize) -> Self {
+        self.sealing.pad_to = Some(bytes);
+        self
+    }
+}

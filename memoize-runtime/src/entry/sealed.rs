@@ -1,0 +1,457 @@
+//! Entries that are sealed: nothing but the header is in the clear, and all of it is bound.
+//!
+//! The keys of an entry are derived from its header, a random salt and the key's [`Binding`], so whatever is changed in
+//! it, or stored under another key, has other keys and doesn't open. What stands behind the header is in the documentation
+//! of [`entry`](super).
+
+use super::header::{Flags, Header, take};
+use super::padding::Padding;
+use super::plain::BodyMeta;
+use super::reject::Reject;
+use crate::crypto::{
+    self, Binding, COMMITMENT_LEN, ChunkKeys, Commitment, SALT_LEN, Salt, TAG_LEN,
+};
+use crate::key::CacheKey;
+use crate::secret::Secret;
+
+const SALT_AT: usize = Header::LEN;
+const COMMITMENT_AT: usize = SALT_AT + SALT_LEN;
+const BODY_AT: usize = COMMITMENT_AT + COMMITMENT_LEN;
+
+const META_LEN: usize = 4 + 8;
+const DATA_LEN_LEN: usize = 4;
+
+/// Room for a small value, so that most entries are one allocation.
+const INITIAL_CAPACITY: usize = 320;
+
+/// What sealed names begin with.
+const NAME_PREFIX: &str = "cm1e:";
+const NAME_LEN: usize = NAME_PREFIX.len() + 43;
+
+/// A full key under a secret: the name of its entry, and what seals and opens it.
+#[derive(Debug)]
+pub(crate) struct Seal<'s> {
+    secret: &'s Secret,
+    binding: Binding,
+    name: CacheKey,
+}
+
+impl<'s> Seal<'s> {
+    pub(crate) fn new(secret: &'s Secret, full_key: &str) -> Self {
+        let binding = secret.keys().bind(full_key);
+        let mut name = String::with_capacity(NAME_LEN);
+        name.push_str(NAME_PREFIX);
+        binding.append_base64url(&mut name);
+        Self {
+            secret,
+            binding,
+            name: CacheKey::of_sealed(name),
+        }
+    }
+
+    pub(crate) fn key_id(&self) -> u32 {
+        self.secret.keys().id()
+    }
+
+    /// The name in the backend, which shows nothing of the key. The type's fingerprint is not in it: during a deployment, old
+    /// and new code must be invalidated by the same call.
+    pub(crate) fn name(&self) -> &CacheKey {
+        &self.name
+    }
+
+    /// An entry of this key under another header, for tests that have to tell one from the other.
+    #[cfg(test)]
+    pub(crate) fn again(&self, header: &Header, entry: &[u8], with: Header) -> Vec<u8> {
+        let opened = open(self, header, entry).expect("it is genuine");
+        let again = Opened {
+            header: with,
+            ..opened
+        };
+        again.reseal(self).expect("the system has random bytes")
+    }
+
+    /// What seals and opens the pieces of a stream that started with `header`.
+    #[cfg_attr(not(test), expect(dead_code, reason = "streams will"))]
+    pub(crate) fn chunks(&self, header: &Header, generation: &Salt) -> ChunkKeys {
+        self.secret
+            .keys()
+            .chunks(&header.to_bytes(), generation, &self.binding)
+    }
+}
+
+/// Why there is no sealed entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unsealed {
+    TooLarge,
+    NoRandom,
+}
+
+/// An entry whose value is being written, in the buffer that it is then encrypted in.
+pub(crate) struct Draft {
+    entry: Vec<u8>,
+    padding: Padding,
+}
+
+impl Draft {
+    pub(crate) fn new(meta: BodyMeta, padding: Padding) -> Self {
+        let mut entry = Vec::with_capacity(INITIAL_CAPACITY);
+        entry.resize(BODY_AT, 0);
+        entry.extend_from_slice(&meta.cost_ms.to_le_bytes());
+        entry.extend_from_slice(&meta.fresh_until.to_le_bytes());
+        if padding.is_on() {
+            entry.extend_from_slice(&[0; DATA_LEN_LEN]);
+        }
+        Self { entry, padding }
+    }
+
+    /// Where the value's bytes are appended.
+    pub(crate) fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.entry
+    }
+
+    /// The entry, of at most `largest` bytes.
+    ///
+    /// `header` gets the flags and the key id that it must have.
+    pub(crate) fn seal(
+        mut self,
+        seal: &Seal<'_>,
+        header: Header,
+        largest: usize,
+    ) -> Result<Vec<u8>, Unsealed> {
+        let len = self.entry.len().saturating_add(TAG_LEN);
+        if len > largest {
+            return Err(Unsealed::TooLarge);
+        }
+        let mut flags = header.flags.with(Flags::SEALED);
+        if self.padding.is_on() {
+            flags = flags.with(Flags::PADDED);
+            self.pad(self.padding.padded(len, largest))?;
+        }
+        encrypt(self.entry, seal, Header { flags, ..header })
+    }
+
+    fn pad(&mut self, len: usize) -> Result<(), Unsealed> {
+        let data_at = BODY_AT + META_LEN + DATA_LEN_LEN;
+        let data_len = u32::try_from(self.entry.len() - data_at).map_err(|_| Unsealed::TooLarge)?;
+        self.entry[data_at - DATA_LEN_LEN..data_at].copy_from_slice(&data_len.to_le_bytes());
+        self.entry.resize(len - TAG_LEN, 0);
+        Ok(())
+    }
+}
+
+/// Fills in what stands before the body in `entry`, and encrypts the body under a new salt.
+fn encrypt(entry: Vec<u8>, seal: &Seal<'_>, header: Header) -> Result<Vec<u8>, Unsealed> {
+    let salt = crypto::random().map_err(|crypto::NoRandom| Unsealed::NoRandom)?;
+    Ok(encrypt_salted(entry, seal, header, &salt))
+}
+
+fn encrypt_salted(mut entry: Vec<u8>, seal: &Seal<'_>, header: Header, salt: &Salt) -> Vec<u8> {
+    let keys = seal.secret.keys();
+    let head = Header {
+        key_id: keys.id(),
+        ..header
+    }
+    .to_bytes();
+    let derived = keys.entry(&head, salt, &seal.binding);
+    entry[..SALT_AT].copy_from_slice(&head);
+    entry[SALT_AT..COMMITMENT_AT].copy_from_slice(salt);
+    entry[COMMITMENT_AT..BODY_AT].copy_from_slice(derived.commitment());
+    let tag = derived.seal(&mut entry[BODY_AT..]);
+    entry.extend_from_slice(&tag);
+    entry
+}
+
+/// An entry that was opened: all of it was sealed with the secret, for this key, with this header.
+pub(crate) struct Opened {
+    header: Header,
+    body: Vec<u8>,
+}
+
+/// Opens an entry whose header the caller has admitted.
+///
+/// # Errors
+/// `Truncated`, or `Tampered`.
+pub(crate) fn open(seal: &Seal<'_>, header: &Header, entry: &[u8]) -> Result<Opened, Reject> {
+    let (_, mut rest) = entry
+        .split_at_checked(Header::LEN)
+        .ok_or(Reject::Truncated)?;
+    let salt: Salt = take(&mut rest)?;
+    let commitment: Commitment = take(&mut rest)?;
+    let (sealed, tag) = rest.split_last_chunk().ok_or(Reject::Truncated)?;
+    // Written as it was parsed: a header has no second form.
+    let head = header.to_bytes();
+    let body = seal
+        .secret
+        .keys()
+        .entry(&head, &salt, &seal.binding)
+        .open(&commitment, sealed, tag)
+        .map_err(|crypto::Forged| Reject::Tampered)?;
+    Ok(Opened {
+        header: *header,
+        body,
+    })
+}
+
+impl Opened {
+    /// The value's bytes.
+    ///
+    /// # Errors
+    /// `Damaged`: the lengths contradict each other. `Flags`: written in a way that this build can't read.
+    pub(crate) fn value(&self) -> Result<(BodyMeta, &[u8]), Reject> {
+        if self.header.flags.contains(Flags::LZ4) {
+            return Err(Reject::Flags);
+        }
+        let mut rest = &self.body[..];
+        let meta = BodyMeta {
+            cost_ms: u32::from_le_bytes(take(&mut rest)?),
+            fresh_until: u64::from_le_bytes(take(&mut rest)?),
+        };
+        if !self.header.flags.contains(Flags::PADDED) {
+            return Ok((meta, rest));
+        }
+        let data_len = u32::from_le_bytes(take(&mut rest)?);
+        usize::try_from(data_len)
+            .ok()
+            .and_then(|len| rest.split_at_checked(len))
+            .filter(|(_, zeros)| zeros.iter().all(|&zero| zero == 0))
+            .map(|(data, _)| (meta, data))
+            .ok_or(Reject::Damaged)
+    }
+
+    pub(crate) fn expires_ms(&self) -> u64 {
+        self.header.expires_ms
+    }
+
+    /// The same entry, sealed anew: its times stay, so that it lives no longer.
+    pub(crate) fn reseal(&self, seal: &Seal<'_>) -> Result<Vec<u8>, Unsealed> {
+        let mut entry = Vec::with_capacity(BODY_AT + self.body.len() + TAG_LEN);
+        entry.resize(BODY_AT, 0);
+        entry.extend_from_slice(&self.body);
+        encrypt(entry, seal, self.header)
+    }
+}
+
+#[cfg(all(test, feature = "encrypt"))]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::entry::header::Codec;
+    use crate::secret::decode_hex;
+
+    const SECRET: &str = "9f3c5d0be2a14786b1e0c7d2f4a8935e6c1b7d20a4e8f3915bc6d7028e4f1a3c";
+    const KEY: &str = "app:user:42";
+    const HEADER: Header = Header {
+        flags: Flags::NONE,
+        codec: Codec::Postcard,
+        key_id: 0,
+        fingerprint: 0x0102_0304_0506_0708,
+        created_ms: 1_760_000_000_000,
+        expires_ms: 1_760_003_600_000,
+    };
+    const META: BodyMeta = BodyMeta {
+        cost_ms: 12,
+        fresh_until: HEADER.expires_ms,
+    };
+
+    fn secret() -> Secret {
+        Secret::from_hex(SECRET).expect("it is random")
+    }
+
+    fn sealed(seal: &Seal<'_>, data: &[u8], padding: Padding) -> Vec<u8> {
+        let mut draft = Draft::new(META, padding);
+        draft.buffer().extend_from_slice(data);
+        draft
+            .seal(seal, HEADER, usize::MAX)
+            .expect("the system has random bytes")
+    }
+
+    fn padding(smallest: usize) -> Padding {
+        NonZeroUsize::new(smallest).map_or(Padding::default(), Padding::to_at_least)
+    }
+
+    fn opened(seal: &Seal<'_>, entry: &[u8]) -> Result<Opened, Reject> {
+        open(seal, &Header::parse(entry)?, entry)
+    }
+
+    /// What `tests/reference/cm1.py` printed for its sample.
+    struct Vectors(Value);
+
+    impl Vectors {
+        fn load() -> Self {
+            let path = concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/../tests/reference/cm1-vectors.json"
+            );
+            let json = std::fs::read(path).expect("the vectors are in the repository");
+            Self(serde_json::from_slice(&json).expect("they are JSON"))
+        }
+
+        fn text(&self, name: &str) -> &str {
+            self.0[name].as_str().expect("a vector of this name")
+        }
+
+        fn bytes(&self, name: &str) -> Vec<u8> {
+            decode_hex(self.text(name)).expect("hexadecimal").to_vec()
+        }
+    }
+
+    #[test]
+    fn known_answers_of_the_reference() {
+        let vectors = Vectors::load();
+        // The sample's secret counts up, which no configuration gets past.
+        let secret = Secret::unchecked(&vectors.bytes("secret"));
+        let seal = Seal::new(&secret, vectors.text("full_key"));
+        assert_eq!(u64::from(seal.key_id()), vectors.0["key_id"]);
+        assert_eq!(seal.name().as_str(), vectors.text("backend_name"));
+
+        let salt: Salt = vectors.bytes("salt").try_into().expect("a salt");
+        for (header, body, entry) in [
+            ("header", "body", "entry"),
+            ("stream_header", "manifest_body", "manifest"),
+        ] {
+            let header = Header::parse(&vectors.bytes(header)).expect("a header");
+            let mut draft = vec![0; BODY_AT];
+            draft.extend(vectors.bytes(body));
+            let made = encrypt_salted(draft, &seal, header, &salt);
+            assert_eq!(made, vectors.bytes(entry), "{entry}");
+            let opened = open(&seal, &header, &made).expect("it was just sealed");
+            assert_eq!(opened.body, vectors.bytes(body), "{body}");
+        }
+
+        let stream = Header::parse(&vectors.bytes("stream_header")).expect("a header");
+        let chunks = seal.chunks(&stream, &salt);
+        for (index, plain, stored) in [
+            (0, "chunk_0_plain", "chunk_0"),
+            (1, "chunk_1_plain", "chunk_1"),
+        ] {
+            let (plain, stored) = (vectors.bytes(plain), vectors.bytes(stored));
+            assert_eq!(chunks.seal_piece(index, &plain), stored);
+            assert_eq!(chunks.open_piece(index, &stored), Ok(plain));
+        }
+    }
+
+    #[test]
+    fn a_name_is_printable_and_48_bytes() {
+        let secret = secret();
+        for key in ["", KEY, &"k".repeat(10_000)] {
+            let seal = Seal::new(&secret, key);
+            assert_eq!(seal.name().as_str().len(), NAME_LEN);
+            assert!(
+                seal.name()
+                    .as_str()
+                    .bytes()
+                    .all(|byte| byte.is_ascii_graphic())
+            );
+        }
+    }
+
+    #[test]
+    fn one_value_is_never_sealed_twice_alike() {
+        let secret = secret();
+        let seal = Seal::new(&secret, KEY);
+        let one = sealed(&seal, b"value", Padding::default());
+        let other = sealed(&seal, b"value", Padding::default());
+        assert_ne!(one[SALT_AT..], other[SALT_AT..]);
+    }
+
+    #[test]
+    fn every_changed_bit_and_length_is_found() {
+        let secret = secret();
+        let seal = Seal::new(&secret, KEY);
+        let entry = sealed(&seal, b"value", Padding::default());
+        for bit in 0..entry.len() * 8 {
+            let mut changed = entry.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            assert!(opened(&seal, &changed).is_err(), "bit {bit}");
+        }
+        for len in 0..entry.len() {
+            assert!(opened(&seal, &entry[..len]).is_err(), "length {len}");
+        }
+        let longer = [&entry[..], &[0]].concat();
+        assert_eq!(opened(&seal, &longer).err(), Some(Reject::Tampered));
+    }
+
+    #[test]
+    fn what_is_too_large_is_not_sealed() {
+        let secret = secret();
+        let seal = Seal::new(&secret, KEY);
+        let len = sealed(&seal, &[0; 100], Padding::default()).len();
+        for (largest, expected) in [(len, Ok(len)), (len - 1, Err(Unsealed::TooLarge))] {
+            let mut draft = Draft::new(META, Padding::default());
+            draft.buffer().extend_from_slice(&[0; 100]);
+            let made = draft.seal(&seal, HEADER, largest);
+            assert_eq!(made.map(|entry| entry.len()), expected);
+        }
+    }
+
+    #[test]
+    fn padded_entries_have_few_lengths() {
+        let secret = secret();
+        let seal = Seal::new(&secret, KEY);
+        for len in 0..600 {
+            let entry = sealed(&seal, &vec![7; len], padding(256));
+            assert!([256, 512, 1024].contains(&entry.len()), "{len}");
+        }
+    }
+
+    #[test]
+    fn padding_that_is_no_padding_is_damage() {
+        let secret = secret();
+        let seal = Seal::new(&secret, KEY);
+        let header = Header {
+            flags: Flags::SEALED.with(Flags::PADDED),
+            ..HEADER
+        };
+        for body in [&b"\x05\0\0\0four"[..], b"\x02\0\0\0twoX", b"\x01\0\0"] {
+            let mut entry = vec![0; BODY_AT];
+            entry.extend_from_slice(&[0; META_LEN]);
+            entry.extend_from_slice(body);
+            let entry = encrypt(entry, &seal, header).expect("the system has random bytes");
+            let opened = opened(&seal, &entry).expect("it was sealed so");
+            assert!(opened.value().is_err());
+        }
+    }
+
+    #[test]
+    fn sealing_anew_changes_the_secret_and_nothing_else() {
+        let (old, new) = (Secret::of_this_process(), Secret::of_this_process());
+        let (old, new) = (old.expect("random bytes"), new.expect("random bytes"));
+        let (old, new) = (Seal::new(&old, KEY), Seal::new(&new, KEY));
+        for padding in [padding(0), padding(512)] {
+            let before = sealed(&old, b"value", padding);
+            let opened_before = opened(&old, &before).expect("it was just sealed");
+            let after = opened_before.reseal(&new).expect("random bytes");
+            assert_eq!(opened(&old, &after).err(), Some(Reject::Tampered));
+            let opened_after = opened(&new, &after).expect("it was just sealed");
+            assert_eq!(opened_after.value(), opened_before.value());
+            assert_eq!(opened_after.value(), Ok((META, &b"value"[..])));
+            let [before, after] = [before, after].map(|entry| Header::parse(&entry));
+            let key_id = new.key_id();
+            assert_eq!(after, before.map(|header| Header { key_id, ..header }));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_sealed_opens(key: String, data: Vec<u8>, smallest in 0..2000_usize) {
+            let secret = secret();
+            let seal = Seal::new(&secret, &key);
+            let entry = sealed(&seal, &data, padding(smallest));
+            let opened = opened(&seal, &entry).expect("it was just sealed");
+            prop_assert_eq!(opened.value(), Ok((META, &data[..])));
+        }
+
+        #[test]
+        fn any_bytes_are_refused(bytes: Vec<u8>) {
+            let secret = secret();
+            let seal = Seal::new(&secret, KEY);
+            let entry = [&HEADER.to_bytes()[..], &bytes].concat();
+            prop_assert!(opened(&seal, &entry).is_err());
+            prop_assert!(seal.chunks(&HEADER, &[0; 16]).open_piece(0, &bytes).is_err());
+        }
+    }
+}

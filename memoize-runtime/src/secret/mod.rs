@@ -1,0 +1,204 @@
+//! Secrets, from which all keys of sealed entries are derived.
+
+mod ring;
+mod strength;
+
+pub(crate) use ring::Ring;
+
+use std::env::{self, VarError};
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+use base64ct::{Base64Unpadded, Base64UrlUnpadded, Encoding};
+use zeroize::Zeroizing;
+
+use crate::crypto::{self, Keys};
+use crate::error::{ConfigError, ConfigErrorKind, SecretOrigin, SecretProblem};
+
+/// A file longer than this is not one that a secret was written to.
+const LONGEST_FILE: u64 = 4096;
+
+/// What entries are sealed with: at least 32 random bytes, the same in every process that shares the cache.
+///
+/// Make one with `openssl rand -hex 32` and keep it where you keep passwords. Whoever has it can read and write every sealed
+/// entry. Only keys that were derived from it stay in memory; they are zeroized when the last clone is dropped. Clones share
+/// them, and `Debug` shows nothing.
+///
+/// Every constructor refuses fewer than 32 bytes, and what is obviously not random: a repeated or counted-up pattern, very
+/// few different bytes, or a text with a word such as "password" or "changeme". That is a net for placeholders and not a
+/// measure of strength: 32 bytes of prose pass, and should not be used.
+///
+/// ```
+/// # use cache_memoize::{Runtime, Secret};
+/// # fn main() -> Result<(), cache_memoize::ConfigError> {
+/// # let from_your_vault = "9f3c5d0be2a14786b1e0c7d2f4a8935e6c1b7d20a4e8f3915bc6d7028e4f1a3c";
+/// Runtime::builder()
+///     .secret(Secret::from_hex(from_your_vault)?)
+///     .install()
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Secret(Arc<Keys>);
+
+impl Secret {
+    /// The fewest bytes that a secret may have.
+    pub const MIN_BYTES: usize = 32;
+
+    /// A secret of these bytes.
+    ///
+    /// # Errors
+    /// There are fewer than [`MIN_BYTES`](Self::MIN_BYTES), they are obviously not random, or this build has no sealing
+    /// (feature `encrypt`). So with the other constructors.
+    pub fn from_bytes(bytes: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
+        Self::checked(bytes.as_ref()).map_err(SecretOrigin::Given.fault())
+    }
+
+    /// A secret that is written in hexadecimal, as by `openssl rand -hex 32`; white space around it is left out.
+    ///
+    /// # Errors
+    /// Also if the text is not hexadecimal.
+    pub fn from_hex(text: &str) -> Result<Self, ConfigError> {
+        decode_hex(text.trim())
+            .ok_or(SecretProblem::NotHex)
+            .and_then(|bytes| Self::checked(&bytes))
+            .map_err(SecretOrigin::Given.fault())
+    }
+
+    /// A secret that is written in base64, as by `openssl rand -base64 32`; the alphabet of URLs and missing padding are
+    /// understood, and white space around it is left out.
+    ///
+    /// # Errors
+    /// Also if the text is not base64.
+    pub fn from_base64(text: &str) -> Result<Self, ConfigError> {
+        decode_base64(text.trim())
+            .ok_or(SecretProblem::NotBase64)
+            .and_then(|bytes| Self::checked(&bytes))
+            .map_err(SecretOrigin::Given.fault())
+    }
+
+    /// The secret that is in an environment variable, in hexadecimal or base64: what has hexadecimal digits only is taken
+    /// for that.
+    ///
+    /// # Errors
+    /// Also if the variable is not set, or is neither. The error shows its name, never what it holds.
+    pub fn from_env(variable: &str) -> Result<Self, ConfigError> {
+        let fault = SecretOrigin::Variable(variable.to_owned()).fault();
+        match env::var(variable) {
+            Ok(text) => Self::from_text(&Zeroizing::new(text)).map_err(fault),
+            Err(VarError::NotPresent) => Err(fault(SecretProblem::Unset)),
+            Err(VarError::NotUnicode(_)) => Err(fault(SecretProblem::NotText)),
+        }
+    }
+
+    /// The secret that is in a file, in hexadecimal or base64, as with [`from_env`](Self::from_env), or as raw bytes where
+    /// they are not text.
+    ///
+    /// # Errors
+    /// Also if the file can't be read, is longer than 4 KiB, or holds text that is neither.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
+        let fault = SecretOrigin::File.fault();
+        let bytes = match read(path.as_ref()) {
+            Ok(bytes) => bytes,
+            Err(problem) => return Err(fault(problem)),
+        };
+        match std::str::from_utf8(&bytes) {
+            Ok(text) => Self::from_text(text),
+            Err(_) => Self::checked(&bytes),
+        }
+        .map_err(fault)
+    }
+
+    /// A secret that only this process has, if the system gives random bytes.
+    pub(crate) fn of_this_process() -> Option<Self> {
+        let bytes = Zeroizing::new(crypto::random::<{ Self::MIN_BYTES }>().ok()?);
+        Some(Self(Arc::new(Keys::derive(&*bytes).ok()?)))
+    }
+
+    /// The secret that `CACHE_MEMOIZE_SECRET` and its like hold.
+    pub(crate) fn from_variable(variable: &str, text: String) -> Result<Self, ConfigError> {
+        Self::from_text(&Zeroizing::new(text))
+            .map_err(SecretOrigin::Variable(variable.to_owned()).fault())
+    }
+
+    /// A secret that nobody should use: tests have known answers for it.
+    #[cfg(test)]
+    pub(crate) fn unchecked(bytes: &[u8]) -> Self {
+        Self(Arc::new(Keys::derive(bytes).expect("this build can seal")))
+    }
+
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.0
+    }
+
+    fn from_text(text: &str) -> Result<Self, SecretProblem> {
+        let text = text.trim();
+        // Not the other way round: hexadecimal digits are base64 too, of fewer bits than it seems.
+        let bytes = if text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            decode_hex(text)
+        } else {
+            decode_base64(text)
+        };
+        Self::checked(&bytes.ok_or(SecretProblem::NotEncoded)?)
+    }
+
+    fn checked(bytes: &[u8]) -> Result<Self, SecretProblem> {
+        strength::check(bytes)?;
+        Ok(Self(Arc::new(Keys::derive(bytes)?)))
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+impl SecretOrigin {
+    /// Makes an error of a problem with the secret that came from here.
+    fn fault(self) -> impl FnOnce(SecretProblem) -> ConfigError {
+        |problem| {
+            let origin = self;
+            ConfigErrorKind::Secret { origin, problem }.into()
+        }
+    }
+}
+
+/// The bytes that `text` writes with two hexadecimal digits each.
+pub(crate) fn decode_hex(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let (pairs, []) = text.as_bytes().as_chunks::<2>() else {
+        return None;
+    };
+    let mut bytes = Zeroizing::new(Vec::with_capacity(pairs.len()));
+    for [high, low] in pairs {
+        let byte = digit(*high)? << 4 | digit(*low)?;
+        bytes.push(u8::try_from(byte).ok()?);
+    }
+    Some(bytes)
+}
+
+fn decode_base64(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let text = text.trim_end_matches('=');
+    Base64Unpadded::decode_vec(text)
+        .or_else(|_| Base64UrlUnpadded::decode_vec(text))
+        .map(Zeroizing::new)
+        .ok()
+}
+
+fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretProblem> {
+    let unreadable = |error: std::io::Error| SecretProblem::Unreadable(error.kind());
+    // Room for all, so that no copy is left behind by growing.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(8192));
+    File::open(path)
+        .map_err(unreadable)?
+        .take(LONGEST_FILE + 1)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
+    if bytes.len() as u64 > LONGEST_FILE {
+        return Err(SecretProblem::LongFile);
+    }
+    Ok(bytes)
+}
