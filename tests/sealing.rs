@@ -96,7 +96,8 @@ impl Backend for Open {
     }
 
     fn limits(&self) -> Limits {
-        Limits::new().shared(!self.private)
+        // Little, so that what is larger is in chunks.
+        Limits::new().shared(!self.private).value_bytes(4096)
     }
 }
 
@@ -345,7 +346,7 @@ fn invalidation_reaches_all_names() {
     assert_eq!(backend.names().len(), 2);
     backend.asked();
     assert!(rotated.scope(|| memo().invalidate()));
-    assert_eq!(backend.asked(), ["delete_many of 2"]);
+    assert_eq!(backend.asked(), ["get_many of 2", "delete_many of 2"]);
     assert_eq!(backend.names(), [""; 0]);
 }
 
@@ -552,4 +553,171 @@ fn companions_know_the_secret() {
         assert!(Clinic::diagnosis_invalidate(1, "Ada"));
         assert_eq!(backend.names().len(), 0);
     });
+}
+
+const ITEMS: usize = 200;
+
+fn items(of: &str) -> Vec<String> {
+    (0..ITEMS)
+        .map(|n| format!("{VALUE}, item {n} of {of}"))
+        .collect()
+}
+
+/// Reads a stream of some chunks; whether it was computed.
+fn is_stream_computed(runtime: &Runtime, of: &str) -> bool {
+    let mut computed = false;
+    let found: Vec<String> = runtime.scope(|| {
+        let stream = Memo::new((KEY.0, of)).encrypt().iter(|| {
+            computed = true;
+            items(of).into_iter()
+        });
+        stream.collect()
+    });
+    assert_eq!(found, items(of));
+    computed
+}
+
+#[test]
+fn streams_and_large_values_are_sealed_too() {
+    let backend = Open::default();
+    let runtime = sealed(&backend);
+    assert!(is_stream_computed(&runtime, "one"));
+    assert!(!is_stream_computed(&runtime, "one"));
+    let large = items("large").concat();
+    for _ in 0..2 {
+        let memo = || Memo::new("large").encrypt();
+        let value = runtime.scope(|| memo().get_or_compute(|| large.clone()));
+        assert_eq!(value, large);
+    }
+    assert_eq!((runtime.stats().hits, runtime.stats().stores), (2, 2));
+    let entries = backend.entries();
+    assert!(entries.len() > 6, "two manifests and their chunks");
+    for (name, entry) in entries.iter() {
+        assert!(name.starts_with("cm1e:"));
+        for word in ["item", "diagnosis", "large"] {
+            assert!(
+                !entry
+                    .windows(word.len())
+                    .any(|part| part == word.as_bytes())
+            );
+        }
+    }
+}
+
+#[test]
+fn chunks_that_are_not_the_streams_own_are_a_miss_with_a_reason() {
+    type Mischief = fn(&mut BTreeMap<String, Bytes>, &[String], &[String]);
+    fn swap(entries: &mut BTreeMap<String, Bytes>, one: &str, other: &str) {
+        let (a, b) = (entries[one].clone(), entries[other].clone());
+        entries.insert(one.to_owned(), b);
+        entries.insert(other.to_owned(), a);
+    }
+    let cases: [(&str, Mischief); 6] = [
+        ("flipped", |entries, one, _| {
+            for name in &one[1..] {
+                let mut bytes = entries[name].to_vec();
+                bytes[7] ^= 1;
+                entries.insert(name.clone(), bytes.into());
+            }
+        }),
+        ("cut", |entries, one, _| {
+            let bytes = entries[&one[1]].slice(..100);
+            entries.insert(one[1].clone(), bytes);
+        }),
+        ("swapped", |entries, one, _| swap(entries, &one[1], &one[2])),
+        ("another stream's", |entries, one, other| {
+            swap(entries, &one[2], &other[2]);
+        }),
+        ("all of another stream's", |entries, one, other| {
+            for (one, other) in one[1..].iter().zip(&other[1..]) {
+                swap(entries, one, other);
+            }
+        }),
+        ("another stream's manifest", |entries, one, other| {
+            swap(entries, &one[0], &other[0]);
+        }),
+    ];
+    for (name, mischief) in cases {
+        let backend = Open::default();
+        let runtime = sealed(&backend);
+        assert!(is_stream_computed(&runtime, "one"));
+        let one = backend.names();
+        assert!(is_stream_computed(&runtime, "two"));
+        let mut other = backend.names();
+        other.retain(|name| !one.contains(name));
+        mischief(&mut backend.entries(), &one, &other);
+        assert!(is_stream_computed(&runtime, "one"), "{name}");
+        assert_eq!(runtime.stats().tampered, 1, "{name}");
+    }
+}
+
+#[test]
+fn chunks_of_two_writers_never_mix() {
+    let backend = Open::default();
+    let runtime = sealed(&backend);
+    assert!(is_stream_computed(&runtime, "one"));
+    let first = backend.entries().clone();
+    runtime.scope(|| {
+        let again = Memo::new((KEY.0, "one")).encrypt().force_overwrite(true);
+        assert_eq!(again.iter(|| items("one").into_iter()).count(), ITEMS);
+    });
+    // The second writer's manifest lists its own chunks; the first one's bytes are put under their names.
+    let mut entries = backend.entries();
+    let chunks = |names: Vec<&String>, old: bool| -> Vec<String> {
+        let is_chunk = |name: &&&String| name.contains('.') && first.contains_key(**name) == old;
+        names
+            .iter()
+            .filter(is_chunk)
+            .map(|name| (*name).clone())
+            .collect()
+    };
+    let (old, new) = (
+        chunks(entries.keys().collect(), true),
+        chunks(entries.keys().collect(), false),
+    );
+    assert_eq!((old.len(), old.len()), (new.len(), first.len() - 1));
+    for (old, new) in old.iter().zip(&new) {
+        entries.insert(new.clone(), first[old].clone());
+    }
+    drop(entries);
+    assert!(is_stream_computed(&runtime, "one"));
+    assert_eq!(runtime.stats().tampered, 1);
+}
+
+#[test]
+fn a_stream_of_a_previous_secret_is_a_hit_and_stays_where_it_is() {
+    let backend = Open::default();
+    assert!(is_stream_computed(&sealed(&backend), "one"));
+    let names = backend.names();
+    let rotated = build(
+        Runtime::builder()
+            .backend(backend.clone())
+            .secret(secret(2))
+            .previous_secret(secret(1)),
+    );
+    assert!(!is_stream_computed(&rotated, "one"));
+    assert_eq!(backend.names(), names);
+    assert!(rotated.scope(|| Memo::new((KEY.0, "one")).encrypt().invalidate()));
+    assert_eq!(backend.names(), [""; 0], "chunks included");
+}
+
+#[test]
+fn what_is_sealed_is_compressed_where_it_is_asked_for() {
+    let value = "a".repeat(2000);
+    let length = |memo: fn() -> Memo| {
+        let backend = Open::default();
+        let runtime = sealed(&backend);
+        for _ in 0..2 {
+            assert_eq!(
+                runtime.scope(|| memo().get_or_compute(|| value.clone())),
+                value
+            );
+        }
+        assert_eq!(runtime.stats().hits, 1);
+        let entries = backend.entries();
+        entries.values().map(Bytes::len).sum::<usize>()
+    };
+    assert!(length(|| Memo::new("v").encrypt()) > 2000);
+    let asked_for = length(|| Memo::new("v").encrypt().compress(true));
+    assert_eq!(asked_for < 200, cfg!(feature = "compress"), "{asked_for}");
 }

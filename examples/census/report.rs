@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use crate::rows::{Longest, Row};
 use crate::statistics::Statistics;
 
 /// How one pass over all packages went.
@@ -37,6 +38,30 @@ pub(crate) fn render(mut rows: Vec<(String, Statistics)>, first: &Pass, second: 
 
     let mut text = table(&rows);
     text.push('\n');
+    text + &passes(first, second)
+}
+
+/// The longest functions, and what it took to have all of them come by.
+pub(crate) fn render_longest(longest: &Longest, first: &Pass, second: &Pass) -> String {
+    let mut text = format!(
+        "\nthe longest of {} functions, one by one\n",
+        grouped(longest.count)
+    );
+    for Row { file, function } in &longest.rows {
+        let lines = grouped(function.lines);
+        let name = truncated(&function.name);
+        _ = writeln!(
+            text,
+            "{lines:>6}  {name:<WIDEST$}  {file}:{}",
+            function.line
+        );
+    }
+    text.push('\n');
+    text + &passes(first, second)
+}
+
+fn passes(first: &Pass, second: &Pass) -> String {
+    let mut text = String::new();
     for pass in [first, second] {
         let Pass {
             name,
@@ -154,7 +179,11 @@ mod tests {
         let large = Statistics {
             files: 1_000,
             lines: 20,
-            longest: Some(Function { name, lines: 9 }),
+            longest: Some(Function {
+                name,
+                line: 1,
+                lines: 9,
+            }),
             ..Statistics::default()
         };
         let pass = |name, nanoseconds| Pass {

@@ -26,7 +26,18 @@ pub(crate) struct Statistics {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Function {
     pub name: String,
+    /// The line that its signature begins on.
+    pub line: usize,
     pub lines: usize,
+}
+
+/// The functions of a file that have a body; none where it is not Rust.
+pub(crate) fn functions(source: &[u8]) -> Vec<Function> {
+    let mut counter = Counter::default();
+    match std::str::from_utf8(source).map(|source| parse::visit(source, &mut counter)) {
+        Ok(Ok(())) => counter.functions,
+        _ => Vec::new(),
+    }
 }
 
 impl Statistics {
@@ -34,7 +45,14 @@ impl Statistics {
         self.files += 1;
         let mut counter = Counter::default();
         match std::str::from_utf8(source).map(|source| parse::visit(source, &mut counter)) {
-            Ok(Ok(())) => self.add(&counter.found),
+            Ok(Ok(())) => {
+                self.add(&counter.found);
+                self.functions += counter.functions.len();
+                counter
+                    .functions
+                    .into_iter()
+                    .for_each(|function| self.offer(function));
+            }
             _ => self.unparsed += 1,
         }
         self.lines += source.split_inclusive(|&byte| byte == b'\n').count();
@@ -47,21 +65,14 @@ impl Statistics {
         self.functions += other.functions;
         self.unsafe_blocks += other.unsafe_blocks;
         if let Some(function) = &other.longest {
-            self.offer(function.lines, || function.name.clone());
+            self.offer(function.clone());
         }
     }
 
-    /// The name is made only for a function that is longer than all before.
-    fn offer(&mut self, lines: usize, name: impl FnOnce() -> String) {
-        if self
-            .longest
-            .as_ref()
-            .is_none_or(|longest| lines > longest.lines)
-        {
-            self.longest = Some(Function {
-                name: name(),
-                lines,
-            });
+    fn offer(&mut self, function: Function) {
+        let longest = self.longest.as_ref();
+        if longest.is_none_or(|longest| function.lines > longest.lines) {
+            self.longest = Some(function);
         }
     }
 }
@@ -69,21 +80,25 @@ impl Statistics {
 #[derive(Default)]
 struct Counter {
     found: Statistics,
+    functions: Vec<Function>,
     /// The type or trait whose functions are being visited.
     owner: Option<String>,
 }
 
 impl Counter {
     fn function(&mut self, signature: &Signature, body: &Block, visit: impl FnOnce(&mut Self)) {
-        self.found.functions += 1;
         // Doc comments and attributes don't make a function longer.
         let first = signature.fn_token.span.start().line;
         let last = body.brace_token.span.close().end().line;
         // A function inside a method belongs to no type.
         let owner = self.owner.take();
-        self.found.offer(last - first + 1, || match &owner {
-            Some(owner) => format!("{owner}::{}", signature.ident),
-            None => signature.ident.to_string(),
+        self.functions.push(Function {
+            name: match &owner {
+                Some(owner) => format!("{owner}::{}", signature.ident),
+                None => signature.ident.to_string(),
+            },
+            line: first,
+            lines: last - first + 1,
         });
         visit(self);
         self.owner = owner;
@@ -183,6 +198,7 @@ mod tests {
             found.longest,
             Some(Function {
                 name: "X::b".into(),
+                line: 4,
                 lines: 3
             })
         );

@@ -38,6 +38,7 @@ pub(crate) struct Options {
     pub(crate) cache_if: Option<Expr>,
     pub(crate) skip: Option<Vec<Ident>>,
     pub(crate) version: Option<u32>,
+    pub(crate) compress: Option<bool>,
     pub(crate) companions: Option<Companions>,
     /// Where generated code finds `cache_memoize`, if not at `::cache_memoize`.
     pub(crate) krate: Option<Path>,
@@ -173,6 +174,7 @@ impl Parser<'_> {
             }
             "cache_if" => options.cache_if = Some(value(input, ident, &CACHE_IF)?),
             "skip" => options.skip = Some(skip(input, ident)?),
+            "compress" => options.compress = Some(value::<LitBool>(input, ident, &COMPRESS)?.value),
             "version" => options.version = Some(version(&value(input, ident, &VERSION)?)?),
             "companions" => options.companions = Some(companions(input, ident)?),
             "crate" => {
@@ -194,9 +196,6 @@ impl Parser<'_> {
 /// Options that other parts of the project bring; their forms are settled.
 fn parse_later_option(input: ParseStream<'_>, name: &Ident) -> syn::Result<()> {
     match name.to_string().as_str() {
-        "compress" => {
-            value::<LitBool>(input, name, &COMPRESS)?;
-        }
         "codec" => {
             let codec: LitStr = value(input, name, &CODEC)?;
             if !["postcard", "msgpack"].contains(&codec.value().as_str()) {

@@ -1,8 +1,9 @@
 //! What can't be memoized, or not as it is asked for: one `check_*` a rule.
 
 use proc_macro2::Span;
+use quote::ToTokens as _;
 use syn::FnArg;
-use syn::spanned::Spanned as _;
+use syn::spanned::Spanned;
 
 use crate::args::Companions;
 use crate::argument::Role;
@@ -20,6 +21,8 @@ pub(crate) fn check(model: &Model, diag: &Diag) {
         check_variadic,
         check_attributes,
         check_returned,
+        check_iterator,
+        check_cache_if_of_iterator,
         check_owned,
         check_companions,
         check_companions_hide_no_primitive,
@@ -82,9 +85,10 @@ fn check_returned(model: &Model, diag: &Diag) {
     let sig = &model.function.sig;
     let is_async = model.execution() != Execution::Blocking;
     let ty = model.output_type();
-    let span = ty.map_or(sig.ident.span(), syn::spanned::Spanned::span);
+    let span = ty.map_or(sig.ident.span(), Spanned::span);
     let message = match ty.map_or(Returned::Nothing, output::classify_type) {
         Returned::Value => return,
+        Returned::Iterator if !is_async => return,
         Returned::Nothing => {
             "the function returns nothing that could be remembered; \
              return a value, or remove `cache_memoize`"
@@ -99,11 +103,10 @@ fn check_returned(model: &Model, diag: &Diag) {
             "a future that doesn't say what it gives can't be memoized, nor one that isn't pinned; \
              return `impl Future<Output = T>` or `Pin<Box<dyn Future<Output = T>>>`"
         }
-        Returned::Iterator if is_async => {
+        Returned::Iterator => {
             "an async function that returns an iterator can't be memoized; \
              return a `Stream`, or collect the items into a `Vec`"
         }
-        Returned::Iterator => "functions that return an iterator can't be memoized yet",
         Returned::Stream => "functions that return a stream can't be memoized yet",
         Returned::Opaque => {
             "an `impl Trait` can't be stored, as its type has no name to read it back by; \
@@ -113,11 +116,51 @@ fn check_returned(model: &Model, diag: &Diag) {
     diag.error(span, message);
 }
 
+fn check_iterator(model: &Model, diag: &Diag) {
+    let sig = &model.function.sig;
+    if sig.asyncness.is_some() || output::classify(&sig.output) != Returned::Iterator {
+        return;
+    }
+    let span = model.output_type().map_or(sig.ident.span(), Spanned::span);
+    let Some(iterated) = model.iterated() else {
+        let message = "an iterator in this form can't be memoized; \
+                       return `impl Iterator<Item = ..>` or `Box<dyn Iterator<Item = ..>>`";
+        return diag.error(span, message);
+    };
+    if iterated.name != "Iterator" && iterated.name != "FusedIterator" {
+        let message = "what comes from a cache can only be read forwards, and its length isn't known before; \
+                       return an `Iterator`";
+        return diag.error(iterated.name.span(), message);
+    }
+    match iterated.item {
+        None => diag.error(
+            iterated.name.span(),
+            "the type of the items is missing; write `Iterator<Item = ..>`",
+        ),
+        Some(item) if output::mentions_impl(item.to_token_stream()) => diag.error(
+            item.span(),
+            "an `impl Trait` can't be stored, as its type has no name to read it back by; \
+             yield items of a type that has one",
+        ),
+        Some(_) => {}
+    }
+}
+
+fn check_cache_if_of_iterator(model: &Model, diag: &Diag) {
+    let predicate = model.options.cache_if.as_ref();
+    if let Some(predicate) = predicate.filter(|_| model.iterated().is_some()) {
+        let message = "`cache_if` sees a whole value, which an iterator never is; \
+                       remove it, or yield an `Err` where nothing is to be stored";
+        diag.error(predicate.span(), message);
+    }
+}
+
 fn check_owned(model: &Model, diag: &Diag) {
-    let value = model
-        .output_type()
-        .filter(|ty| output::classify_type(ty) == Returned::Value);
-    if let Some(borrow) = value.and_then(output::find_borrow) {
+    let must_be_owned = |ty: &&syn::Type| {
+        model.iterated().is_some() || output::classify_type(ty) == Returned::Value
+    };
+    let cached = model.cached_type().filter(must_be_owned);
+    if let Some(borrow) = cached.and_then(output::find_borrow) {
         let message = format!(
             "the returned `{}` borrows, and a remembered value outlives the call; {}",
             borrow.borrowed, borrow.fix

@@ -42,6 +42,12 @@ use crate::model::Model;
 /// before the first poll. The returned type implements `Serialize` and `DeserializeOwned`; of a `Result` only the `Ok`
 /// is stored, and the error may be of any type.
 ///
+/// A function that returns `impl Iterator<Item = T>` or `Box<dyn Iterator<Item = T>>` has its items stored as they are
+/// consumed, if they are to the last one; `T` may be a `Result`, and an `Err` is handed on with nothing being stored. The
+/// body runs at the call on a miss. On a hit it runs only if part of the entry is lost on the way, so the arguments are
+/// held until the last item: the returned type must be allowed to hold each of them. Edition 2024 says so by
+/// itself; in edition 2021 add `+ use<'a, T>` with all lifetimes and types of the arguments, or `+ 'a`.
+///
 /// # Options
 ///
 /// | option | meaning | default |
@@ -53,6 +59,7 @@ use crate::model::Model;
 /// | `force_overwrite = expr` | a `bool`: true runs the body and stores what it returns | `false` |
 /// | `cache_if = path or closure` | `Fn(&T) -> bool`: whether a computed value is stored | always |
 /// | `skip(db, ctx)` | arguments that are not part of the key | none |
+/// | `compress = true` or `false` | LZ4 for what has 1 KiB or more and shrinks | the runtime's, `true` |
 /// | `version = 2` | raise it when the meaning of a stored value changes: older entries are misses | 0 |
 /// | `companions = Name`, `"functions"` or `false` | where the companions stand, see below | by the function |
 /// | `crate = path` | where the generated code finds `cache_memoize` | `::cache_memoize` |
@@ -60,7 +67,7 @@ use crate::model::Model;
 /// The expressions of `force_overwrite` and `expiration` see the arguments as the body does, except for names
 /// that a pattern takes out of an argument: these are references. They are evaluated on each call, before the
 /// lookup. That of `encryption_key` sees references to the arguments that are in the key, and is evaluated by
-/// companions too. `compress`, `codec` and `local` are known, and not supported yet.
+/// companions too. `codec` and `local` are known, and not supported yet.
 ///
 /// # The key template
 ///
@@ -109,6 +116,9 @@ use crate::model::Model;
 /// | `load_user::prime(7, user)` | stores a value; `false` if it could not be stored. Also takes the arguments that `expiration` mentions |
 /// | `load_user::stats()` | counts hits, misses and the like |
 /// | `load_user::uncached(&db, 7)` | runs the body alone |
+///
+/// Of an iterator there is no `peek` and no `prime`, and `refresh` stores when what it returns was consumed. `cache_if` can't be
+/// asked of one.
 ///
 /// They stand on a type of the function's name, or of the name in `companions = Name`, which is needed where there is
 /// a type or a module of the function's name. A method, known by a

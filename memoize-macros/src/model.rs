@@ -8,7 +8,7 @@ use crate::args::{Companions, Options};
 use crate::argument::{Argument, Name, Role};
 use crate::generics::reduce;
 use crate::item::{self, Function};
-use crate::output::{self, FutureForm, ungrouped};
+use crate::output::{self, FutureForm, Iterated, Returned, ungrouped};
 use crate::scan::{mentions, mentions_self_type};
 use crate::template::{Placeholder, Template};
 
@@ -132,6 +132,28 @@ impl Model {
             (_, ReturnType::Type(_, ty)) => Some(ungrouped(ty)),
             (_, ReturnType::Default) => None,
         }
+    }
+
+    /// What an iterator that the function returns is made of.
+    pub(crate) fn iterated(&self) -> Option<Iterated<'_>> {
+        let is_iterator = output::classify(&self.function.sig.output) == Returned::Iterator;
+        self.output_type()
+            .filter(|_| is_iterator)
+            .and_then(output::iterated)
+    }
+
+    /// The type that is cached: what is returned, or each item of it.
+    pub(crate) fn cached_type(&self) -> Option<&Type> {
+        match self.iterated() {
+            Some(iterated) => iterated.item.map(ungrouped),
+            None => self.output_type(),
+        }
+    }
+
+    /// The same as tokens, `()` where nothing is returned.
+    pub(crate) fn cached(&self) -> TokenStream {
+        self.cached_type()
+            .map_or_else(|| quote!(()), ToTokens::to_token_stream)
     }
 
     /// The generics of what takes the keyed arguments only.

@@ -1,6 +1,6 @@
 //! What a function returns, as far as tokens tell.
 
-use proc_macro2::{Delimiter, Group, Punct, Spacing, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Punct, Spacing, Span, TokenStream, TokenTree};
 use quote::{ToTokens, TokenStreamExt as _};
 use syn::spanned::Spanned as _;
 use syn::{GenericArgument, Lifetime, Path, PathArguments, ReturnType, Type, TypeParamBound};
@@ -102,21 +102,59 @@ fn future_output<'b>(bounds: impl IntoIterator<Item = &'b TypeParamBound>) -> Op
 
 fn from_bounds<'b>(bounds: impl IntoIterator<Item = &'b TypeParamBound>) -> Option<Returned> {
     bounds.into_iter().find_map(|bound| match bound {
-        TypeParamBound::Trait(bound) => {
-            match bound.path.segments.last()?.ident.to_string().as_str() {
-                "Future" => Some(Returned::Future),
-                "Iterator" | "DoubleEndedIterator" | "ExactSizeIterator" => {
-                    Some(Returned::Iterator)
-                }
-                "Stream" => Some(Returned::Stream),
-                _ => None,
-            }
-        }
+        TypeParamBound::Trait(bound) => from_name(&bound.path.segments.last()?.ident),
         _ => None,
     })
 }
 
-fn mentions_impl(tokens: TokenStream) -> bool {
+fn from_name(name: &Ident) -> Option<Returned> {
+    match name.to_string().as_str() {
+        "Future" => Some(Returned::Future),
+        "Iterator" | "DoubleEndedIterator" | "ExactSizeIterator" | "FusedIterator" => {
+            Some(Returned::Iterator)
+        }
+        "Stream" => Some(Returned::Stream),
+        _ => None,
+    }
+}
+
+/// What an iterator is made of, as far as the type says it.
+pub(crate) struct Iterated<'t> {
+    /// The trait's own name, and where it stands.
+    pub(crate) name: &'t Ident,
+    pub(crate) item: Option<&'t Type>,
+    /// It is a `Box<dyn Iterator>`.
+    pub(crate) is_boxed: bool,
+}
+
+/// Reads the type of a function that is [classified](classify) as an iterator's.
+pub(crate) fn iterated(ty: &Type) -> Option<Iterated<'_>> {
+    let (bounds, is_boxed) = match ungrouped(ty) {
+        Type::ImplTrait(ty) => (&ty.bounds, false),
+        ty => match ungrouped(first_type_argument(path(ty)?)?) {
+            Type::TraitObject(object) => (&object.bounds, true),
+            _ => return None,
+        },
+    };
+    bounds.iter().find_map(|bound| {
+        let TypeParamBound::Trait(bound) = bound else {
+            return None;
+        };
+        let last = bound.path.segments.last()?;
+        let is_iterator = from_name(&last.ident) == Some(Returned::Iterator);
+        let item = arguments(&last.arguments).find_map(|argument| match argument {
+            GenericArgument::AssocType(assoc) if assoc.ident == "Item" => Some(&assoc.ty),
+            _ => None,
+        });
+        is_iterator.then_some(Iterated {
+            name: &last.ident,
+            item,
+            is_boxed,
+        })
+    })
+}
+
+pub(crate) fn mentions_impl(tokens: TokenStream) -> bool {
     tokens.into_iter().any(|token| match token {
         TokenTree::Ident(ident) => ident == "impl",
         TokenTree::Group(group) => mentions_impl(group.stream()),

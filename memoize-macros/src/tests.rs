@@ -85,6 +85,41 @@ fn result() {
 }
 
 #[test]
+fn iterator() {
+    short_snapshot(
+        "iterator",
+        r#"key = "rows:<table>", expiration = "6h", compress = false"#,
+        "pub fn rows(table: &str) -> impl Iterator<Item = Row> + use<'_> { open(table) }",
+    );
+}
+
+#[test]
+fn of_an_iterator_nothing_can_be_peeked_at_or_primed() {
+    for output in [
+        "impl Iterator<Item = u8>",
+        "Box<dyn Iterator<Item = u8>>",
+        "u8",
+    ] {
+        let expanded = expand("", &format!("fn f() -> {output} {{ x }}"));
+        let is_value = output == "u8";
+        for companion in ["fn peek(", "fn prime(", "`peek`", "`prime`"] {
+            assert_eq!(expanded.contains(companion), is_value, "{expanded}");
+        }
+    }
+}
+
+#[test]
+fn boxed_iterator_in_a_trait() {
+    snapshot(
+        "boxed_iterator_in_a_trait",
+        r#"key = "rows:<table>", skip(self)"#,
+        "fn rows<'a>(&'a self, table: &'a str) -> Box<dyn Iterator<Item = io::Result<Row>> + 'a> {
+            self.open(table)
+        }",
+    );
+}
+
+#[test]
 fn default_key() {
     short_snapshot(
         "default_key",

@@ -1,23 +1,25 @@
 //! The decisions of a call: pure functions of what was asked, what was found, and a time that is passed in.
 //!
-//! No I/O, no clock and no lock is in here (the salt of a sealed entry is drawn where it is used), and no code of the user's but the codec's. The drivers in [`call`](crate::call)
+//! No I/O, no clock and no lock is in here (random bytes are drawn where they are used), and no code of the user's but the codec's. The drivers in [`call`](crate::call)
 //! ask, do, and tell.
 
-use std::iter;
-use std::ptr;
 use std::time::Duration;
 
 use crate::backend::Bytes;
 use crate::call::outcome::{Outcome, Unencodable};
 use crate::call::place::Place;
+use crate::entry::chunk::{self, Destination, Manifest, Reader, Writer};
 use crate::entry::{
-    self, BodyMeta, Codec, Draft, Expect, Flags, Header, Opened, Padding, Reject, Seal, Unsealed,
+    self, Body, BodyMeta, Codec, Draft, Expect, Flags, Guard, Header, Padding, Reject, Unfinished,
 };
+
+/// How long chunks outlive the entry that lists them, so that who begins to read it in its last moment comes to its end.
+const CHUNKS_OUTLIVE_MS: u64 = 60_000;
 
 /// What the code, and nothing that was stored, says about an entry.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Policy<'a> {
-    /// What the entry is bound to, and how it is protected.
+    /// Where the entry is, what it is bound to, and how it is protected.
     pub(crate) place: &'a Place<'a>,
     /// Of sealed entries.
     pub(crate) padding: Padding,
@@ -28,6 +30,18 @@ pub(crate) struct Policy<'a> {
     pub(crate) longest_ms: u64,
     /// The largest entry, in bytes, either way.
     pub(crate) largest: usize,
+    /// The longest key that the backend takes.
+    pub(crate) key_bytes: usize,
+    /// Whether what is long enough and shrinks is compressed.
+    pub(crate) compress: bool,
+}
+
+/// What an entry holds.
+#[derive(Debug)]
+pub(crate) enum Opened<R> {
+    Value(R),
+    /// A value that is in chunks.
+    Chunks(Box<Reader>),
 }
 
 /// An entry to be written.
@@ -37,14 +51,30 @@ pub(crate) struct Fill {
     pub(crate) life: Duration,
 }
 
+/// How a value is to be written.
+#[derive(Debug)]
+pub(crate) enum Filling {
+    Whole(Fill),
+    Chunks(Chunked),
+}
+
+/// A stream whose chunks are being written, and the entry that will list them.
+#[derive(Debug)]
+pub(crate) struct Chunked {
+    pub(crate) writer: Writer,
+    /// As it was when the stream began: the chunks are bound to it.
+    header: Header,
+}
+
 /// Why there is no entry to be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unstored {
     Unencodable,
+    /// Not even a manifest fits into what the backend takes, or there are more chunks than can be counted.
     TooLarge,
-    /// The call's own `expiration` was zero.
+    /// The call's own `expiration` was zero, or was over before the last item came.
     NoLife,
-    /// The system gave no random bytes to seal with.
+    /// The system has no random numbers, so that chunks could meet another writer's, and nothing can be sealed.
     NoRandom,
 }
 
@@ -53,175 +83,264 @@ impl Unstored {
         match self {
             Self::Unencodable => "it could not be serialized",
             Self::TooLarge => "it is larger than the backend takes",
-            Self::NoLife => "its expiration is zero",
-            Self::NoRandom => "the system gave no random bytes",
+            Self::NoLife => "its expiration is zero, or was over before it was complete",
+            Self::NoRandom => "the system gave no random numbers",
         }
     }
 }
 
-impl From<Unsealed> for Unstored {
-    fn from(unsealed: Unsealed) -> Self {
-        match unsealed {
-            Unsealed::TooLarge => Self::TooLarge,
-            Unsealed::NoRandom => Self::NoRandom,
+impl From<Unfinished> for Unstored {
+    fn from(unfinished: Unfinished) -> Self {
+        match unfinished {
+            Unfinished::TooLarge => Self::TooLarge,
+            Unfinished::NoRandom => Self::NoRandom,
         }
     }
 }
 
 /// What a lookup came to.
-pub(crate) enum Lookup<R> {
-    /// The value; with the entry to write in its place, where it was sealed with a previous secret.
-    Hit(R, Option<Fill>),
+pub(crate) enum Lookup<T> {
+    /// With the entry to write under the current name, where this one was sealed with a previous secret.
+    Hit(T, Option<Fill>),
     Absent,
     Rejected(Reject),
 }
 
 impl Policy<'_> {
-    /// Decides on what was found under the names of the place, in their order.
-    ///
-    /// A hit under a previous secret counts even where something unusable stands under the current one: its writer had no
-    /// secret, or is not done rotating.
+    /// The value in what was found under the names of the place, in their order, if it may be used at `now_ms`.
     pub(crate) fn look<R>(
         &self,
         found: &[Option<Bytes>],
         outcome: &Outcome<R>,
         now_ms: u64,
-    ) -> Lookup<R> {
-        match self.place {
-            Place::Plain { full_key, .. } => match found {
-                [Some(bytes), ..] => self.open_plain(full_key, bytes, outcome, now_ms).into(),
-                _ => Lookup::Absent,
-            },
-            Place::Sealed { current, previous } => {
-                let mut lookup = Lookup::Absent;
-                let seals = iter::once(current).chain(previous);
-                for (seal, bytes) in seals.zip(found) {
-                    let Some(bytes) = bytes else { continue };
-                    match (self.open_sealed(seal, bytes, outcome, now_ms), &lookup) {
-                        (Ok((value, _)), _) if ptr::eq(seal, current) => {
-                            return Lookup::Hit(value, None);
-                        }
-                        (Ok((value, opened)), _) => {
-                            return Lookup::Hit(value, reseal(&opened, current, now_ms));
-                        }
-                        (Err(reject), Lookup::Absent) => lookup = Lookup::Rejected(reject),
-                        // The reason that counts is that of the current name.
-                        (Err(_), _) => {}
-                    }
-                }
-                lookup
-            }
-        }
+    ) -> Lookup<Opened<R>> {
+        self.first_usable(found, now_ms, |guard, found| {
+            // A value is in chunks when it is too large, which depends on the value and not on the code.
+            let chunked = Header::parse(found)?.flags.contains(Flags::CHUNKED);
+            let body = self.check(guard, found, chunked, now_ms)?;
+            let value = body.value()?;
+            let opened = if chunked {
+                let reader = self.reader(guard, body.header(), &value)?;
+                Opened::Chunks(Box::new(reader))
+            } else if body.header().flags.contains(Flags::LZ4) {
+                let value = entry::expand(&value, usize::MAX)?;
+                Opened::Value((outcome.decode)(&value)?)
+            } else {
+                Opened::Value((outcome.decode)(&value)?)
+            };
+            Ok((opened, body))
+        })
     }
 
-    /// The entry for a value whose computation took `cost` and ended at `now_ms`.
+    /// The same for a stream, whose entry lists its chunks.
+    pub(crate) fn look_for_stream(&self, found: &[Option<Bytes>], now_ms: u64) -> Lookup<Reader> {
+        self.first_usable(found, now_ms, |guard, found| {
+            let body = self.check(guard, found, true, now_ms)?;
+            let reader = self.reader(guard, body.header(), &body.value()?)?;
+            Ok((reader, body))
+        })
+    }
+
+    /// The chunks that what was found lists, whatever its type and age.
+    pub(crate) fn chunks_of(&self, found: &[Option<Bytes>]) -> impl Iterator<Item = Reader> {
+        self.place.guards().zip(found).filter_map(|(guard, found)| {
+            let found = found.as_ref()?;
+            let header = Header::parse(found).ok()?;
+            if !header.flags.contains(Flags::CHUNKED) {
+                return None;
+            }
+            let body = guard.open(&header, found).ok()?;
+            self.reader(guard, &header, &body.value().ok()?).ok()
+        })
+    }
+
+    /// How a value is to be written whose computation took `cost` and ended at `now_ms`.
     pub(crate) fn fill<R>(
         &self,
         value: &R,
         outcome: &Outcome<R>,
         cost: Duration,
         now_ms: u64,
+    ) -> Result<Filling, Unstored> {
+        let guard = self.place.guard();
+        let header = self.new_header(Flags::NONE, now_ms)?;
+        let padding = match guard {
+            Guard::Plain { .. } => Padding::default(),
+            Guard::Sealed(_) => self.padding,
+        };
+        let mut draft = Draft::new(guard, meta(cost, &header), padding);
+        (outcome.encode)(value, draft.buffer()).map_err(|Unencodable| Unstored::Unencodable)?;
+        if draft.entry_len() > self.largest {
+            let (buffer, value) = draft.into_parts();
+            return self
+                .chunked(now_ms, |to| Writer::of_value(to, buffer, value))
+                .map(Filling::Chunks);
+        }
+        let flags = header.flags.with(self.shrink(&mut draft));
+        Ok(Filling::Whole(Fill {
+            bytes: draft.finish(&Header { flags, ..header }, self.largest)?,
+            life: Duration::from_millis(self.life_ms),
+        }))
+    }
+
+    /// A stream that begins at `now_ms`.
+    pub(crate) fn begin_stream(&self, now_ms: u64) -> Result<Chunked, Unstored> {
+        self.chunked(now_ms, Writer::new)
+    }
+
+    /// The entry for chunks that are all stored at `now_ms`.
+    pub(crate) fn publish(
+        &self,
+        chunked: &Chunked,
+        cost: Duration,
+        now_ms: u64,
     ) -> Result<Fill, Unstored> {
-        if self.life_ms == 0 {
+        let life_ms = chunked.header.expires_ms.saturating_sub(now_ms);
+        if life_ms == 0 {
             return Err(Unstored::NoLife);
         }
-        let expires_ms = now_ms.saturating_add(self.life_ms);
-        let header = Header {
-            flags: Flags::NONE,
-            codec: Codec::Postcard,
-            key_id: 0,
-            fingerprint: self.fingerprint,
-            created_ms: now_ms,
-            expires_ms,
-        };
-        let cost_ms = u32::try_from(cost.as_millis()).unwrap_or(u32::MAX);
-        let meta = BodyMeta {
-            cost_ms,
-            fresh_until: expires_ms,
-        };
-        let encode = |bytes: &mut Vec<u8>| {
-            (outcome.encode)(value, bytes).map_err(|Unencodable| Unstored::Unencodable)
-        };
-        let bytes = match self.place {
-            Place::Plain { full_key, .. } => entry::write(full_key, &header, meta, encode)?,
-            Place::Sealed { current, .. } => {
-                let mut draft = Draft::new(meta, self.padding);
-                encode(draft.buffer())?;
-                draft.seal(current, header, self.largest)?
-            }
-        };
-        if bytes.len() > self.largest {
-            return Err(Unstored::TooLarge);
-        }
+        let meta = meta(cost, &chunked.header);
+        let mut draft = Draft::new(self.place.guard(), meta, Padding::default());
+        chunked.writer.manifest().write(draft.buffer());
         Ok(Fill {
-            bytes,
-            life: Duration::from_millis(self.life_ms),
+            bytes: draft.finish(&chunked.header, self.largest)?,
+            life: Duration::from_millis(life_ms),
         })
     }
 
-    fn open_plain<R>(
+    /// What can be used of what was found under the names of the place, the current one first.
+    ///
+    /// A hit under a previous secret counts even where something unusable stands under the current one: its writer had no
+    /// secret, or is not done rotating.
+    fn first_usable<'f, T>(
         &self,
-        full_key: &str,
-        found: &[u8],
-        outcome: &Outcome<R>,
+        found: &'f [Option<Bytes>],
         now_ms: u64,
-    ) -> Result<R, Reject> {
-        let header = self.admitted(found, 0, now_ms)?;
-        if header.flags != Flags::NONE {
-            return Err(Reject::Flags);
+        open: impl Fn(Guard<'_>, &'f Bytes) -> Result<(T, Body<'f>), Reject>,
+    ) -> Lookup<T> {
+        let mut rejected = None;
+        for (nth, (guard, found)) in self.place.guards().zip(found).enumerate() {
+            let Some(found) = found else { continue };
+            match open(guard, found) {
+                Ok((opened, body)) => {
+                    let is_current = nth == 0;
+                    let renewed = (!is_current).then(|| self.reseal(&body, now_ms)).flatten();
+                    return Lookup::Hit(opened, renewed);
+                }
+                // The reason that counts is that of the current name.
+                Err(reject) => rejected = rejected.or(Some(reject)),
+            }
         }
-        let (_, value) = entry::read(full_key, found)?;
-        (outcome.decode)(value)
+        rejected.map_or(Lookup::Absent, Lookup::Rejected)
     }
 
-    fn open_sealed<R>(
+    /// The same entry under the current secret, for what is left of its life.
+    ///
+    /// One that lists chunks stays where it is, since they are sealed with the same secret; and so does any where the system
+    /// has no random numbers.
+    fn reseal(&self, body: &Body<'_>, now_ms: u64) -> Option<Fill> {
+        let (Guard::Sealed(current), Body::Sealed(opened)) = (self.place.guard(), body) else {
+            return None;
+        };
+        if body.header().flags.contains(Flags::CHUNKED) {
+            return None;
+        }
+        let left = body.header().expires_ms.saturating_sub(now_ms);
+        Some(Fill {
+            bytes: opened.reseal(current).ok()?,
+            life: Duration::from_millis(left),
+        })
+    }
+
+    fn check<'f>(
         &self,
-        seal: &Seal<'_>,
-        found: &[u8],
-        outcome: &Outcome<R>,
+        guard: Guard<'_>,
+        found: &'f [u8],
+        chunked: bool,
         now_ms: u64,
-    ) -> Result<(R, Opened), Reject> {
-        let header = self.admitted(found, seal.key_id(), now_ms)?;
-        let opened = entry::open(seal, &header, found)?;
-        let (_, value) = opened.value()?;
-        Ok(((outcome.decode)(value)?, opened))
-    }
-
-    /// The header of what was found, if it is that of an entry which `key_id` may have made; 0 for a plain one.
-    fn admitted(&self, found: &[u8], key_id: u32, now_ms: u64) -> Result<Header, Reject> {
+    ) -> Result<Body<'f>, Reject> {
         if found.len() > self.largest {
             return Err(Reject::Damaged);
         }
         let header = Header::parse(found)?;
         let expect = Expect {
-            sealed: key_id != 0,
-            chunked: false,
+            sealed: guard.flags().contains(Flags::SEALED),
+            chunked,
             codec: Codec::Postcard,
-            key_id,
+            key_id: guard.key_id(),
             fingerprint: self.fingerprint,
             max_life_ms: self.longest_ms,
         };
         header.admit(&expect, now_ms)?;
-        Ok(header)
+        guard.open(&header, found)
+    }
+
+    fn reader(&self, guard: Guard<'_>, header: &Header, manifest: &[u8]) -> Result<Reader, Reject> {
+        let manifest = Manifest::read(manifest)?;
+        Ok(Reader::new(guard, header, manifest, self.key_bytes))
+    }
+
+    /// Compresses the value where that is wanted and worth it; says how it is now.
+    fn shrink(&self, draft: &mut Draft<'_>) -> Flags {
+        if self.compress {
+            let mut shrunk = Vec::new();
+            if entry::shrink(draft.value(), &mut shrunk) {
+                draft.replace_value(&shrunk);
+                return Flags::LZ4;
+            }
+        }
+        Flags::NONE
+    }
+
+    fn chunked(
+        &self,
+        now_ms: u64,
+        writer: impl FnOnce(&Destination<'_>) -> Option<Writer>,
+    ) -> Result<Chunked, Unstored> {
+        let lz4 = if self.compress {
+            Flags::LZ4
+        } else {
+            Flags::NONE
+        };
+        let header = self.new_header(Flags::CHUNKED.with(lz4), now_ms)?;
+        let to = Destination {
+            guard: self.place.guard(),
+            header: &header,
+            key_bytes: self.key_bytes,
+            chunk_len: chunk::chunk_len(self.largest).ok_or(Unstored::TooLarge)?,
+        };
+        let writer = writer(&to).ok_or(Unstored::NoRandom)?;
+        Ok(Chunked { writer, header })
+    }
+
+    fn new_header(&self, flags: Flags, now_ms: u64) -> Result<Header, Unstored> {
+        if self.life_ms == 0 {
+            return Err(Unstored::NoLife);
+        }
+        let guard = self.place.guard();
+        Ok(Header {
+            flags: guard.flags().with(flags),
+            codec: Codec::Postcard,
+            key_id: guard.key_id(),
+            fingerprint: self.fingerprint,
+            created_ms: now_ms,
+            expires_ms: now_ms.saturating_add(self.life_ms),
+        })
     }
 }
 
-/// The same entry under the current secret, for what is left of its life. Without random bytes it stays where it is.
-fn reseal(opened: &Opened, current: &Seal<'_>, now_ms: u64) -> Option<Fill> {
-    let bytes = opened.reseal(current).ok()?;
-    let left = opened.expires_ms().saturating_sub(now_ms);
-    Some(Fill {
-        bytes,
-        life: Duration::from_millis(left),
-    })
+impl Chunked {
+    /// The life of a chunk that is written at `now_ms`.
+    pub(crate) fn chunk_life(&self, now_ms: u64) -> Duration {
+        let left = self.header.expires_ms.saturating_sub(now_ms);
+        Duration::from_millis(left.saturating_add(CHUNKS_OUTLIVE_MS))
+    }
 }
 
-impl<R> From<Result<R, Reject>> for Lookup<R> {
-    fn from(opened: Result<R, Reject>) -> Self {
-        match opened {
-            Ok(value) => Self::Hit(value, None),
-            Err(reject) => Self::Rejected(reject),
-        }
+fn meta(cost: Duration, header: &Header) -> BodyMeta {
+    BodyMeta {
+        cost_ms: u32::try_from(cost.as_millis()).unwrap_or(u32::MAX),
+        fresh_until: header.expires_ms,
     }
 }
 

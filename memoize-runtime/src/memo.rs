@@ -8,14 +8,14 @@ use crate::Cacheable;
 use crate::call::outcome::Outcome;
 use crate::call::place::{self, Protection};
 use crate::call::request::Request;
-use crate::call::{future, sync};
+use crate::call::{Memoized, future, sync};
 use crate::clock::millis;
 use crate::config::Current;
 use crate::entry::Fingerprint;
 use crate::key::{CacheKey, FullKey, KeyParts};
 use crate::secret::Secret;
 
-/// One value to remember, under a key that is put together by hand.
+/// One value, or the items of one iterator, to remember under a key that is put together by hand.
 ///
 /// It is what `#[cache_memoize]` does, for a place where there is no function to annotate. The entry is bound to the type of
 /// the value: asked for with another type, it is a miss.
@@ -30,13 +30,14 @@ use crate::secret::Secret;
 ///     .get_or_compute(|| "Ada".to_owned());
 /// assert_eq!(name, "Ada");
 /// ```
-#[must_use = "nothing is looked up or computed before `get_or_compute`"]
+#[must_use = "nothing is looked up or computed before `get_or_compute` or `iter`"]
 pub struct Memo {
     runtime: Current,
     key: FullKey,
     expiration_ms: Option<u64>,
     overwrite: bool,
     protection: Protection,
+    compress: Option<bool>,
 }
 
 impl Memo {
@@ -53,6 +54,7 @@ impl Memo {
             expiration_ms: None,
             overwrite: false,
             protection: Protection::Usual,
+            compress: None,
         }
     }
 
@@ -81,6 +83,13 @@ impl Memo {
     /// Seals the entry with a secret of its own in place of the runtime's.
     pub fn encryption_key(mut self, secret: &Secret) -> Self {
         self.protection = Protection::SealedWith(secret.clone());
+        self
+    }
+
+    /// Whether the entry is compressed with LZ4, where it has at least 1 KiB and shrinks. Unless given, as the runtime
+    /// has it, and not where it is sealed: a compressed length tells about the content.
+    pub fn compress(mut self, compress: bool) -> Self {
+        self.compress = Some(compress);
         self
     }
 
@@ -147,6 +156,41 @@ impl Memo {
         self.run_async(&Outcome::RESULT, compute).await
     }
 
+    /// Returns the items from the cache, or those that `compute` returns, which are stored as they are consumed.
+    ///
+    /// See [`Memoized`] for when `compute` runs, and what becomes of an iterator that is not consumed to its end.
+    ///
+    /// ```
+    /// use cache_memoize::Memo;
+    ///
+    /// let squares = || Memo::new("squares").iter(|| (0..1000_u64).map(|n| n * n));
+    /// assert!(squares().eq(squares()));
+    /// ```
+    ///
+    /// # Panics
+    /// Only where `compute` or its iterator does.
+    pub fn iter<T, I, F>(self, compute: F) -> Memoized<T, F, I>
+    where
+        T: Cacheable,
+        I: Iterator<Item = T>,
+        F: FnOnce() -> I,
+    {
+        self.stream(Outcome::VALUE, compute)
+    }
+
+    /// The same for items that can fail: an `Err` is handed on as it is, and nothing is then stored.
+    ///
+    /// # Panics
+    /// Only where `compute` or its iterator does.
+    pub fn try_iter<T, E, I, F>(self, compute: F) -> Memoized<Result<T, E>, F, I>
+    where
+        T: Cacheable,
+        I: Iterator<Item = Result<T, E>>,
+        F: FnOnce() -> I,
+    {
+        self.stream(Outcome::RESULT, compute)
+    }
+
     /// Removes the entry, whatever its type; `false` where the backend could not be asked, so that it may still be there.
     pub fn invalidate(self) -> bool {
         sync::invalidate(&self.request(0))
@@ -171,6 +215,15 @@ impl Memo {
         future::get_or_compute(&self.request(fingerprint), outcome, |_| true, compute).await
     }
 
+    fn stream<R, F, I>(self, outcome: Outcome<R>, compute: F) -> Memoized<R, F, I>
+    where
+        I: Iterator<Item = R>,
+        F: FnOnce() -> I,
+    {
+        let fingerprint = Fingerprint::of_type((outcome.type_name)()).finish();
+        Memoized::new(self.request(fingerprint), outcome, compute)
+    }
+
     fn request(self, fingerprint: u64) -> Request {
         Request {
             runtime: self.runtime,
@@ -180,6 +233,7 @@ impl Memo {
             expiration_ms: self.expiration_ms,
             overwrite: self.overwrite,
             protection: self.protection,
+            compress: self.compress,
         }
     }
 }

@@ -47,6 +47,8 @@ counters! {
     /// Lookups that found a sealed entry that was changed, cut, extended, stored under another key, or not sealed with its
     /// secret.
     tampered / Tampered,
+    /// Lookups that found a stream or a large value, but not all of its chunks.
+    incomplete / Incomplete,
     /// Lookups that found an entry which is less protected than the code asks for.
     downgraded / Downgraded,
     /// Lookups that found an entry sealed with a secret that isn't known here.
@@ -63,17 +65,25 @@ counters! {
     unsealed / Unsealed,
     /// Entries that were found under a previous secret, and written anew under the current one.
     resealed / Resealed,
-    /// Runs of the function's body that came to an end without a panic.
+    /// Runs of the function's body that came to an end without a panic, an iterator's to its last item.
     computations / Computed,
     /// Entries written.
     stores / Stored,
-    /// Results that were not to be stored: an `Err`, or what `cache_if` turned down.
+    /// Results that were not to be stored: an `Err`, an iterator that yielded one, or what `cache_if` turned down.
     declined / Declined,
     /// Values that couldn't be stored: they don't serialize, or are too large.
     unstorable / Unstorable,
     /// Values that were not stored, because the key was invalidated or filled while they were computed, or because another
     /// call has the right to store.
     outdated / Outdated,
+    /// Iterators that were dropped before their end, so that nothing was stored.
+    dropped / Dropped,
+    /// Iterators that panicked, so that nothing was stored.
+    panicked / Panicked,
+    /// Streams and large values that weren't stored because the backend didn't take all of them.
+    unwritten / Unwritten,
+    /// Streams whose chunks were lost while they were read, so that the function ran for the rest.
+    interrupted / Interrupted,
     /// Entries removed, or tried to, by `invalidate`.
     invalidations / Invalidated,
     /// Errors and panics of the backend, whatever it was asked.
@@ -88,6 +98,7 @@ impl Stats {
             + self.wrong_type
             + self.damaged
             + self.tampered
+            + self.incomplete
             + self.downgraded
             + self.unknown_key
             + self.unanswered
@@ -207,6 +218,27 @@ impl Observer<'_> {
         tracing::debug!(target: "cache_memoize", function = self.function, "outdated");
     }
 
+    /// What was being written in chunks is not going to be complete.
+    pub(crate) fn abandoned(&self, abandoned: Abandoned) {
+        self.count(match abandoned {
+            Abandoned::Dropped => Event::Dropped,
+            Abandoned::Panicked => Event::Panicked,
+            Abandoned::Unwritten => Event::Unwritten,
+        });
+        tracing::debug!(target: "cache_memoize", function = self.function, why = ?abandoned, "not stored");
+    }
+
+    /// The chunks that a reader needs next are not there.
+    pub(crate) fn interrupted(&self, reason: &'static str) {
+        self.count(Event::Interrupted);
+        tracing::warn!(
+            target: "cache_memoize",
+            function = self.function,
+            reason,
+            "chunks of a stream were lost while it was read; the function ran for the rest"
+        );
+    }
+
     pub(crate) fn invalidated(&self) {
         self.count(Event::Invalidated);
         tracing::debug!(target: "cache_memoize", function = self.function, "invalidated");
@@ -242,11 +274,21 @@ impl Observer<'_> {
     }
 }
 
+/// Why a stream or large value was given up after its chunks began to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Abandoned {
+    Dropped,
+    Panicked,
+    /// The backend failed.
+    Unwritten,
+}
+
 fn event_of(reject: Reject) -> Event {
     match reject {
         Reject::Expired | Reject::FromTheFuture | Reject::TooLongLived => Event::Expired,
         Reject::Fingerprint | Reject::Undecodable => Event::WrongType,
         Reject::Tampered => Event::Tampered,
+        Reject::Incomplete => Event::Incomplete,
         Reject::Downgrade => Event::Downgraded,
         Reject::UnknownKey => Event::UnknownKey,
         Reject::Truncated

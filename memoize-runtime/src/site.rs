@@ -20,6 +20,7 @@ pub struct Site {
     expiration_ms: Option<u64>,
     version: u32,
     encrypt: bool,
+    compress: Option<bool>,
     tokens: u64,
     counters: Counters,
     instances: Instances,
@@ -36,6 +37,7 @@ impl Site {
             expiration_ms: None,
             version: 0,
             encrypt: false,
+            compress: None,
             tokens: 0,
             counters: Counters::new(),
             instances: Instances::new(),
@@ -57,6 +59,12 @@ impl Site {
     /// Seals the function's entries.
     pub const fn encrypt(mut self) -> Self {
         self.encrypt = true;
+        self
+    }
+
+    /// Whether the function's entries are compressed, where the attribute says so.
+    pub const fn compress(mut self, compress: bool) -> Self {
+        self.compress = Some(compress);
         self
     }
 
@@ -115,6 +123,10 @@ impl Site {
         } else {
             Protection::Usual
         }
+    }
+
+    pub(crate) fn compresses(&self) -> Option<bool> {
+        self.compress
     }
 
     pub(crate) fn tokens_hash(&self) -> u64 {

@@ -109,12 +109,13 @@ fn arguments_may_be_borrowed() {
     });
 }
 
+type Made<T> = Pin<Box<dyn Future<Output = T>>>;
+
 #[cache_memoize(key = "<T>:<id>", skip(make))]
-async fn make<T, F, M>(id: u8, make: M) -> T
+async fn make<T, M>(id: u8, make: M) -> T
 where
     T: serde::Serialize + serde::de::DeserializeOwned,
-    F: Future<Output = T>,
-    M: Fn(u8) -> F,
+    M: Fn(u8) -> Made<T>,
 {
     make(id).await
 }
@@ -122,9 +123,15 @@ where
 #[test]
 fn generic_functions() {
     on_smol(async {
-        assert_eq!(make(1, |id| async move { u64::from(id) }).await, 1);
-        assert_eq!(make(1, |id| async move { id.to_string() }).await, "1");
-        assert_eq!(make(1, |_| async { 2_u64 }).await, 1);
+        assert_eq!(
+            make(1, |id| Box::pin(async move { u64::from(id) })).await,
+            1
+        );
+        assert_eq!(
+            make(1, |id| Box::pin(async move { id.to_string() })).await,
+            "1"
+        );
+        assert_eq!(make(1, |_| Box::pin(async { 2_u64 })).await, 1);
     });
 }
 

@@ -23,14 +23,21 @@ struct Companion {
 /// All that is made beside a memoized function.
 pub(super) fn companions(model: &Model) -> TokenStream {
     let hidden = [site(model), hidden_call(model)];
-    let public = [
-        key(model),
-        peek(model),
-        invalidate(model),
-        refresh(model),
-        prime(model),
-        stats(model),
-    ];
+    let of_values = |companion: fn(&Model) -> Companion| {
+        let is_iterator = model.iterated().is_some();
+        (!is_iterator).then(|| companion(model))
+    };
+    let public: Vec<Companion> = [
+        Some(key(model)),
+        of_values(peek),
+        Some(invalidate(model)),
+        Some(refresh(model)),
+        of_values(prime),
+        Some(stats(model)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     let body = model.function.body.to_token_stream();
     place(
         model,
@@ -107,8 +114,12 @@ fn place(
             #shared #stub_allow #lints #vis #uncached
         },
         Form::Type(ty) => {
+            let (peek, prime) = match model.iterated() {
+                None => (" `peek`,", " `prime`,"),
+                Some(_) => ("", ""),
+            };
             let companions_doc = format!(
-                " Companions of `{}`: `key`, `peek`, `invalidate`, `refresh`, `prime`, `stats`, `uncached`.",
+                " Companions of `{}`: `key`,{peek} `invalidate`, `refresh`,{prime} `stats`, `uncached`.",
                 name(&function.sig.ident)
             );
             ours! {
@@ -368,7 +379,7 @@ fn returns_result(model: &Model) -> bool {
 /// An error may borrow for an elided lifetime, which with fewer arguments would mean another, or none.
 fn output_without_elision(model: &Model, generics: &mut Generics) -> TokenStream {
     let lifetime = Lifetime::new("'__elided", Span::mixed_site());
-    let (output, any) = output::name_elided(model.output(), &lifetime);
+    let (output, any) = output::name_elided(model.cached(), &lifetime);
     if any {
         generics.params.insert(0, syn::parse_quote!(#lifetime));
     }

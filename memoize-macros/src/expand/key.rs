@@ -21,7 +21,7 @@ pub(super) fn hidden(model: &Model) -> TokenStream {
     };
     let site = hidden_name(model, "site");
     let start = chain.start();
-    let output = model.output();
+    let output = model.cached();
     let steps = chain.steps();
     quote_spanned!(chain.span=> #path::#site().#start::<#output>(|| ()) #steps)
 }
@@ -31,7 +31,7 @@ pub(super) fn inline(model: &Model) -> TokenStream {
     let chain = Chain::new(model, Access::Value);
     let krate = krate_at(model, chain.span);
     let start = chain.start();
-    let output = model.output();
+    let output = model.cached();
     let steps = chain.steps();
     quote_spanned!(chain.span=> #krate::__private::Site::#start::<#output>(&__SITE, || ()) #steps)
 }
@@ -54,7 +54,7 @@ enum Access {
 impl<'m> Chain<'m> {
     fn new(model: &'m Model, access: Access) -> Self {
         let location = model
-            .output_type()
+            .cached_type()
             .map_or_else(Span::call_site, Spanned::span);
         Self {
             model,

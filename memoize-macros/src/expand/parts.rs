@@ -40,8 +40,12 @@ pub(super) fn new_site(model: &Model, site: &TokenStream) -> TokenStream {
         ours!(.version(#version))
     });
     let encrypt = model.options.encrypt.then(|| ours!(.encrypt()));
+    let compress = model
+        .options
+        .compress
+        .map(|compress| ours!(.compress(#compress)));
     let tokens = tokens(model);
-    ours!(#site::new(::core::module_path!(), #name) #expiration #version #encrypt #tokens)
+    ours!(#site::new(::core::module_path!(), #name) #expiration #version #encrypt #compress #tokens)
 }
 
 /// Two functions may come to one default key: `macro_rules` can write two of a name, which the compiler places at one line
@@ -166,8 +170,14 @@ pub(super) fn memoized(
 }
 
 fn run(model: &Model, execution: Execution, body: &TokenStream) -> TokenStream {
-    let predicate = &model.options.cache_if;
-    match (predicate, execution) {
+    if let Some(iterated) = model.iterated() {
+        return if iterated.is_boxed {
+            ours!(.boxed_iter(#body))
+        } else {
+            ours!(.iter(#body))
+        };
+    }
+    match (&model.options.cache_if, execution) {
         (None, Execution::Blocking) => ours!(.run(#body)),
         (Some(predicate), Execution::Blocking) => ours!(.__run_if(#predicate, #body)),
         (None, _) => ours!(.run_async(#body).await),
@@ -233,6 +243,9 @@ pub(super) fn inline_body(model: &Model) -> TokenStream {
         group
     };
     let output = model.output();
+    // An opaque type can't be written on a closure.
+    let is_opaque = model.execution() == Execution::Future
+        || model.iterated().is_some_and(|iterated| !iterated.is_boxed);
     match (model.execution(), &model.function.sig.output) {
         (Execution::Async, _) => {
             // An async block has no return type to write. All else is checked against its first `return`, so that an error in
@@ -251,14 +264,13 @@ pub(super) fn inline_body(model: &Model) -> TokenStream {
             let body = with_body(quote!(#edge #patterns));
             ours!(move || async move #body)
         }
-        // An opaque type can't be written on a closure.
-        (Execution::Future, _) | (_, ReturnType::Default) => {
-            let body = with_body(patterns);
-            ours!(move || #body)
-        }
-        (_, ReturnType::Type(_, ty)) => {
+        (_, ReturnType::Type(_, ty)) if !is_opaque => {
             let body = with_body(patterns);
             ours!(move || -> #ty #body)
+        }
+        _ => {
+            let body = with_body(patterns);
+            ours!(move || #body)
         }
     }
 }

@@ -3,7 +3,7 @@ pub async fn load_user(db: &Db, id: u64) -> io::Result<User> {
     __call.run_async(move || load_user::uncached(db, id)).await
 }
 /// Companions of `load_user`: `key`, `peek`, `invalidate`, `refresh`, `prime`, `stats`, `uncached`.
-pub struct load_user {}
+pub enum load_user {}
 #[allow(missing_docs)]
 impl load_user {
     fn __site() -> &'static ::cache_memoize::__private::Site {

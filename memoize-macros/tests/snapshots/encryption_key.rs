@@ -2,7 +2,7 @@ fn load_user(db: &Database, tenant: &str, id: u64) -> User {
     load_user::__call(&tenant, &id).run(move || load_user::uncached(db, tenant, id))
 }
 /// Companions of `load_user`: `key`, `peek`, `invalidate`, `refresh`, `prime`, `stats`, `uncached`.
-struct load_user {}
+enum load_user {}
 impl load_user {
     fn __site() -> &'static ::cache_memoize::__private::Site {
         use ::cache_memoize::__private::Site;

@@ -5,7 +5,7 @@ fn load_user(id: u64) -> impl Future<Output = User> + Send {
     }
 }
 /// Companions of `load_user`: `key`, `peek`, `invalidate`, `refresh`, `prime`, `stats`, `uncached`.
-struct load_user {}
+enum load_user {}
 impl load_user {
     fn __site() -> &'static ::cache_memoize::__private::Site {
         use ::cache_memoize::__private::Site;

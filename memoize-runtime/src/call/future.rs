@@ -3,6 +3,8 @@
 //! A future of these is `Send` where the body's future and the value are. It may be dropped at any moment: whoever waits for it is
 //! told, and what was begun is given up.
 
+mod chunks;
+
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
@@ -12,10 +14,13 @@ use crate::backend::{self, Answer, AsyncBackend, BackendError, Bytes, Deadline};
 use crate::call::outcome::Outcome;
 use crate::call::place::Place;
 use crate::call::request::Request;
-use crate::call::turn::{Caller, Patience, Right, Turn, is_wanted, open};
-use crate::engine::{Fill, Lookup};
+use crate::call::sync::Found;
+use crate::call::turn::{Caller, Gathered, Missed, Patience, Right, Turn, gather_some, is_wanted};
+use crate::engine::{Fill, Filling, Lookup, Opened, Unstored};
+use crate::entry::Reject;
 use crate::flight::{Joined, Part};
 use crate::guard::guard;
+use crate::key::CacheKey;
 use crate::timer::{sleep_until, timeout};
 
 /// As [`sync::get_or_compute`](super::sync::get_or_compute).
@@ -32,6 +37,7 @@ pub(crate) async fn get_or_compute<R, F: Future<Output = R>>(
         observer.bypassed();
         return compute().await;
     }
+
     // Without a secret there is nowhere to store what must not be stored in the clear.
     let Some(place) = request.place() else {
         observer.unsealed();
@@ -44,21 +50,19 @@ pub(crate) async fn get_or_compute<R, F: Future<Output = R>>(
         observer.forced();
     } else {
         match look_up(request, &place, outcome).await {
-            Some(Lookup::Hit(value, _)) => {
+            Ok(value) => {
                 observer.hit();
                 return value;
             }
-            Some(Lookup::Absent) => observer.absent(),
-            Some(Lookup::Rejected(reject)) => {
-                observer.rejected(reject);
-                replaces = true;
+            Err(missed) => {
+                missed.tell(&observer);
+                replaces = missed.is_rejected();
             }
-            None => observer.unanswered(),
         }
     }
 
     // Join: of those that miss at one time, one computes.
-    let right = match take_turn(request, &place, outcome, replaces).await {
+    let mut right = match take_turn(request, &place, outcome, replaces).await {
         Turn::Value(value) => {
             observer.shared();
             return value;
@@ -73,16 +77,15 @@ pub(crate) async fn get_or_compute<R, F: Future<Output = R>>(
     observer.computed();
 
     // Store.
-    if is_wanted(&value, outcome, accept) {
-        let filled = request
+    if !is_wanted(&value, outcome, accept) {
+        observer.declined();
+    } else if right.is_none() {
+        observer.outdated();
+    } else {
+        let filling = request
             .policy(&place)
             .fill(&value, outcome, cost, request.runtime.now_ms());
-        match filled {
-            Ok(fill) => fill_by(request, right, fill).await,
-            Err(unstored) => observer.unstorable(unstored.name()),
-        }
-    } else {
-        observer.declined();
+        store(request, &place, filling, cost, Some(&mut right)).await;
     }
     value
 }
@@ -122,7 +125,7 @@ async fn take_turn<'r, R>(
     };
     match part {
         Part::Landed(bytes) => {
-            if let Some(value) = open(request, place, outcome, &bytes) {
+            if let Ok(value) = open(request, place, outcome, &bytes).await {
                 return Turn::Value(value);
             }
         }
@@ -131,18 +134,20 @@ async fn take_turn<'r, R>(
         Part::Inside => return Turn::Compute(right),
     }
     loop {
-        match ask_for_lease(request, place, replaces).await {
+        match ask_for_lease(request, place.name(), replaces).await {
             Some(backend::Lookup::Granted(lease)) => {
                 right.lease = Some(lease);
                 return Turn::Compute(right);
             }
-            Some(backend::Lookup::Found(bytes)) => match open(request, place, outcome, &bytes) {
-                Some(value) => {
-                    right.land(bytes);
-                    return Turn::Value(value);
+            Some(backend::Lookup::Found(bytes)) => {
+                match open(request, place, outcome, &bytes).await {
+                    Ok(value) => {
+                        right.land(bytes);
+                        return Turn::Value(value);
+                    }
+                    Err(_) => replaces = true,
                 }
-                None => replaces = true,
-            },
+            }
             // Another process computes it. Only the one that leads here waits for that; the others wait for that one.
             Some(backend::Lookup::Busy) => match patience.next_pause() {
                 Some(pause) if right.leader.is_some() => {
@@ -157,37 +162,69 @@ async fn take_turn<'r, R>(
 
 async fn ask_for_lease(
     request: &Request,
-    place: &Place<'_>,
+    name: &CacheKey,
     replaces: bool,
 ) -> Option<backend::Lookup> {
-    let name = place.name().as_str();
     let life = request.runtime.longest_wait();
     if replaces {
         let lease = ask(request, "lease", |backend| {
-            backend.lease(name, life, Deadline::NEVER)
+            backend.lease(name.as_str(), life, Deadline::NEVER)
         });
         lease.await.map(backend::Lookup::Granted)
     } else {
         let lookup = ask(request, "lease", |backend| {
-            backend.get_or_lease(name, life, Deadline::NEVER)
+            backend.get_or_lease(name.as_str(), life, Deadline::NEVER)
         });
         lookup.await
     }
 }
 
-/// As [`sync::fill_by`](super::sync).
-async fn fill_by(request: &Request, mut right: Right<'_>, fill: Fill) {
+/// Writes the entry of a value, after its chunks if it is too large for one; says whether it is stored. Without a right it is
+/// written whatever there is.
+async fn store(
+    request: &Request,
+    place: &Place<'_>,
+    filling: Result<Filling, Unstored>,
+    cost: Duration,
+    right: Option<&mut Right<'_>>,
+) -> bool {
+    let (entry, chunked) = match filling {
+        Ok(Filling::Whole(fill)) => (fill, None),
+        Ok(Filling::Chunks(mut chunked)) => {
+            let Some(fill) = chunks::store(request, place, &mut chunked, cost).await else {
+                return false;
+            };
+            (fill, Some(chunked))
+        }
+        Err(unstored) => {
+            request.observer().unstorable(unstored.name());
+            return false;
+        }
+    };
+    let written = match right {
+        Some(right) => fill(request, right, entry).await,
+        None => write(request, place, entry).await,
+    };
+    if let Some(chunked) = chunked.filter(|_| !written) {
+        chunks::abandon(request, &chunked).await;
+    }
+    written
+}
+
+/// As [`sync::fill`](super::sync).
+async fn fill(request: &Request, right: &mut Right<'_>, fill: Fill) -> bool {
     let bytes = Bytes::from(fill.bytes);
     right.land(bytes.clone());
     let Some(lease) = right.lease_to_fill() else {
         request.observer().outdated();
-        return;
+        return false;
     };
     let name = right.name;
     let filled = ask(request, "fill", |backend| {
         backend.fill(name.as_str(), lease, bytes, fill.life, Deadline::NEVER)
     });
-    match filled.await {
+    let filled = filled.await;
+    match filled {
         Some(true) => request.observer().stored(),
         Some(false) => request.observer().outdated(),
         None => {}
@@ -197,7 +234,28 @@ async fn fill_by(request: &Request, mut right: Right<'_>, fill: Fill) {
             backend.delete(name.as_str(), Deadline::NEVER)
         });
         deleted.await;
+        return false;
     }
+    filled == Some(true)
+}
+
+/// Writes an entry whatever there is, and whoever computes one.
+async fn write(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
+    // A computation that began before must not overwrite it.
+    request.runtime.flights().void(place.name().as_str());
+    let written = set(request, place, fill).await;
+    if written {
+        request.observer().stored();
+    }
+    written
+}
+
+async fn set(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
+    let bytes = Bytes::from(fill.bytes);
+    let written = ask(request, "set", |backend| {
+        backend.set(place.name().as_str(), bytes, fill.life, Deadline::NEVER)
+    });
+    written.await.is_some()
 }
 
 /// As [`sync::peek`](super::sync::peek).
@@ -205,10 +263,7 @@ pub(crate) async fn peek<R>(request: &Request, outcome: &Outcome<R>) -> Option<R
     if !request.has_key() {
         return None;
     }
-    match look_up(request, &request.place()?, outcome).await? {
-        Lookup::Hit(value, _) => Some(value),
-        Lookup::Absent | Lookup::Rejected(_) => None,
-    }
+    look_up(request, &request.place()?, outcome).await.ok()
 }
 
 /// As [`sync::prime`](super::sync::prime).
@@ -226,26 +281,12 @@ pub(crate) async fn prime<R>(request: &Request, outcome: &Outcome<R>, value: R) 
         observer.declined();
         return false;
     }
-    let filled =
+    let filling =
         request
             .policy(&place)
             .fill(&value, outcome, Duration::ZERO, request.runtime.now_ms());
     drop(value);
-    match filled {
-        Ok(fill) => {
-            // A computation that began before must not overwrite it.
-            request.runtime.flights().void(place.name().as_str());
-            let written = write(request, &place, fill).await;
-            if written {
-                observer.stored();
-            }
-            written
-        }
-        Err(unstored) => {
-            observer.unstorable(unstored.name());
-            false
-        }
-    }
+    store(request, &place, filling, Duration::ZERO, None).await
 }
 
 /// As [`sync::invalidate`](super::sync::invalidate).
@@ -261,55 +302,82 @@ pub(crate) async fn invalidate(request: &Request) -> bool {
         return false;
     };
     observer.invalidated();
+    let found = fetch(request, &place).await.unwrap_or_default();
     request.runtime.flights().void(place.name().as_str());
     let names = place.several_names();
-    let deleted = ask(request, "delete", |backend| match &names {
+    let removed = ask(request, "delete", |backend| match &names {
         None => backend.delete(place.name().as_str(), Deadline::NEVER),
         Some(names) => backend.delete_many(names, Deadline::NEVER),
     });
-    deleted.await.is_some()
+    let removed = removed.await;
+    let readers: Vec<_> = request.policy(&place).chunks_of(&found).collect();
+    for reader in readers {
+        chunks::remove(request, reader.names()).await;
+    }
+    removed.is_some()
 }
 
-/// As [`sync::look_up`](super::sync).
 async fn look_up<R>(
     request: &Request,
     place: &Place<'_>,
     outcome: &Outcome<R>,
-) -> Option<Lookup<R>> {
-    let found = match place.several_names() {
-        None => {
-            let found = ask(request, "get", |backend| {
-                backend.get(place.name().as_str(), Deadline::NEVER)
-            });
-            vec![found.await?]
-        }
-        Some(names) => {
-            let found = ask(request, "get", |backend| {
-                backend.get_many(&names, Deadline::NEVER)
-            });
-            found.await?
-        }
-    };
+) -> Result<R, Missed> {
+    let found = fetch(request, place).await.ok_or(Missed::Unanswered)?;
+    read(request, place, outcome, &found).await
+}
+
+/// What the backend has under the names of the place; `None` where it could not be asked.
+async fn fetch(request: &Request, place: &Place<'_>) -> Option<Found> {
+    if let Some(names) = place.several_names() {
+        let found = ask(request, "get", |backend| {
+            backend.get_many(&names, Deadline::NEVER)
+        });
+        return found.await.map(Found::Many);
+    }
+    let found = ask(request, "get", |backend| {
+        backend.get(place.name().as_str(), Deadline::NEVER)
+    });
+    found.await.map(|found| Found::One([found]))
+}
+
+/// The value of an entry that stands under the current name, if it may be used and all of it is there.
+async fn open<R>(
+    request: &Request,
+    place: &Place<'_>,
+    outcome: &Outcome<R>,
+    entry: &Bytes,
+) -> Result<R, Missed> {
+    read(request, place, outcome, &[Some(entry.clone())]).await
+}
+
+async fn read<R>(
+    request: &Request,
+    place: &Place<'_>,
+    outcome: &Outcome<R>,
+    found: &[Option<Bytes>],
+) -> Result<R, Missed> {
     let now_ms = request.runtime.now_ms();
-    let mut lookup = request.policy(place).look(&found, outcome, now_ms);
-    let renewed = match &mut lookup {
-        Lookup::Hit(_, renewed) => renewed.take(),
-        Lookup::Absent | Lookup::Rejected(_) => None,
+    let lookup = request.policy(place).look(found, outcome, now_ms);
+    let (opened, renewed) = match lookup {
+        Lookup::Hit(opened, renewed) => (opened, renewed),
+        Lookup::Absent => return Err(Missed::Absent),
+        Lookup::Rejected(reject) => return Err(Missed::Rejected(reject)),
     };
+    // What was sealed with a previous secret is written anew on the way.
     if let Some(fill) = renewed
-        && write(request, place, fill).await
+        && set(request, place, fill).await
     {
         request.observer().resealed();
     }
-    Some(lookup)
-}
-
-async fn write(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
-    let bytes = Bytes::from(fill.bytes);
-    let written = ask(request, "set", |backend| {
-        backend.set(place.name().as_str(), bytes, fill.life, Deadline::NEVER)
-    });
-    written.await.is_some()
+    let mut reader = match opened {
+        Opened::Value(value) => return Ok(value),
+        Opened::Chunks(reader) => reader,
+    };
+    let mut value = None;
+    while let Gathered::Starved = gather_some(&mut reader, outcome, &mut value)? {
+        chunks::supply(request, &mut reader).await?;
+    }
+    value.ok_or(Missed::Rejected(Reject::Damaged))
 }
 
 /// Asks the backend, whose errors and panics end here.

@@ -6,12 +6,17 @@
 //! others take `self` by value, where inherent methods always come first.
 
 mod awaited;
+mod chunks;
 pub(crate) mod future;
+mod iter;
 pub(crate) mod outcome;
 pub(crate) mod place;
+mod recorder;
 pub(crate) mod request;
 pub(crate) mod sync;
 mod turn;
+
+pub use iter::Memoized;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -132,6 +137,7 @@ impl<R> AnyKey<R> {
             expiration_ms: None,
             overwrite: false,
             protection: self.site.protection(),
+            compress: None,
         };
         Call(AnyCall { request, outcome })
     }
@@ -182,6 +188,24 @@ impl<R> Call<R> {
     /// Returns the value from the cache, or runs `body` and stores what it returns.
     pub fn run(self, body: impl FnOnce() -> R) -> R {
         sync::get_or_compute(&self.0.request, &self.0.outcome, |_| true, body)
+    }
+
+    /// Returns the items from the cache, or those of the iterator that `body` returns, which are stored as they are consumed.
+    pub fn iter<F, I>(self, body: F) -> Memoized<R, F, I>
+    where
+        F: FnOnce() -> I,
+        I: Iterator<Item = R>,
+    {
+        Memoized::new(self.0.request, self.0.outcome, body)
+    }
+
+    /// The same in a box, for a function that returns a `Box<dyn Iterator>`.
+    pub fn boxed_iter<F, I>(self, body: F) -> Box<Memoized<R, F, I>>
+    where
+        F: FnOnce() -> I,
+        I: Iterator<Item = R>,
+    {
+        Box::new(self.iter(body))
     }
 
     /// The key of the entry.

@@ -3,7 +3,7 @@
 use std::iter;
 
 use crate::config::Runtime;
-use crate::entry::Seal;
+use crate::entry::{Guard, Seal};
 use crate::key::{CacheKey, FullKey};
 use crate::secret::Secret;
 
@@ -59,20 +59,37 @@ impl<'r> Place<'r> {
         }
     }
 
+    /// What protects the entry that is written.
+    pub(crate) fn guard(&self) -> Guard<'_> {
+        match self {
+            Self::Plain { name, full_key } => Guard::Plain { name, full_key },
+            Self::Sealed { current, .. } => Guard::Sealed(current),
+        }
+    }
+
+    /// What may protect the entry that is found, that which is written with first.
+    pub(crate) fn guards(&self) -> impl Iterator<Item = Guard<'_>> {
+        let previous = match self {
+            Self::Plain { .. } => &[][..],
+            Self::Sealed { previous, .. } => previous,
+        };
+        iter::once(self.guard()).chain(previous.iter().map(Guard::Sealed))
+    }
+
     /// The name that is written to.
     pub(crate) fn name(&self) -> &CacheKey {
-        match self {
-            Self::Plain { name, .. } => name,
-            Self::Sealed { current, .. } => current.name(),
-        }
+        self.guard().name()
+    }
+
+    pub(crate) fn is_sealed(&self) -> bool {
+        matches!(self, Self::Sealed { .. })
     }
 
     /// All names that the entry may be found under, the one that is written to first, where there are several.
     pub(crate) fn several_names(&self) -> Option<Vec<&str>> {
         match self {
-            Self::Sealed { current, previous } if !previous.is_empty() => {
-                let seals = iter::once(current).chain(previous);
-                Some(seals.map(|seal| seal.name().as_str()).collect())
+            Self::Sealed { previous, .. } if !previous.is_empty() => {
+                Some(self.guards().map(|guard| guard.name().as_str()).collect())
             }
             Self::Plain { .. } | Self::Sealed { .. } => None,
         }

@@ -22,6 +22,8 @@ pub(crate) struct Request {
     pub(crate) expiration_ms: Option<u64>,
     pub(crate) overwrite: bool,
     pub(crate) protection: Protection,
+    /// The call's own, where it has one.
+    pub(crate) compress: Option<bool>,
 }
 
 impl Request {
@@ -40,18 +42,27 @@ impl Request {
         place::shown(&self.runtime, &self.key, &self.protection)
     }
 
+    /// What is to be done for the entry at `place`.
     pub(crate) fn policy<'a>(&self, place: &'a Place<'a>) -> Policy<'a> {
         let expiration = self
             .expiration_ms
             .or_else(|| self.site.and_then(Site::expiration_ms))
             .unwrap_or_else(|| self.runtime.expiration_ms());
+        let compress = self
+            .compress
+            .or_else(|| self.site.and_then(Site::compresses))
+            // A compressed length tells about the content, so what is sealed has to ask for it.
+            .unwrap_or_else(|| self.runtime.compresses() && !place.is_sealed());
+        let limits = self.runtime.limits();
         Policy {
             place,
             padding: self.runtime.sealing().padding(),
             fingerprint: self.fingerprint,
             life_ms: expiration.min(self.runtime.longest_ms()),
             longest_ms: self.runtime.longest_ms(),
-            largest: self.runtime.limits().value_bytes,
+            largest: limits.value_bytes,
+            key_bytes: limits.key_bytes,
+            compress,
         }
     }
 

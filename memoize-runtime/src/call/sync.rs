@@ -1,17 +1,23 @@
 //! The driver of functions that block: it asks the engine, and does what that says, on the caller's thread.
 
+use std::ops::Deref;
 use std::pin::pin;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::backend::{self, Backend, BackendError, Bytes, Deadline};
+use crate::call::chunks;
 use crate::call::outcome::Outcome;
 use crate::call::place::Place;
 use crate::call::request::Request;
-use crate::call::turn::{Caller, Patience, Right, Turn, is_wanted, open};
-use crate::engine::{Fill, Lookup};
+use crate::call::turn::{Caller, Gathered, Missed, Patience, Right, Turn, gather_some, is_wanted};
+use crate::engine::{Chunked, Fill, Filling, Lookup, Opened, Unstored};
+use crate::entry::Reject;
+use crate::entry::chunk::Reader;
 use crate::flight::{Joined, Part, block_on};
 use crate::guard::guard;
+use crate::key::CacheKey;
+use crate::observe::Abandoned;
 
 /// Returns the value from the cache, or computes and stores it.
 ///
@@ -30,6 +36,7 @@ pub(crate) fn get_or_compute<R>(
         observer.bypassed();
         return compute();
     }
+
     // Without a secret there is nowhere to store what must not be stored in the clear.
     let Some(place) = request.place() else {
         observer.unsealed();
@@ -42,21 +49,19 @@ pub(crate) fn get_or_compute<R>(
         observer.forced();
     } else {
         match look_up(request, &place, outcome) {
-            Some(Lookup::Hit(value, _)) => {
+            Ok(value) => {
                 observer.hit();
                 return value;
             }
-            Some(Lookup::Absent) => observer.absent(),
-            Some(Lookup::Rejected(reject)) => {
-                observer.rejected(reject);
-                replaces = true;
+            Err(missed) => {
+                missed.tell(&observer);
+                replaces = missed.is_rejected();
             }
-            None => observer.unanswered(),
         }
     }
 
     // Join: of those that miss at one time, one computes.
-    let right = match take_turn(request, &place, outcome, replaces) {
+    let mut right = match take_turn(request, &place, outcome, replaces) {
         Turn::Value(value) => {
             observer.shared();
             return value;
@@ -73,16 +78,14 @@ pub(crate) fn get_or_compute<R>(
     observer.computed();
 
     // Store.
-    if is_wanted(&value, outcome, accept) {
-        match request
-            .policy(&place)
-            .fill(&value, outcome, cost, request.runtime.now_ms())
-        {
-            Ok(fill) => fill_by(request, right, fill),
-            Err(unstored) => observer.unstorable(unstored.name()),
-        }
-    } else {
+    if !is_wanted(&value, outcome, accept) {
         observer.declined();
+    } else if right.is_none() {
+        observer.outdated();
+    } else {
+        store(request, &place, outcome, &value, cost, |entry| {
+            fill(request, &mut right, entry)
+        });
     }
     value
 }
@@ -106,7 +109,7 @@ fn take_turn<'r, R>(
     };
     match part {
         Part::Landed(bytes) => {
-            if let Some(value) = open(request, place, outcome, &bytes) {
+            if let Ok(value) = open(request, place, outcome, &bytes) {
                 return Turn::Value(value);
             }
         }
@@ -115,17 +118,17 @@ fn take_turn<'r, R>(
         Part::Inside => return Turn::Compute(right),
     }
     loop {
-        match ask_for_lease(request, place, replaces) {
+        match ask_for_lease(request, place.name(), replaces) {
             Some(backend::Lookup::Granted(lease)) => {
                 right.lease = Some(lease);
                 return Turn::Compute(right);
             }
             Some(backend::Lookup::Found(bytes)) => match open(request, place, outcome, &bytes) {
-                Some(value) => {
+                Ok(value) => {
                     right.land(bytes);
                     return Turn::Value(value);
                 }
-                None => replaces = true,
+                Err(_) => replaces = true,
             },
             // Another process computes it. Only the one that leads here waits for that; the others wait for that one.
             Some(backend::Lookup::Busy) => match patience.next_pause() {
@@ -137,27 +140,26 @@ fn take_turn<'r, R>(
     }
 }
 
-fn ask_for_lease(request: &Request, place: &Place<'_>, replaces: bool) -> Option<backend::Lookup> {
-    let name = place.name().as_str();
+fn ask_for_lease(request: &Request, name: &CacheKey, replaces: bool) -> Option<backend::Lookup> {
     let life = request.runtime.longest_wait();
     ask(request, "lease", |backend| {
         if replaces {
             backend
-                .lease(name, life, Deadline::NEVER)
+                .lease(name.as_str(), life, Deadline::NEVER)
                 .map(backend::Lookup::Granted)
         } else {
-            backend.get_or_lease(name, life, Deadline::NEVER)
+            backend.get_or_lease(name.as_str(), life, Deadline::NEVER)
         }
     })
 }
 
-/// Gives the entry to those who wait for it, then to the backend, as far as there is the right to.
-fn fill_by(request: &Request, mut right: Right<'_>, fill: Fill) {
+/// Gives the entry to those who wait for it, then to the backend, as far as there is the right to; says whether it is stored.
+fn fill(request: &Request, right: &mut Right<'_>, fill: Fill) -> bool {
     let bytes = Bytes::from(fill.bytes);
     right.land(bytes.clone());
     let Some(lease) = right.lease_to_fill() else {
         request.observer().outdated();
-        return;
+        return false;
     };
     let name = right.name;
     let filled = ask(request, "fill", |backend| {
@@ -172,7 +174,9 @@ fn fill_by(request: &Request, mut right: Right<'_>, fill: Fill) {
         ask(request, "delete", |backend| {
             backend.delete(name.as_str(), Deadline::NEVER)
         });
+        return false;
     }
+    filled == Some(true)
 }
 
 /// The value that is in the cache, computing nothing. It counts as neither hit nor miss.
@@ -180,10 +184,7 @@ pub(crate) fn peek<R>(request: &Request, outcome: &Outcome<R>) -> Option<R> {
     if !request.has_key() {
         return None;
     }
-    match look_up(request, &request.place()?, outcome)? {
-        Lookup::Hit(value, _) => Some(value),
-        Lookup::Absent | Lookup::Rejected(_) => None,
-    }
+    look_up(request, &request.place()?, outcome).ok()
 }
 
 /// Stores a value that was not computed here; says whether it is stored.
@@ -201,20 +202,11 @@ pub(crate) fn prime<R>(request: &Request, outcome: &Outcome<R>, value: &R) -> bo
         observer.declined();
         return false;
     }
-    match request
-        .policy(&place)
-        .fill(value, outcome, Duration::ZERO, request.runtime.now_ms())
-    {
-        Ok(fill) => {
-            // A computation that began before must not overwrite it.
-            request.runtime.flights().void(place.name().as_str());
-            store(request, &place, fill)
-        }
-        Err(unstored) => {
-            observer.unstorable(unstored.name());
-            false
-        }
-    }
+    store(request, &place, outcome, value, Duration::ZERO, |entry| {
+        // A computation that began before must not overwrite it.
+        request.runtime.flights().void(place.name().as_str());
+        write(request, &place, entry)
+    })
 }
 
 /// Removes the entry; says whether it is certain to be gone.
@@ -230,53 +222,173 @@ pub(crate) fn invalidate(request: &Request) -> bool {
         return false;
     };
     observer.invalidated();
+    let found = fetch(request, &place);
     request.runtime.flights().void(place.name().as_str());
-    ask(request, "delete", |backend| match place.several_names() {
+    let removed = ask(request, "delete", |backend| match place.several_names() {
         None => backend.delete(place.name().as_str(), Deadline::NEVER),
         Some(names) => backend.delete_many(&names, Deadline::NEVER),
-    })
-    .is_some()
+    });
+    for reader in request.policy(&place).chunks_of(&found.unwrap_or_default()) {
+        chunks::remove(request, reader.names());
+    }
+    removed.is_some()
+}
+
+fn look_up<R>(request: &Request, place: &Place<'_>, outcome: &Outcome<R>) -> Result<R, Missed> {
+    let found = fetch(request, place).ok_or(Missed::Unanswered)?;
+    read(request, place, outcome, &found)
+}
+
+/// The value of an entry that stands under the current name, if it may be used and all of it is there.
+fn open<R>(
+    request: &Request,
+    place: &Place<'_>,
+    outcome: &Outcome<R>,
+    entry: &Bytes,
+) -> Result<R, Missed> {
+    read(request, place, outcome, &[Some(entry.clone())])
+}
+
+fn read<R>(
+    request: &Request,
+    place: &Place<'_>,
+    outcome: &Outcome<R>,
+    found: &[Option<Bytes>],
+) -> Result<R, Missed> {
+    let now_ms = request.runtime.now_ms();
+    let lookup = request.policy(place).look(found, outcome, now_ms);
+    match hit(request, place, lookup)? {
+        Opened::Value(value) => Ok(value),
+        Opened::Chunks(mut reader) => gather(request, &mut reader, outcome),
+    }
 }
 
 /// What the backend has under the names of the place; `None` where it could not be asked.
-///
-/// What was sealed with a previous secret is written anew on the way.
-fn look_up<R>(request: &Request, place: &Place<'_>, outcome: &Outcome<R>) -> Option<Lookup<R>> {
-    let (one, many);
-    let found: &[Option<Bytes>] = match place.several_names() {
-        None => {
-            one = [ask(request, "get", |backend| {
-                backend.get(place.name().as_str(), Deadline::NEVER)
-            })?];
-            &one
-        }
-        Some(names) => {
-            many = ask(request, "get", |backend| {
-                backend.get_many(&names, Deadline::NEVER)
-            })?;
-            &many
-        }
-    };
-    let now_ms = request.runtime.now_ms();
-    let mut lookup = request.policy(place).look(found, outcome, now_ms);
-    if let Lookup::Hit(_, renewed) = &mut lookup
-        && let Some(fill) = renewed.take()
-        && write(request, place, fill)
-    {
-        request.observer().resealed();
+pub(super) fn fetch(request: &Request, place: &Place<'_>) -> Option<Found> {
+    match place.several_names() {
+        None => ask(request, "get", |backend| {
+            backend.get(place.name().as_str(), Deadline::NEVER)
+        })
+        .map(|found| Found::One([found])),
+        Some(names) => ask(request, "get", |backend| {
+            backend.get_many(&names, Deadline::NEVER)
+        })
+        .map(Found::Many),
     }
-    Some(lookup)
 }
 
-fn store(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
-    let written = write(request, place, fill);
+/// What was found under each name.
+pub(super) enum Found {
+    One([Option<Bytes>; 1]),
+    Many(Vec<Option<Bytes>>),
+}
+
+impl Default for Found {
+    fn default() -> Self {
+        Self::One([None])
+    }
+}
+
+impl Deref for Found {
+    type Target = [Option<Bytes>];
+
+    fn deref(&self) -> &[Option<Bytes>] {
+        match self {
+            Self::One(found) => found,
+            Self::Many(found) => found,
+        }
+    }
+}
+
+/// What was looked for; what was sealed with a previous secret is written anew on the way.
+pub(super) fn hit<T>(request: &Request, place: &Place<'_>, lookup: Lookup<T>) -> Result<T, Missed> {
+    match lookup {
+        Lookup::Hit(found, renewed) => {
+            if renewed.is_some_and(|fill| set(request, place, fill)) {
+                request.observer().resealed();
+            }
+            Ok(found)
+        }
+        Lookup::Absent => Err(Missed::Absent),
+        Lookup::Rejected(reject) => Err(Missed::Rejected(reject)),
+    }
+}
+
+/// Reads a value that is in chunks.
+fn gather<R>(request: &Request, reader: &mut Reader, outcome: &Outcome<R>) -> Result<R, Missed> {
+    let mut value = None;
+    while let Gathered::Starved = gather_some(reader, outcome, &mut value)? {
+        chunks::supply(request, reader)?;
+    }
+    value.ok_or(Missed::Rejected(Reject::Damaged))
+}
+
+/// Has the entry of a value written, after its chunks if it is too large for one; says whether it is stored.
+fn store<R>(
+    request: &Request,
+    place: &Place<'_>,
+    outcome: &Outcome<R>,
+    value: &R,
+    cost: Duration,
+    write: impl FnOnce(Fill) -> bool,
+) -> bool {
+    let filling = request
+        .policy(place)
+        .fill(value, outcome, cost, request.runtime.now_ms());
+    let stored = match filling {
+        Ok(Filling::Whole(fill)) => Ok(write(fill)),
+        Ok(Filling::Chunks(chunked)) => store_in_chunks(request, place, chunked, cost, write),
+        Err(unstored) => Err(unstored),
+    };
+    stored.unwrap_or_else(|unstored| {
+        request.observer().unstorable(unstored.name());
+        false
+    })
+}
+
+fn store_in_chunks(
+    request: &Request,
+    place: &Place<'_>,
+    mut chunked: Chunked,
+    cost: Duration,
+    write: impl FnOnce(Fill) -> bool,
+) -> Result<bool, Unstored> {
+    let mut stored = true;
+    while stored {
+        let writer = &mut chunked.writer;
+        let Some(chunk) = writer.full_chunk().or_else(|| writer.last_chunk()) else {
+            break;
+        };
+        stored = chunks::store(request, &chunked, chunk);
+    }
+    let published = if stored {
+        let now_ms = request.runtime.now_ms();
+        request
+            .policy(place)
+            .publish(&chunked, cost, now_ms)
+            .map(write)
+    } else {
+        Ok(false)
+    };
+    if published == Ok(false) {
+        request.observer().abandoned(Abandoned::Unwritten);
+    }
+    if published != Ok(true) {
+        chunks::remove(request, chunked.writer.names());
+    }
+    published
+}
+
+/// Writes an entry; says whether that was acknowledged.
+pub(super) fn write(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
+    let written = set(request, place, fill);
     if written {
         request.observer().stored();
     }
     written
 }
 
-fn write(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
+fn set(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
     let bytes = Bytes::from(fill.bytes);
     ask(request, "set", |backend| {
         backend.set(place.name().as_str(), bytes, fill.life, Deadline::NEVER)
@@ -285,7 +397,7 @@ fn write(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
 }
 
 /// Asks the backend, whose errors and panics end here.
-fn ask<T>(
+pub(super) fn ask<T>(
     request: &Request,
     operation: &'static str,
     question: impl FnOnce(&dyn Backend) -> Result<T, BackendError>,

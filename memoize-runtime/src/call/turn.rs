@@ -6,25 +6,68 @@ use std::time::{Duration, Instant};
 
 use crate::backend::{Bytes, Deadline, Lease};
 use crate::call::outcome::Outcome;
-use crate::call::place::Place;
 use crate::call::request::Request;
-use crate::engine::Lookup;
+use crate::entry::Reject;
+use crate::entry::chunk::{Next, Reader};
 use crate::flight::{Leader, Running};
 use crate::guard::guard;
 use crate::key::CacheKey;
+use crate::observe::Observer;
 
-/// The value in the bytes of an entry under the current name, if it may be used.
-pub(super) fn open<R>(
-    request: &Request,
-    place: &Place<'_>,
+/// Why a lookup gave nothing.
+pub(super) enum Missed {
+    Absent,
+    Rejected(Reject),
+    /// The backend failed.
+    Unanswered,
+}
+
+impl Missed {
+    pub(super) fn tell(&self, observer: &Observer<'_>) {
+        match self {
+            Self::Absent => observer.absent(),
+            Self::Rejected(reject) => observer.rejected(*reject),
+            Self::Unanswered => observer.unanswered(),
+        }
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Rejected(reject) => reject.name(),
+            Self::Unanswered => "unanswered",
+        }
+    }
+
+    /// Whether there is an entry, one that can't be used.
+    pub(super) fn is_rejected(&self) -> bool {
+        matches!(self, Self::Rejected(_))
+    }
+}
+
+/// How far a value that is in chunks was read.
+pub(super) enum Gathered {
+    /// More chunks are needed.
+    Starved,
+    All,
+}
+
+/// Reads as much as there is of a value that is in chunks: the only item of its stream.
+pub(super) fn gather_some<R>(
+    reader: &mut Reader,
     outcome: &Outcome<R>,
-    bytes: &Bytes,
-) -> Option<R> {
-    let found = [Some(bytes.clone())];
-    let now_ms = request.runtime.now_ms();
-    match request.policy(place).look(&found, outcome, now_ms) {
-        Lookup::Hit(value, _) => Some(value),
-        Lookup::Absent | Lookup::Rejected(_) => None,
+    value: &mut Option<R>,
+) -> Result<Gathered, Missed> {
+    loop {
+        match reader.next_item().map_err(Missed::Rejected)? {
+            Next::Item(_) if value.is_some() => return Err(Missed::Rejected(Reject::Damaged)),
+            Next::Item(item) => {
+                let bytes = reader.bytes_of(&item);
+                *value = Some((outcome.decode)(bytes).map_err(Missed::Rejected)?);
+            }
+            Next::Starved => return Ok(Gathered::Starved),
+            Next::End => return Ok(Gathered::All),
+        }
     }
 }
 
@@ -77,6 +120,11 @@ impl<'r> Right<'r> {
     /// Makes known that the computation runs on this thread, as long as what is returned lives.
     pub(super) fn run(&self) -> Option<Running> {
         self.leader.as_ref().map(Leader::run)
+    }
+
+    /// Whether nothing can be done with a value.
+    pub(super) fn is_none(&self) -> bool {
+        self.lease.is_none() && self.leader.is_none()
     }
 
     /// Gives the entry to those who wait.

@@ -32,6 +32,7 @@ pub struct RuntimeBuilder {
     longest: Duration,
     longest_wait: Duration,
     pub(super) sealing: SealingSettings,
+    compress: bool,
 }
 
 impl RuntimeBuilder {
@@ -44,6 +45,7 @@ impl RuntimeBuilder {
             longest: DEFAULT_LONGEST,
             longest_wait: DEFAULT_LONGEST_WAIT,
             sealing: SealingSettings::default(),
+            compress: true,
         }
     }
 
@@ -97,6 +99,16 @@ impl RuntimeBuilder {
         self
     }
 
+    /// Whether entries whose function doesn't say are compressed with LZ4, where they have at least 1 KiB and shrink; they
+    /// are unless `false` is given.
+    ///
+    /// It is about what is written: whether an entry is compressed or not, it is read. Without the crate feature `compress`
+    /// nothing is compressed, and what is can't be read.
+    pub fn compress(mut self, compress: bool) -> Self {
+        self.compress = compress;
+        self
+    }
+
     /// The time that entries are dated with and checked against; the system's unless given.
     ///
     /// The default backend has it too; one that is [given](Self::backend) has its own, see [`Memory::with_clock`].
@@ -143,6 +155,7 @@ impl RuntimeBuilder {
             longest_wait: self.longest_wait,
             flights: Flights::new(),
             sealing: self.sealing.build(limits)?,
+            compress: self.compress,
             counters: Counters::new(),
         })))
     }
@@ -166,6 +179,7 @@ impl fmt::Debug for RuntimeBuilder {
             .field("expiration", &self.expiration)
             .field("longest_expiration", &self.longest)
             .field("sealing", &self.sealing)
+            .field("compress", &self.compress)
             .finish_non_exhaustive()
     }
 }

@@ -50,6 +50,7 @@ struct Inner {
     /// The entries that are being computed, as bytes: those that go to the backend.
     flights: Flights<Bytes>,
     sealing: Sealing,
+    compress: bool,
     counters: Counters,
 }
 
@@ -102,6 +103,10 @@ impl Runtime {
 
     pub(crate) fn sealing(&self) -> &Sealing {
         &self.0.sealing
+    }
+
+    pub(crate) fn compresses(&self) -> bool {
+        self.0.compress
     }
 
     pub(crate) fn counters(&self) -> &Counters {

@@ -84,8 +84,8 @@ impl RuntimeBuilder {
     /// A secret that entries may still be sealed with; up to three, by as many calls.
     ///
     /// To rotate, give the old secret here and the new one to [`secret`](Self::secret). Lookups then ask for both names in
-    /// one round trip, and what is found under the old one is a hit, and sealed anew. Nothing is ever written with a
-    /// previous secret. When the longest expiration has passed, leave it out.
+    /// one round trip, and what is found under the old one is a hit, and sealed anew; what is in chunks is a hit, and stays as
+    /// it is. Nothing is ever written with a previous secret. When the longest expiration has passed, leave it out.
     ///
     /// During a deployment, roll out twice: first give the new secret as a *previous* one everywhere, so that all processes
     /// can read it; then swap the two. A secret that has leaked must not be given here: whoever has it could still write

@@ -1,6 +1,6 @@
 //! In place of `keys` in a build without the feature `encrypt`: no secret gives keys, so there is nothing to do with them.
 
-use super::{Commitment, Forged, Head, NoRandom, Salt, Tag};
+use super::{Commitment, Forged, Head, Salt, Tag};
 use crate::error::SecretProblem;
 
 /// What there is none of. It is wrapped, so that the code that uses these types is no dead code to the compiler.
@@ -57,12 +57,9 @@ impl EntryKeys {
     }
 }
 
+#[derive(Debug)]
 pub(crate) struct ChunkKeys(Never);
 
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "streams will seal their pieces with it")
-)]
 impl ChunkKeys {
     pub(crate) fn seal_piece(&self, _: u32, _: &[u8]) -> Vec<u8> {
         match self.0 {}
@@ -71,8 +68,4 @@ impl ChunkKeys {
     pub(crate) fn open_piece(&self, _: u32, _: &[u8]) -> Result<Vec<u8>, Forged> {
         match self.0 {}
     }
-}
-
-pub(crate) fn random<const N: usize>() -> Result<[u8; N], NoRandom> {
-    Err(NoRandom)
 }

@@ -10,7 +10,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::aead::{Aead, Cipher, KEY_LEN, NONCE_LEN, Nonce};
-use super::{COMMITMENT_LEN, Commitment, Forged, Head, NoRandom, Salt, TAG_LEN, Tag};
+use super::{COMMITMENT_LEN, Commitment, Forged, Head, Salt, TAG_LEN, Tag};
 use crate::error::SecretProblem;
 
 /// Between us and everybody else who may derive keys from the same secret.
@@ -137,16 +137,18 @@ impl EntryKeys {
     }
 }
 
+impl fmt::Debug for ChunkKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ChunkKeys(..)")
+    }
+}
+
 /// The keys of the chunks of one stream.
 pub(crate) struct ChunkKeys {
     cipher: Cipher,
     base: Nonce,
 }
 
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "streams will seal their pieces with it")
-)]
 impl ChunkKeys {
     /// Piece number `index` as it is stored. It is sealed once: another content needs another generation.
     pub(crate) fn seal_piece(&self, index: u32, piece: &[u8]) -> Vec<u8> {
@@ -174,13 +176,6 @@ impl ChunkKeys {
         }
         nonce
     }
-}
-
-/// Random bytes from the system, so that a forked process never draws what its parent did.
-pub(crate) fn random<const N: usize>() -> Result<[u8; N], NoRandom> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|_| NoRandom)?;
-    Ok(bytes)
 }
 
 fn expand<const N: usize>(prk: &Hkdf<Sha256>, info: &[&[u8]]) -> Zeroizing<[u8; N]> {

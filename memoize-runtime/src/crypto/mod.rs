@@ -22,12 +22,12 @@ mod aead;
 #[cfg(feature = "encrypt")]
 mod keys;
 #[cfg(feature = "encrypt")]
-pub(crate) use keys::{Binding, ChunkKeys, Keys, random};
+pub(crate) use keys::{Binding, ChunkKeys, Keys};
 
 #[cfg(not(feature = "encrypt"))]
 mod disabled;
 #[cfg(not(feature = "encrypt"))]
-pub(crate) use disabled::{Binding, ChunkKeys, Keys, random};
+pub(crate) use disabled::{Binding, ChunkKeys, Keys};
 
 use crate::entry::Header;
 
@@ -49,3 +49,10 @@ pub(crate) struct Forged;
 /// The system gave no random bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NoRandom;
+
+/// Random bytes from the system, so that a forked process never draws what its parent did.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], NoRandom> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|_| NoRandom)?;
+    Ok(bytes)
+}

@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Lookup, Policy};
+use super::{Filling, Lookup, Opened, Policy, Unstored};
 use crate::backend::Bytes;
 use crate::call::outcome::Outcome;
 use crate::call::place::Place;
 use crate::crypto::{ChunkKeys, Salt};
+use crate::entry::chunk::fingerprint_of_stream;
 use crate::entry::{Codec, Flags, Header, Padding, Reject, Seal};
 use crate::secret::Secret;
 use Reject::{
@@ -72,6 +73,8 @@ fn policy<'a>(place: &'a Place<'a>, kind: usize, padded: bool) -> Policy<'a> {
         life_ms: LIFE,
         longest_ms: 2 * LIFE,
         largest: 1 << 20,
+        key_bytes: 240,
+        compress: false,
     }
 }
 
@@ -94,7 +97,25 @@ fn fill(place: &Place<'_>, key: usize, kind: usize, serial: usize, age: u64) -> 
     };
     let made =
         policy(place, kind, serial == 0).fill(&value, &Outcome::VALUE, Duration::ZERO, NOW - age);
-    made.expect("it fits").bytes
+    match made.expect("it fits") {
+        Filling::Whole(fill) => fill.bytes,
+        Filling::Chunks(_) => unreachable!("it is short"),
+    }
+}
+
+/// The entry of a stream of one item.
+fn manifest(place: &Place<'_>, kind: usize) -> Vec<u8> {
+    let mut policy = policy(place, kind, false);
+    policy.fingerprint = fingerprint_of_stream(policy.fingerprint);
+    let mut chunked = policy.begin_stream(NOW).expect("random bytes");
+    let item = |buffer: &mut Vec<u8>| {
+        buffer.extend_from_slice(b"item");
+        Ok::<(), Unstored>(())
+    };
+    chunked.writer.push(item).expect("it is short");
+    chunked.writer.last_chunk().expect("there was an item");
+    let published = policy.publish(&chunked, Duration::ZERO, NOW);
+    published.expect("it fits").bytes
 }
 
 /// `SplitMix64`: enough to draw attacks, and they can be drawn again.
@@ -130,7 +151,7 @@ struct Pool {
     plain: Vec<Vec<u8>>,
     /// Sealed with the current secret, over by now.
     expired: Vec<Vec<u8>>,
-    /// Sealed with the current secret, as the manifest of a stream.
+    /// Streams, sealed with the current secret.
     manifests: Vec<Vec<u8>>,
 }
 
@@ -156,13 +177,7 @@ impl Pool {
                 fill(&Place::Plain { name, full_key }, key, kind, serial, 0)
             }),
             expired: all(&|key, kind, serial| genuine(&world.current, key, kind, serial, LIFE)),
-            manifests: all(&|key, kind, serial| {
-                let entry = genuine(&world.current, key, kind, serial, 0);
-                let seal = Seal::new(&world.current, KEYS[key]);
-                let header = Header::parse(&entry).expect("it is genuine");
-                let flags = header.flags.with(Flags::CHUNKED);
-                seal.again(&header, &entry, Header { flags, ..header })
-            }),
+            manifests: all(&|key, kind, _| manifest(&world.place(key), kind)),
         }
     }
 }
@@ -207,7 +222,7 @@ const HEADER: &[Reject] = &[
 
 type Strike = fn(&mut Attack<'_>) -> (Vec<u8>, &'static [Reject]);
 
-const ENTRY_ATTACKS: [(&str, Strike); 25] = [
+const ENTRY_ATTACKS: [(&str, Strike); 26] = [
     ("flip a bit", |a| {
         let mut entry = a.own(&a.pool.current).to_vec();
         let bit = a.rng.below(entry.len() * 8);
@@ -319,13 +334,19 @@ const ENTRY_ATTACKS: [(&str, Strike); 25] = [
         entry[3] ^= u8::try_from(change).expect("below 256");
         (entry, &[BadFlags, Downgrade, Unexpected, Tampered])
     }),
-    ("a manifest in place of a value", |a| {
-        (a.own(&a.pool.manifests).to_vec(), &[Unexpected])
+    ("a stream in place of a value", |a| {
+        (a.own(&a.pool.manifests).to_vec(), &[Fingerprint])
+    }),
+    ("a stream that says it is a large value", |a| {
+        let mut entry = a.own(&a.pool.manifests).to_vec();
+        entry[8..16].copy_from_slice(&KINDS[a.kind].to_le_bytes());
+        (entry, &[Tampered])
     }),
     ("a foreign manifest", |a| {
         let key = a.rng.other(a.key, KEYS.len());
-        let at = Attack::at(key, a.kind, a.rng.below(SERIALS));
-        (a.pool.manifests[at].clone(), &[Unexpected])
+        let mut entry = a.pool.manifests[Attack::at(key, a.kind, 0)].clone();
+        entry[8..16].copy_from_slice(&KINDS[a.kind].to_le_bytes());
+        (entry, &[Tampered])
     }),
     ("a manifest that says it is a value", |a| {
         let mut entry = a.own(&a.pool.manifests).to_vec();
@@ -395,7 +416,7 @@ fn attacks_on_entries_are_misses_with_a_reason() {
                     .or_insert(0) += 1;
             }
             Lookup::Rejected(reject) => panic!("{name}: {reject:?} is no reason for it"),
-            Lookup::Hit(value, _) => panic!("{name}: {value:?} was believed"),
+            Lookup::Hit(opened, _) => panic!("{name}: {opened:?} was believed"),
             Lookup::Absent => panic!("{name}: nothing was found"),
         }
     }
@@ -424,11 +445,11 @@ fn what_was_not_attacked_is_believed() {
                 for (found, resealed) in [([current, None], false), ([None, previous], true)] {
                     let policy = policy(&place, kind, false);
                     match policy.look::<Stored>(&found, &Outcome::VALUE, NOW) {
-                        Lookup::Hit(value, fill) => {
+                        Lookup::Hit(Opened::Value(value), fill) => {
                             assert_eq!((value.key, value.kind, value.serial), (key, kind, serial));
                             assert_eq!(fill.is_some(), resealed);
                         }
-                        Lookup::Absent | Lookup::Rejected(_) => panic!("{key} {kind} {serial}"),
+                        _ => panic!("{key} {kind} {serial}"),
                     }
                 }
             }

@@ -39,6 +39,7 @@ pub(super) struct Budget {
 
 impl Budget {
     /// The budget for a value that is encoded in `input_len` bytes.
+    #[inline]
     pub(super) fn new(input_len: usize) -> Self {
         Self {
             elements: Cell::new(input_len.saturating_add(EMPTY_ELEMENTS)),
@@ -46,6 +47,7 @@ impl Budget {
     }
 
     /// `deserializer`, for decoding within this budget.
+    #[inline]
     pub(super) fn bound<D>(&self, deserializer: D) -> Bounded<'_, D> {
         Bounded {
             inner: deserializer,
@@ -58,6 +60,7 @@ impl Budget {
         }
     }
 
+    #[inline]
     fn pay<E: Error>(&self, elements: usize) -> Result<(), E> {
         match self.elements.get().checked_sub(elements) {
             Some(left) => {
@@ -87,6 +90,7 @@ struct Limits<'b> {
 }
 
 impl<'b> Limits<'b> {
+    #[inline]
     fn wrap<T>(self, inner: T) -> Bounded<'b, T> {
         Bounded {
             inner,
@@ -95,6 +99,7 @@ impl<'b> Limits<'b> {
     }
 
     /// The limits one level further down.
+    #[inline]
     fn deeper<E: Error>(self) -> Result<Self, E> {
         if stack_position().abs_diff(self.stack_start) > MAX_STACK {
             return Err(E::custom("nested too deeply for the stack"));
@@ -105,12 +110,14 @@ impl<'b> Limits<'b> {
         }
     }
 
+    #[inline]
     fn metered(self, metered: bool) -> Self {
         Self { metered, ..self }
     }
 
     /// Pays for all elements at once where their number is known, which keeps the count out of the loop over
     /// them. What the collections of a value reserve by their size hints is then within the budget, too.
+    #[inline]
     fn enter<E: Error>(self, elements: Option<usize>) -> Result<Self, E> {
         match elements {
             Some(elements) if self.metered => {
@@ -122,6 +129,7 @@ impl<'b> Limits<'b> {
     }
 
     /// Pays for an element, where there was one: the end of a sequence is free, as it takes no byte.
+    #[inline]
     fn pass<T, E: Error>(self, element: Option<T>) -> Result<Option<T>, E> {
         if self.metered && element.is_some() {
             self.budget.pay(1)?;

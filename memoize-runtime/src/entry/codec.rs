@@ -45,14 +45,17 @@ pub(crate) fn encode<T: Serialize + ?Sized>(
 ///
 /// `Undecodable`, also where the value's `Deserialize` panics.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Reject> {
+    let mut decoded = Err(Reject::Undecodable);
     guard(|| {
         let budget = Budget::new(bytes.len());
         let mut postcard = postcard::Deserializer::from_bytes(bytes);
-        let value = T::deserialize(budget.bound(&mut postcard)).ok()?;
-        postcard.finalize().ok()?.is_empty().then_some(value)
-    })
-    .flatten()
-    .ok_or(Reject::Undecodable)
+        if let Ok(value) = T::deserialize(budget.bound(&mut postcard))
+            && postcard.finalize().is_ok_and(<[u8]>::is_empty)
+        {
+            decoded = Ok(value);
+        }
+    });
+    decoded
 }
 
 /// Appends postcard's output to a buffer that holds the start of an entry. Postcard's own flavor would take the buffer

@@ -133,7 +133,7 @@ impl Flags {
     pub(crate) const NONE: Self = Self(0);
     /// The body is encrypted and authenticated.
     pub(crate) const SEALED: Self = Self(1);
-    /// The value is compressed.
+    /// The value, or what of the chunks gains from it, is compressed.
     pub(crate) const LZ4: Self = Self(2);
     /// The body is a manifest, and the value is in chunks of their own.
     pub(crate) const CHUNKED: Self = Self(4);

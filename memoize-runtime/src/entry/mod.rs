@@ -11,7 +11,8 @@
 //! plain  body | XXH3-64(len(full key) u32 || full key || H || body)
 //! sealed salt 16 | commitment 16 | body, encrypted | tag 16
 //!
-//! body   cost_ms u32 | fresh_until u64 | [data_len u32, if padded] | the value, by the codec | [zeros, if padded]
+//! body   cost_ms u32 | fresh_until u64 | [raw_len u32, if LZ4] | [data_len u32, if padded] | data | [zeros, if padded]
+//!        cost_ms u32 | fresh_until u64 | manifest, if chunked
 //! ```
 //!
 //! How the keys of a sealed entry are derived is in the documentation of [`crypto`](crate::crypto). Its name in the backend is
@@ -26,8 +27,12 @@
 //! and what to expect comes from the code, never from the bytes.
 
 mod bounded;
+pub(crate) mod chunk;
 mod codec;
+mod compress;
+mod draft;
 mod fingerprint;
+mod guard;
 mod header;
 mod padding;
 mod plain;
@@ -37,9 +42,11 @@ mod reject;
 mod sealed;
 
 pub(crate) use codec::{decode, encode};
+pub(crate) use compress::{expand, shrink};
+pub(crate) use draft::{BodyMeta, Draft, Unfinished};
 pub(crate) use fingerprint::Fingerprint;
+pub(crate) use guard::{Body, Guard};
 pub(crate) use header::{Codec, Expect, Flags, Header};
 pub(crate) use padding::Padding;
-pub(crate) use plain::{BodyMeta, read, write};
 pub(crate) use reject::Reject;
-pub(crate) use sealed::{Draft, Opened, Seal, Unsealed, open};
+pub(crate) use sealed::Seal;

@@ -1,6 +1,10 @@
 //! Hiding the lengths of sealed entries.
 
+use std::borrow::Cow;
 use std::num::NonZeroUsize;
+
+use super::header::{Flags, take};
+use super::reject::Reject;
 
 /// Which lengths sealed entries may have.
 ///
@@ -27,6 +31,33 @@ impl Padding {
             .map_or(largest, |class| class.min(largest))
             .max(len)
     }
+}
+
+/// The value in what stands behind the meta data of a padded body: without the zeros, and without the length between that
+/// before compression and the block.
+///
+/// # Errors
+/// `Damaged` or `Truncated`: the lengths contradict each other.
+pub(super) fn unpadded(flags: Flags, mut rest: &[u8]) -> Result<Cow<'_, [u8]>, Reject> {
+    let raw_len: [u8; 4];
+    let before: &[u8] = if flags.contains(Flags::LZ4) {
+        raw_len = take(&mut rest)?;
+        &raw_len
+    } else {
+        &[]
+    };
+    let data_len = u32::from_le_bytes(take(&mut rest)?);
+    let data = usize::try_from(data_len)
+        .ok()
+        .and_then(|len| rest.split_at_checked(len))
+        .filter(|(_, zeros)| zeros.iter().all(|&zero| zero == 0))
+        .map(|(data, _)| data)
+        .ok_or(Reject::Damaged)?;
+    Ok(if before.is_empty() {
+        Cow::Borrowed(data)
+    } else {
+        Cow::Owned([before, data].concat())
+    })
 }
 
 #[cfg(test)]

@@ -8,44 +8,18 @@ use std::hash::Hasher;
 
 use twox_hash::xxhash3_64::{RawHasher, SecretBuffer};
 
+use super::draft::BodyMeta;
 use super::header::{Header, take};
 use super::reject::Reject;
 
-/// What an entry carries beside its value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct BodyMeta {
-    /// How long the value took to compute, in milliseconds.
-    pub(crate) cost_ms: u32,
-    /// From when on the value is stale, in milliseconds of unix time.
-    pub(crate) fresh_until: u64,
-}
+pub(super) const CHECKSUM_LEN: usize = 8;
 
-const CHECKSUM_LEN: usize = 8;
-
-/// Room for a small value, so that most entries are one allocation.
-const INITIAL_CAPACITY: usize = 256;
-
-/// The entry for a value that `encode` appends to the buffer it is given.
-///
-/// `encode` gets the buffer of the whole entry, so the value is never copied; it must only append.
-///
-/// # Errors
-///
-/// What `encode` returns.
-pub(crate) fn write<E>(
-    full_key: &str,
-    header: &Header,
-    meta: BodyMeta,
-    encode: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
-) -> Result<Vec<u8>, E> {
-    let mut entry = Vec::with_capacity(INITIAL_CAPACITY);
-    entry.extend_from_slice(&header.to_bytes());
-    entry.extend_from_slice(&meta.cost_ms.to_le_bytes());
-    entry.extend_from_slice(&meta.fresh_until.to_le_bytes());
-    encode(&mut entry)?;
+/// The entry, with `header` in its place and the checksum behind it.
+pub(super) fn finish(mut entry: Vec<u8>, full_key: &str, header: &Header) -> Vec<u8> {
+    entry[..Header::LEN].copy_from_slice(&header.to_bytes());
     let checksum = checksum(full_key, &entry);
     entry.extend_from_slice(&checksum.to_le_bytes());
-    Ok(entry)
+    entry
 }
 
 /// The value's bytes in `entry`, whose header the caller has admitted.
@@ -53,7 +27,7 @@ pub(crate) fn write<E>(
 /// # Errors
 ///
 /// `Truncated`, or `Damaged` where the checksum is not that of these bytes under this key.
-pub(crate) fn read<'entry>(
+pub(super) fn read<'entry>(
     full_key: &str,
     entry: &'entry [u8],
 ) -> Result<(BodyMeta, &'entry [u8]), Reject> {
@@ -87,12 +61,12 @@ fn checksum(full_key: &str, checked: &[u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
-
     use proptest::prelude::*;
 
     use super::*;
     use crate::entry::header::{Codec, Flags};
+    use crate::entry::{Draft, Guard, Padding};
+    use crate::key::CacheKey;
 
     const HEADER: Header = Header {
         flags: Flags::NONE,
@@ -109,14 +83,16 @@ mod tests {
     const KEY: &str = "app:user:42";
 
     fn entry(key: &str, data: &[u8]) -> Vec<u8> {
-        let encode = |out: &mut Vec<u8>| {
-            out.extend_from_slice(data);
-            Ok::<(), Infallible>(())
+        let guard = Guard::Plain {
+            name: &CacheKey::nowhere(),
+            full_key: key,
         };
-        match write(key, &HEADER, META, encode) {
-            Ok(entry) => entry,
-            Err(never) => match never {},
-        }
+        let mut draft = Draft::new(guard, META, Padding::default());
+        draft.buffer().extend_from_slice(data);
+        let len = draft.entry_len();
+        let entry = draft.finish(&HEADER, len).expect("it has that length");
+        assert_eq!(entry.len(), len);
+        entry
     }
 
     /// `xxhash.xxh3_64_intdigest(struct.pack("<I", len(key)) + key + head + body)` of Python's
@@ -147,8 +123,17 @@ mod tests {
     }
 
     #[test]
-    fn an_error_of_the_codec_is_passed_on() {
-        assert_eq!(write(KEY, &HEADER, META, |_| Err("no")), Err("no"));
+    fn a_replaced_value_leaves_nothing_of_the_first() {
+        let guard = Guard::Plain {
+            name: &CacheKey::nowhere(),
+            full_key: KEY,
+        };
+        let mut draft = Draft::new(guard, META, Padding::default());
+        draft.buffer().extend_from_slice(b"a longer one");
+        assert_eq!(draft.value(), b"a longer one");
+        draft.replace_value(b"short");
+        let replaced = draft.finish(&HEADER, usize::MAX);
+        assert_eq!(replaced, Ok(entry(KEY, b"short")));
     }
 
     #[test]

@@ -9,10 +9,11 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
+use super::draft::{BodyMeta, Draft};
+use super::guard::Guard;
 use super::header::{Codec, Flags, Header};
 use super::padding::Padding;
-use super::plain::BodyMeta;
-use super::sealed::{Draft, Seal, open};
+use super::sealed::{Seal, open};
 use crate::crypto::{self, Salt};
 use crate::secret::{Secret, decode_hex};
 
@@ -38,19 +39,22 @@ fn cases() -> impl Strategy<Value = Case> {
         1..u64::MAX / 2,
         1..u64::MAX / 2,
         any::<bool>(),
+        any::<bool>(),
     );
-    let header = header.prop_map(|(fingerprint, created_ms, life, postcard)| Header {
-        flags: Flags::NONE,
-        codec: if postcard {
-            Codec::Postcard
-        } else {
-            Codec::Msgpack
+    let header = header.prop_map(
+        |(fingerprint, created_ms, life, postcard, chunked)| Header {
+            flags: if chunked { Flags::CHUNKED } else { Flags::NONE },
+            codec: if postcard {
+                Codec::Postcard
+            } else {
+                Codec::Msgpack
+            },
+            key_id: 0,
+            fingerprint,
+            created_ms,
+            expires_ms: created_ms + life,
         },
-        key_id: 0,
-        fingerprint,
-        created_ms,
-        expires_ms: created_ms + life,
-    });
+    );
     let meta = (any::<u32>(), any::<u64>());
     let meta = meta.prop_map(|(cost_ms, fresh_until)| BodyMeta {
         cost_ms,
@@ -73,7 +77,8 @@ fn cases() -> impl Strategy<Value = Case> {
                 header,
                 meta,
                 data,
-                padded,
+                // A manifest never is.
+                padded: padded && !header.flags.contains(Flags::CHUNKED),
                 pieces,
             },
         )
@@ -89,6 +94,14 @@ impl Case {
         }
     }
 
+    fn header_before_padding(&self, secret: &Secret) -> Header {
+        Header {
+            flags: self.header.flags.with(Flags::SEALED),
+            key_id: secret.keys().id(),
+            ..self.header
+        }
+    }
+
     /// The header as it is stored.
     fn sealed_header(&self, secret: &Secret) -> Header {
         let padded = if self.padded {
@@ -96,11 +109,9 @@ impl Case {
         } else {
             Flags::NONE
         };
-        Header {
-            flags: Flags::SEALED.with(padded),
-            key_id: secret.keys().id(),
-            ..self.header
-        }
+        let header = self.header_before_padding(secret);
+        let flags = header.flags.with(padded);
+        Header { flags, ..header }
     }
 
     /// The body, put together without the code that is tested.
@@ -122,10 +133,10 @@ impl Case {
     fn sealed(&self) -> Value {
         let secret = Secret::unchecked(&self.secret);
         let seal = Seal::new(&secret, &self.full_key);
-        let mut draft = Draft::new(self.meta, self.padding());
+        let mut draft = Draft::new(Guard::Sealed(&seal), self.meta, self.padding());
         draft.buffer().extend_from_slice(&self.data);
         let entry = draft
-            .seal(&seal, self.header, usize::MAX)
+            .finish(&self.header_before_padding(&secret), usize::MAX)
             .expect("random bytes");
 
         let header = self.sealed_header(&secret);
@@ -156,7 +167,7 @@ impl Case {
         let header = Header::parse(&entry).expect("a header");
         assert_eq!(header, self.sealed_header(&secret));
         let opened = open(&seal, &header, &entry).expect("it was sealed for this key");
-        assert_eq!(opened.value(), Ok((self.meta, &self.data[..])));
+        assert_eq!(opened.value(), Ok((self.meta, self.data.as_slice().into())));
 
         let generation: Salt = bytes(&theirs["generation"]).try_into().expect("16 bytes");
         let keys = seal.chunks(&header, &generation);

@@ -34,6 +34,8 @@ pub(crate) enum Reject {
     Tampered,
     /// The checksum does not match, or the fields contradict each other.
     Damaged,
+    /// Chunks of it are missing.
+    Incomplete,
     /// Intact bytes that are not a value of the expected type.
     Undecodable,
 }
@@ -55,6 +57,7 @@ impl Reject {
             Self::TooLongLived => "too_long_lived",
             Self::Tampered => "tampered",
             Self::Damaged => "damaged",
+            Self::Incomplete => "incomplete",
             Self::Undecodable => "undecodable",
         }
     }

@@ -4,25 +4,20 @@
 //! it, or stored under another key, has other keys and doesn't open. What stands behind the header is in the documentation
 //! of [`entry`](super).
 
+use std::borrow::Cow;
+
+use super::draft::{BodyMeta, Unfinished};
 use super::header::{Flags, Header, take};
-use super::padding::Padding;
-use super::plain::BodyMeta;
+use super::padding::unpadded;
 use super::reject::Reject;
-use crate::crypto::{
-    self, Binding, COMMITMENT_LEN, ChunkKeys, Commitment, SALT_LEN, Salt, TAG_LEN,
-};
+pub(super) use crate::crypto::TAG_LEN;
+use crate::crypto::{self, Binding, COMMITMENT_LEN, ChunkKeys, Commitment, SALT_LEN, Salt};
 use crate::key::CacheKey;
 use crate::secret::Secret;
 
 const SALT_AT: usize = Header::LEN;
 const COMMITMENT_AT: usize = SALT_AT + SALT_LEN;
-const BODY_AT: usize = COMMITMENT_AT + COMMITMENT_LEN;
-
-const META_LEN: usize = 4 + 8;
-const DATA_LEN_LEN: usize = 4;
-
-/// Room for a small value, so that most entries are one allocation.
-const INITIAL_CAPACITY: usize = 320;
+pub(super) const BODY_AT: usize = COMMITMENT_AT + COMMITMENT_LEN;
 
 /// What sealed names begin with.
 const NAME_PREFIX: &str = "cm1e:";
@@ -59,19 +54,7 @@ impl<'s> Seal<'s> {
         &self.name
     }
 
-    /// An entry of this key under another header, for tests that have to tell one from the other.
-    #[cfg(test)]
-    pub(crate) fn again(&self, header: &Header, entry: &[u8], with: Header) -> Vec<u8> {
-        let opened = open(self, header, entry).expect("it is genuine");
-        let again = Opened {
-            header: with,
-            ..opened
-        };
-        again.reseal(self).expect("the system has random bytes")
-    }
-
     /// What seals and opens the pieces of a stream that started with `header`.
-    #[cfg_attr(not(test), expect(dead_code, reason = "streams will"))]
     pub(crate) fn chunks(&self, header: &Header, generation: &Salt) -> ChunkKeys {
         self.secret
             .keys()
@@ -79,79 +62,19 @@ impl<'s> Seal<'s> {
     }
 }
 
-/// Why there is no sealed entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unsealed {
-    TooLarge,
-    NoRandom,
-}
-
-/// An entry whose value is being written, in the buffer that it is then encrypted in.
-pub(crate) struct Draft {
+/// The entry, with `header` in its place and the body, which is there, sealed under a new salt.
+pub(super) fn finish(
     entry: Vec<u8>,
-    padding: Padding,
+    seal: &Seal<'_>,
+    header: &Header,
+) -> Result<Vec<u8>, Unfinished> {
+    let salt = crypto::random().map_err(|crypto::NoRandom| Unfinished::NoRandom)?;
+    Ok(finish_salted(entry, seal, header, &salt))
 }
 
-impl Draft {
-    pub(crate) fn new(meta: BodyMeta, padding: Padding) -> Self {
-        let mut entry = Vec::with_capacity(INITIAL_CAPACITY);
-        entry.resize(BODY_AT, 0);
-        entry.extend_from_slice(&meta.cost_ms.to_le_bytes());
-        entry.extend_from_slice(&meta.fresh_until.to_le_bytes());
-        if padding.is_on() {
-            entry.extend_from_slice(&[0; DATA_LEN_LEN]);
-        }
-        Self { entry, padding }
-    }
-
-    /// Where the value's bytes are appended.
-    pub(crate) fn buffer(&mut self) -> &mut Vec<u8> {
-        &mut self.entry
-    }
-
-    /// The entry, of at most `largest` bytes.
-    ///
-    /// `header` gets the flags and the key id that it must have.
-    pub(crate) fn seal(
-        mut self,
-        seal: &Seal<'_>,
-        header: Header,
-        largest: usize,
-    ) -> Result<Vec<u8>, Unsealed> {
-        let len = self.entry.len().saturating_add(TAG_LEN);
-        if len > largest {
-            return Err(Unsealed::TooLarge);
-        }
-        let mut flags = header.flags.with(Flags::SEALED);
-        if self.padding.is_on() {
-            flags = flags.with(Flags::PADDED);
-            self.pad(self.padding.padded(len, largest))?;
-        }
-        encrypt(self.entry, seal, Header { flags, ..header })
-    }
-
-    fn pad(&mut self, len: usize) -> Result<(), Unsealed> {
-        let data_at = BODY_AT + META_LEN + DATA_LEN_LEN;
-        let data_len = u32::try_from(self.entry.len() - data_at).map_err(|_| Unsealed::TooLarge)?;
-        self.entry[data_at - DATA_LEN_LEN..data_at].copy_from_slice(&data_len.to_le_bytes());
-        self.entry.resize(len - TAG_LEN, 0);
-        Ok(())
-    }
-}
-
-/// Fills in what stands before the body in `entry`, and encrypts the body under a new salt.
-fn encrypt(entry: Vec<u8>, seal: &Seal<'_>, header: Header) -> Result<Vec<u8>, Unsealed> {
-    let salt = crypto::random().map_err(|crypto::NoRandom| Unsealed::NoRandom)?;
-    Ok(encrypt_salted(entry, seal, header, &salt))
-}
-
-fn encrypt_salted(mut entry: Vec<u8>, seal: &Seal<'_>, header: Header, salt: &Salt) -> Vec<u8> {
+fn finish_salted(mut entry: Vec<u8>, seal: &Seal<'_>, header: &Header, salt: &Salt) -> Vec<u8> {
     let keys = seal.secret.keys();
-    let head = Header {
-        key_id: keys.id(),
-        ..header
-    }
-    .to_bytes();
+    let head = header.to_bytes();
     let derived = keys.entry(&head, salt, &seal.binding);
     entry[..SALT_AT].copy_from_slice(&head);
     entry[SALT_AT..COMMITMENT_AT].copy_from_slice(salt);
@@ -193,41 +116,43 @@ pub(crate) fn open(seal: &Seal<'_>, header: &Header, entry: &[u8]) -> Result<Ope
 }
 
 impl Opened {
-    /// The value's bytes.
+    pub(crate) fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// What goes with the value, and the value's bytes, or with LZ4 their length and the block; or a manifest.
     ///
     /// # Errors
-    /// `Damaged`: the lengths contradict each other. `Flags`: written in a way that this build can't read.
-    pub(crate) fn value(&self) -> Result<(BodyMeta, &[u8]), Reject> {
-        if self.header.flags.contains(Flags::LZ4) {
-            return Err(Reject::Flags);
-        }
+    /// `Damaged` or `Truncated`: the lengths contradict each other. `Flags`: a manifest is never padded.
+    pub(super) fn value(&self) -> Result<(BodyMeta, Cow<'_, [u8]>), Reject> {
         let mut rest = &self.body[..];
         let meta = BodyMeta {
             cost_ms: u32::from_le_bytes(take(&mut rest)?),
             fresh_until: u64::from_le_bytes(take(&mut rest)?),
         };
-        if !self.header.flags.contains(Flags::PADDED) {
-            return Ok((meta, rest));
-        }
-        let data_len = u32::from_le_bytes(take(&mut rest)?);
-        usize::try_from(data_len)
-            .ok()
-            .and_then(|len| rest.split_at_checked(len))
-            .filter(|(_, zeros)| zeros.iter().all(|&zero| zero == 0))
-            .map(|(data, _)| (meta, data))
-            .ok_or(Reject::Damaged)
-    }
-
-    pub(crate) fn expires_ms(&self) -> u64 {
-        self.header.expires_ms
+        let flags = self.header.flags;
+        let value = if !flags.contains(Flags::PADDED) {
+            Cow::Borrowed(rest)
+        } else if flags.contains(Flags::CHUNKED) {
+            return Err(Reject::Flags);
+        } else {
+            unpadded(flags, rest)?
+        };
+        Ok((meta, value))
     }
 
     /// The same entry, sealed anew: its times stay, so that it lives no longer.
-    pub(crate) fn reseal(&self, seal: &Seal<'_>) -> Result<Vec<u8>, Unsealed> {
+    ///
+    /// Not of a manifest, whose chunks are sealed with the same secret.
+    pub(crate) fn reseal(&self, seal: &Seal<'_>) -> Result<Vec<u8>, Unfinished> {
         let mut entry = Vec::with_capacity(BODY_AT + self.body.len() + TAG_LEN);
         entry.resize(BODY_AT, 0);
         entry.extend_from_slice(&self.body);
-        encrypt(entry, seal, self.header)
+        let header = Header {
+            key_id: seal.key_id(),
+            ..self.header
+        };
+        finish(entry, seal, &header)
     }
 }
 
@@ -240,6 +165,7 @@ mod tests {
 
     use super::*;
     use crate::entry::header::Codec;
+    use crate::entry::{Draft, Guard, Padding};
     use crate::secret::decode_hex;
 
     const SECRET: &str = "9f3c5d0be2a14786b1e0c7d2f4a8935e6c1b7d20a4e8f3915bc6d7028e4f1a3c";
@@ -262,11 +188,19 @@ mod tests {
     }
 
     fn sealed(seal: &Seal<'_>, data: &[u8], padding: Padding) -> Vec<u8> {
-        let mut draft = Draft::new(META, padding);
+        let mut draft = Draft::new(Guard::Sealed(seal), META, padding);
         draft.buffer().extend_from_slice(data);
         draft
-            .seal(seal, HEADER, usize::MAX)
+            .finish(&header(seal), usize::MAX)
             .expect("the system has random bytes")
+    }
+
+    fn header(seal: &Seal<'_>) -> Header {
+        Header {
+            flags: Flags::SEALED,
+            key_id: seal.key_id(),
+            ..HEADER
+        }
     }
 
     fn padding(smallest: usize) -> Padding {
@@ -316,7 +250,7 @@ mod tests {
             let header = Header::parse(&vectors.bytes(header)).expect("a header");
             let mut draft = vec![0; BODY_AT];
             draft.extend(vectors.bytes(body));
-            let made = encrypt_salted(draft, &seal, header, &salt);
+            let made = finish_salted(draft, &seal, &header, &salt);
             assert_eq!(made, vectors.bytes(entry), "{entry}");
             let opened = open(&seal, &header, &made).expect("it was just sealed");
             assert_eq!(opened.body, vectors.bytes(body), "{body}");
@@ -380,10 +314,10 @@ mod tests {
         let secret = secret();
         let seal = Seal::new(&secret, KEY);
         let len = sealed(&seal, &[0; 100], Padding::default()).len();
-        for (largest, expected) in [(len, Ok(len)), (len - 1, Err(Unsealed::TooLarge))] {
-            let mut draft = Draft::new(META, Padding::default());
+        for (largest, expected) in [(len, Ok(len)), (len - 1, Err(Unfinished::TooLarge))] {
+            let mut draft = Draft::new(Guard::Sealed(&seal), META, Padding::default());
             draft.buffer().extend_from_slice(&[0; 100]);
-            let made = draft.seal(&seal, HEADER, largest);
+            let made = draft.finish(&header(&seal), largest);
             assert_eq!(made.map(|entry| entry.len()), expected);
         }
     }
@@ -399,18 +333,32 @@ mod tests {
     }
 
     #[test]
+    fn a_length_before_compression_comes_before_the_padded_one() {
+        let secret = secret();
+        let seal = Seal::new(&secret, KEY);
+        let mut draft = Draft::new(Guard::Sealed(&seal), META, padding(256));
+        draft.buffer().extend_from_slice(b"\x07\0\0\0block");
+        let header = header(&seal);
+        let flags = header.flags.with(Flags::LZ4);
+        let entry = draft.finish(&Header { flags, ..header }, usize::MAX);
+        let opened = opened(&seal, &entry.expect("random bytes")).expect("it was just sealed");
+        assert!(opened.body[12..].starts_with(b"\x07\0\0\0\x05\0\0\0block\0\0"));
+        assert_eq!(opened.value(), Ok((META, b"\x07\0\0\0block".into())));
+    }
+
+    #[test]
     fn padding_that_is_no_padding_is_damage() {
         let secret = secret();
         let seal = Seal::new(&secret, KEY);
         let header = Header {
             flags: Flags::SEALED.with(Flags::PADDED),
-            ..HEADER
+            ..header(&seal)
         };
         for body in [&b"\x05\0\0\0four"[..], b"\x02\0\0\0twoX", b"\x01\0\0"] {
             let mut entry = vec![0; BODY_AT];
-            entry.extend_from_slice(&[0; META_LEN]);
+            entry.extend_from_slice(&[0; 12]);
             entry.extend_from_slice(body);
-            let entry = encrypt(entry, &seal, header).expect("the system has random bytes");
+            let entry = finish(entry, &seal, &header).expect("the system has random bytes");
             let opened = opened(&seal, &entry).expect("it was sealed so");
             assert!(opened.value().is_err());
         }
@@ -428,7 +376,7 @@ mod tests {
             assert_eq!(opened(&old, &after).err(), Some(Reject::Tampered));
             let opened_after = opened(&new, &after).expect("it was just sealed");
             assert_eq!(opened_after.value(), opened_before.value());
-            assert_eq!(opened_after.value(), Ok((META, &b"value"[..])));
+            assert_eq!(opened_after.value(), Ok((META, b"value".into())));
             let [before, after] = [before, after].map(|entry| Header::parse(&entry));
             let key_id = new.key_id();
             assert_eq!(after, before.map(|header| Header { key_id, ..header }));
@@ -442,7 +390,7 @@ mod tests {
             let seal = Seal::new(&secret, &key);
             let entry = sealed(&seal, &data, padding(smallest));
             let opened = opened(&seal, &entry).expect("it was just sealed");
-            prop_assert_eq!(opened.value(), Ok((META, &data[..])));
+            prop_assert_eq!(opened.value(), Ok((META, data.as_slice().into())));
         }
 
         #[test]

@@ -39,6 +39,11 @@ const SEPARATOR: char = ':';
 pub struct CacheKey(Box<str>);
 
 impl CacheKey {
+    /// The name for `text` in a backend that takes keys of up to `limit` bytes.
+    pub(crate) fn from_text(text: &str, limit: usize) -> Self {
+        Self(name::shorten(text, limit).into())
+    }
+
     /// The key as the backend knows it: printable ASCII, at most 240 bytes.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -128,7 +133,7 @@ impl FullKey {
 
     /// The name in a backend that takes keys of up to `limit` bytes.
     pub(crate) fn name(&self, limit: usize) -> CacheKey {
-        CacheKey(name::shorten(&self.text, limit).into())
+        CacheKey::from_text(&self.text, limit)
     }
 }
 

@@ -1,0 +1,34 @@
+pub fn rows(table: &str) -> impl Iterator<Item = Row> + use<'_> {
+    rows::__call(&table).iter(move || rows::uncached(table))
+}
+/// Companions of `rows`: `key`, `invalidate`, `refresh`, `stats`, `uncached`.
+pub enum rows {}
+#[allow(missing_docs)]
+impl rows {
+    fn __site() -> &'static ::cache_memoize::__private::Site {
+        use ::cache_memoize::__private::Site;
+        static SITE: Site = Site::new(::core::module_path!(), "rows")
+            .expiration_millis(21600000)
+            .compress(false);
+        &SITE
+    }
+    fn __call(table: &&str) -> ::cache_memoize::__private::Call<Row> {
+        Self::__site().key::<Row>(|| ()).text("rows:").part(table).__call()
+    }
+    pub fn key(table: &str) -> ::cache_memoize::CacheKey {
+        Self::__call(&table).key()
+    }
+    pub fn invalidate(table: &str) -> bool {
+        Self::__call(&table).invalidate()
+    }
+    pub fn refresh(table: &str) -> impl Iterator<Item = Row> + use<'_> {
+        Self::__call(&table).force_overwrite(true).iter(move || Self::uncached(table))
+    }
+    pub fn stats() -> ::cache_memoize::Stats {
+        Self::__site().stats()
+    }
+    /// The plain function, without the cache.
+    pub fn uncached(table: &str) -> impl Iterator<Item = Row> + use<'_> {
+        open(table)
+    }
+}

@@ -1,0 +1,75 @@
+//! What the drivers do with chunks: fetch, store and remove them. Those that block are here.
+
+use super::request::Request;
+use super::sync::ask;
+use super::turn::Missed;
+use crate::backend::{Bytes, Deadline};
+use crate::engine::Chunked;
+use crate::entry::Reject;
+use crate::entry::chunk::Reader;
+use crate::key::CacheKey;
+
+/// How many chunks are removed at once.
+pub(super) const BATCH: usize = 64;
+
+/// The most chunks that are removed by name: those of 16 GiB. What a manifest claims beyond is left to its expiration.
+pub(super) const MOST_REMOVED: usize = 1 << 16;
+
+/// Gives the reader the chunks that it wants next.
+pub(super) fn supply(request: &Request, reader: &mut Reader) -> Result<(), Missed> {
+    let names = reader.wants();
+    let names: Vec<&str> = names.iter().map(CacheKey::as_str).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let chunks = ask(request, "get chunks", |backend| {
+        backend.get_many(&names, Deadline::NEVER)
+    });
+    hand_over(reader, chunks)
+}
+
+/// Gives the reader the backend's answer.
+pub(super) fn hand_over(
+    reader: &mut Reader,
+    chunks: Option<Vec<Option<Bytes>>>,
+) -> Result<(), Missed> {
+    let chunks = chunks.ok_or(Missed::Unanswered)?;
+    reader.supply(chunks).map_err(|reject| {
+        Missed::Rejected(match reject {
+            Reject::Flags | Reject::Tampered => reject,
+            // To the one who looks it up it is the same whether a chunk is gone or broken: not all of it is there.
+            _ => Reject::Incomplete,
+        })
+    })
+}
+
+/// Stores one chunk; says whether that was acknowledged.
+pub(super) fn store(
+    request: &Request,
+    chunked: &Chunked,
+    (name, bytes): (CacheKey, Bytes),
+) -> bool {
+    let life = chunked.chunk_life(request.runtime.now_ms());
+    ask(request, "set chunk", |backend| {
+        backend.set(name.as_str(), bytes, life, Deadline::NEVER)
+    })
+    .is_some()
+}
+
+/// Removes chunks that no entry lists any more, as far as the backend lets it: the others die by their expiration.
+pub(super) fn remove(request: &Request, names: impl Iterator<Item = CacheKey>) {
+    let mut names = names.take(MOST_REMOVED);
+    loop {
+        let batch: Vec<CacheKey> = names.by_ref().take(BATCH).collect();
+        if batch.is_empty() {
+            return;
+        }
+        let batch: Vec<&str> = batch.iter().map(CacheKey::as_str).collect();
+        let removed = ask(request, "delete chunks", |backend| {
+            backend.delete_many(&batch, Deadline::NEVER)
+        });
+        if removed.is_none() {
+            return;
+        }
+    }
+}
