@@ -231,6 +231,10 @@ fn an_argument_that_cannot_be_written_runs_uncached() {
     });
     let stats = runtime.stats();
     assert_eq!((stats.bypassed, stats.hits, stats.stores), (6, 1, 1));
+    assert_eq!(
+        stats.computations, 5,
+        "each run of the body counts, without the cache too"
+    );
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -387,4 +391,102 @@ fn a_scope_ends_with_a_panic() {
     after();
     assert_eq!(runtime.stats().computations, 0);
     assert!(Runtime::current().stats().computations > outer.computations);
+}
+
+/// Panics with something that panics again when it is dropped.
+#[derive(Debug)]
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("a payload that panics when it is dropped");
+    }
+}
+
+/// What an error came from.
+#[derive(Debug)]
+struct Source(#[allow(dead_code, reason = "what matters is its drop")] Bomb);
+
+impl fmt::Display for Source {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Ok(())
+    }
+}
+
+impl std::error::Error for Source {}
+
+struct Bombed;
+
+impl Backend for Bombed {
+    fn get(&self, _: &str, _: Deadline) -> Result<Option<Bytes>, BackendError> {
+        std::panic::panic_any(Bomb)
+    }
+    fn set(&self, _: &str, _: Bytes, _: Duration, _: Deadline) -> Result<(), BackendError> {
+        Err(BackendError::new("refused").with_source(Source(Bomb)))
+    }
+    fn delete(&self, _: &str, _: Deadline) -> Result<(), BackendError> {
+        Ok(())
+    }
+    fn limits(&self) -> Limits {
+        Limits::new()
+    }
+}
+
+#[test]
+fn what_panics_when_it_is_dropped_is_not_noticed() {
+    #[cache_memoize(key = "bomb:<x>", cache_if = |_| std::panic::panic_any(Bomb))]
+    fn bombed(x: u64) -> u64 {
+        x
+    }
+    runtime(Bombed).scope(|| {
+        assert_eq!(double(4), 8);
+        assert_eq!(bombed(4), 4);
+    });
+}
+
+#[test]
+fn a_forced_run_whose_value_is_not_to_be_kept_leaves_no_old_one() {
+    #[cache_memoize(key = "forced:<x>", skip(value), cache_if = |value| *value < 10)]
+    fn forced(x: u64, value: u64) -> u64 {
+        let _ = x;
+        value
+    }
+    fresh().scope(|| {
+        assert_eq!((forced(1, 1), forced(1, 2)), (1, 1));
+        assert_eq!(forced::refresh(1, 50), 50);
+        assert_eq!(forced::peek(1), None);
+        assert_eq!(forced(1, 3), 3);
+    });
+}
+
+#[test]
+fn a_second_install_is_an_error_and_changes_nothing() {
+    runtime(Memory::new(1 << 20))
+        .install()
+        .expect("none is installed yet");
+    let error = runtime(Memory::new(1 << 20)).install().expect_err("one is");
+    assert!(error.is_already_installed());
+}
+
+#[test]
+fn threads_share_the_runtime_and_its_counters() {
+    #[cache_memoize(key = "shared:<x>")]
+    fn shared(x: u64) -> u64 {
+        x + 1
+    }
+    let runtime = fresh();
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                runtime.scope(|| {
+                    for x in 0..100 {
+                        assert_eq!(shared(x), x + 1);
+                    }
+                });
+            });
+        }
+    });
+    let stats = runtime.stats();
+    assert_eq!(stats.hits + stats.misses(), 800);
+    assert!(stats.computations >= 100 && stats.computations == stats.misses());
 }

@@ -59,7 +59,8 @@ counters! {
     shared / Shared,
     /// Calls that did not look, because of `force_overwrite` or `refresh`.
     forced / Forced,
-    /// Calls that ran as if not memoized, because an argument couldn't be written into the key.
+    /// Calls, of companions too, that had no key: an argument couldn't be written into it, or the instantiation has no name of
+    /// its own.
     bypassed / Bypassed,
     /// Calls that ran as if not memoized, because their entries are to be sealed and there is no secret.
     unsealed / Unsealed,
@@ -84,7 +85,7 @@ counters! {
     unwritten / Unwritten,
     /// Streams whose chunks were lost while they were read, so that the function ran for the rest.
     interrupted / Interrupted,
-    /// Entries removed, or tried to, by `invalidate`.
+    /// Entries removed by `invalidate`.
     invalidations / Invalidated,
     /// Errors and panics of the backend, whatever it was asked.
     faults / Fault,
@@ -170,7 +171,7 @@ impl Observer<'_> {
         tracing::warn!(
             target: "cache_memoize",
             function = self.function,
-            "an argument could not be written into the key; the function ran without the cache"
+            "no key could be made of the arguments or the instantiation; the cache was not used"
         );
     }
 
@@ -202,6 +203,16 @@ impl Observer<'_> {
     pub(crate) fn stored(&self) {
         self.count(Event::Stored);
         tracing::debug!(target: "cache_memoize", function = self.function, "stored");
+    }
+
+    /// A `cache_if` panicked, which is taken for a no.
+    pub(crate) fn cache_if_panicked(&self) -> bool {
+        tracing::warn!(
+            target: "cache_memoize",
+            function = self.function,
+            "`cache_if` panicked; the value was not stored"
+        );
+        false
     }
 
     pub(crate) fn declined(&self) {

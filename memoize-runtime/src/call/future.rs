@@ -15,7 +15,9 @@ use crate::call::outcome::Outcome;
 use crate::call::place::Place;
 use crate::call::request::Request;
 use crate::call::sync::Found;
-use crate::call::turn::{Caller, Gathered, Missed, Patience, Right, Turn, gather_some, is_wanted};
+use crate::call::turn::{
+    Caller, Gathered, Missed, Patience, Right, Turn, Verdict, gather_some, verdict,
+};
 use crate::engine::{Fill, Filling, Lookup, Opened, Unstored};
 use crate::entry::Reject;
 use crate::flight::{Joined, Part};
@@ -77,15 +79,19 @@ pub(crate) async fn get_or_compute<R, F: Future<Output = R>>(
     observer.computed();
 
     // Store.
-    if !is_wanted(&value, outcome, accept) {
-        observer.declined();
-    } else if right.is_none() {
-        observer.outdated();
-    } else {
-        let filling = request
-            .policy(&place)
-            .fill(&value, outcome, cost, request.runtime.now_ms());
-        store(request, &place, filling, cost, Some(&mut right)).await;
+    match verdict(request, outcome, accept, &value) {
+        Verdict::Store if right.is_none() => observer.outdated(),
+        Verdict::Store => {
+            let filling =
+                request
+                    .policy(&place)
+                    .fill(&value, outcome, cost, request.runtime.now_ms());
+            store(request, &place, filling, cost, Some(&mut right)).await;
+        }
+        Verdict::Leave => {}
+        Verdict::Remove => {
+            remove(request, &place).await;
+        }
     }
     value
 }
@@ -301,8 +307,16 @@ pub(crate) async fn invalidate(request: &Request) -> bool {
         observer.unsealed();
         return false;
     };
-    observer.invalidated();
-    let found = fetch(request, &place).await.unwrap_or_default();
+    let removed = remove(request, &place).await;
+    if removed {
+        observer.invalidated();
+    }
+    removed
+}
+
+/// As [`sync::remove`](super::sync).
+async fn remove(request: &Request, place: &Place<'_>) -> bool {
+    let found = fetch(request, place).await.unwrap_or_default();
     request.runtime.flights().void(place.name().as_str());
     let names = place.several_names();
     let removed = ask(request, "delete", |backend| match &names {
@@ -310,7 +324,7 @@ pub(crate) async fn invalidate(request: &Request) -> bool {
         Some(names) => backend.delete_many(names, Deadline::NEVER),
     });
     let removed = removed.await;
-    let readers: Vec<_> = request.policy(&place).chunks_of(&found).collect();
+    let readers: Vec<_> = request.policy(place).chunks_of(&found).collect();
     for reader in readers {
         chunks::remove(request, reader.names()).await;
     }
@@ -398,7 +412,13 @@ async fn ask<'r, T>(
         }
         None => Err(panicked()),
     };
-    answer
-        .inspect_err(|error| request.observer().fault(operation, error))
-        .ok()
+    match answer {
+        Ok(answer) => Some(answer),
+        Err(error) => {
+            request.observer().fault(operation, &error);
+            // Its source is anybody's code, which may panic when it is dropped.
+            guard(|| drop(error));
+            None
+        }
+    }
 }

@@ -63,11 +63,7 @@ where
     pub(crate) fn new(mut request: Request, outcome: Outcome<R>, compute: F) -> Self {
         request.fingerprint = fingerprint_of_stream(request.fingerprint);
         let observer = request.observer();
-        let recorder = if !request.has_key() {
-            observer.bypassed();
-            Recorder::idle(request)
-        } else if request.place().is_none() {
-            observer.unsealed();
+        let recorder = if request.place_or_bypass(&observer).is_none() {
             Recorder::idle(request)
         } else if request.overwrite {
             observer.forced();

@@ -32,6 +32,19 @@ impl Request {
         self.key.is_usable()
     }
 
+    /// Where the entry is; `None`, and told, where the call has to run as if it were not memoized.
+    pub(crate) fn place_or_bypass(&self, observer: &Observer<'_>) -> Option<Place<'_>> {
+        if !self.has_key() {
+            observer.bypassed();
+            return None;
+        }
+        let place = self.place();
+        if place.is_none() {
+            observer.unsealed();
+        }
+        place
+    }
+
     /// Where the entry is; `None` where it is to be sealed and there is no secret.
     pub(crate) fn place(&self) -> Option<Place<'_>> {
         Place::new(&self.runtime, &self.key, &self.protection)

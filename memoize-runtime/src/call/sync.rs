@@ -10,7 +10,9 @@ use crate::call::chunks;
 use crate::call::outcome::Outcome;
 use crate::call::place::Place;
 use crate::call::request::Request;
-use crate::call::turn::{Caller, Gathered, Missed, Patience, Right, Turn, gather_some, is_wanted};
+use crate::call::turn::{
+    Caller, Gathered, Missed, Patience, Right, Turn, Verdict, gather_some, verdict,
+};
 use crate::engine::{Chunked, Fill, Filling, Lookup, Opened, Unstored};
 use crate::entry::Reject;
 use crate::entry::chunk::Reader;
@@ -31,16 +33,11 @@ pub(crate) fn get_or_compute<R>(
 ) -> R {
     let observer = request.observer();
 
-    // Bypass: without a key there is nothing to ask for.
-    if !request.has_key() {
-        observer.bypassed();
-        return compute();
-    }
-
-    // Without a secret there is nowhere to store what must not be stored in the clear.
-    let Some(place) = request.place() else {
-        observer.unsealed();
-        return compute();
+    // Bypass: without a key there is nothing to ask for, and without a secret nowhere to store what must not be in the clear.
+    let Some(place) = request.place_or_bypass(&observer) else {
+        let value = compute();
+        observer.computed();
+        return value;
     };
 
     // Look up.
@@ -78,14 +75,17 @@ pub(crate) fn get_or_compute<R>(
     observer.computed();
 
     // Store.
-    if !is_wanted(&value, outcome, accept) {
-        observer.declined();
-    } else if right.is_none() {
-        observer.outdated();
-    } else {
-        store(request, &place, outcome, &value, cost, |entry| {
-            fill(request, &mut right, entry)
-        });
+    match verdict(request, outcome, accept, &value) {
+        Verdict::Store if right.is_none() => observer.outdated(),
+        Verdict::Store => {
+            store(request, &place, outcome, &value, cost, |entry| {
+                fill(request, &mut right, entry)
+            });
+        }
+        Verdict::Leave => {}
+        Verdict::Remove => {
+            remove(request, &place);
+        }
     }
     value
 }
@@ -190,12 +190,7 @@ pub(crate) fn peek<R>(request: &Request, outcome: &Outcome<R>) -> Option<R> {
 /// Stores a value that was not computed here; says whether it is stored.
 pub(crate) fn prime<R>(request: &Request, outcome: &Outcome<R>, value: &R) -> bool {
     let observer = request.observer();
-    if !request.has_key() {
-        observer.bypassed();
-        return false;
-    }
-    let Some(place) = request.place() else {
-        observer.unsealed();
+    let Some(place) = request.place_or_bypass(&observer) else {
         return false;
     };
     if !(outcome.is_value)(value) {
@@ -221,14 +216,22 @@ pub(crate) fn invalidate(request: &Request) -> bool {
         observer.unsealed();
         return false;
     };
-    observer.invalidated();
-    let found = fetch(request, &place);
+    let removed = remove(request, &place);
+    if removed {
+        observer.invalidated();
+    }
+    removed
+}
+
+/// Removes what is under the names of a place, with its chunks; says whether that was acknowledged.
+fn remove(request: &Request, place: &Place<'_>) -> bool {
+    let found = fetch(request, place);
     request.runtime.flights().void(place.name().as_str());
     let removed = ask(request, "delete", |backend| match place.several_names() {
         None => backend.delete(place.name().as_str(), Deadline::NEVER),
         Some(names) => backend.delete_many(&names, Deadline::NEVER),
     });
-    for reader in request.policy(&place).chunks_of(&found.unwrap_or_default()) {
+    for reader in request.policy(place).chunks_of(&found.unwrap_or_default()) {
         chunks::remove(request, reader.names());
     }
     removed.is_some()
@@ -389,7 +392,8 @@ pub(super) fn write(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
 }
 
 fn set(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
-    let bytes = Bytes::from(fill.bytes);
+    // Without the room that the buffer had to grow: the entry may be kept as it is for long.
+    let bytes = Bytes::from(fill.bytes.into_boxed_slice());
     ask(request, "set", |backend| {
         backend.set(place.name().as_str(), bytes, fill.life, Deadline::NEVER)
     })
@@ -405,7 +409,13 @@ pub(super) fn ask<T>(
     let backend = request.runtime.backend();
     let answer =
         guard(|| question(backend)).unwrap_or_else(|| Err(BackendError::new("it panicked")));
-    answer
-        .inspect_err(|error| request.observer().fault(operation, error))
-        .ok()
+    match answer {
+        Ok(answer) => Some(answer),
+        Err(error) => {
+            request.observer().fault(operation, &error);
+            // Its source is anybody's code, which may panic when it is dropped.
+            guard(|| drop(error));
+            None
+        }
+    }
 }

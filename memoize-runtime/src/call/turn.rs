@@ -71,13 +71,35 @@ pub(super) fn gather_some<R>(
     }
 }
 
+/// What is to become of a computed value's entry.
+pub(super) enum Verdict {
+    Store,
+    Leave,
+    /// The old entry was to be replaced, by what is not to be kept: then neither is it.
+    Remove,
+}
+
 /// Whether the value is one, and one that the function's `cache_if` lets through; where that panics, it is not.
-pub(super) fn is_wanted<R>(
-    value: &R,
+pub(super) fn verdict<R>(
+    request: &Request,
     outcome: &Outcome<R>,
     accept: impl FnOnce(&R) -> bool,
-) -> bool {
-    (outcome.is_value)(value) && guard(|| accept(value)).unwrap_or(false)
+    value: &R,
+) -> Verdict {
+    let observer = request.observer();
+    if !(outcome.is_value)(value) {
+        observer.declined();
+        Verdict::Leave
+    } else if guard(|| accept(value)).unwrap_or_else(|| observer.cache_if_panicked()) {
+        Verdict::Store
+    } else {
+        observer.declined();
+        if request.overwrite {
+            Verdict::Remove
+        } else {
+            Verdict::Leave
+        }
+    }
 }
 
 /// What a call that missed comes to.
