@@ -92,7 +92,8 @@ fn sixty_four_threads_compute_once() {
             (stats.computations, stats.stores, stats.hits + stats.shared),
             (1, 1, 63)
         );
-        assert!(slowest < BODY.mul_f64(1.1), "{slowest:?}");
+        // A second run would be seen. `benches/single_flight.rs` has the figure.
+        assert!(slowest < BODY * 2, "{slowest:?}");
         assert_eq!(flights(&runtime), 0);
     }
 }
@@ -226,6 +227,21 @@ fn an_invalidation_during_a_computation_wins() {
         }
         assert_eq!(flights(&runtime), 0);
     }
+}
+
+#[test]
+fn an_invalidation_wins_over_an_iterator_that_began_before() {
+    let runtime = fresh();
+    runtime.scope(|| {
+        let rows = |first: u8| Memo::new("rows").iter(move || first..first + 3);
+        let mut old = rows(0);
+        assert_eq!(old.next(), Some(0));
+        assert!(Memo::new("rows").invalidate());
+        assert_eq!(old.count(), 2);
+        assert_eq!(rows(10).collect::<Vec<_>>(), [10, 11, 12]);
+        assert_eq!(rows(20).collect::<Vec<_>>(), [10, 11, 12]);
+    });
+    assert_eq!(runtime.stats().outdated, 1);
 }
 
 #[test]

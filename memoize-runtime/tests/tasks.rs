@@ -64,7 +64,8 @@ fn ten_thousand_tasks_compute_once() {
             assert_eq!(task.await.expect("no panic"), 0);
         }
         let slowest = began.elapsed();
-        assert!(slowest < BODY.mul_f64(1.1), "{slowest:?}");
+        // A second run would be seen. `benches/single_flight.rs` has the figure.
+        assert!(slowest < BODY * 2, "{slowest:?}");
     });
     assert_eq!(runs.load(Ordering::Relaxed), 1);
     assert_eq!(flights(&runtime), 0);

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::backend::{self, Backend, BackendError, Bytes, Deadline};
+use crate::backend::{self, Backend, BackendError, Bytes, Deadline, Lease};
 use crate::call::chunks;
 use crate::call::outcome::Outcome;
 use crate::call::place::Place;
@@ -162,14 +162,7 @@ fn fill(request: &Request, right: &mut Right<'_>, fill: Fill) -> bool {
         return false;
     };
     let name = right.name;
-    let filled = ask(request, "fill", |backend| {
-        backend.fill(name.as_str(), lease, bytes, fill.life, Deadline::NEVER)
-    });
-    match filled {
-        Some(true) => request.observer().stored(),
-        Some(false) => request.observer().outdated(),
-        None => {}
-    }
+    let filled = fill_by(request, name, lease, bytes, fill.life);
     if right.must_take_back(lease) {
         ask(request, "delete", |backend| {
             backend.delete(name.as_str(), Deadline::NEVER)
@@ -177,6 +170,25 @@ fn fill(request: &Request, right: &mut Right<'_>, fill: Fill) -> bool {
         return false;
     }
     filled == Some(true)
+}
+
+/// Has the backend store an entry if the lease stands; nothing is known where it could not be asked.
+pub(super) fn fill_by(
+    request: &Request,
+    name: &CacheKey,
+    lease: Lease,
+    bytes: Bytes,
+    life: Duration,
+) -> Option<bool> {
+    let filled = ask(request, "fill", |backend| {
+        backend.fill(name.as_str(), lease, bytes, life, Deadline::NEVER)
+    });
+    match filled {
+        Some(true) => request.observer().stored(),
+        Some(false) => request.observer().outdated(),
+        None => {}
+    }
+    filled
 }
 
 /// The value that is in the cache, computing nothing. It counts as neither hit nor miss.
@@ -383,7 +395,7 @@ fn store_in_chunks(
 }
 
 /// Writes an entry; says whether that was acknowledged.
-pub(super) fn write(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
+fn write(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
     let written = set(request, place, fill);
     if written {
         request.observer().stored();

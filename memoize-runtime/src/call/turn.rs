@@ -177,27 +177,36 @@ impl<'r> Right<'r> {
 impl Drop for Right<'_> {
     /// The lease goes first, so that who takes over the lead is granted one.
     fn drop(&mut self) {
-        let Some(lease) = self.lease.take() else {
-            return;
-        };
-        if lease == Lease::UNCONDITIONAL {
-            return;
+        if let Some(lease) = self.lease.take() {
+            release(self.request, self.name, lease, self.caller);
         }
-        let runtime = &self.request.runtime;
-        let name = self.name.as_str();
-        // A release that fails costs others a wait for the lease to run out; there is nobody to tell but the counters.
-        let released = guard(|| match self.caller {
-            Caller::Thread => runtime.backend().release(name, lease, Deadline::NEVER),
-            Caller::Task => {
-                runtime.async_backend().release(name, lease);
-                Ok(())
-            }
-        });
-        match released {
-            Some(Ok(())) => {}
-            Some(Err(error)) => self.request.observer().fault("release", &error),
-            None => self.request.observer().panicked("release"),
+    }
+}
+
+/// Gives a lease up. One that can't be costs others a wait for it to run out; there is nobody to tell but the counters.
+pub(super) fn release(request: &Request, name: &CacheKey, lease: Lease, caller: Caller) {
+    if lease == Lease::UNCONDITIONAL {
+        return;
+    }
+    let name = name.as_str();
+    let released = guard(|| match caller {
+        Caller::Thread => request
+            .runtime
+            .backend()
+            .release(name, lease, Deadline::NEVER),
+        Caller::Task => {
+            request.runtime.async_backend().release(name, lease);
+            Ok(())
         }
+    });
+    match released {
+        Some(Ok(())) => {}
+        Some(Err(error)) => {
+            request.observer().fault("release", &error);
+            // Its source is anybody's code, which may panic when it is dropped.
+            guard(|| drop(error));
+        }
+        None => request.observer().panicked("release"),
     }
 }
 
