@@ -4,7 +4,7 @@
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use cache_memoize::{Memo, Runtime};
@@ -36,7 +36,7 @@ fn threads() {
                 })
             })
             .collect();
-        let took = callers.into_iter().map(|caller| caller.join());
+        let took = callers.into_iter().map(ScopedJoinHandle::join);
         took.map(|took| took.expect("no panic")).max()
     });
     report("64 threads on a cold key", &runtime, slowest);

@@ -45,6 +45,14 @@ fn what_comes_to_nothing_leaves_nothing() {
     leaders_that_panic();
     leaders_that_are_dropped();
     waiters_that_are_dropped_and_leaders_that_come_to_nothing();
+    iterators_that_are_read_by_half();
+}
+
+fn iterators_that_are_read_by_half() {
+    soak("half-read iterators", |key| {
+        let mut items = Memo::new(&key).iter(|| 0..10_u64);
+        assert_eq!(items.nth(4), Some(4));
+    });
 }
 
 fn leaders_that_panic() {
