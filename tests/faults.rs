@@ -460,15 +460,6 @@ fn a_forced_run_whose_value_is_not_to_be_kept_leaves_no_old_one() {
 }
 
 #[test]
-fn a_second_install_is_an_error_and_changes_nothing() {
-    runtime(Memory::new(1 << 20))
-        .install()
-        .expect("none is installed yet");
-    let error = runtime(Memory::new(1 << 20)).install().expect_err("one is");
-    assert!(error.is_already_installed());
-}
-
-#[test]
 fn threads_share_the_runtime_and_its_counters() {
     #[cache_memoize(key = "shared:<x>")]
     fn shared(x: u64) -> u64 {

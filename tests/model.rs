@@ -102,6 +102,15 @@ impl Model {
         self.entries.insert(argument, Entry { value, created });
     }
 
+    /// What is not to be kept removes what it was to replace.
+    fn overwrite(&mut self, version: u64, argument: u8) -> Result<u64, u64> {
+        let result = self.compute(version, argument);
+        if result.is_ok_and(|value| value % 5 == 0) {
+            self.entries.remove(&argument);
+        }
+        result
+    }
+
     fn compute(&mut self, version: u64, argument: u8) -> Result<u64, u64> {
         self.runs += 1;
         let result = answer(version, argument);
@@ -109,15 +118,6 @@ impl Model {
             && value % 5 != 0
         {
             self.store(argument, value);
-        }
-        result
-    }
-
-    /// What was to be replaced by a value that is not to be kept isn't kept either.
-    fn replace(&mut self, version: u64, argument: u8) -> Result<u64, u64> {
-        let result = self.compute(version, argument);
-        if result.is_ok_and(|value| value % 5 == 0) {
-            self.entries.remove(&argument);
         }
         result
     }
@@ -146,14 +146,11 @@ fn run(steps: &[Step]) {
                     assert_eq!(function(argument, false), expected, "step {index}");
                 }
                 Step::Overwrite(argument) => {
-                    assert_eq!(
-                        function(argument, true),
-                        model.replace(version, argument),
-                        "step {index}"
-                    );
+                    let expected = model.overwrite(version, argument);
+                    assert_eq!(function(argument, true), expected, "step {index}");
                 }
                 Step::Refresh(argument) => {
-                    let expected = model.replace(version, argument);
+                    let expected = model.overwrite(version, argument);
                     assert_eq!(function::refresh(argument, false), expected, "step {index}");
                 }
                 Step::Peek(argument) => {
