@@ -38,6 +38,7 @@ pub(crate) struct Options {
     pub(crate) cache_if: Option<Expr>,
     pub(crate) skip: Option<Vec<Ident>>,
     pub(crate) version: Option<u32>,
+    pub(crate) codec: Option<Codec>,
     pub(crate) compress: Option<bool>,
     pub(crate) companions: Option<Companions>,
     /// Where generated code finds `cache_memoize`, if not at `::cache_memoize`.
@@ -50,6 +51,12 @@ pub(crate) enum Expiration {
     Millis(u64),
     /// An expression of type `Duration` over the arguments.
     Expr(Expr),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Codec {
+    Postcard,
+    Msgpack,
 }
 
 pub(crate) enum Companions {
@@ -176,6 +183,7 @@ impl Parser<'_> {
             "skip" => options.skip = Some(skip(input, ident)?),
             "compress" => options.compress = Some(value::<LitBool>(input, ident, &COMPRESS)?.value),
             "version" => options.version = Some(version(&value(input, ident, &VERSION)?)?),
+            "codec" => options.codec = Some(codec(&value(input, ident, &CODEC)?, ident)?),
             "companions" => options.companions = Some(companions(input, ident)?),
             "crate" => {
                 eat_equals(input, ident, &CRATE)?;
@@ -195,19 +203,12 @@ impl Parser<'_> {
 
 /// Options that other parts of the project bring; their forms are settled.
 fn parse_later_option(input: ParseStream<'_>, name: &Ident) -> syn::Result<()> {
-    match name.to_string().as_str() {
-        "codec" => {
-            let codec: LitStr = value(input, name, &CODEC)?;
-            if !["postcard", "msgpack"].contains(&codec.value().as_str()) {
-                return Err(wrong_form(codec.span(), name, &CODEC));
-            }
-        }
-        "local" => match value(input, name, &LOCAL)? {
+    if name == "local" {
+        match value(input, name, &LOCAL)? {
             Lit::Bool(_) => {}
             Lit::Str(text) if duration::parse(&text.value()).is_ok() => {}
             other => return Err(wrong_form(other.span(), name, &LOCAL)),
-        },
-        _ => {}
+        }
     }
     Ok(())
 }
@@ -263,6 +264,18 @@ const LOCAL: Usage = Usage {
     takes: "`true`, `false` or a duration",
     write: "`local = \"5s\"`",
 };
+
+fn codec(name: &LitStr, option: &Ident) -> syn::Result<Codec> {
+    match name.value().as_str() {
+        "postcard" => Ok(Codec::Postcard),
+        "msgpack" if cfg!(feature = "msgpack") => Ok(Codec::Msgpack),
+        "msgpack" => Err(syn::Error::new(
+            name.span(),
+            "`codec = \"msgpack\"` needs the feature `msgpack` of `cache-memoize`; enable it in Cargo.toml",
+        )),
+        _ => Err(wrong_form(name.span(), option, &CODEC)),
+    }
+}
 
 /// A function that is to be sealed must not be built into a program that can't seal.
 fn require_encryption(name: &Ident) -> syn::Result<()> {

@@ -422,6 +422,32 @@ fn inner_attributes_of_the_body_become_outer_ones() {
     assert!(expanded.starts_with("#[allow(unused)]\nfn f"), "{expanded}");
 }
 
+#[cfg(feature = "msgpack")]
+#[test]
+fn the_codec_is_the_sites() {
+    let expanded = expand(
+        r#"codec = "msgpack", companions = false"#,
+        "fn f() -> u8 { 1 }",
+    );
+    assert!(expanded.contains(".msgpack()"), "{expanded}");
+    let expanded = expand(
+        r#"codec = "postcard", companions = false"#,
+        "fn f() -> u8 { 1 }",
+    );
+    assert!(!expanded.contains(".msgpack()"), "{expanded}");
+}
+
+#[cfg(not(feature = "msgpack"))]
+#[test]
+fn a_codec_without_its_feature_is_an_error() {
+    assert_eq!(
+        errors(r#"codec = "msgpack""#, "fn f() -> u8 { 1 }"),
+        [
+            "`codec = \"msgpack\"` needs the feature `msgpack` of `cache-memoize`; enable it in Cargo.toml"
+        ]
+    );
+}
+
 #[test]
 fn all_errors_are_shown_at_once() {
     let errors = errors(

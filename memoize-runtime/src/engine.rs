@@ -6,11 +6,12 @@
 use std::time::Duration;
 
 use crate::backend::Bytes;
-use crate::call::outcome::{Outcome, Unencodable};
+use crate::call::outcome::Outcome;
 use crate::call::place::Place;
 use crate::entry::chunk::{self, Destination, Manifest, Reader, Writer};
 use crate::entry::{
-    self, Body, BodyMeta, Codec, Draft, Expect, Flags, Guard, Header, Padding, Reject, Unfinished,
+    self, Body, BodyMeta, Draft, Expect, Flags, Guard, Header, Padding, Reject, StoredType,
+    Unencodable, Unfinished,
 };
 
 /// How long chunks outlive the entry that lists them, so that who begins to read it in its last moment comes to its end.
@@ -23,6 +24,9 @@ pub(crate) struct Policy<'a> {
     pub(crate) place: &'a Place<'a>,
     /// Of sealed entries.
     pub(crate) padding: Padding,
+    /// What is stored, and by which codec.
+    pub(crate) stored: &'a StoredType,
+    /// Of the type, or of a stream of it.
     pub(crate) fingerprint: u64,
     /// The life of a new entry, in milliseconds.
     pub(crate) life_ms: u64,
@@ -51,6 +55,13 @@ pub(crate) struct Fill {
     pub(crate) life: Duration,
 }
 
+impl Fill {
+    /// The entry without the room that its buffer had to grow: it may be kept as it is for long.
+    pub(crate) fn into_bytes(self) -> Bytes {
+        Bytes::from(self.bytes.into_boxed_slice())
+    }
+}
+
 /// How a value is to be written.
 #[derive(Debug)]
 pub(crate) enum Filling {
@@ -67,9 +78,9 @@ pub(crate) struct Chunked {
 }
 
 /// Why there is no entry to be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Unstored {
-    Unencodable,
+    Unencodable(Unencodable),
     /// Not even a manifest fits into what the backend takes, or there are more chunks than can be counted.
     TooLarge,
     /// The call's own `expiration` was zero, or was over before the last item came.
@@ -79,12 +90,20 @@ pub(crate) enum Unstored {
 }
 
 impl Unstored {
-    pub(crate) fn name(self) -> &'static str {
+    pub(crate) fn why(&self) -> &'static str {
         match self {
-            Self::Unencodable => "it could not be serialized",
+            Self::Unencodable(unencodable) => unencodable.why(),
             Self::TooLarge => "it is larger than the backend takes",
             Self::NoLife => "its expiration is zero, or was over before it was complete",
             Self::NoRandom => "the system gave no random numbers",
+        }
+    }
+
+    /// The way to the part of the value that is at fault; empty where that is the value itself.
+    pub(crate) fn path(&self) -> &str {
+        match self {
+            Self::Unencodable(unencodable) => unencodable.path(),
+            Self::TooLarge | Self::NoLife | Self::NoRandom => "",
         }
     }
 }
@@ -124,9 +143,9 @@ impl Policy<'_> {
                 Opened::Chunks(Box::new(reader))
             } else if body.header().flags.contains(Flags::LZ4) {
                 let value = entry::expand(&value, usize::MAX)?;
-                Opened::Value((outcome.decode)(&value)?)
+                Opened::Value((outcome.decode)(&value, self.stored)?)
             } else {
-                Opened::Value((outcome.decode)(&value)?)
+                Opened::Value((outcome.decode)(&value, self.stored)?)
             };
             Ok((opened, body))
         })
@@ -169,7 +188,7 @@ impl Policy<'_> {
             Guard::Sealed(_) => self.padding,
         };
         let mut draft = Draft::new(guard, meta(cost, &header), padding);
-        (outcome.encode)(value, draft.buffer()).map_err(|Unencodable| Unstored::Unencodable)?;
+        (outcome.encode)(value, self.stored, draft.buffer()).map_err(Unstored::Unencodable)?;
         if draft.entry_len() > self.largest {
             let (buffer, value) = draft.into_parts();
             return self
@@ -266,7 +285,7 @@ impl Policy<'_> {
         let expect = Expect {
             sealed: guard.flags().contains(Flags::SEALED),
             chunked,
-            codec: Codec::Postcard,
+            codec: self.stored.codec(),
             key_id: guard.key_id(),
             fingerprint: self.fingerprint,
             max_life_ms: self.longest_ms,
@@ -320,7 +339,7 @@ impl Policy<'_> {
         let guard = self.place.guard();
         Ok(Header {
             flags: guard.flags().with(flags),
-            codec: Codec::Postcard,
+            codec: self.stored.codec(),
             key_id: guard.key_id(),
             fingerprint: self.fingerprint,
             created_ms: now_ms,

@@ -20,7 +20,8 @@ use std::sync::{PoisonError, RwLock};
 
 use once_cell::sync::OnceCell;
 
-use crate::entry::Fingerprint;
+use crate::entry::{Shape, StoredType};
+use crate::observe;
 use crate::site::Site;
 
 /// How the name of a closure's type ends.
@@ -35,7 +36,7 @@ pub(crate) struct Instance {
     is_named: bool,
     /// Where the function stands, as a key without a template begins.
     path: String,
-    fingerprint: OnceCell<u64>,
+    stored: OnceCell<StoredType>,
 }
 
 /// The instantiations of one function that were called so far. They are never freed: there are no more than the compiler
@@ -93,7 +94,7 @@ impl Instance {
             name,
             is_named: !arguments(name).contains("{{closure}}") && !taken.contains(&name),
             path: path(site, name),
-            fingerprint: OnceCell::new(),
+            stored: OnceCell::new(),
         }
     }
 
@@ -106,15 +107,30 @@ impl Instance {
         &self.path
     }
 
-    /// The fingerprint of what this instantiation stores, values of the type called `value`: always the same one.
-    pub(crate) fn fingerprint(&self, site: &Site, value: &str) -> u64 {
-        *self.fingerprint.get_or_init(|| {
-            Fingerprint::of_type(value)
+    /// What this instantiation stores: always values of one type, of which `shape` tells.
+    pub(crate) fn stored(
+        &'static self,
+        site: &Site,
+        shape: fn() -> Option<Shape>,
+    ) -> &'static StoredType {
+        if let Some(stored) = self.stored.get() {
+            return stored;
+        }
+        // The user's code runs in `shape`, and may come back to this function: so not inside of `get_or_init`.
+        let Some(shape) = shape() else {
+            return StoredType::being_traced();
+        };
+        let stored = StoredType::new(shape, site.codec(), |fingerprint| {
+            fingerprint
                 .instantiated_with(&arguments(self.name))
                 .version(site.entry_version())
                 .tokens(site.tokens_hash())
-                .finish()
-        })
+        });
+        // Another thread may have come first: then it was the one to tell.
+        if self.stored.set(stored).is_ok() {
+            observe::traced(site.name(), self.stored.wait());
+        }
+        self.stored.wait()
     }
 }
 

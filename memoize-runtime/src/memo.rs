@@ -11,7 +11,7 @@ use crate::call::request::Request;
 use crate::call::{Memoized, future, sync};
 use crate::clock::millis;
 use crate::config::Current;
-use crate::entry::Fingerprint;
+use crate::entry::{Codec, StoredType};
 use crate::key::{CacheKey, FullKey, KeyParts};
 use crate::secret::Secret;
 
@@ -36,6 +36,7 @@ pub struct Memo {
     key: FullKey,
     expiration_ms: Option<u64>,
     overwrite: bool,
+    codec: Codec,
     protection: Protection,
     compress: Option<bool>,
 }
@@ -53,6 +54,7 @@ impl Memo {
             key,
             expiration_ms: None,
             overwrite: false,
+            codec: Codec::Postcard,
             protection: Protection::Usual,
             compress: None,
         }
@@ -68,6 +70,14 @@ impl Memo {
     /// Whether to compute even where there is an entry, and to store the result in its place.
     pub fn force_overwrite(mut self, overwrite: bool) -> Self {
         self.overwrite = overwrite;
+        self
+    }
+
+    /// Whether the value becomes bytes by `MessagePack`, with the names of its fields, as `codec = "msgpack"` does it: for
+    /// types that postcard can't hold.
+    #[cfg(feature = "msgpack")]
+    pub fn msgpack(mut self) -> Self {
+        self.codec = Codec::Msgpack;
         self
     }
 
@@ -193,17 +203,17 @@ impl Memo {
 
     /// Removes the entry, whatever its type; `false` where the backend could not be asked, so that it may still be there.
     pub fn invalidate(self) -> bool {
-        sync::invalidate(&self.request(0))
+        sync::invalidate(&self.request(StoredType::being_traced()))
     }
 
     /// As [`invalidate`](Self::invalidate), for a backend that is awaited.
     pub async fn invalidate_async(self) -> bool {
-        future::invalidate(&self.request(0)).await
+        future::invalidate(&self.request(StoredType::being_traced())).await
     }
 
     fn run<R>(self, outcome: &Outcome<R>, compute: impl FnOnce() -> R) -> R {
-        let fingerprint = Fingerprint::of_type((outcome.type_name)()).finish();
-        sync::get_or_compute(&self.request(fingerprint), outcome, |_| true, compute)
+        let stored = (outcome.stored)(self.codec);
+        sync::get_or_compute(&self.request(stored), outcome, |_| true, compute)
     }
 
     async fn run_async<R, F: Future<Output = R>>(
@@ -211,8 +221,8 @@ impl Memo {
         outcome: &Outcome<R>,
         compute: impl FnOnce() -> F,
     ) -> R {
-        let fingerprint = Fingerprint::of_type((outcome.type_name)()).finish();
-        future::get_or_compute(&self.request(fingerprint), outcome, |_| true, compute).await
+        let stored = (outcome.stored)(self.codec);
+        future::get_or_compute(&self.request(stored), outcome, |_| true, compute).await
     }
 
     fn stream<R, F, I>(self, outcome: Outcome<R>, compute: F) -> Memoized<R, F, I>
@@ -220,16 +230,17 @@ impl Memo {
         I: Iterator<Item = R>,
         F: FnOnce() -> I,
     {
-        let fingerprint = Fingerprint::of_type((outcome.type_name)()).finish();
-        Memoized::new(self.request(fingerprint), outcome, compute)
+        let stored = (outcome.stored)(self.codec);
+        Memoized::new(self.request(stored), outcome, compute)
     }
 
-    fn request(self, fingerprint: u64) -> Request {
+    fn request(self, stored: &'static StoredType) -> Request {
         Request {
             runtime: self.runtime,
             site: None,
             key: self.key,
-            fingerprint,
+            stored,
+            fingerprint: stored.fingerprint(),
             expiration_ms: self.expiration_ms,
             overwrite: self.overwrite,
             protection: self.protection,

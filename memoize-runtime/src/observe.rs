@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::backend::BackendError;
-use crate::entry::Reject;
+use crate::entry::{Refusal, Reject, StoredType};
 
 macro_rules! counters {
     ($($(#[doc = $doc:literal])+ $name:ident / $event:ident,)*) => {
@@ -42,6 +42,9 @@ counters! {
     expired / Expired,
     /// Lookups that found an entry of another type, instantiation or `version` of the function.
     wrong_type / WrongType,
+    /// Lookups that found an entry of the right type that could not be read as one: its `Deserialize` refuses what
+    /// `Serialize` wrote.
+    undecodable / Undecodable,
     /// Lookups that found bytes which are no entry, or were changed, cut, extended or stored under another key.
     damaged / Damaged,
     /// Lookups that found a sealed entry that was changed, cut, extended, stored under another key, or not sealed with its
@@ -72,7 +75,8 @@ counters! {
     stores / Stored,
     /// Results that were not to be stored: an `Err`, an iterator that yielded one, or what `cache_if` turned down.
     declined / Declined,
-    /// Values that couldn't be stored: they don't serialize, or are too large.
+    /// Values that couldn't be stored: the codec doesn't hold their type, they don't serialize, would be read back as another
+    /// value, or are too large.
     unstorable / Unstorable,
     /// Values that were not stored, because the key was invalidated or filled while they were computed, or because another
     /// call has the right to store.
@@ -97,6 +101,7 @@ impl Stats {
         self.absent
             + self.expired
             + self.wrong_type
+            + self.undecodable
             + self.damaged
             + self.tampered
             + self.incomplete
@@ -219,9 +224,34 @@ impl Observer<'_> {
         self.count(Event::Declined);
     }
 
-    pub(crate) fn unstorable(&self, why: &'static str) {
+    /// A value was not stored; `field` is the way to what is at fault, empty for the value itself.
+    ///
+    /// What is so by the type of the value is told `once`.
+    pub(crate) fn unstorable(&self, why: &'static str, field: &str, tell: bool) {
         self.count(Event::Unstorable);
-        tracing::warn!(target: "cache_memoize", function = self.function, why, "a value could not be stored");
+        if tell {
+            tracing::warn!(
+                target: "cache_memoize",
+                function = self.function,
+                field,
+                why,
+                "a value could not be stored"
+            );
+        }
+    }
+
+    /// A function's values can't be stored by its codec, so that it runs as if it were not memoized.
+    pub(crate) fn refused(&self, refusal: &Refusal, tell: bool) {
+        self.count(Event::Unstorable);
+        if tell {
+            tracing::warn!(
+                target: "cache_memoize",
+                function = self.function,
+                field = refusal.path,
+                why = refusal.why,
+                "postcard can't hold what the function returns, and nothing is stored; write `codec = \"msgpack\"`"
+            );
+        }
     }
 
     pub(crate) fn outdated(&self) {
@@ -285,6 +315,28 @@ impl Observer<'_> {
     }
 }
 
+/// What was found out about the type that a function stores, once.
+pub(crate) fn traced(function: &str, stored: &StoredType) {
+    tracing::debug!(
+        target: "cache_memoize",
+        function,
+        fingerprint = stored.fingerprint(),
+        shape = %stored.shape(),
+        "the stored type"
+    );
+    if stored.refusal().is_some() {
+        return;
+    }
+    if let Some(field) = stored.unseen() {
+        tracing::info!(
+            target: "cache_memoize",
+            function,
+            field,
+            "a change inside of this field may not be seen; raise `version` with it"
+        );
+    }
+}
+
 /// Why a stream or large value was given up after its chunks began to be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Abandoned {
@@ -297,7 +349,8 @@ pub(crate) enum Abandoned {
 fn event_of(reject: Reject) -> Event {
     match reject {
         Reject::Expired | Reject::FromTheFuture | Reject::TooLongLived => Event::Expired,
-        Reject::Fingerprint | Reject::Undecodable => Event::WrongType,
+        Reject::Fingerprint => Event::WrongType,
+        Reject::Undecodable => Event::Undecodable,
         Reject::Tampered => Event::Tampered,
         Reject::Incomplete => Event::Incomplete,
         Reject::Downgrade => Event::Downgraded,

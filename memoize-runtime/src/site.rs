@@ -5,6 +5,7 @@ use std::panic::Location;
 
 use crate::call::Key;
 use crate::call::place::Protection;
+use crate::entry::Codec;
 use crate::instance::{Instance, Instances};
 use crate::observe::{Counters, Stats};
 
@@ -19,6 +20,7 @@ pub struct Site {
     location: &'static Location<'static>,
     expiration_ms: Option<u64>,
     version: u32,
+    codec: Codec,
     encrypt: bool,
     compress: Option<bool>,
     tokens: u64,
@@ -36,6 +38,7 @@ impl Site {
             location: Location::caller(),
             expiration_ms: None,
             version: 0,
+            codec: Codec::Postcard,
             encrypt: false,
             compress: None,
             tokens: 0,
@@ -53,6 +56,13 @@ impl Site {
     /// The function's `version`.
     pub const fn version(mut self, version: u32) -> Self {
         self.version = version;
+        self
+    }
+
+    /// Values become bytes by msgpack and not by postcard.
+    #[cfg(feature = "msgpack")]
+    pub const fn msgpack(mut self) -> Self {
+        self.codec = Codec::Msgpack;
         self
     }
 
@@ -115,6 +125,10 @@ impl Site {
 
     pub(crate) fn entry_version(&self) -> u32 {
         self.version
+    }
+
+    pub(crate) fn codec(&self) -> Codec {
+        self.codec
     }
 
     pub(crate) fn protection(&self) -> Protection {

@@ -10,7 +10,7 @@ use syn::{
 };
 
 use super::ours;
-use crate::args::{Companions, Expiration};
+use crate::args::{Codec, Companions, Expiration};
 use crate::argument::{Argument, Name};
 use crate::hash;
 use crate::item::{is_lint, name, without_expectation};
@@ -39,13 +39,14 @@ pub(super) fn new_site(model: &Model, site: &TokenStream) -> TokenStream {
         let version = Literal::u32_unsuffixed(version);
         ours!(.version(#version))
     });
+    let codec = (model.options.codec == Some(Codec::Msgpack)).then(|| ours!(.msgpack()));
     let encrypt = model.options.encrypt.then(|| ours!(.encrypt()));
     let compress = model
         .options
         .compress
         .map(|compress| ours!(.compress(#compress)));
     let tokens = tokens(model);
-    ours!(#site::new(::core::module_path!(), #name) #expiration #version #encrypt #compress #tokens)
+    ours!(#site::new(::core::module_path!(), #name) #expiration #version #codec #encrypt #compress #tokens)
 }
 
 /// Two functions may come to one default key: `macro_rules` can write two of a name, which the compiler places at one line

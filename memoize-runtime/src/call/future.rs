@@ -34,17 +34,20 @@ pub(crate) async fn get_or_compute<R, F: Future<Output = R>>(
 ) -> R {
     let observer = request.observer();
 
-    // Bypass: without a key there is nothing to ask for.
-    if !request.has_key() {
-        observer.bypassed();
-        return compute().await;
-    }
-
-    // Without a secret there is nowhere to store what must not be stored in the clear.
-    let Some(place) = request.place() else {
-        observer.unsealed();
-        return compute().await;
+    // Bypass: without a key there is nothing to ask for, and without a secret nowhere to store what must not be in the clear.
+    let Some(place) = request.place_or_bypass(&observer) else {
+        let value = compute().await;
+        observer.computed();
+        return value;
     };
+
+    // Refused: the codec can't hold the type, so there is nothing to find and nothing to store.
+    if let Some(refusal) = request.stored.refusal() {
+        let value = compute().await;
+        observer.computed();
+        observer.refused(refusal, request.stored.tells_refusal());
+        return value;
+    }
 
     // Look up.
     let mut replaces = request.overwrite;
@@ -203,7 +206,7 @@ async fn store(
             (fill, Some(chunked))
         }
         Err(unstored) => {
-            request.observer().unstorable(unstored.name());
+            request.unstorable(&unstored);
             return false;
         }
     };
@@ -219,7 +222,8 @@ async fn store(
 
 /// As [`sync::fill`](super::sync).
 async fn fill(request: &Request, right: &mut Right<'_>, fill: Fill) -> bool {
-    let bytes = Bytes::from(fill.bytes);
+    let life = fill.life;
+    let bytes = fill.into_bytes();
     right.land(bytes.clone());
     let Some(lease) = right.lease_to_fill() else {
         request.observer().outdated();
@@ -227,7 +231,7 @@ async fn fill(request: &Request, right: &mut Right<'_>, fill: Fill) -> bool {
     };
     let name = right.name;
     let filled = ask(request, "fill", |backend| {
-        backend.fill(name.as_str(), lease, bytes, fill.life, Deadline::NEVER)
+        backend.fill(name.as_str(), lease, bytes, life, Deadline::NEVER)
     });
     let filled = filled.await;
     match filled {
@@ -257,16 +261,17 @@ async fn write(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
 }
 
 async fn set(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
-    let bytes = Bytes::from(fill.bytes);
+    let life = fill.life;
+    let bytes = fill.into_bytes();
     let written = ask(request, "set", |backend| {
-        backend.set(place.name().as_str(), bytes, fill.life, Deadline::NEVER)
+        backend.set(place.name().as_str(), bytes, life, Deadline::NEVER)
     });
     written.await.is_some()
 }
 
 /// As [`sync::peek`](super::sync::peek).
 pub(crate) async fn peek<R>(request: &Request, outcome: &Outcome<R>) -> Option<R> {
-    if !request.has_key() {
+    if !request.has_key() || request.stored.refusal().is_some() {
         return None;
     }
     look_up(request, &request.place()?, outcome).await.ok()
@@ -275,16 +280,15 @@ pub(crate) async fn peek<R>(request: &Request, outcome: &Outcome<R>) -> Option<R
 /// As [`sync::prime`](super::sync::prime).
 pub(crate) async fn prime<R>(request: &Request, outcome: &Outcome<R>, value: R) -> bool {
     let observer = request.observer();
-    if !request.has_key() {
-        observer.bypassed();
-        return false;
-    }
-    let Some(place) = request.place() else {
-        observer.unsealed();
+    let Some(place) = request.place_or_bypass(&observer) else {
         return false;
     };
     if !(outcome.is_value)(&value) {
         observer.declined();
+        return false;
+    }
+    if let Some(refusal) = request.stored.refusal() {
+        observer.refused(refusal, request.stored.tells_refusal());
         return false;
     }
     let filling =
@@ -388,7 +392,7 @@ async fn read<R>(
         Opened::Chunks(reader) => reader,
     };
     let mut value = None;
-    while let Gathered::Starved = gather_some(&mut reader, outcome, &mut value)? {
+    while let Gathered::Starved = gather_some(request, &mut reader, outcome, &mut value)? {
         chunks::supply(request, &mut reader).await?;
     }
     value.ok_or(Missed::Rejected(Reject::Damaged))

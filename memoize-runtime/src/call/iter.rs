@@ -65,6 +65,9 @@ where
         let observer = request.observer();
         let recorder = if request.place_or_bypass(&observer).is_none() {
             Recorder::idle(request)
+        } else if let Some(refusal) = request.stored.refusal() {
+            observer.refused(refusal, request.stored.tells_refusal());
+            Recorder::idle(request)
         } else if request.overwrite {
             observer.forced();
             Recorder::new(request)
@@ -169,7 +172,10 @@ where
         if let State::Reading(reading, _) = &mut self.state {
             let missed = match reading.find() {
                 // The item goes from the codec to the caller: each function in between would copy it.
-                Ok(Some(item)) => match (self.outcome.decode)(reading.reader.bytes_of(&item)) {
+                Ok(Some(item)) => match (self.outcome.decode)(
+                    reading.reader.bytes_of(&item),
+                    reading.request.stored,
+                ) {
                     Ok(item) => {
                         reading.handed_out += 1;
                         return Some(item);

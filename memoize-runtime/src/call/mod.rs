@@ -129,11 +129,13 @@ impl<R> AnyKey<R> {
             .started
             .take()
             .expect("generated code completes a key once");
+        let stored = self.instance.stored(self.site, outcome.shape);
         let request = Request {
             runtime,
             site: Some(self.site),
             key,
-            fingerprint: self.instance.fingerprint(self.site, (outcome.type_name)()),
+            stored,
+            fingerprint: stored.fingerprint(),
             expiration_ms: None,
             overwrite: false,
             protection: self.site.protection(),

@@ -1,9 +1,7 @@
 //! How what a function returns becomes an entry and comes back.
 
-use std::any::type_name;
-
 use crate::Cacheable;
-use crate::entry::{self, Reject};
+use crate::entry::{Codec, Reject, Shape, StoredType, Unencodable, shape_of};
 
 /// The two ways between a function's return type `R` and the bytes of an entry.
 ///
@@ -11,22 +9,22 @@ use crate::entry::{self, Reject};
 /// after them deals with any `R`.
 pub(crate) struct Outcome<R> {
     pub(crate) is_value: fn(&R) -> bool,
-    pub(crate) encode: fn(&R, &mut Vec<u8>) -> Result<(), Unencodable>,
-    pub(crate) decode: fn(&[u8]) -> Result<R, Reject>,
-    pub(crate) type_name: fn() -> &'static str,
+    pub(crate) encode: fn(&R, &StoredType, &mut Vec<u8>) -> Result<(), Unencodable>,
+    pub(crate) decode: fn(&[u8], &StoredType) -> Result<R, Reject>,
+    /// What is stored asks for when it is read; `None` while this thread finds that out of another type.
+    pub(crate) shape: fn() -> Option<Shape>,
+    /// The stored type where no function stands for it.
+    pub(crate) stored: fn(Codec) -> &'static StoredType,
 }
-
-/// A value that its `Serialize` refused, or that the codec can't hold.
-#[derive(Debug)]
-pub(crate) struct Unencodable;
 
 impl<T: Cacheable> Outcome<T> {
     /// Everything that is returned is stored.
     pub(crate) const VALUE: Self = Self {
         is_value: |_| true,
-        encode: |value, bytes| entry::encode(value, bytes).map_err(|_| Unencodable),
-        decode: |bytes| entry::decode(bytes),
-        type_name: type_name::<T>,
+        encode: |value, stored, bytes| stored.encode(value, bytes),
+        decode: |bytes, stored| stored.decode(bytes),
+        shape: shape_of::<T>,
+        stored: StoredType::of::<T>,
     };
 }
 
@@ -34,11 +32,12 @@ impl<T: Cacheable, E> Outcome<Result<T, E>> {
     /// What is in an `Ok` is stored; an `Err` is not a value.
     pub(crate) const RESULT: Self = Self {
         is_value: Result::is_ok,
-        encode: |result, bytes| match result {
-            Ok(value) => entry::encode(value, bytes).map_err(|_| Unencodable),
-            Err(_) => Err(Unencodable),
+        encode: |result, stored, bytes| match result {
+            Ok(value) => stored.encode(value, bytes),
+            Err(_) => Err(Unencodable::Failed),
         },
-        decode: |bytes| entry::decode(bytes).map(Ok),
-        type_name: type_name::<T>,
+        decode: |bytes, stored| stored.decode(bytes).map(Ok),
+        shape: shape_of::<T>,
+        stored: StoredType::of::<T>,
     };
 }

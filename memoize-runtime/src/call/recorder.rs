@@ -38,7 +38,7 @@ impl Recorder {
                 .policy(&place)
                 .begin_stream(request.runtime.now_ms());
             begun
-                .inspect_err(|unstored| request.observer().unstorable(unstored.name()))
+                .inspect_err(|unstored| request.unstorable(unstored))
                 .ok()
         });
         let mut recorder = Self::idle(request);
@@ -92,13 +92,9 @@ impl Recorder {
             return self.remove();
         }
         let writer = &mut recording.chunked.writer;
-        if writer
-            .push(|buffer| (outcome.encode)(item, buffer))
-            .is_err()
-        {
-            self.request
-                .observer()
-                .unstorable(Unstored::Unencodable.name());
+        let stored = self.request.stored;
+        if let Err(why) = writer.push(|buffer| (outcome.encode)(item, stored, buffer)) {
+            self.request.unstorable(&Unstored::Unencodable(why));
             return self.remove();
         }
         self.store_full_chunks();
@@ -128,15 +124,11 @@ impl Recorder {
         {
             Ok(fill) => {
                 let lease = recording.lease.take();
-                match lease.and_then(|lease| {
-                    fill_by(
-                        &self.request,
-                        place.name(),
-                        lease,
-                        fill.bytes.into(),
-                        fill.life,
-                    )
-                }) {
+                let life = fill.life;
+                let bytes = fill.into_bytes();
+                match lease
+                    .and_then(|lease| fill_by(&self.request, place.name(), lease, bytes, life))
+                {
                     Some(true) => self.recording = None,
                     Some(false) => self.remove(),
                     // It may be written all the same: a reader then finds chunks missing, and runs the function.
@@ -144,7 +136,7 @@ impl Recorder {
                 }
             }
             Err(unstored) => {
-                self.request.observer().unstorable(unstored.name());
+                self.request.unstorable(&unstored);
                 self.remove();
             }
         }
@@ -157,9 +149,7 @@ impl Recorder {
                 return;
             };
             if recording.chunked.writer.is_full() {
-                self.request
-                    .observer()
-                    .unstorable(Unstored::TooLarge.name());
+                self.request.unstorable(&Unstored::TooLarge);
                 self.remove();
             } else if !chunks::store(&self.request, &recording.chunked, chunk) {
                 self.abandon(Abandoned::Unwritten);

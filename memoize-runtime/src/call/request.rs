@@ -3,7 +3,8 @@
 use crate::backend::Bytes;
 use crate::call::place::{self, Place, Protection};
 use crate::config::{Current, Runtime};
-use crate::engine::Policy;
+use crate::engine::{Policy, Unstored};
+use crate::entry::StoredType;
 use crate::flight::Joined;
 use crate::key::{CacheKey, FullKey};
 use crate::observe::{Counters, Observer};
@@ -17,6 +18,8 @@ pub(crate) struct Request {
     pub(crate) runtime: Current,
     pub(crate) site: Option<&'static Site>,
     pub(crate) key: FullKey,
+    pub(crate) stored: &'static StoredType,
+    /// Of the type, or of a stream of it.
     pub(crate) fingerprint: u64,
     /// The call's own, where it has one.
     pub(crate) expiration_ms: Option<u64>,
@@ -70,6 +73,7 @@ impl Request {
         Policy {
             place,
             padding: self.runtime.sealing().padding(),
+            stored: self.stored,
             fingerprint: self.fingerprint,
             life_ms: expiration.min(self.runtime.longest_ms()),
             longest_ms: self.runtime.longest_ms(),
@@ -95,5 +99,14 @@ impl Request {
                 .map(Site::counters as fn(&'static Site) -> &'static Counters),
             of_runtime: runtime.counters(),
         }
+    }
+
+    /// Counts a value that is not stored, and says why where that was not said before.
+    pub(crate) fn unstorable(&self, why: &Unstored) {
+        let tell = match why {
+            Unstored::Unencodable(why) => self.stored.tells_unencodable(why),
+            Unstored::TooLarge | Unstored::NoLife | Unstored::NoRandom => true,
+        };
+        self.observer().unstorable(why.why(), why.path(), tell);
     }
 }

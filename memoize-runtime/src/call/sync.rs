@@ -40,6 +40,14 @@ pub(crate) fn get_or_compute<R>(
         return value;
     };
 
+    // Refused: the codec can't hold the type, so there is nothing to find and nothing to store.
+    if let Some(refusal) = request.stored.refusal() {
+        let value = compute();
+        observer.computed();
+        observer.refused(refusal, request.stored.tells_refusal());
+        return value;
+    }
+
     // Look up.
     let mut replaces = request.overwrite;
     if request.overwrite {
@@ -155,14 +163,15 @@ fn ask_for_lease(request: &Request, name: &CacheKey, replaces: bool) -> Option<b
 
 /// Gives the entry to those who wait for it, then to the backend, as far as there is the right to; says whether it is stored.
 fn fill(request: &Request, right: &mut Right<'_>, fill: Fill) -> bool {
-    let bytes = Bytes::from(fill.bytes);
+    let life = fill.life;
+    let bytes = fill.into_bytes();
     right.land(bytes.clone());
     let Some(lease) = right.lease_to_fill() else {
         request.observer().outdated();
         return false;
     };
     let name = right.name;
-    let filled = fill_by(request, name, lease, bytes, fill.life);
+    let filled = fill_by(request, name, lease, bytes, life);
     if right.must_take_back(lease) {
         ask(request, "delete", |backend| {
             backend.delete(name.as_str(), Deadline::NEVER)
@@ -193,7 +202,7 @@ pub(super) fn fill_by(
 
 /// The value that is in the cache, computing nothing. It counts as neither hit nor miss.
 pub(crate) fn peek<R>(request: &Request, outcome: &Outcome<R>) -> Option<R> {
-    if !request.has_key() {
+    if !request.has_key() || request.stored.refusal().is_some() {
         return None;
     }
     look_up(request, &request.place()?, outcome).ok()
@@ -207,6 +216,10 @@ pub(crate) fn prime<R>(request: &Request, outcome: &Outcome<R>, value: &R) -> bo
     };
     if !(outcome.is_value)(value) {
         observer.declined();
+        return false;
+    }
+    if let Some(refusal) = request.stored.refusal() {
+        observer.refused(refusal, request.stored.tells_refusal());
         return false;
     }
     store(request, &place, outcome, value, Duration::ZERO, |entry| {
@@ -332,7 +345,7 @@ pub(super) fn hit<T>(request: &Request, place: &Place<'_>, lookup: Lookup<T>) ->
 /// Reads a value that is in chunks.
 fn gather<R>(request: &Request, reader: &mut Reader, outcome: &Outcome<R>) -> Result<R, Missed> {
     let mut value = None;
-    while let Gathered::Starved = gather_some(reader, outcome, &mut value)? {
+    while let Gathered::Starved = gather_some(request, reader, outcome, &mut value)? {
         chunks::supply(request, reader)?;
     }
     value.ok_or(Missed::Rejected(Reject::Damaged))
@@ -356,7 +369,7 @@ fn store<R>(
         Err(unstored) => Err(unstored),
     };
     stored.unwrap_or_else(|unstored| {
-        request.observer().unstorable(unstored.name());
+        request.unstorable(&unstored);
         false
     })
 }
@@ -404,10 +417,10 @@ fn write(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
 }
 
 fn set(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
-    // Without the room that the buffer had to grow: the entry may be kept as it is for long.
-    let bytes = Bytes::from(fill.bytes.into_boxed_slice());
+    let life = fill.life;
+    let bytes = fill.into_bytes();
     ask(request, "set", |backend| {
-        backend.set(place.name().as_str(), bytes, fill.life, Deadline::NEVER)
+        backend.set(place.name().as_str(), bytes, life, Deadline::NEVER)
     })
     .is_some()
 }

@@ -54,6 +54,7 @@ pub(super) enum Gathered {
 
 /// Reads as much as there is of a value that is in chunks: the only item of its stream.
 pub(super) fn gather_some<R>(
+    request: &Request,
     reader: &mut Reader,
     outcome: &Outcome<R>,
     value: &mut Option<R>,
@@ -63,7 +64,7 @@ pub(super) fn gather_some<R>(
             Next::Item(_) if value.is_some() => return Err(Missed::Rejected(Reject::Damaged)),
             Next::Item(item) => {
                 let bytes = reader.bytes_of(&item);
-                *value = Some((outcome.decode)(bytes).map_err(Missed::Rejected)?);
+                *value = Some((outcome.decode)(bytes, request.stored).map_err(Missed::Rejected)?);
             }
             Next::Starved => return Ok(Gathered::Starved),
             Next::End => return Ok(Gathered::All),

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -16,7 +17,7 @@ use crate::call::outcome::Outcome;
 use crate::call::place::Place;
 use crate::crypto::{ChunkKeys, Salt};
 use crate::entry::chunk::fingerprint_of_stream;
-use crate::entry::{Codec, Flags, Header, Padding, Reject, Seal};
+use crate::entry::{Codec, Flags, Header, Padding, Reject, Seal, StoredType, shape_of};
 use crate::secret::Secret;
 use Reject::{
     Damaged, Downgrade, Expired, Fingerprint, Flags as BadFlags, FromTheFuture, NotAnEntry,
@@ -27,7 +28,14 @@ const NOW: u64 = 1_767_225_600_000;
 const LIFE: u64 = 3_600_000;
 const KEYS: [&str; 4] = ["app:user:1", "app:user:2", "app:order:1", "app"];
 /// Fingerprints: two functions under one key, or two types, or two versions of one.
-const KINDS: [u64; 2] = [0x1111, 0x2222];
+static KINDS: LazyLock<[StoredType; 2]> = LazyLock::new(|| {
+    [1, 2].map(|kind| {
+        let shape = shape_of::<Stored>().expect("nothing else is being traced");
+        StoredType::new(shape, Codec::Postcard, |fingerprint| {
+            fingerprint.version(kind)
+        })
+    })
+});
 const SERIALS: usize = 3;
 
 /// A value that says whose it is.
@@ -69,7 +77,8 @@ fn policy<'a>(place: &'a Place<'a>, kind: usize, padded: bool) -> Policy<'a> {
     Policy {
         place,
         padding: if padded { padding } else { Padding::default() },
-        fingerprint: KINDS[kind],
+        stored: &KINDS[kind],
+        fingerprint: KINDS[kind].fingerprint(),
         life_ms: LIFE,
         longest_ms: 2 * LIFE,
         largest: 1 << 20,
@@ -286,7 +295,7 @@ const ENTRY_ATTACKS: [(&str, Strike); 26] = [
     ("swap between types and claim the right one", |a| {
         let kind = a.rng.other(a.kind, KINDS.len());
         let mut entry = a.pool.current[Attack::at(a.key, kind, a.rng.below(SERIALS))].clone();
-        entry[8..16].copy_from_slice(&KINDS[a.kind].to_le_bytes());
+        entry[8..16].copy_from_slice(&KINDS[a.kind].fingerprint().to_le_bytes());
         (entry, &[Tampered])
     }),
     ("replay after expiry", |a| {
@@ -339,13 +348,13 @@ const ENTRY_ATTACKS: [(&str, Strike); 26] = [
     }),
     ("a stream that says it is a large value", |a| {
         let mut entry = a.own(&a.pool.manifests).to_vec();
-        entry[8..16].copy_from_slice(&KINDS[a.kind].to_le_bytes());
+        entry[8..16].copy_from_slice(&KINDS[a.kind].fingerprint().to_le_bytes());
         (entry, &[Tampered])
     }),
     ("a foreign manifest", |a| {
         let key = a.rng.other(a.key, KEYS.len());
         let mut entry = a.pool.manifests[Attack::at(key, a.kind, 0)].clone();
-        entry[8..16].copy_from_slice(&KINDS[a.kind].to_le_bytes());
+        entry[8..16].copy_from_slice(&KINDS[a.kind].fingerprint().to_le_bytes());
         (entry, &[Tampered])
     }),
     ("a manifest that says it is a value", |a| {
@@ -474,7 +483,7 @@ fn streams(world: &World) -> Vec<[Stream; 4]> {
             flags: Flags::SEALED.with(Flags::CHUNKED),
             codec: Codec::Postcard,
             key_id: secret.keys().id(),
-            fingerprint: KINDS[0],
+            fingerprint: KINDS[0].fingerprint(),
             created_ms,
             expires_ms: created_ms + LIFE,
         };

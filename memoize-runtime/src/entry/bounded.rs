@@ -7,8 +7,8 @@
 //! is left before anything is allocated, so those pass through untouched.
 //!
 //! One type wraps whatever serde hands over: a deserializer, visitor, seed, or access. It wraps only what
-//! can lead further down. `deserialize_any` and its kin are not guarded, as postcard refuses them; a format
-//! that describes itself would need more than this.
+//! can lead further down. In a format that describes itself, as `MessagePack` does, whatever is read as a value of any
+//! kind may do so: there the visitor is wrapped, and counts as a level, whatever is found.
 
 use std::cell::Cell;
 use std::fmt;
@@ -145,7 +145,7 @@ fn stack_position() -> usize {
     std::ptr::from_ref(&here).addr()
 }
 
-/// Methods that read one value without further values in it, or that postcard refuses.
+/// Methods that read one value without further values in it.
 macro_rules! forward {
     ($($method:ident)*) => {$(
         #[inline]
@@ -159,7 +159,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Bounded<'_, D> {
     type Error = D::Error;
 
     forward! {
-        deserialize_any deserialize_identifier deserialize_ignored_any
+        deserialize_identifier
         deserialize_bool deserialize_char deserialize_unit
         deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
         deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128
@@ -179,6 +179,18 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Bounded<'_, D> {
         visitor: V,
     ) -> Result<V::Value, Self::Error> {
         self.inner.deserialize_unit_struct(name, visitor)
+    }
+
+    #[inline]
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        let limits = self.limits.deeper()?.metered(true);
+        self.inner.deserialize_any(limits.wrap(visitor))
+    }
+
+    #[inline]
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        let limits = self.limits.deeper()?.metered(true);
+        self.inner.deserialize_ignored_any(limits.wrap(visitor))
     }
 
     #[inline]
@@ -256,12 +268,35 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Bounded<'_, D> {
     }
 }
 
-/// Only the visits that lead further down: no other visitor is ever wrapped.
+/// Visits that lead no further down: only a value of any kind comes to these.
+macro_rules! visit {
+    ($($method:ident($type:ty))*) => {$(
+        #[inline]
+        fn $method<E: Error>(self, value: $type) -> Result<V::Value, E> {
+            self.inner.$method(value)
+        }
+    )*};
+}
+
 impl<'de, V: Visitor<'de>> Visitor<'de> for Bounded<'_, V> {
     type Value = V::Value;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.inner.expecting(formatter)
+    }
+
+    visit! {
+        visit_bool(bool) visit_char(char)
+        visit_i8(i8) visit_i16(i16) visit_i32(i32) visit_i64(i64) visit_i128(i128)
+        visit_u8(u8) visit_u16(u16) visit_u32(u32) visit_u64(u64) visit_u128(u128)
+        visit_f32(f32) visit_f64(f64)
+        visit_str(&str) visit_borrowed_str(&'de str) visit_string(String)
+        visit_bytes(&[u8]) visit_borrowed_bytes(&'de [u8]) visit_byte_buf(Vec<u8>)
+    }
+
+    #[inline]
+    fn visit_unit<E: Error>(self) -> Result<V::Value, E> {
+        self.inner.visit_unit()
     }
 
     #[inline]
@@ -405,12 +440,18 @@ mod tests {
     use serde::{Deserialize, Serialize};
 
     use super::*;
-    use crate::entry::codec::{decode, encode};
+    use crate::entry::header::Codec;
     use crate::entry::reject::Reject;
+
+    fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Reject> {
+        Codec::Postcard.decode(bytes)
+    }
 
     fn encoded<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
         let mut bytes = Vec::new();
-        encode(value, &mut bytes).expect("the value is one that postcard holds");
+        Codec::Postcard
+            .encode(value, &mut bytes)
+            .expect("the value is one that postcard holds");
         bytes
     }
 

@@ -41,11 +41,25 @@ pub(crate) struct DigestError;
 /// [`DigestError`], also where the value's `Serialize` panics.
 pub(crate) fn digest<T: Serialize + ?Sized>(value: &T) -> Result<[u8; 32], DigestError> {
     guard(|| {
-        let mut encoder = Encoder::default();
+        let mut encoder = Encoder::new(Order::AsGiven);
         value.serialize(&mut encoder)?;
         Ok(encoder.finish())
     })
     .unwrap_or(Err(DigestError))
+}
+
+/// Whether serde sees the same in two values, but for the order of the elements of sequences: a set is a sequence to serde,
+/// and may be in another order each time.
+pub(crate) fn same_in_any_order<T: Serialize + ?Sized>(one: &T, other: &T) -> bool {
+    let digest = |value: &T| {
+        guard(|| {
+            let mut encoder = Encoder::new(Order::Any);
+            value.serialize(&mut encoder)?;
+            Ok::<_, DigestError>(encoder.finish())
+        })
+        .unwrap_or(Err(DigestError))
+    };
+    matches!((digest(one), digest(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 /// What kind of value follows. The numbers are part of every digest: they are never changed or used again.
@@ -85,11 +99,21 @@ enum Tag {
     StructVariant = 31,
 }
 
+/// Whether the elements of a sequence count in their order.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    AsGiven,
+    Any,
+}
+
 /// Feeds the encoding of a value to a hash, as it goes.
-#[derive(Default)]
-struct Encoder(Sha256);
+struct Encoder(Sha256, Order);
 
 impl Encoder {
+    fn new(order: Order) -> Self {
+        Self(Sha256::new(), order)
+    }
+
     fn finish(self) -> [u8; 32] {
         self.0.finalize().into()
     }
@@ -136,7 +160,7 @@ macro_rules! scalars {
 impl<'a> Serializer for &'a mut Encoder {
     type Ok = ();
     type Error = DigestError;
-    type SerializeSeq = Self;
+    type SerializeSeq = SeqEncoder<'a>;
     type SerializeTuple = Self;
     type SerializeTupleStruct = Self;
     type SerializeTupleVariant = Self;
@@ -227,9 +251,12 @@ impl<'a> Serializer for &'a mut Encoder {
         value.serialize(self)
     }
 
-    fn serialize_seq(self, _: Option<usize>) -> Result<Self, DigestError> {
+    fn serialize_seq(self, _: Option<usize>) -> Result<SeqEncoder<'a>, DigestError> {
         self.tag(Tag::Seq);
-        Ok(self)
+        Ok(SeqEncoder {
+            seq: self,
+            elements: Vec::new(),
+        })
     }
 
     fn serialize_tuple(self, _: usize) -> Result<Self, DigestError> {
@@ -297,7 +324,6 @@ macro_rules! sequences {
 }
 
 sequences! {
-    SerializeSeq::serialize_element
     SerializeTuple::serialize_element
     SerializeTupleStruct::serialize_field
     SerializeTupleVariant::serialize_field
@@ -328,6 +354,36 @@ macro_rules! structs {
 
 structs! { SerializeStruct SerializeStructVariant }
 
+/// Feeds each element as it comes, or, where the order doesn't count, its digest at the end.
+struct SeqEncoder<'a> {
+    seq: &'a mut Encoder,
+    elements: Vec<[u8; 32]>,
+}
+
+impl ser::SerializeSeq for SeqEncoder<'_> {
+    type Ok = ();
+    type Error = DigestError;
+
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), DigestError> {
+        if self.seq.1 == Order::AsGiven {
+            return value.serialize(&mut *self.seq);
+        }
+        let mut element = Encoder::new(Order::Any);
+        value.serialize(&mut element)?;
+        self.elements.push(element.finish());
+        Ok(())
+    }
+
+    fn end(mut self) -> Result<(), DigestError> {
+        self.elements.sort_unstable();
+        for element in self.elements {
+            self.seq.0.update(element);
+        }
+        self.seq.tag(Tag::End);
+        Ok(())
+    }
+}
+
 /// Digests each entry of a map by itself, so that they can be put in order before the map is fed.
 struct MapEncoder<'a> {
     map: &'a mut Encoder,
@@ -345,7 +401,7 @@ impl ser::SerializeMap for MapEncoder<'_> {
         if self.entry.is_some() {
             return Err(DigestError);
         }
-        key.serialize(self.entry.insert(Encoder::default()))
+        key.serialize(self.entry.insert(Encoder::new(self.map.1)))
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), DigestError> {

@@ -51,7 +51,7 @@ pub(super) async fn store(
     match request.policy(place).publish(chunked, cost, now_ms) {
         Ok(fill) => Some(fill),
         Err(unstored) => {
-            request.observer().unstorable(unstored.name());
+            request.unstorable(&unstored);
             remove(request, chunked.writer.names()).await;
             None
         }

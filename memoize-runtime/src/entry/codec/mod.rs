@@ -1,0 +1,79 @@
+//! Values to bytes and back.
+//!
+//! The user's `Serialize` and `Deserialize` run in here, on behalf of a function that must not fail because
+//! of the cache. So a panic in them ends here (where panics unwind), and an error is nothing but that:
+//! its text may quote the value, and does not leave this module.
+
+mod msgpack;
+mod postcard;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::header::Codec;
+use super::reject::Reject;
+use crate::guard::guard;
+
+/// The value can't be encoded: its `Serialize` failed or panicked, or is not for this codec.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CodecError;
+
+impl Codec {
+    /// The name in the attribute, and in fingerprints.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Postcard => "postcard",
+            Self::Msgpack => "msgpack",
+        }
+    }
+
+    /// Appends the encoded `value` to `out`.
+    ///
+    /// # Errors
+    ///
+    /// [`CodecError`]; `out` is then as it was.
+    pub(crate) fn encode<T: Serialize + ?Sized>(
+        self,
+        value: &T,
+        out: &mut Vec<u8>,
+    ) -> Result<(), CodecError> {
+        let start = out.len();
+        let encoded = guard(|| match self {
+            Self::Postcard => postcard::write(value, out),
+            Self::Msgpack => msgpack::write(value, out),
+        });
+        if let Some(Some(())) = encoded {
+            return Ok(());
+        }
+        // A panic may have left the start of a value.
+        out.truncate(start);
+        Err(CodecError)
+    }
+
+    /// The value that `bytes` encode, all of them.
+    ///
+    /// The bytes may be anyone's. What decoding them takes is in proportion to their number, see
+    /// [`bounded`](super::bounded). A value of more than 128 options, enums, sequences, and maps within one
+    /// another can be encoded but not decoded.
+    ///
+    /// # Errors
+    ///
+    /// `Undecodable`, also where the value's `Deserialize` panics.
+    pub(crate) fn decode<T: DeserializeOwned>(self, bytes: &[u8]) -> Result<T, Reject> {
+        // Not by way of the closure's result, which would copy a large value once more.
+        let mut decoded = Err(Reject::Undecodable);
+        guard(|| {
+            let read = match self {
+                Self::Postcard => postcard::read(bytes),
+                Self::Msgpack => msgpack::read(bytes),
+            };
+            if let Some(value) = read {
+                decoded = Ok(value);
+            }
+        });
+        decoded
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,258 @@
+//! Holds what is written against what will be read.
+//!
+//! A derived `Serialize` doesn't always write what the derived `Deserialize` reads: `skip_serializing_if` leaves a field
+//! out, which a format without names can't notice; `skip` on a variant moves the numbers of those behind it
+//! (serde#2614); `serialize_with` may have no counterpart. What is read back would then be another value. So every value is
+//! written through a serializer that follows the shape of what is read, and stops where the two part.
+//!
+//! Reading the value back would not do: a field that is left out and then read as its default is left out again, and
+//! the bytes are the same.
+
+mod parts;
+mod serializer;
+
+use std::cell::RefCell;
+
+use serde::ser::{Serialize, Serializer};
+
+use super::fingerprint::shape::{Field, Node, Payload, Scalar, Segment, Shape, Unseen, Why};
+use super::header::Codec;
+
+/// Where a value is written otherwise than it would be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Divergence {
+    pub(crate) fault: Fault,
+    /// The way to it, by the names of fields and variants.
+    pub(crate) path: String,
+}
+
+/// What is wrong with what is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    Kind,
+    Skipped,
+    Unread,
+    Count,
+    Variant,
+    SomeOfNothing,
+}
+
+impl Fault {
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Self::Kind => "it is written as something else than it is read as",
+            Self::Skipped => "`skip_serializing_if` left it out; write it always",
+            Self::Unread => {
+                "it is written, and not read there; make `Serialize` and `Deserialize` agree"
+            }
+            Self::Count => {
+                "not as much is written as is read; make `Serialize` and `Deserialize` agree"
+            }
+            Self::Variant => {
+                "the variant is read as another one, or not at all; a variant with `skip` has to be the last"
+            }
+            Self::SomeOfNothing => "msgpack can't tell `Some` of nothing from `None`",
+        }
+    }
+}
+
+/// What one write is held against.
+pub(crate) struct Watch<'a> {
+    shape: &'a Shape,
+    codec: Codec,
+    diverged: RefCell<Option<(Fault, Vec<Segment>)>>,
+}
+
+impl<'a> Watch<'a> {
+    pub(crate) fn new(shape: &'a Shape, codec: Codec) -> Self {
+        Self {
+            shape,
+            codec,
+            diverged: RefCell::new(None),
+        }
+    }
+
+    /// `value`, which is an error to serialize where it would be read otherwise.
+    pub(crate) fn over<'w, T: ?Sized>(&'w self, value: &'w T) -> Watched<'w, T> {
+        Place {
+            watch: self,
+            node: self.shape.node(Shape::ROOT),
+            in_some: false,
+        }
+        .watched(value)
+    }
+
+    /// Where the value diverged, if it did.
+    pub(crate) fn divergence(self) -> Option<Divergence> {
+        let (fault, path) = self.diverged.into_inner()?;
+        let path = path
+            .iter()
+            .rev()
+            .fold(String::new(), |path, segment| segment.after(&path));
+        Some(Divergence { fault, path })
+    }
+
+    /// Adds a step to the way to a divergence that is on its way out.
+    #[cold]
+    fn passes(&self, segment: Segment) {
+        if let Some((_, path)) = &mut *self.diverged.borrow_mut() {
+            path.push(segment);
+        }
+    }
+}
+
+/// A value, or a serializer for it, at a place of the shape.
+pub(crate) struct At<'w, T> {
+    inner: T,
+    place: Place<'w>,
+}
+
+pub(crate) type Watched<'w, T> = At<'w, &'w T>;
+
+#[derive(Clone, Copy)]
+struct Place<'w> {
+    watch: &'w Watch<'w>,
+    node: &'w Node,
+    /// The value is that of a `Some`.
+    in_some: bool,
+}
+
+impl<'w> Place<'w> {
+    #[inline]
+    fn at(self, id: usize) -> Self {
+        Self {
+            node: self.watch.shape.node(id),
+            in_some: false,
+            ..self
+        }
+    }
+
+    /// Where nothing is known, nothing is known of what is inside.
+    #[inline]
+    fn unseen(self) -> Self {
+        Self {
+            in_some: false,
+            ..self
+        }
+    }
+
+    #[inline]
+    fn watched<T: ?Sized>(self, value: &'w T) -> Watched<'w, T> {
+        At {
+            inner: value,
+            place: self,
+        }
+    }
+
+    /// What is read here; newtypes take no place in either codec.
+    #[inline]
+    fn node(self) -> &'w Node {
+        let mut node = self.node;
+        while let Node::Newtype(_, inner) = node {
+            node = self.watch.shape.node(*inner);
+        }
+        node
+    }
+
+    #[cold]
+    fn diverge<E: serde::ser::Error>(self, fault: Fault) -> E {
+        *self.watch.diverged.borrow_mut() = Some((fault, Vec::new()));
+        E::custom("not what is read")
+    }
+
+    #[inline]
+    fn scalar<E: serde::ser::Error>(self, scalar: Scalar) -> Result<(), E> {
+        match self.node() {
+            Node::Scalar(read) if *read == scalar => Ok(()),
+            Node::Unseen(_) => Ok(()),
+            _ => Err(self.diverge(Fault::Kind)),
+        }
+    }
+
+    /// In msgpack, `nil` stands for `None` and for the unit, and a `Some` is not written.
+    fn nil<E: serde::ser::Error>(self) -> Result<(), E> {
+        if self.in_some && self.watch.codec == Codec::Msgpack {
+            return Err(self.diverge(Fault::SomeOfNothing));
+        }
+        Ok(())
+    }
+
+    /// A type that asks for nothing is read from the nothing that postcard makes of a unit.
+    fn takes_nothing(self) -> bool {
+        *self.node() == Node::Nothing && self.watch.codec == Codec::Postcard
+    }
+
+    #[inline]
+    fn variant<E: serde::ser::Error>(
+        self,
+        index: u32,
+        name: &'static str,
+    ) -> Result<Option<&'w Payload>, E> {
+        let variants = match self.node() {
+            Node::Enum { variants, .. } => variants,
+            Node::Unseen(_) => return Ok(None),
+            _ => return Err(self.diverge(Fault::Kind)),
+        };
+        let found = match self.watch.codec {
+            Codec::Postcard => usize::try_from(index)
+                .ok()
+                .and_then(|index| variants.get(index))
+                .filter(|variant| variant.names.contain(name)),
+            Codec::Msgpack => variants.iter().find(|variant| variant.names.contain(name)),
+        };
+        found
+            .map(|variant| Some(&variant.payload))
+            .ok_or_else(|| self.diverge(Fault::Variant))
+    }
+}
+
+impl<T: Serialize + ?Sized> Serialize for Watched<'_, T> {
+    #[inline]
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.inner.serialize(At {
+            inner: serializer,
+            place: self.place,
+        })
+    }
+}
+
+impl<'w> Place<'w> {
+    /// Whether there may be more behind the last part, which could not be seen.
+    #[inline]
+    fn is_cut_off(self, last: Option<usize>) -> bool {
+        last.is_some_and(|last| {
+            matches!(
+                self.watch.shape.node(last),
+                Node::Unseen(Unseen {
+                    why: Why::Unreached | Why::Beyond,
+                    ..
+                })
+            )
+        })
+    }
+
+    /// The elements of the tuple that is read here; `None` where nothing is known.
+    #[inline]
+    fn tuple<E: serde::ser::Error>(self) -> Result<Option<&'w [usize]>, E> {
+        match self.node() {
+            Node::Tuple { elements, .. } => Ok(Some(elements)),
+            Node::Unseen(_) => Ok(None),
+            _ => Err(self.diverge(Fault::Kind)),
+        }
+    }
+
+    /// The fields of the struct that is read here; `None` where nothing is known.
+    #[inline]
+    fn fields<E: serde::ser::Error>(self) -> Result<Option<&'w [Field]>, E> {
+        match self.node() {
+            Node::Struct { fields, .. } => Ok(Some(fields)),
+            Node::Unseen(_) => Ok(None),
+            _ => Err(self.diverge(Fault::Kind)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod cost;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,276 @@
+//! What has several parts: lists and tuples, maps, structs.
+
+use serde::ser::{
+    Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
+    SerializeTupleStruct, SerializeTupleVariant,
+};
+
+use super::super::fingerprint::shape::{Field, Node, Segment, Unseen, Why};
+use super::{Fault, Place};
+
+/// How many were announced, and how many came.
+#[derive(Clone, Copy)]
+pub(super) struct Count {
+    announced: Option<usize>,
+    written: usize,
+}
+
+impl Count {
+    #[inline]
+    pub(super) fn of(announced: Option<usize>) -> Self {
+        Self {
+            announced,
+            written: 0,
+        }
+    }
+
+    #[inline]
+    fn next(&mut self) -> usize {
+        self.written += 1;
+        self.written - 1
+    }
+
+    /// A list that is announced longer than it is has the wrong length in front of it.
+    #[inline]
+    fn is_right(self) -> bool {
+        self.announced
+            .is_none_or(|announced| announced == self.written)
+    }
+}
+
+/// What comes one after another: a list or a tuple.
+pub(crate) struct Elements<'w, I> {
+    pub(super) inner: I,
+    pub(super) place: Place<'w>,
+    pub(super) known: &'w [usize],
+    /// Whether there may be more than the known ones, of the kind of the last one.
+    pub(super) endless: bool,
+    pub(super) list: bool,
+    pub(super) count: Count,
+    pub(super) variant: Option<&'static str>,
+}
+
+impl<'w, I> Elements<'w, I> {
+    #[inline]
+    pub(super) fn tuple(
+        inner: I,
+        place: Place<'w>,
+        elements: Option<&'w [usize]>,
+        len: usize,
+    ) -> Self {
+        Self {
+            inner,
+            place,
+            known: elements.unwrap_or_default(),
+            endless: elements.is_none_or(|elements| place.is_cut_off(elements.last().copied())),
+            list: false,
+            count: Count::of(Some(len)),
+            variant: None,
+        }
+    }
+
+    /// Where the next element is read.
+    #[inline]
+    fn next<E: serde::ser::Error>(&mut self) -> Result<Place<'w>, E> {
+        let at = self.count.next();
+        let element = match self.known.get(at) {
+            None if self.endless => self.known.last(),
+            element => element,
+        };
+        match element {
+            Some(id) => Ok(self.place.at(*id)),
+            None if self.endless => Ok(self.place.unseen()),
+            None => Err(self.place.diverge(Fault::Unread)),
+        }
+    }
+
+    #[cold]
+    fn passes(&self) {
+        let index = self.count.written - 1;
+        self.place.watch.passes(match self.variant {
+            Some(variant) => Segment::VariantField(variant, index),
+            None if self.list => Segment::Element,
+            None => Segment::Index(index),
+        });
+    }
+
+    #[inline]
+    fn check_end<E: serde::ser::Error>(&self) -> Result<(), E> {
+        let all = self.endless || self.count.written == self.known.len();
+        if all && self.count.is_right() {
+            return Ok(());
+        }
+        Err(self.place.diverge(Fault::Count))
+    }
+}
+
+macro_rules! elements {
+    ($($trait:ident::$method:ident)*) => {$(
+        impl<I: $trait> $trait for Elements<'_, I> {
+            type Ok = I::Ok;
+            type Error = I::Error;
+
+            #[inline]
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), I::Error> {
+                let result = match self.next() {
+                    Ok(place) => self.inner.$method(&place.watched(value)),
+                    Err(error) => Err(error),
+                };
+                result.inspect_err(|_| self.passes())
+            }
+
+            #[inline]
+            fn end(self) -> Result<I::Ok, I::Error> {
+                self.check_end()?;
+                self.inner.end()
+            }
+        }
+    )*};
+}
+
+elements! {
+    SerializeSeq::serialize_element
+    SerializeTuple::serialize_element
+    SerializeTupleStruct::serialize_field
+    SerializeTupleVariant::serialize_field
+}
+
+pub(crate) struct Entries<'w, I> {
+    pub(super) inner: I,
+    pub(super) key: Place<'w>,
+    pub(super) value: Place<'w>,
+    pub(super) count: Count,
+}
+
+impl<I: SerializeMap> SerializeMap for Entries<'_, I> {
+    type Ok = I::Ok;
+    type Error = I::Error;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), I::Error> {
+        self.count.next();
+        self.inner
+            .serialize_key(&self.key.watched(key))
+            .inspect_err(|_| self.key.watch.passes(Segment::Key))
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), I::Error> {
+        self.inner
+            .serialize_value(&self.value.watched(value))
+            .inspect_err(|_| self.value.watch.passes(Segment::Value))
+    }
+
+    fn end(self) -> Result<I::Ok, I::Error> {
+        if !self.count.is_right() {
+            return Err(self.value.diverge(Fault::Count));
+        }
+        self.inner.end()
+    }
+}
+
+pub(crate) struct Fields<'w, I> {
+    pub(super) inner: I,
+    pub(super) place: Place<'w>,
+    /// `None` where nothing is known.
+    pub(super) known: Option<&'w [Field]>,
+    pub(super) count: Count,
+    pub(super) variant: Option<&'static str>,
+}
+
+impl<'w, I> Fields<'w, I> {
+    /// Where the field of this name is read, if it is the next one.
+    #[inline]
+    fn next<E: serde::ser::Error>(&mut self, name: &'static str) -> Result<Place<'w>, E> {
+        let at = self.count.next();
+        let Some(fields) = self.known else {
+            return Ok(self.place.unseen());
+        };
+        match fields.get(at) {
+            Some(field) if field.names.contain(name) => Ok(self.place.at(field.node)),
+            None if self.is_cut_off(fields) => Ok(self.place.at(fields[fields.len() - 1].node)),
+            _ => Err(self.place.diverge(Fault::Unread)),
+        }
+    }
+
+    /// What is left out is read as something else: as the field behind it, or as a default.
+    fn skip<E: serde::ser::Error>(&self, name: &'static str) -> Result<(), E> {
+        if self.known.is_none() {
+            return Ok(());
+        }
+        let error = self.place.diverge(Fault::Skipped);
+        self.passes(name);
+        Err(error)
+    }
+
+    #[cold]
+    fn passes(&self, name: &'static str) {
+        self.place.watch.passes(Segment::Name(name));
+        if let Some(variant) = self.variant {
+            self.place.watch.passes(Segment::Variant(variant));
+        }
+    }
+
+    #[inline]
+    fn check_end<E: serde::ser::Error>(&self) -> Result<(), E> {
+        let all = self.known.is_none_or(|fields| {
+            self.count.written == fields.len()
+                || self.is_cut_off(fields)
+                || self.is_tag(fields.get(self.count.written..).unwrap_or_default())
+        });
+        if all && self.count.is_right() {
+            return Ok(());
+        }
+        Err(self.place.diverge(Fault::Count))
+    }
+
+    fn is_cut_off(&self, fields: &[Field]) -> bool {
+        self.place.is_cut_off(fields.last().map(|field| field.node))
+    }
+
+    /// Whether only the content of an enum with `tag` and `content` is missing: a unit variant has none.
+    fn is_tag(&self, missing: &[Field]) -> bool {
+        let [content] = missing else { return false };
+        self.count.written == 1
+            && matches!(
+                self.place.at(content.node).node,
+                Node::Unseen(Unseen {
+                    why: Why::Buffered,
+                    ..
+                })
+            )
+    }
+}
+
+macro_rules! fields {
+    ($($trait:ident)*) => {$(
+        impl<I: $trait> $trait for Fields<'_, I> {
+            type Ok = I::Ok;
+            type Error = I::Error;
+
+            #[inline]
+            fn serialize_field<T: Serialize + ?Sized>(
+                &mut self,
+                name: &'static str,
+                value: &T,
+            ) -> Result<(), I::Error> {
+                let result = match self.next(name) {
+                    Ok(place) => self.inner.serialize_field(name, &place.watched(value)),
+                    Err(error) => Err(error),
+                };
+                result.inspect_err(|_| self.passes(name))
+            }
+
+            fn skip_field(&mut self, name: &'static str) -> Result<(), I::Error> {
+                self.skip(name)?;
+                self.inner.skip_field(name)
+            }
+
+            #[inline]
+            fn end(self) -> Result<I::Ok, I::Error> {
+                self.check_end()?;
+                self.inner.end()
+            }
+        }
+    )*};
+}
+
+fields! { SerializeStruct SerializeStructVariant }

@@ -1,0 +1,278 @@
+//! A trace ends, whatever the type does, and says what it left out.
+
+use std::cell::Cell;
+use std::marker::PhantomData;
+use std::time::{Duration, Instant};
+
+use serde::de::{DeserializeOwned, DeserializeSeed, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use super::super::shape::Node;
+use super::*;
+
+/// The least of a few runs, since the machine has other things to do.
+fn time<T: DeserializeOwned>() -> Duration {
+    (0..5)
+        .map(|_| {
+            let start = Instant::now();
+            trace::<T>();
+            start.elapsed()
+        })
+        .min()
+        .expect("there were runs")
+}
+
+fn ends<T: DeserializeOwned>() -> Shape {
+    let time = time::<T>();
+    println!("{time:>12?}  {}", std::any::type_name::<T>());
+    // The bound is on steps; what they take is only of interest where they are compiled as they are used.
+    if !cfg!(debug_assertions) {
+        assert!(time < Duration::from_millis(10), "{time:?}");
+    }
+    let shape = trace::<T>();
+    assert_eq!(shape, trace::<T>(), "two traces are the same");
+    shape
+}
+
+/// A deserialize that asks for what the closure says, with a visitor that has a state, so that it is never known again.
+macro_rules! asks {
+    ($name:ident, |$deserializer:ident| $ask:expr) => {
+        struct $name;
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>($deserializer: D) -> Result<Self, D::Error> {
+                $ask
+            }
+        }
+    };
+}
+
+/// Reads elements for ever, each by a seed that nests one deeper than the last.
+#[derive(Clone, Copy)]
+struct Deeper(usize);
+
+impl<'de> DeserializeSeed<'de> for Deeper {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Deeper {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("more")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        while seq.next_element_seed(Self(self.0 + 1))?.is_some() {}
+        Ok(())
+    }
+}
+
+asks!(Endless, |deserializer| Deeper(0)
+    .deserialize(deserializer)
+    .map(|()| Self));
+
+#[test]
+fn endless_nesting_ends() {
+    assert!(ends::<Endless>().has_unseen());
+}
+
+/// Catches every error and goes on asking.
+struct Stubborn;
+
+impl<'de> Visitor<'de> for Stubborn {
+    type Value = Stubborn;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("anything")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self, A::Error> {
+        for _ in 0..1_000 {
+            let _ = seq.next_element::<u8>();
+        }
+        Ok(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Stubborn {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(Self)
+    }
+}
+
+#[test]
+fn a_swallowed_error_ends_nothing_else() {
+    assert_eq!(ends::<Stubborn>().to_string(), "[u8]");
+}
+
+asks!(Panics, |_deserializer| panic!(
+    "the tracer has to live with it"
+));
+
+asks!(PanicsLater, |deserializer| {
+    let (first, _) = <(u8, u8)>::deserialize(deserializer)?;
+    panic!("no {first} is good enough")
+});
+
+#[test]
+fn panics_end_a_run_and_not_the_trace() {
+    assert!(matches!(
+        ends::<Panics>().node(Shape::ROOT),
+        Node::Unseen(_)
+    ));
+    assert_eq!(ends::<PanicsLater>().to_string(), "tuple (u8 * 2)");
+    let shape = ends::<(Panics, u8)>();
+    assert!(shape.has_unseen());
+    let shape = ends::<(PanicsLater, u8)>();
+    assert!(
+        shape
+            .to_string()
+            .starts_with("tuple (tuple (u8 * 2), unreached")
+    );
+}
+
+thread_local! {
+    static ASKED: Cell<usize> = const { Cell::new(0) };
+}
+
+asks!(Changing, |deserializer| {
+    let asked = ASKED.replace(ASKED.get() + 1);
+    match asked % 3 {
+        0 => Vec::<u8>::deserialize(deserializer).map(drop),
+        1 => Option::<u8>::deserialize(deserializer).map(drop),
+        _ => <(u8, u8)>::deserialize(deserializer).map(drop),
+    }
+    .map(|()| Self)
+});
+
+#[test]
+fn a_type_that_changes_its_mind_ends() {
+    ASKED.set(0);
+    trace::<(Changing, Changing)>();
+}
+
+asks!(Nothing, |_deserializer| Ok(Self));
+
+#[test]
+fn a_type_that_asks_for_nothing_is_known() {
+    assert_eq!(
+        ends::<(Nothing, Vec<Nothing>, u8)>().to_string(),
+        "tuple (nothing, [nothing], u8)"
+    );
+}
+
+asks!(Wide, |deserializer| deserializer
+    .deserialize_tuple(usize::MAX, PhantomVisitor(PhantomData::<u8>))
+    .map(|()| Self));
+
+struct PhantomVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for PhantomVisitor<T> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("many")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        while seq.next_element::<T>()?.is_some() {}
+        Ok(())
+    }
+}
+
+#[test]
+fn a_tuple_without_an_end_ends() {
+    ends::<Wide>();
+}
+
+macro_rules! nested {
+    ($name:ident of $inner:ty) => {
+        #[derive(Deserialize)]
+        #[expect(dead_code)]
+        struct $name {
+            a: Box<$inner>,
+            b: Box<$inner>,
+            c: u8,
+            d: Vec<$inner>,
+            e: Option<Box<$inner>>,
+            f: u8,
+            g: u8,
+            h: u8,
+            i: u8,
+            j: u8,
+            k: String,
+            l: String,
+            m: String,
+            n: String,
+            o: String,
+            p: u8,
+            q: u8,
+            r: u8,
+            s: u8,
+            t: u8,
+        }
+    };
+}
+
+nested!(Deep0 of u8);
+nested!(Deep1 of Deep0);
+nested!(Deep2 of Deep1);
+nested!(Deep3 of Deep2);
+nested!(Deep4 of Deep3);
+
+macro_rules! variants {
+    ($name:ident of $inner:ty: $($variant:ident)*) => {
+        #[derive(Deserialize)]
+        #[expect(dead_code)]
+        enum $name {
+            $($variant {
+                a: Box<$inner>, b: Box<$inner>, c: u8, d: Vec<$inner>, e: Option<Box<$inner>>,
+                f: u8, g: u8, h: u8, i: u8, j: u8, k: String, l: String, m: String, n: String, o: String,
+                p: u8, q: u8, r: u8, s: u8, t: u8,
+            },)*
+        }
+    };
+}
+
+macro_rules! fifty {
+    ($name:ident of $inner:ty) => {
+        variants! { $name of $inner:
+            A0 A1 A2 A3 A4 A5 A6 A7 A8 A9 B0 B1 B2 B3 B4 B5 B6 B7 B8 B9 C0 C1 C2 C3 C4 C5 C6 C7 C8 C9
+            D0 D1 D2 D3 D4 D5 D6 D7 D8 D9 E0 E1 E2 E3 E4 E5 E6 E7 E8 E9
+        }
+    };
+}
+
+fifty!(Wide0 of Deep4);
+fifty!(Wide1 of Wide0);
+fifty!(Wide2 of Wide1);
+fifty!(Wide3 of Wide2);
+fifty!(Wide4 of Wide3);
+
+/// Five enums in one another, each of fifty variants with twenty fields.
+#[test]
+fn a_large_type_is_seen_as_a_whole() {
+    assert!(!ends::<Deep4>().has_unseen());
+    assert!(!ends::<Wide4>().has_unseen());
+}
+
+#[test]
+fn what_is_called_while_tracing_is_told() {
+    use super::super::super::stored::shape_of;
+
+    asks!(Calls, |deserializer| {
+        assert!(shape_of::<u8>().is_none(), "a trace within a trace");
+        u8::deserialize(deserializer).map(|_| Self)
+    });
+
+    assert_eq!(
+        shape_of::<Calls>().expect("none is going on").to_string(),
+        "u8"
+    );
+    assert!(shape_of::<u8>().is_some());
+}

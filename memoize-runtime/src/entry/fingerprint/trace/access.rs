@@ -1,0 +1,87 @@
+//! Ways into a node: to the one value of an option or newtype, and to the entries of a map.
+
+use std::cell::RefCell;
+
+use serde::de::{DeserializeSeed, MapAccess};
+
+use super::super::shape::{Facts, Id};
+use super::follow::Follow;
+use super::graph::Graph;
+use super::sample::sample;
+use super::stop::Stop;
+
+/// A node that the run has come to, and that has something to find out about.
+#[derive(Clone, Copy)]
+pub(super) struct Inside<'g> {
+    pub(super) graph: &'g RefCell<Graph>,
+    pub(super) id: Id,
+    pub(super) facts: Facts,
+}
+
+impl<'g> Inside<'g> {
+    pub(super) fn child(self, index: usize) -> Follow<'g> {
+        Follow::child(self.graph, self.id, index, self.facts)
+    }
+
+    pub(super) fn aim(self) -> usize {
+        self.graph.borrow_mut().aim(self.id)
+    }
+}
+
+const VALUE: usize = 1;
+
+/// One entry: its key in one run, its value in another.
+pub(super) struct Entries<'g> {
+    inside: Inside<'g>,
+    aim: usize,
+}
+
+impl<'g> Entries<'g> {
+    pub(super) fn new(inside: Inside<'g>) -> Self {
+        Self {
+            inside,
+            aim: inside.aim(),
+        }
+    }
+}
+
+impl<'de> MapAccess<'de> for Entries<'_> {
+    type Error = Stop;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Stop> {
+        if self.inside.graph.borrow().is_over() {
+            return Err(Stop);
+        }
+        if self.aim == VALUE {
+            return sample(self.inside.graph, seed).map(Some);
+        }
+        Err(self.inside.child(self.aim).seed(seed))
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Stop> {
+        if self.inside.graph.borrow().is_over() {
+            return Err(Stop);
+        }
+        Err(self.inside.child(VALUE).below_sample().seed(seed))
+    }
+
+    /// Most maps ask for both at once, and then no key has to be made up.
+    fn next_entry_seed<K: DeserializeSeed<'de>, V: DeserializeSeed<'de>>(
+        &mut self,
+        key: K,
+        value: V,
+    ) -> Result<Option<(K::Value, V::Value)>, Stop> {
+        if self.inside.graph.borrow().is_over() {
+            return Err(Stop);
+        }
+        let child = self.inside.child(self.aim);
+        Err(if self.aim == VALUE {
+            child.seed(value)
+        } else {
+            child.seed(key)
+        })
+    }
+}

@@ -1,0 +1,252 @@
+//! The deserializer on the path that a run follows: it writes down what is asked of it, and leads on to what is not known.
+
+use std::any::TypeId;
+use std::cell::RefCell;
+
+use serde::de::{DeserializeSeed, Deserializer, Visitor};
+
+use super::super::shape::{Facts, Id, Scalar, Why};
+use super::access::Inside;
+use super::element::Elements;
+use super::field;
+use super::graph::{Ask, Graph, List, Slot};
+use super::stop::Stop;
+use super::variant::Variants;
+
+#[derive(Clone, Copy)]
+pub(super) struct Follow<'g> {
+    pub(super) graph: &'g RefCell<Graph>,
+    slot: Slot,
+    /// What Rust says of the type that is read here.
+    facts: Facts,
+    /// What it says of the type around it.
+    outer: Facts,
+    /// The key before this value was made up, so that the value may be one that nobody is interested in.
+    below_sample: bool,
+}
+
+impl<'g> Follow<'g> {
+    pub(super) fn root(graph: &'g RefCell<Graph>, facts: Facts) -> Self {
+        Self {
+            graph,
+            slot: Slot {
+                parent: None,
+                index: 0,
+            },
+            facts,
+            outer: facts,
+            below_sample: false,
+        }
+    }
+
+    /// On the way to a child of a node whose value Rust says this of.
+    pub(super) fn child(graph: &'g RefCell<Graph>, parent: Id, index: usize, outer: Facts) -> Self {
+        Self {
+            graph,
+            slot: Slot {
+                parent: Some(parent),
+                index,
+            },
+            facts: outer,
+            outer,
+            below_sample: false,
+        }
+    }
+
+    pub(super) fn below_sample(self) -> Self {
+        Self {
+            below_sample: true,
+            ..self
+        }
+    }
+
+    /// Lets `seed` ask for what it wants. The run is at its end then, in whichever way.
+    pub(super) fn seed<'de, S: DeserializeSeed<'de>>(self, seed: S) -> Stop {
+        let id = stateless::<S>();
+        let made = seed.deserialize(Self {
+            facts: Facts::of::<S::Value>(),
+            ..self
+        });
+        let mut graph = self.graph.borrow_mut();
+        if made.is_ok() && graph.child(self.slot).is_none() {
+            graph.leaf(self.slot, Ask::Nothing);
+        }
+        if let (Some(seed), Some(node)) = (id, graph.child(self.slot)) {
+            graph.remember_seed(seed, node);
+        }
+        graph.end()
+    }
+
+    /// Enters what is asked for, if there is something to find out in it.
+    pub(super) fn enter<V>(&self, ask: Ask, facts: Facts) -> Result<Inside<'g>, Stop> {
+        let visitor = stateless::<V>();
+        let id = self
+            .graph
+            .borrow_mut()
+            .enter(self.slot, visitor, ask, facts)?;
+        Ok(Inside {
+            graph: self.graph,
+            id,
+            facts,
+        })
+    }
+
+    /// A variant with one value in it, which no visitor stands for.
+    pub(super) fn enter_newtype_variant(&self) -> Result<Inside<'g>, Stop> {
+        let facts = self.outer;
+        let id = self
+            .graph
+            .borrow_mut()
+            .enter(self.slot, None, Ask::NewtypeVariant, facts)?;
+        Ok(Inside {
+            graph: self.graph,
+            id,
+            facts,
+        })
+    }
+
+    pub(super) fn leaf(&self, ask: Ask) -> Stop {
+        self.graph.borrow_mut().leaf(self.slot, ask)
+    }
+
+    fn scalar<T>(self, scalar: Scalar) -> Result<T, Stop> {
+        Err(self.leaf(Ask::Scalar(scalar)))
+    }
+
+    fn unseen<T>(self, why: Why) -> Result<T, Stop> {
+        // What serde keeps to look at later is of its own type, which says nothing of the one that it is kept for.
+        let buffers = self.facts.name.starts_with("serde") && self.facts.name.contains("Content");
+        let (why, facts) = match why {
+            Why::Any if buffers => (Why::Buffered, self.outer),
+            Why::Ignored if self.below_sample => (Why::Unreached, self.outer),
+            why => (why, self.facts),
+        };
+        Err(self.leaf(Ask::Unseen(why, facts)))
+    }
+}
+
+/// What the type of a visitor or seed is known by, if there is nothing in it that could decide otherwise another time.
+pub(super) fn stateless<T>() -> Option<TypeId> {
+    (size_of::<T>() == 0).then(typeid::of::<T>)
+}
+
+macro_rules! scalars {
+    ($($method:ident => $scalar:ident,)*) => {$(
+        fn $method<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Stop> {
+            self.scalar(Scalar::$scalar)
+        }
+    )*};
+}
+
+impl<'de> Deserializer<'de> for Follow<'_> {
+    type Error = Stop;
+
+    scalars! {
+        deserialize_bool => Bool,
+        deserialize_i8 => I8,
+        deserialize_i16 => I16,
+        deserialize_i32 => I32,
+        deserialize_i64 => I64,
+        deserialize_i128 => I128,
+        deserialize_u8 => U8,
+        deserialize_u16 => U16,
+        deserialize_u32 => U32,
+        deserialize_u64 => U64,
+        deserialize_u128 => U128,
+        deserialize_f32 => F32,
+        deserialize_f64 => F64,
+        deserialize_char => Char,
+        deserialize_str => Str,
+        deserialize_string => Str,
+        deserialize_bytes => Bytes,
+        deserialize_byte_buf => Bytes,
+        deserialize_unit => Unit,
+    }
+
+    /// As both codecs are binary.
+    fn is_human_readable(&self) -> bool {
+        false
+    }
+
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        _: V,
+    ) -> Result<V::Value, Stop> {
+        Err(self.leaf(Ask::UnitStruct(name)))
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Stop> {
+        self.unseen(Why::Any)
+    }
+
+    fn deserialize_identifier<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Stop> {
+        Err(self.leaf(Ask::Unseen(Why::Identifier, self.outer)))
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Stop> {
+        self.unseen(Why::Ignored)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
+        let inside = self.enter::<V>(Ask::Option, Facts::of::<V::Value>())?;
+        visitor.visit_some(inside.child(0))
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Stop> {
+        let inside = self.enter::<V>(Ask::Newtype(name), Facts::of::<V::Value>())?;
+        visitor.visit_newtype_struct(inside.child(0))
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
+        let inside = self.enter::<V>(Ask::Seq, Facts::of::<V::Value>())?;
+        Elements::explore(inside, visitor)
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Stop> {
+        let inside = self.enter::<V>(Ask::Tuple(len), Facts::of::<V::Value>())?;
+        Elements::explore(inside, visitor)
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        len: usize,
+        visitor: V,
+    ) -> Result<V::Value, Stop> {
+        let inside = self.enter::<V>(Ask::TupleStruct(name, len), Facts::of::<V::Value>())?;
+        Elements::explore(inside, visitor)
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
+        let inside = self.enter::<V>(Ask::Map, Facts::of::<V::Value>())?;
+        visitor.visit_map(super::access::Entries::new(inside))
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Stop> {
+        let inside = self.enter::<V>(
+            Ask::Struct(Some(name), List(fields)),
+            Facts::of::<V::Value>(),
+        )?;
+        field::explore(inside, fields, visitor)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Stop> {
+        let inside = self.enter::<V>(Ask::Enum(name, List(variants)), Facts::of::<V::Value>())?;
+        visitor.visit_enum(Variants::new(inside, variants))
+    }
+}

@@ -1,0 +1,444 @@
+//! What is known of a type so far, and what the run at hand is after.
+
+use std::any::TypeId;
+use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
+
+use super::super::shape::{Facts, Id, Scalar, Why};
+use super::sample::Samples;
+use super::stop::Stop;
+
+/// Things asked for, in all runs together, samples included. It takes some milliseconds.
+const MAX_STEPS: usize = 100_000;
+
+/// Things asked for within one another. Only a type that nests by hand gets there: others come back to a known visitor.
+const MAX_DEPTH: usize = 128;
+
+/// Elements of one tuple, fields of one struct, or variants of one enum.
+pub(super) const MAX_WIDTH: usize = 1 << 12;
+
+/// Different elements of one sequence.
+const MAX_SEQUENCE: usize = 16;
+
+/// What was asked for, but for what is inside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Ask {
+    Nothing,
+    Scalar(Scalar),
+    UnitStruct(&'static str),
+    Option,
+    Newtype(&'static str),
+    Seq,
+    Map,
+    Tuple(usize),
+    TupleStruct(&'static str, usize),
+    Struct(Option<&'static str>, List),
+    Enum(&'static str, List),
+    /// A variant with one value in it; the others are [`Ask::Scalar`], [`Ask::Tuple`] and [`Ask::Struct`].
+    NewtypeVariant,
+    /// The variant refuses to be read.
+    Refused,
+    Unseen(Why, Facts),
+}
+
+/// The names of fields or variants. It comes from one static, mostly, and is compared in every run.
+#[derive(Clone, Copy, Debug, Eq)]
+pub(super) struct List(pub(super) &'static [&'static str]);
+
+impl PartialEq for List {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.0, other.0) || self.0 == other.0
+    }
+}
+
+impl Hash for List {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+/// Where something is asked for: in which node, as its how manieth child.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Slot {
+    pub(super) parent: Option<Id>,
+    pub(super) index: usize,
+}
+
+/// A node that is being explored.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub(super) ask: Ask,
+    pub(super) facts: Facts,
+    pub(super) children: Vec<Child>,
+    /// How many of them, from the first on, are done.
+    done_children: usize,
+    /// Whether there are no further children.
+    pub(super) closed: bool,
+    /// Whether all that is below is known too.
+    done: bool,
+    /// What the last element was read by.
+    pub(super) last_seed: Option<TypeId>,
+    /// How a struct's fields or an enum's variants are gone to.
+    pub(super) way: Way,
+    /// What the key of each child, or else each name, was read as.
+    pub(super) keys: Vec<Option<u64>>,
+    /// What a name is read as that no field has.
+    pub(super) unknown: Unknown,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unknown {
+    OfNoInterest,
+    ToBeAsked,
+    ReadAs(u64),
+    Refused,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Child {
+    Unknown,
+    Is(Id),
+    /// Another name of an earlier one.
+    AliasOf(usize),
+}
+
+/// How the children of a struct or an enum are gone to. Each begins with the first that applies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// A struct is asked once whether it can be read by order, as postcard does.
+    AskingForOrder,
+    /// Fields by name; nothing has to be made before one.
+    ByName { by_order: bool },
+    /// Fields by their order, as names are refused; variants by name, as numbers are refused.
+    Other,
+    /// Variants by number.
+    ByNumber,
+    /// The variants are known, but not which names are theirs.
+    Naming,
+}
+
+#[derive(Debug)]
+pub(super) struct Graph {
+    pub(super) drafts: Vec<Draft>,
+    by_ask: HashMap<Ask, Id>,
+    /// By visitors that hold nothing.
+    by_visitor: HashMap<(TypeId, Ask), Id>,
+    /// By seeds that hold nothing.
+    by_seed: HashMap<TypeId, Id>,
+    pub(super) root: Option<Id>,
+    facts: Facts,
+    steps: usize,
+    pub(super) samples: Samples,
+
+    /// The nodes that the run at hand went through.
+    path: Vec<Id>,
+    /// The run has learned something: it is to end, and nothing more is to be written down.
+    over: bool,
+    learned: bool,
+}
+
+impl Graph {
+    pub(super) fn new(facts: Facts) -> Self {
+        Self {
+            drafts: Vec::new(),
+            by_ask: HashMap::new(),
+            by_visitor: HashMap::new(),
+            by_seed: HashMap::new(),
+            root: None,
+            facts,
+            steps: 0,
+            samples: Samples::default(),
+            path: Vec::new(),
+            over: false,
+            learned: false,
+        }
+    }
+
+    pub(super) fn draft(&mut self, id: Id) -> &mut Draft {
+        &mut self.drafts[id]
+    }
+
+    pub(super) fn child(&self, slot: Slot) -> Option<Id> {
+        match slot.parent {
+            None => self.root,
+            Some(parent) => match self.drafts[parent].children.get(slot.index) {
+                Some(Child::Is(id)) => Some(*id),
+                _ => None,
+            },
+        }
+    }
+
+    fn set_child(&mut self, slot: Slot, id: Id) {
+        match slot.parent {
+            None => self.root = Some(id),
+            Some(parent) => {
+                let children = &mut self.drafts[parent].children;
+                if children.len() <= slot.index {
+                    children.resize(slot.index + 1, Child::Unknown);
+                }
+                children[slot.index] = Child::Is(id);
+            }
+        }
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// Ends the run; what comes after is not written down.
+    pub(super) fn end(&mut self) -> Stop {
+        self.over = true;
+        Stop
+    }
+
+    /// Ends the run, which has brought something new.
+    pub(super) fn learn(&mut self) -> Stop {
+        self.learned = true;
+        self.end()
+    }
+
+    /// Notes that the run has brought something new, and goes on.
+    pub(super) fn note(&mut self) {
+        self.learned = true;
+    }
+
+    /// Counts one thing that is asked for.
+    pub(super) fn step(&mut self) -> Result<(), Stop> {
+        self.steps += 1;
+        if self.over || self.steps > MAX_STEPS {
+            return Err(self.end());
+        }
+        Ok(())
+    }
+
+    /// Something without anything inside is asked for at `slot`.
+    pub(super) fn leaf(&mut self, slot: Slot, ask: Ask) -> Stop {
+        if self.step().is_ok() {
+            let id = self.shared(ask);
+            self.set_child(slot, id);
+            self.learn();
+        }
+        Stop
+    }
+
+    /// Something with further things inside is asked for at `slot`: its node, if the run goes on into it.
+    pub(super) fn enter(
+        &mut self,
+        slot: Slot,
+        visitor: Option<TypeId>,
+        ask: Ask,
+        facts: Facts,
+    ) -> Result<Id, Stop> {
+        self.step()?;
+        if self.path.len() >= MAX_DEPTH {
+            return Err(self.leaf(slot, Ask::Unseen(Why::Beyond, facts)));
+        }
+        let id = match self.child(slot) {
+            Some(id) if self.drafts[id].ask == ask => id,
+            // It asked for something else before.
+            Some(_) => return Err(self.leaf(slot, Ask::Unseen(Why::Unreached, facts))),
+            None => {
+                let known = visitor.and_then(|visitor| self.by_visitor.get(&(visitor, ask)));
+                let id = known.copied().unwrap_or_else(|| self.add(ask, facts));
+                if let Some(visitor) = visitor {
+                    self.by_visitor.insert((visitor, ask), id);
+                }
+                self.set_child(slot, id);
+                self.note();
+                id
+            }
+        };
+        if self.is_settled(id) {
+            return Err(self.end());
+        }
+        self.path.push(id);
+        Ok(id)
+    }
+
+    pub(super) fn remember_seed(&mut self, seed: TypeId, id: Id) {
+        self.by_seed.insert(seed, id);
+    }
+
+    /// The node of a seed that holds nothing and was met before.
+    pub(super) fn of_seed(&self, seed: TypeId) -> Option<Id> {
+        self.by_seed
+            .get(&seed)
+            .copied()
+            .filter(|&id| self.is_settled(id))
+    }
+
+    /// Whether there is nothing to be found out below: all is known, or the run is inside of it anyway.
+    pub(super) fn is_settled(&self, id: Id) -> bool {
+        self.drafts[id].done || self.path.contains(&id)
+    }
+
+    /// The first child that there is something to find out about: how many there are, if all are known.
+    pub(super) fn aim(&mut self, id: Id) -> usize {
+        // What was done once stays so, and isn't looked at again.
+        let done = |child: &Child| match *child {
+            Child::Unknown => false,
+            Child::Is(child) => self.drafts[child].done,
+            Child::AliasOf(_) => true,
+        };
+        let draft = &self.drafts[id];
+        let more = draft.children[draft.done_children..].iter();
+        let done = draft.done_children + more.take_while(|child| done(child)).count();
+        self.drafts[id].done_children = done;
+
+        let children = &self.drafts[id].children;
+        children[done..]
+            .iter()
+            .position(|child| match *child {
+                Child::Unknown => true,
+                Child::Is(child) => !self.is_settled(child),
+                Child::AliasOf(_) => false,
+            })
+            .map_or(children.len(), |open| done + open)
+    }
+
+    /// Draws the conclusions of a run; says whether it was the last.
+    pub(super) fn settle(&mut self) -> bool {
+        // Counted too, for a type that panics before it asks for anything.
+        self.steps += 1;
+        if self.steps > MAX_STEPS {
+            self.cut();
+            return true;
+        }
+        if !self.learned && !self.samples.next_try() {
+            match self.path.last() {
+                Some(&deepest) => self.give_up(deepest),
+                None if self.root.is_none() => {
+                    self.leaf_at_root();
+                }
+                None => {}
+            }
+        }
+        // From the deepest outwards: what is still on the path is around the node, and comes to its own end.
+        while let Some(&id) = self.path.last() {
+            let aim = self.aim(id);
+            let draft = &mut self.drafts[id];
+            draft.done = draft.closed && aim == draft.children.len();
+            self.path.pop();
+        }
+        self.over = false;
+        self.learned = false;
+        self.root.is_some_and(|root| self.drafts[root].done)
+    }
+
+    /// The type as a whole asked for nothing.
+    pub(super) fn leaf_at_root(&mut self) {
+        let ask = Ask::Unseen(Why::Unreached, self.facts);
+        self.root = Some(self.shared(ask));
+    }
+
+    /// What the run was after in the deepest node that it came to can't be reached.
+    fn give_up(&mut self, id: Id) {
+        let aim = self.aim(id);
+        let facts = self.drafts[id].facts;
+        let unreached = self.shared(Ask::Unseen(Why::Unreached, facts));
+        let refused = self.shared(Ask::Refused);
+        let draft = &mut self.drafts[id];
+        let known = draft.children.len();
+        match (draft.ask, draft.way) {
+            (Ask::Struct(..), Way::AskingForOrder) => {
+                draft.way = Way::ByName { by_order: false };
+            }
+            // The first name was refused, so they may all be.
+            (Ask::Struct(..), Way::ByName { by_order: true })
+                if draft.children.iter().all(|child| *child == Child::Unknown) =>
+            {
+                draft.way = Way::Other;
+                draft.children.clear();
+                draft.done_children = 0;
+                draft.closed = false;
+            }
+            (Ask::Enum(_, List(names)), Way::ByNumber) if draft.keys.is_empty() => {
+                draft.way = Way::Other;
+                draft.closed = names.is_empty();
+            }
+            (Ask::Enum(..), Way::ByNumber | Way::Other) if draft.keys.len() > aim => {
+                draft.children.resize(known.max(aim + 1), Child::Unknown);
+                draft.children[aim] = Child::Is(refused);
+            }
+            // A list without an end, or whose elements refuse all samples: more of the same, as far as can be seen.
+            (Ask::Seq, _) if aim == known && aim > 0 => draft.closed = true,
+            _ => {
+                if aim < known {
+                    draft.children[aim] = Child::Is(unreached);
+                } else {
+                    draft.children.push(Child::Is(unreached));
+                }
+                draft.closed = true;
+            }
+        }
+    }
+
+    /// The bound is reached: what is not known by now is beyond it.
+    fn cut(&mut self) {
+        for id in 0..self.drafts.len() {
+            if self.drafts[id].done {
+                continue;
+            }
+            let beyond = self.shared(Ask::Unseen(Why::Beyond, self.drafts[id].facts));
+            let draft = &mut self.drafts[id];
+            for child in &mut draft.children {
+                if *child == Child::Unknown {
+                    *child = Child::Is(beyond);
+                }
+            }
+            if !draft.closed {
+                draft.children.push(Child::Is(beyond));
+            }
+        }
+        if self.root.is_none() {
+            self.root = Some(self.shared(Ask::Unseen(Why::Beyond, self.facts)));
+        }
+    }
+
+    /// A node with nothing inside, of which there is one for all.
+    fn shared(&mut self, ask: Ask) -> Id {
+        if let Some(id) = self.by_ask.get(&ask) {
+            return *id;
+        }
+        let id = self.add(ask, self.facts);
+        self.by_ask.insert(ask, id);
+        id
+    }
+
+    fn add(&mut self, ask: Ask, facts: Facts) -> Id {
+        let (children, closed) = match ask {
+            Ask::Option | Ask::Newtype(_) | Ask::NewtypeVariant => (1, true),
+            Ask::Map => (2, true),
+            Ask::Struct(_, List(fields)) => (fields.len().min(MAX_WIDTH), true),
+            Ask::Seq => (0, false),
+            Ask::Tuple(len) | Ask::TupleStruct(_, len) => (0, len == 0),
+            Ask::Enum(_, List(variants)) => (0, variants.is_empty()),
+            Ask::Nothing | Ask::Scalar(_) | Ask::UnitStruct(_) | Ask::Refused | Ask::Unseen(..) => {
+                (0, true)
+            }
+        };
+        self.drafts.push(Draft {
+            ask,
+            facts,
+            children: vec![Child::Unknown; children],
+            done_children: 0,
+            closed,
+            done: closed && children == 0 && !matches!(ask, Ask::Struct(..)),
+            last_seed: None,
+            way: match ask {
+                Ask::Enum(..) => Way::ByNumber,
+                _ => Way::AskingForOrder,
+            },
+            keys: Vec::new(),
+            unknown: Unknown::OfNoInterest,
+        });
+        self.drafts.len() - 1
+    }
+}
+
+impl Draft {
+    /// Whether a sequence can't have further elements of another kind.
+    pub(super) fn is_long_enough(&self) -> bool {
+        self.ask == Ask::Seq && self.children.len() >= MAX_SEQUENCE
+    }
+}
