@@ -333,3 +333,26 @@ fn an_option_holds_nothing_while_the_body_runs() {
         assert!(locked_blocking(&flag));
     });
 }
+
+#[test]
+fn what_postcard_refuses_runs_uncached_when_awaited_too() {
+    #[derive(serde::Serialize, serde::Deserialize, PartialEq, Debug)]
+    #[serde(untagged)]
+    enum Amount {
+        Number(u64),
+    }
+    #[cache_memoize(key = "amount:<id>", skip(db))]
+    async fn amount(db: &Db, id: u64) -> Amount {
+        Amount::Number(db.load(id).await)
+    }
+    let db = Db::default();
+    on_smol(async {
+        assert_eq!(amount(&db, 1).await, Amount::Number(10));
+        assert!(!amount::prime(1, Amount::Number(11)).await);
+        assert_eq!(amount::peek(1).await, None);
+        assert_eq!(amount(&db, 1).await, Amount::Number(10));
+    });
+    assert_eq!(db.runs(), 2);
+    let stats = amount::stats();
+    assert_eq!((stats.unstorable, stats.computations), (3, 2));
+}
