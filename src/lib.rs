@@ -6,9 +6,9 @@ pub use memoize_runtime::__private;
 #[cfg(feature = "testing")]
 pub use memoize_runtime::testing;
 pub use memoize_runtime::{
-    Backend, BackendError, Bytes, CacheKey, Cacheable, Clock, ConfigError, Deadline, KeyOptions,
-    KeyParts, Limits, Memo, Memoized, Memory, Runtime, RuntimeBuilder, Secret, Stats,
-    make_cache_key,
+    Answer, AsyncBackend, Backend, BackendError, BlockOn, Bytes, CacheKey, Cacheable, Clock,
+    ConfigError, Deadline, KeyOptions, KeyParts, Lease, Limits, Lookup, Memo, Memoized, Memory,
+    Runtime, RuntimeBuilder, Secret, Stats, Unblock, make_cache_key,
 };
 
 #[doc = include_str!("../docs/encryption.md")]

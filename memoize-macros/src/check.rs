@@ -9,7 +9,7 @@ use crate::args::{self, Companions};
 use crate::argument::Role;
 use crate::diag::{Diag, quoted_list};
 use crate::item;
-use crate::model::{self, Model, Subject};
+use crate::model::{self, Execution, Model, Subject};
 use crate::output::{self, Returned};
 use crate::scan::mentions;
 use crate::template::Format;
@@ -84,20 +84,12 @@ fn check_attributes(model: &Model, diag: &Diag) {
 
 fn check_returned(model: &Model, diag: &Diag) {
     let sig = &model.function.sig;
-    let span = model.output_type().map_or(sig.ident.span(), Spanned::span);
-    let returned = output::classify(&sig.output);
-    if let Some(token) = &sig.asyncness {
-        if returned == Returned::Iterator {
-            let message = "an async function that returns an iterator can't be memoized; \
-                           return a `Stream`, or collect the items into a `Vec`";
-            diag.error(span, message);
-        } else {
-            diag.error(token.span, "async functions can't be memoized yet");
-        }
-        return;
-    }
-    let message = match returned {
-        Returned::Value | Returned::Iterator => return,
+    let is_async = model.execution() != Execution::Blocking;
+    let ty = model.output_type();
+    let span = ty.map_or(sig.ident.span(), Spanned::span);
+    let message = match ty.map_or(Returned::Nothing, output::classify_type) {
+        Returned::Value => return,
+        Returned::Iterator if !is_async => return,
         Returned::Nothing => {
             "the function returns nothing that could be remembered; \
              return a value, or remove `cache_memoize`"
@@ -105,7 +97,17 @@ fn check_returned(model: &Model, diag: &Diag) {
         Returned::Never => {
             "the function never returns, so there is nothing to remember; remove `cache_memoize`"
         }
-        Returned::Future => "functions that return a future can't be memoized yet",
+        Returned::Future if is_async => {
+            "a future that gives a future can't be memoized; await the inner one in the body"
+        }
+        Returned::Future => {
+            "a future that doesn't say what it gives can't be memoized, nor one that isn't pinned; \
+             return `impl Future<Output = T>` or `Pin<Box<dyn Future<Output = T>>>`"
+        }
+        Returned::Iterator => {
+            "an async function that returns an iterator can't be memoized; \
+             return a `Stream`, or collect the items into a `Vec`"
+        }
         Returned::Stream => "functions that return a stream can't be memoized yet",
         Returned::Opaque => {
             "an `impl Trait` can't be stored, as its type has no name to read it back by; \
@@ -155,11 +157,11 @@ fn check_cache_if_of_iterator(model: &Model, diag: &Diag) {
 }
 
 fn check_owned(model: &Model, diag: &Diag) {
-    let returned = output::classify(&model.function.sig.output);
-    if !matches!(returned, Returned::Value | Returned::Iterator) {
-        return;
-    }
-    if let Some(borrow) = model.cached_type().and_then(output::find_borrow) {
+    let must_be_owned = |ty: &&syn::Type| {
+        model.iterated().is_some() || output::classify_type(ty) == Returned::Value
+    };
+    let cached = model.cached_type().filter(must_be_owned);
+    if let Some(borrow) = cached.and_then(output::find_borrow) {
         let problem = if borrow.is_static {
             "can't be read back"
         } else {

@@ -37,7 +37,9 @@ use crate::model::Model;
 /// ```
 ///
 /// It goes on free functions, on functions in functions, and on methods, those of traits and their default
-/// methods included. The returned type implements `Serialize` and `DeserializeOwned`; of a `Result` only the `Ok`
+/// methods included. They may be `async`, or return an `impl Future<Output = T>` or a `Pin<Box<dyn Future<Output = T>>>`
+/// as `#[async_trait]` makes them; all but `key` and `stats` of the companions are then async, and nothing happens
+/// before the first poll. The returned type implements `Serialize` and `DeserializeOwned`; of a `Result` only the `Ok`
 /// is stored, and the error may be of any type.
 ///
 /// A function that returns `impl Iterator<Item = T>` or `Box<dyn Iterator<Item = T>>` has its items stored as they are

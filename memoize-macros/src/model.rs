@@ -8,7 +8,7 @@ use crate::args::{Companions, Options};
 use crate::argument::{Argument, Name, Role};
 use crate::generics::reduce;
 use crate::item::{self, Function};
-use crate::output::{self, Iterated, Returned, ungrouped};
+use crate::output::{self, FutureForm, Iterated, Returned, ungrouped};
 use crate::scan::{mentions, mentions_self_type};
 use crate::template::{Placeholder, Template};
 
@@ -31,6 +31,18 @@ pub(crate) enum Form {
     Functions,
     /// There are none, and the body stays in the function.
     Inline,
+}
+
+/// How a function comes to its value.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Execution {
+    Blocking,
+    /// `async fn`
+    Async,
+    /// `-> impl Future`
+    Future,
+    /// `-> Pin<Box<dyn Future>>`
+    BoxedFuture,
 }
 
 /// What the root of a placeholder stands for.
@@ -96,18 +108,29 @@ impl Model {
         })
     }
 
-    /// `()` where nothing is returned.
-    pub(crate) fn output(&self) -> TokenStream {
-        match &self.function.sig.output {
-            ReturnType::Default => quote!(()),
-            ReturnType::Type(_, ty) => ty.to_token_stream(),
+    /// How the function is run, and what it returns or its future gives.
+    pub(crate) fn execution(&self) -> Execution {
+        let sig = &self.function.sig;
+        match output::future(&sig.output) {
+            _ if sig.asyncness.is_some() => Execution::Async,
+            Some((FutureForm::Opaque, _)) => Execution::Future,
+            Some((FutureForm::Boxed, _)) => Execution::BoxedFuture,
+            None => Execution::Blocking,
         }
     }
 
+    /// What is computed; `()` where it is nothing.
+    pub(crate) fn output(&self) -> TokenStream {
+        self.output_type()
+            .map_or_else(|| quote!(()), ToTokens::to_token_stream)
+    }
+
     pub(crate) fn output_type(&self) -> Option<&Type> {
-        match &self.function.sig.output {
-            ReturnType::Default => None,
-            ReturnType::Type(_, ty) => Some(ungrouped(ty)),
+        let sig = &self.function.sig;
+        match (output::future(&sig.output), &sig.output) {
+            (Some((_, given)), _) if sig.asyncness.is_none() => Some(ungrouped(given)),
+            (_, ReturnType::Type(_, ty)) => Some(ungrouped(ty)),
+            (_, ReturnType::Default) => None,
         }
     }
 
@@ -151,7 +174,7 @@ impl Model {
             .partition(|argument| is_left_off(argument));
         let left_off: TokenStream = types(&left_off);
         let mut kept = types(&taken);
-        kept.extend(self.function.sig.output.to_token_stream());
+        kept.extend(self.output());
         let secret = self.options.encryption_key.as_ref();
         let expressions = self.options.expiration_expr().into_iter().chain(secret);
         kept.extend(expressions.map(ToTokens::to_token_stream));

@@ -18,9 +18,13 @@ pub(crate) enum Returned {
 }
 
 pub(crate) fn classify(output: &ReturnType) -> Returned {
-    let ReturnType::Type(_, ty) = output else {
-        return Returned::Nothing;
-    };
+    match output {
+        ReturnType::Default => Returned::Nothing,
+        ReturnType::Type(_, ty) => classify_type(ty),
+    }
+}
+
+pub(crate) fn classify_type(ty: &Type) -> Returned {
     match ungrouped(ty) {
         Type::Tuple(tuple) if tuple.elems.is_empty() => Returned::Nothing,
         Type::Never(_) => Returned::Never,
@@ -47,6 +51,53 @@ fn from_boxed(ty: &Type) -> Option<Returned> {
         Type::TraitObject(object) if name == "Box" => from_bounds(&object.bounds),
         _ => None,
     }
+}
+
+/// How a returned future is made.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum FutureForm {
+    /// `impl Future`
+    Opaque,
+    /// `Pin<Box<dyn Future>>`, as `async_trait` writes it.
+    Boxed,
+}
+
+/// The form of a returned future that can be awaited as it is, and the `T` in its `Future<Output = T>`.
+pub(crate) fn future(output: &ReturnType) -> Option<(FutureForm, &Type)> {
+    let ReturnType::Type(_, ty) = output else {
+        return None;
+    };
+    match ungrouped(ty) {
+        Type::ImplTrait(ty) => Some((FutureForm::Opaque, future_output(&ty.bounds)?)),
+        ty => {
+            let pin = path(ty)?;
+            let boxed = path(first_type_argument(pin)?)?;
+            let is_pinned_box =
+                pin.segments.last()?.ident == "Pin" && boxed.segments.last()?.ident == "Box";
+            match first_type_argument(boxed)? {
+                Type::TraitObject(object) if is_pinned_box => {
+                    Some((FutureForm::Boxed, future_output(&object.bounds)?))
+                }
+                _ => None,
+            }
+        }
+    }
+}
+
+fn future_output<'b>(bounds: impl IntoIterator<Item = &'b TypeParamBound>) -> Option<&'b Type> {
+    bounds.into_iter().find_map(|bound| {
+        let TypeParamBound::Trait(bound) = bound else {
+            return None;
+        };
+        let last = bound.path.segments.last()?;
+        if last.ident != "Future" {
+            return None;
+        }
+        arguments(&last.arguments).find_map(|argument| match argument {
+            GenericArgument::AssocType(output) if output.ident == "Output" => Some(&output.ty),
+            _ => None,
+        })
+    })
 }
 
 fn from_bounds<'b>(bounds: impl IntoIterator<Item = &'b TypeParamBound>) -> Option<Returned> {
@@ -312,6 +363,38 @@ mod tests {
         assert_eq!(returned("-> impl Stream<Item = u8>"), Returned::Stream);
         assert_eq!(returned("-> impl Display"), Returned::Opaque);
         assert_eq!(returned("-> Option<impl Display>"), Returned::Opaque);
+    }
+
+    #[test]
+    fn what_futures_give() {
+        for (text, form) in [
+            (
+                "-> impl Send + Future<Output = io::Result<u8>> + 'a",
+                FutureForm::Opaque,
+            ),
+            (
+                "-> ::core::pin::Pin<Box<dyn ::core::future::Future<Output = io::Result<u8>> + Send + 'async_trait>>",
+                FutureForm::Boxed,
+            ),
+        ] {
+            let output = syn::parse_str(text).expect("a return type");
+            let (found, given) = future(&output).expect(text);
+            assert_eq!(
+                (found, super::text(given).as_str()),
+                (form, "io::Result<u8>")
+            );
+        }
+        for text in [
+            "",
+            "-> u8",
+            "-> impl Future",
+            "-> Box<dyn Future<Output = u8>>",
+        ] {
+            assert!(
+                future(&syn::parse_str(text).expect("a return type")).is_none(),
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -129,6 +129,44 @@ fn default_key() {
 }
 
 #[test]
+fn async_function() {
+    short_snapshot(
+        "async_function",
+        r#"key = "user:<id>", skip(db)"#,
+        "pub async fn load_user(db: &Db, id: u64) -> io::Result<User> { db.load(id).await }",
+    );
+}
+
+#[test]
+fn future() {
+    short_snapshot(
+        "future",
+        r#"key = "user:<id>""#,
+        "fn load_user(id: u64) -> impl Future<Output = User> + Send { database().load(id) }",
+    );
+}
+
+#[test]
+fn boxed_future_of_a_trait() {
+    snapshot(
+        "boxed_future_of_a_trait",
+        r#"key = "user:<id>", cache_if = User::is_active, skip(self)"#,
+        "fn get<'life0, 'async_trait>(&'life0 self, id: u64)
+             -> ::core::pin::Pin<Box<dyn ::core::future::Future<Output = User> + ::core::marker::Send + 'async_trait>>
+         where 'life0: 'async_trait, Self: 'async_trait { Box::pin(async move { self.load(id).await }) }",
+    );
+}
+
+#[test]
+fn async_trait_method() {
+    snapshot(
+        "async_trait_method",
+        r#"key = "<self.name>:<id>""#,
+        "async fn get(&self, (mut id, _): (u64, u8)) -> Result<User, DbError> { id += 1; self.load(id).await }",
+    );
+}
+
+#[test]
 fn skip() {
     short_snapshot(
         "skip",

@@ -55,6 +55,13 @@ pub(crate) struct Fill {
     pub(crate) life: Duration,
 }
 
+impl Fill {
+    /// The entry without the room that its buffer had to grow: it may be kept as it is for long.
+    pub(crate) fn into_bytes(self) -> Bytes {
+        Bytes::from(self.bytes.into_boxed_slice())
+    }
+}
+
 /// How a value is to be written.
 #[derive(Debug)]
 pub(crate) enum Filling {

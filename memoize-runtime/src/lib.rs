@@ -18,17 +18,23 @@ mod crypto;
 mod engine;
 mod entry;
 mod error;
+mod flight;
 mod guard;
 mod instance;
 mod key;
 mod memo;
 mod observe;
 mod secret;
+mod shim;
 mod site;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod timer;
 
-pub use backend::{Backend, BackendError, Bytes, Deadline, Limits, Memory};
+pub use backend::{
+    Answer, AsyncBackend, Backend, BackendError, BlockOn, Bytes, Deadline, Lease, Limits, Lookup,
+    Memory, Unblock,
+};
 pub use cacheable::Cacheable;
 pub use call::Memoized;
 pub use clock::Clock;

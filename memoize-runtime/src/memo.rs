@@ -1,13 +1,14 @@
 //! Memoizing without the attribute.
 
 use std::fmt;
+use std::future::Future;
 use std::time::Duration;
 
 use crate::Cacheable;
 use crate::call::outcome::Outcome;
 use crate::call::place::{self, Protection};
 use crate::call::request::Request;
-use crate::call::{Memoized, sync};
+use crate::call::{Memoized, future, sync};
 use crate::clock::millis;
 use crate::config::Current;
 use crate::entry::{Codec, StoredType};
@@ -129,6 +130,42 @@ impl Memo {
         self.run(&Outcome::RESULT, compute)
     }
 
+    /// As [`get_or_compute`](Self::get_or_compute), for a computation that is awaited.
+    ///
+    /// Nothing happens before the first poll. The future is `Send` where that of `compute` and the value are. It may be dropped
+    /// at any time: if others wait for its value, one of them computes.
+    ///
+    /// ```
+    /// # use cache_memoize::Memo;
+    /// # async fn fetch(id: u64) -> String { id.to_string() }
+    /// # async fn example(id: u64) -> String {
+    /// Memo::new(("user", id, "name")).get_or_compute_async(|| fetch(id)).await
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// Only where `compute` or its future does.
+    pub async fn get_or_compute_async<T: Cacheable, F: Future<Output = T>>(
+        self,
+        compute: impl FnOnce() -> F,
+    ) -> T {
+        self.run_async(&Outcome::VALUE, compute).await
+    }
+
+    /// The same for a computation that can fail: an `Err` is returned as it is, and nothing is stored.
+    ///
+    /// # Errors
+    /// Only those of `compute`.
+    ///
+    /// # Panics
+    /// Only where `compute` or its future does.
+    pub async fn try_get_or_compute_async<T: Cacheable, E, F: Future<Output = Result<T, E>>>(
+        self,
+        compute: impl FnOnce() -> F,
+    ) -> Result<T, E> {
+        self.run_async(&Outcome::RESULT, compute).await
+    }
+
     /// Returns the items from the cache, or those that `compute` returns, which are stored as they are consumed.
     ///
     /// See [`Memoized`] for when `compute` runs, and what becomes of an iterator that is not consumed to its end.
@@ -169,9 +206,23 @@ impl Memo {
         sync::invalidate(&self.request(StoredType::being_traced()))
     }
 
+    /// As [`invalidate`](Self::invalidate), for a backend that is awaited.
+    pub async fn invalidate_async(self) -> bool {
+        future::invalidate(&self.request(StoredType::being_traced())).await
+    }
+
     fn run<R>(self, outcome: &Outcome<R>, compute: impl FnOnce() -> R) -> R {
         let stored = (outcome.stored)(self.codec);
         sync::get_or_compute(&self.request(stored), outcome, |_| true, compute)
+    }
+
+    async fn run_async<R, F: Future<Output = R>>(
+        self,
+        outcome: &Outcome<R>,
+        compute: impl FnOnce() -> F,
+    ) -> R {
+        let stored = (outcome.stored)(self.codec);
+        future::get_or_compute(&self.request(stored), outcome, |_| true, compute).await
     }
 
     fn stream<R, F, I>(self, outcome: Outcome<R>, compute: F) -> Memoized<R, F, I>

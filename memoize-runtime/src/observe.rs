@@ -58,6 +58,8 @@ counters! {
     unknown_key / UnknownKey,
     /// Lookups that were answered by an error, or not in time.
     unanswered / Unanswered,
+    /// Calls that missed, and got the value that another was computing meanwhile. Each is counted as a miss as well.
+    shared / Shared,
     /// Calls that did not look, because of `force_overwrite` or `refresh`.
     forced / Forced,
     /// Calls, of companions too, that had no key: an argument couldn't be written into it, or the instantiation has no name of
@@ -76,6 +78,9 @@ counters! {
     /// Values that couldn't be stored: the codec doesn't hold their type, they don't serialize, would be read back as another
     /// value, or are too large.
     unstorable / Unstorable,
+    /// Values that were not stored, because the key was invalidated or filled while they were computed, or because another
+    /// call has the right to store.
+    outdated / Outdated,
     /// Iterators that were dropped before their end, so that nothing was stored.
     dropped / Dropped,
     /// Iterators that panicked, so that nothing was stored.
@@ -154,6 +159,11 @@ impl Observer<'_> {
     pub(crate) fn unanswered(&self) {
         self.count(Event::Unanswered);
         self.missed("unanswered");
+    }
+
+    pub(crate) fn shared(&self) {
+        self.count(Event::Shared);
+        tracing::debug!(target: "cache_memoize", function = self.function, "shared");
     }
 
     pub(crate) fn forced(&self) {
@@ -244,6 +254,11 @@ impl Observer<'_> {
         }
     }
 
+    pub(crate) fn outdated(&self) {
+        self.count(Event::Outdated);
+        tracing::debug!(target: "cache_memoize", function = self.function, "outdated");
+    }
+
     /// What was being written in chunks is not going to be complete.
     pub(crate) fn abandoned(&self, abandoned: Abandoned) {
         self.count(match abandoned {
@@ -280,6 +295,11 @@ impl Observer<'_> {
             reason = %error,
             "the cache failed; the function is not affected"
         );
+    }
+
+    /// The same for a backend that panicked.
+    pub(crate) fn panicked(&self, operation: &'static str) {
+        self.fault(operation, &BackendError::new("it panicked"));
     }
 
     fn missed(&self, reason: &'static str) {

@@ -5,14 +5,14 @@ use quote::ToTokens;
 use syn::{FnArg, Generics, Lifetime, Receiver, Signature, Visibility};
 
 use super::parts::{
-    call, companion_name, expiration, hidden_name, krate, new_site, own_receiver, parameter,
-    path_from_inside, plain_inputs, reference_parameter, run, uncached, unused_in_body,
+    call, companion_name, expiration, hidden_name, krate, memoized, new_site, own_receiver,
+    parameter, path_from_inside, plain_inputs, reference_parameter, uncached, unused_in_body,
 };
 use super::{key, ours};
 use crate::item::{
     is_for_companions, is_for_parameters, is_lint, is_must_use, name, without_expectation,
 };
-use crate::model::{Form, Model};
+use crate::model::{Execution, Form, Model};
 use crate::output::{self, Returned};
 
 /// A function to be given attributes and a visibility.
@@ -53,8 +53,11 @@ pub(super) fn companions(model: &Model) -> TokenStream {
 /// What other code refers to, where the function can't be memoized.
 pub(crate) fn stubs(model: &Model) -> TokenStream {
     let returned = output::classify(&model.function.sig.output);
+    let stored = model
+        .output_type()
+        .map_or(Returned::Nothing, output::classify_type);
     let mut public = vec![key(model), invalidate(model), stats(model)];
-    if matches!(returned, Returned::Value | Returned::Nothing) {
+    if matches!(stored, Returned::Value | Returned::Nothing) {
         public.extend([peek(model), prime(model)]);
     }
     for companion in &mut public {
@@ -213,10 +216,11 @@ fn peek(model: &Model) -> Companion {
             &keyed_inputs(model),
             &ours!(::core::option::Option<#value>),
         ),
-        body: if returns_result(model) {
-            ours!({ #call.peek_ok() })
-        } else {
-            ours!({ #call.peek() })
+        body: match (returns_result(model), is_async(model)) {
+            (false, false) => ours!({ #call.peek() }),
+            (true, false) => ours!({ #call.peek_ok() }),
+            (false, true) => ours!({ #call.peek_async().await }),
+            (true, true) => ours!({ #call.peek_ok_async().await }),
         },
     }
 }
@@ -231,16 +235,22 @@ fn invalidate(model: &Model) -> Companion {
             &keyed_inputs(model),
             &ours!(bool),
         ),
-        body: ours!({ #call.invalidate() }),
+        body: if is_async(model) {
+            ours!({ #call.invalidate_async().await })
+        } else {
+            ours!({ #call.invalidate() })
+        },
     }
 }
 
 fn refresh(model: &Model) -> Companion {
     let path = path_from_inside(model);
     let call = call(model, &path, own_receiver(model));
-    let expiration = expiration(model);
     let uncached = uncached(model, &path);
-    let run = run(model, &ours!(move || #uncached));
+    let body = ours!(move || #uncached);
+    let none = TokenStream::new();
+    let call = ours!(#call.force_overwrite(true));
+    let work = memoized(model, &none, &call, None, &body);
     let signature = Signature {
         abi: None,
         ident: companion_name(model, "refresh"),
@@ -249,7 +259,7 @@ fn refresh(model: &Model) -> Companion {
     };
     Companion {
         signature: signature.to_token_stream(),
-        body: ours!({ #call.force_overwrite(true) #expiration #run }),
+        body: ours!({ #work }),
     }
 }
 
@@ -265,10 +275,11 @@ fn prime(model: &Model) -> Companion {
     let inputs = inputs(model.primed_receiver(), arguments);
     Companion {
         signature: signature(&head, &model.prime_generics(), &inputs, &ours!(bool)),
-        body: if returns_result(model) {
-            ours!({ #call #expiration.prime_ok(value) })
-        } else {
-            ours!({ #call #expiration.prime(value) })
+        body: match (returns_result(model), is_async(model)) {
+            (false, false) => ours!({ #call #expiration.prime(value) }),
+            (true, false) => ours!({ #call #expiration.prime_ok(value) }),
+            (false, true) => ours!({ #call #expiration.prime_async(value).await }),
+            (true, true) => ours!({ #call #expiration.prime_ok_async(value).await }),
         },
     }
 }
@@ -339,9 +350,13 @@ fn inputs(
 
 /// An async function's companions are async, as they may ask a server.
 fn head(model: &Model, role: &str) -> TokenStream {
-    let asyncness = &model.function.sig.asyncness;
+    let asyncness = is_async(model).then(|| ours!(async));
     let name = companion_name(model, role);
     ours!(#asyncness fn #name)
+}
+
+fn is_async(model: &Model) -> bool {
+    model.execution() != Execution::Blocking
 }
 
 fn signature(

@@ -9,8 +9,8 @@ use quote::quote;
 use syn::Signature;
 
 use self::parts::{
-    call, destructure, expiration, force_overwrite, inline_body, inline_inputs, krate, new_site,
-    own_receiver, path_from_outside, plain_inputs, run, uncached,
+    call, destructure, force_overwrite, inline_body, inline_inputs, krate, memoized, new_site,
+    own_receiver, path_from_outside, plain_inputs, uncached,
 };
 use crate::item::without_expectation;
 use crate::model::{Form, Model};
@@ -45,13 +45,14 @@ fn function(model: &Model) -> TokenStream {
     let path = path_from_outside(model);
     let call = call(model, &path, own_receiver(model));
     let overwrite = force_overwrite(model);
-    let expiration = expiration(model);
     let uncached = uncached(model, &path);
-    let run = run(model, &ours!(move || #uncached));
+    let body = ours!(move || #uncached);
+    let none = TokenStream::new();
+    let work = memoized(model, &none, &call, overwrite.as_ref(), &body);
     ours! {
         #(#attrs)*
         #vis #sig {
-            #call #overwrite #expiration #run
+            #work
         }
     }
 }
@@ -70,22 +71,13 @@ fn inline(model: &Model) -> TokenStream {
     let names = destructure(model, &|name| !name.skipped);
     let key = key::inline(model);
     let overwrite = force_overwrite(model);
-    let expiration = expiration(model);
     let body = inline_body(model);
-    // A closure can't name an `impl Trait` as what it returns.
-    let is_opaque = model.iterated().is_some_and(|iterated| !iterated.is_boxed);
-    let returned = (!is_opaque).then(|| {
-        let output = model.output();
-        ours!(-> #output)
-    });
-    let closure = ours!(move || #returned #body);
-    let run = run(model, &closure);
+    let work = memoized(model, &names, &key, overwrite.as_ref(), &body);
     ours! {
         #(#attrs)*
         #vis #sig {
             static __SITE: #ty = #site;
-            #names
-            #key #overwrite #expiration #run
+            #work
         }
     }
 }

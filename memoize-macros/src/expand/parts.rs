@@ -3,8 +3,10 @@
 use proc_macro2::{Group, Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, TokenStreamExt as _, format_ident, quote, quote_spanned};
 use syn::punctuated::Punctuated;
+use syn::spanned::Spanned;
 use syn::{
-    Expr, FnArg, GenericParam, Generics, LitInt, Pat, PatIdent, ReceiverKind, Safety, Token, Type,
+    Expr, FnArg, GenericParam, Generics, LitInt, Pat, PatIdent, ReceiverKind, ReturnType, Safety,
+    Token, Type,
 };
 
 use super::ours;
@@ -12,8 +14,7 @@ use crate::args::{Codec, Companions, Expiration};
 use crate::argument::{Argument, Name};
 use crate::hash;
 use crate::item::{is_for_parameters, name, without_expectation};
-use crate::model::{Form, Model};
-use crate::output::Iterated;
+use crate::model::{Execution, Form, Model};
 
 pub(super) fn krate(model: &Model) -> TokenStream {
     krate_at(model, Span::mixed_site())
@@ -141,12 +142,47 @@ pub(super) fn uncached(model: &Model, path: &TokenStream) -> TokenStream {
     }
 }
 
-pub(super) fn run(model: &Model, closure: &TokenStream) -> TokenStream {
-    match (model.iterated(), &model.options.cache_if) {
-        (Some(Iterated { is_boxed: true, .. }), _) => ours!(.boxed_iter(#closure)),
-        (Some(_), _) => ours!(.iter(#closure)),
-        (None, Some(predicate)) => ours!(.__run_if(#predicate, #closure)),
-        (None, None) => ours!(.run(#closure)),
+/// The function's whole work: the call is put together from `call` with the options, and `body` run or not.
+///
+/// Where the options are evaluated, or there is an await, the call stands in a statement of its own. Temporaries, such
+/// as the guard of a lock, would else live until the body has run.
+pub(super) fn memoized(
+    model: &Model,
+    before: &TokenStream,
+    call: &TokenStream,
+    overwrite: Option<&TokenStream>,
+    body: &TokenStream,
+) -> TokenStream {
+    let expiration = expiration(model);
+    let execution = model.execution();
+    let call = ours!(#call #overwrite #expiration);
+    let run = run(model, execution, body);
+    let has_temporaries = overwrite.is_some() || expiration.is_some();
+    let work = if has_temporaries || execution != Execution::Blocking {
+        ours!(#before let __call = #call; __call #run)
+    } else {
+        ours!(#before #call #run)
+    };
+    match execution {
+        Execution::Blocking | Execution::Async => work,
+        Execution::Future => ours!(async move { #work }),
+        Execution::BoxedFuture => ours!(::std::boxed::Box::pin(async move { #work })),
+    }
+}
+
+fn run(model: &Model, execution: Execution, body: &TokenStream) -> TokenStream {
+    if let Some(iterated) = model.iterated() {
+        return if iterated.is_boxed {
+            ours!(.boxed_iter(#body))
+        } else {
+            ours!(.iter(#body))
+        };
+    }
+    match (&model.options.cache_if, execution) {
+        (None, Execution::Blocking) => ours!(.run(#body)),
+        (Some(predicate), Execution::Blocking) => ours!(.__run_if(#predicate, #body)),
+        (None, _) => ours!(.run_async(#body).await),
+        (Some(predicate), _) => ours!(.__run_if_async(#predicate, #body).await),
     }
 }
 
@@ -188,9 +224,9 @@ pub(super) fn destructure(model: &Model, wanted: &dyn Fn(&Name) -> bool) -> Toke
         .collect()
 }
 
-/// The body as a closure's, where arguments with a pattern are taken apart.
+/// The body as a closure, where arguments with a pattern are taken apart.
 pub(super) fn inline_body(model: &Model) -> TokenStream {
-    let mut body: TokenStream = model
+    let patterns: TokenStream = model
         .arguments
         .iter()
         .filter(|argument| argument.is_destructured())
@@ -201,10 +237,43 @@ pub(super) fn inline_body(model: &Model) -> TokenStream {
             ours!(#allow let #pat = #ident;)
         })
         .collect();
-    body.append_all(model.function.body.stream());
-    let mut group = Group::new(model.function.body.delimiter(), body);
-    group.set_span(model.function.body.span());
-    group.to_token_stream()
+    let with_body = |mut statements: TokenStream| {
+        statements.append_all(model.function.body.stream());
+        let mut group = Group::new(model.function.body.delimiter(), statements);
+        group.set_span(model.function.body.span());
+        group
+    };
+    let output = model.output();
+    // An opaque type can't be written on a closure.
+    let is_opaque = model.execution() == Execution::Future
+        || model.iterated().is_some_and(|iterated| !iterated.is_boxed);
+    match (model.execution(), &model.function.sig.output) {
+        (Execution::Async, _) => {
+            // An async block has no return type to write. All else is checked against its first `return`, so that an error in
+            // the body is told of where it is.
+            let location = model
+                .output_type()
+                .map_or_else(Span::call_site, Spanned::span);
+            let span = Span::mixed_site().located_at(location);
+            let edge = quote_spanned! {span=>
+                #[allow(clippy::diverging_sub_expression, clippy::empty_loop, clippy::needless_return, unreachable_code)]
+                if false {
+                    let returned: #output = loop {};
+                    return returned;
+                }
+            };
+            let body = with_body(quote!(#edge #patterns));
+            ours!(move || async move #body)
+        }
+        (_, ReturnType::Type(_, ty)) if !is_opaque => {
+            let body = with_body(patterns);
+            ours!(move || -> #ty #body)
+        }
+        _ => {
+            let body = with_body(patterns);
+            ours!(move || #body)
+        }
+    }
 }
 
 /// The user's inputs, each with a name, and immutable: they are only passed on.

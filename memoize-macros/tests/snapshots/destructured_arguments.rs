@@ -1,10 +1,10 @@
 fn area(__arg0: &Size, __arg1: (u32, u8)) -> u32 {
-    area::__call(&__arg0)
+    let __call = area::__call(&__arg0)
         .force_overwrite({
             let (scale, _) = &__arg1;
             *scale > 3
-        })
-        .run(move || area::uncached(__arg0, __arg1))
+        });
+    __call.run(move || area::uncached(__arg0, __arg1))
 }
 /// Companions of `area`: `key`, `peek`, `invalidate`, `refresh`, `prime`, `stats`, `uncached`.
 enum area {}

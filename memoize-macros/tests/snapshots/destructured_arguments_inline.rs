@@ -4,7 +4,7 @@ fn area(__arg0: &Size, __arg1: (u32, u8)) -> u32 {
         "area",
     );
     let Size { width, height, .. } = &__arg0;
-    ::cache_memoize::__private::Site::key::<u32>(&__SITE, || ())
+    let __call = ::cache_memoize::__private::Site::key::<u32>(&__SITE, || ())
         .part(width)
         .text(":")
         .part(height)
@@ -12,7 +12,8 @@ fn area(__arg0: &Size, __arg1: (u32, u8)) -> u32 {
         .force_overwrite({
             let (scale, _) = &__arg1;
             *scale > 3
-        })
+        });
+    __call
         .run(move || -> u32 {
             let &Size { width, ref height, .. } = __arg0;
             #[allow(unused_variables)]

@@ -11,9 +11,8 @@ where
     C: Send,
     L: Log,
 {
-    LoadUser::__call(&id)
-        .force_overwrite(id == 0)
-        .expiration(client.ttl())
+    let __call = LoadUser::__call(&id).force_overwrite(id == 0).expiration(client.ttl());
+    __call
         .__run_if(
             is_good,
             move || unsafe { LoadUser::uncached::<C, L>(client, log, id) },
@@ -58,9 +57,8 @@ impl LoadUser {
         C: Send,
         L: Log,
     {
-        Self::__call(&id)
-            .force_overwrite(true)
-            .expiration(client.ttl())
+        let __call = Self::__call(&id).force_overwrite(true).expiration(client.ttl());
+        __call
             .__run_if(
                 is_good,
                 move || unsafe { Self::uncached::<C, L>(client, log, id) },

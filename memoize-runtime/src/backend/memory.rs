@@ -1,5 +1,7 @@
 //! The embedded backend: entries in the memory of this process.
 
+mod leases;
+
 use std::fmt;
 use std::process;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -10,8 +12,9 @@ use std::time::Duration;
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
-use super::{Backend, BackendError, Bytes, Deadline, Limits};
+use super::{Backend, BackendError, Bytes, Deadline, Lease, Limits, Lookup};
 use crate::clock::{Clock, SystemClock, millis};
+use leases::Leases;
 
 /// What one entry takes beside its key and value: the table's slot, two allocations and the reference counts. Measured
 /// with a counting allocator and rounded up, so that the bound is one on memory and not on payload alone.
@@ -42,6 +45,8 @@ pub struct Memory {
 
 struct Store {
     entries: Cache<Box<str>, Item, ByBytes, DefaultHashBuilder>,
+    /// Locked around each write, so that a fill is one step with the check of its lease.
+    leases: Leases,
     clock: Arc<dyn Clock>,
     /// No entry expires before this moment, so that a sweep with nothing to do touches no shard.
     earliest: AtomicU64,
@@ -112,6 +117,7 @@ impl Memory {
                     DefaultHashBuilder::default(),
                     DefaultLifecycle::default(),
                 ),
+                leases: Leases::new(),
                 clock: Arc::new(clock),
                 earliest: AtomicU64::new(u64::MAX),
                 sweeper: AtomicU32::new(0),
@@ -141,8 +147,9 @@ impl Memory {
         usize::try_from(self.store.entries.capacity()).unwrap_or(usize::MAX)
     }
 
-    /// Removes everything.
+    /// Removes everything. As after an invalidation, what is being computed is not stored.
     pub fn clear(&self) {
+        self.store.leases.end_all();
         self.store.entries.clear();
     }
 
@@ -164,17 +171,63 @@ impl Backend for Memory {
         life: Duration,
         _: Deadline,
     ) -> Result<(), BackendError> {
-        let expires_ms = self.store.clock.unix_millis().saturating_add(millis(life));
-        self.store
-            .entries
-            .insert(key.into(), Item { value, expires_ms });
-        self.store.earliest.fetch_min(expires_ms, Ordering::Relaxed);
+        let item = self.store.item(value, life);
+        let mut leases = self.store.leases.of(key);
+        leases.end(key);
+        self.store.insert(key, item);
+        drop(leases);
         Store::keep_swept(&self.store);
         Ok(())
     }
 
     fn delete(&self, key: &str, _: Deadline) -> Result<(), BackendError> {
+        let mut leases = self.store.leases.of(key);
+        leases.end(key);
         self.store.entries.remove(key);
+        Ok(())
+    }
+
+    fn get_or_lease(
+        &self,
+        key: &str,
+        life: Duration,
+        deadline: Deadline,
+    ) -> Result<Lookup, BackendError> {
+        let mut leases = self.store.leases.of(key);
+        // Under the lock, so that what was just filled is found.
+        Ok(match self.get(key, deadline)? {
+            Some(value) => Lookup::Found(value),
+            None => leases
+                .grant_if_free(key, life)
+                .map_or(Lookup::Busy, Lookup::Granted),
+        })
+    }
+
+    fn lease(&self, key: &str, life: Duration, _: Deadline) -> Result<Lease, BackendError> {
+        Ok(self.store.leases.of(key).grant(key, life))
+    }
+
+    fn fill(
+        &self,
+        key: &str,
+        lease: Lease,
+        value: Bytes,
+        life: Duration,
+        _: Deadline,
+    ) -> Result<bool, BackendError> {
+        let item = self.store.item(value, life);
+        let mut leases = self.store.leases.of(key);
+        let stands = leases.take(key, lease);
+        if stands {
+            self.store.insert(key, item);
+        }
+        drop(leases);
+        Store::keep_swept(&self.store);
+        Ok(stands)
+    }
+
+    fn release(&self, key: &str, lease: Lease, _: Deadline) -> Result<(), BackendError> {
+        self.store.leases.of(key).take(key, lease);
         Ok(())
     }
 
@@ -183,11 +236,25 @@ impl Backend for Memory {
         // More than this and one value would push out most of its shard.
         let room =
             (self.store.entries.shard_capacity() / 2).saturating_sub(weight(limits.key_bytes, 0));
-        limits.value_bytes(usize::try_from(room).unwrap_or(usize::MAX))
+        limits
+            .value_bytes(usize::try_from(room).unwrap_or(usize::MAX))
+            .blocking(false)
     }
 }
 
 impl Store {
+    /// Made before anything is locked: the clock may be the user's.
+    fn item(&self, value: Bytes, life: Duration) -> Item {
+        let expires_ms = self.clock.unix_millis().saturating_add(millis(life));
+        Item { value, expires_ms }
+    }
+
+    fn insert(&self, key: &str, item: Item) {
+        let expires_ms = item.expires_ms;
+        self.entries.insert(key.into(), item);
+        self.earliest.fetch_min(expires_ms, Ordering::Relaxed);
+    }
+
     fn sweep(&self) {
         let now = self.clock.unix_millis();
         if self.earliest.load(Ordering::Relaxed) > now {

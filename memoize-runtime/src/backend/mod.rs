@@ -3,9 +3,14 @@
 //! A backend knows nothing of codecs, sealing, compression, expiry policy or functions. All of that is above it, so
 //! that a new backend is one file.
 
+mod asynchronous;
+mod lease;
 mod memory;
 
+pub(crate) use asynchronous::Immediate;
+pub use asynchronous::{Answer, AsyncBackend, BlockOn, Unblock};
 pub use bytes::Bytes;
+pub use lease::{Lease, Lookup};
 pub use memory::Memory;
 
 use std::error::Error;
@@ -24,6 +29,22 @@ use std::time::{Duration, Instant};
 /// - An error says that nothing is known: the write may or may not have happened. Errors never reach the caller of a
 ///   memoized function; they are counted and logged. A panic is treated as an error.
 /// - Neither errors nor `Debug` show a key or a value.
+///
+/// # Leases
+///
+/// A [`Lease`] is the right to fill a key with what is computed from now on. It is how an invalidation wins over a
+/// computation that began before it, and how processes that share a backend compute a value once.
+///
+/// - [`get_or_lease`](Self::get_or_lease) grants one where there is nothing under the key and nobody else holds one.
+///   [`lease`](Self::lease) always grants one, in place of whichever stood.
+/// - [`fill`](Self::fill) stores only while the lease stands, in one step with the check. [`set`](Self::set),
+///   [`delete`](Self::delete), `fill` itself and [`release`](Self::release) end it.
+/// - The `life` of a lease is how long others are told [`Lookup::Busy`]. One that ran out, and was neither ended nor
+///   replaced, may still be filled: what takes long to compute is worth keeping most.
+///
+/// The four have defaults for a backend without leases: everybody is granted one, and `fill` is `set`. There is then single
+/// flight within each process, and an invalidation wins within the process, save that a value may be seen for the moment
+/// between its being written and its being taken back.
 pub trait Backend: Send + Sync + 'static {
     /// The bytes under `key`, if there are any.
     ///
@@ -86,6 +107,55 @@ pub trait Backend: Send + Sync + 'static {
     fn delete_many(&self, keys: &[&str], deadline: Deadline) -> Result<(), BackendError> {
         keys.iter().try_for_each(|key| self.delete(key, deadline))
     }
+
+    /// The bytes under `key`, or the lease to fill it; one round trip where the backend can.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get); a lease may have been granted that nobody holds, and runs out.
+    fn get_or_lease(
+        &self,
+        key: &str,
+        life: Duration,
+        deadline: Deadline,
+    ) -> Result<Lookup, BackendError> {
+        let _ = life;
+        let found = self.get(key, deadline)?;
+        Ok(found.map_or(Lookup::Granted(Lease::UNCONDITIONAL), Lookup::Found))
+    }
+
+    /// The lease to fill `key`, whatever is under it.
+    ///
+    /// # Errors
+    /// As [`get_or_lease`](Self::get_or_lease).
+    fn lease(&self, key: &str, life: Duration, deadline: Deadline) -> Result<Lease, BackendError> {
+        let _ = (key, life, deadline);
+        Ok(Lease::UNCONDITIONAL)
+    }
+
+    /// Keeps `value` as [`set`](Self::set) does, if the lease stands; says whether it did.
+    ///
+    /// # Errors
+    /// The write may or may not have happened.
+    fn fill(
+        &self,
+        key: &str,
+        lease: Lease,
+        value: Bytes,
+        life: Duration,
+        deadline: Deadline,
+    ) -> Result<bool, BackendError> {
+        let _ = lease;
+        self.set(key, value, life, deadline).map(|()| true)
+    }
+
+    /// Gives up a lease that will not be filled, so that the next caller is granted one.
+    ///
+    /// # Errors
+    /// The lease may still stand until it runs out.
+    fn release(&self, key: &str, lease: Lease, deadline: Deadline) -> Result<(), BackendError> {
+        let _ = (key, lease, deadline);
+        Ok(())
+    }
 }
 
 /// What a [`Backend`] can take, and whom it serves.
@@ -99,15 +169,19 @@ pub struct Limits {
     pub value_bytes: usize,
     /// Whether other processes see the same entries.
     pub shared: bool,
+    /// Whether a call may keep its thread waiting, for a server or a disk. An async function then asks from a thread of
+    /// ours; a backend that never waits is asked right there.
+    pub blocking: bool,
 }
 
 impl Limits {
-    /// Limits of a backend of this process: keys of up to 240 bytes, values of up to 1 MiB.
+    /// Limits of a backend of this process that may block: keys of up to 240 bytes, values of up to 1 MiB.
     pub const fn new() -> Self {
         Self {
             key_bytes: 240,
             value_bytes: 1 << 20,
             shared: false,
+            blocking: true,
         }
     }
 
@@ -126,6 +200,12 @@ impl Limits {
     /// The same, for a backend that other processes see too.
     pub const fn shared(mut self, shared: bool) -> Self {
         self.shared = shared;
+        self
+    }
+
+    /// The same, for a backend that keeps no thread waiting, or does.
+    pub const fn blocking(mut self, blocking: bool) -> Self {
+        self.blocking = blocking;
         self
     }
 }

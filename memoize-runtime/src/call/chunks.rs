@@ -1,7 +1,8 @@
-//! What the blocking drivers do with chunks: fetch, store and remove them.
+//! What the drivers do with chunks: fetch, store and remove them. Those that block are here.
 
 use super::request::Request;
-use super::sync::{Missed, ask};
+use super::sync::ask;
+use super::turn::Missed;
 use crate::backend::{Bytes, Deadline};
 use crate::engine::Chunked;
 use crate::entry::Reject;
@@ -9,10 +10,10 @@ use crate::entry::chunk::Reader;
 use crate::key::CacheKey;
 
 /// How many chunks are removed at once.
-const BATCH: usize = 64;
+pub(super) const BATCH: usize = 64;
 
 /// The most chunks that are removed by name: those of 16 GiB. What a manifest claims beyond is left to its expiration.
-const MOST_REMOVED: usize = 1 << 16;
+pub(super) const MOST_REMOVED: usize = 1 << 16;
 
 /// Gives the reader the chunks that it wants next.
 pub(super) fn supply(request: &Request, reader: &mut Reader) -> Result<(), Missed> {
@@ -24,6 +25,14 @@ pub(super) fn supply(request: &Request, reader: &mut Reader) -> Result<(), Misse
     let chunks = ask(request, "get chunks", |backend| {
         backend.get_many(&names, Deadline::NEVER)
     });
+    hand_over(reader, chunks)
+}
+
+/// Gives the reader the backend's answer.
+pub(super) fn hand_over(
+    reader: &mut Reader,
+    chunks: Option<Vec<Option<Bytes>>>,
+) -> Result<(), Missed> {
     let chunks = chunks.ok_or(Missed::Unanswered)?;
     reader.supply(chunks).map_err(|reject| {
         Missed::Rejected(match reject {

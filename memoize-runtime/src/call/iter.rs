@@ -8,7 +8,8 @@ use super::chunks;
 use super::outcome::Outcome;
 use super::recorder::Recorder;
 use super::request::Request;
-use super::sync::{Missed, fetch, hit};
+use super::sync::{fetch, hit};
+use super::turn::Missed;
 use crate::config::Runtime;
 use crate::entry::chunk::{Item, Next, Reader, fingerprint_of_stream};
 

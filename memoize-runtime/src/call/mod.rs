@@ -5,13 +5,16 @@
 //! that take part in such a choice are called `__x`, because a user's trait for all types could win over a plain name; the
 //! others take `self` by value, where inherent methods always come first.
 
+mod awaited;
 mod chunks;
+pub(crate) mod future;
 mod iter;
 pub(crate) mod outcome;
 pub(crate) mod place;
 mod recorder;
 pub(crate) mod request;
 pub(crate) mod sync;
+mod turn;
 
 pub use iter::Memoized;
 

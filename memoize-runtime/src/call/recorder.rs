@@ -5,7 +5,9 @@ use std::time::Instant;
 use super::chunks;
 use super::outcome::Outcome;
 use super::request::Request;
-use super::sync::write;
+use super::sync::{ask, fill_by};
+use super::turn::{Caller, release};
+use crate::backend::{Deadline, Lease};
 use crate::engine::{Chunked, Unstored};
 use crate::observe::Abandoned;
 
@@ -24,6 +26,8 @@ pub(super) struct Recorder {
 struct Recording {
     chunked: Chunked,
     started: Instant,
+    /// So that an invalidation wins over a stream that began before it.
+    lease: Option<Lease>,
 }
 
 impl Recorder {
@@ -41,8 +45,18 @@ impl Recorder {
         recorder.recording = chunked.map(|chunked| Recording {
             chunked,
             started: Instant::now(),
+            lease: recorder.lease(),
         });
         recorder
+    }
+
+    /// The right to publish in place of whatever is there, or comes before this stream's end.
+    fn lease(&self) -> Option<Lease> {
+        let place = self.request.place()?;
+        let life = self.request.runtime.longest_wait();
+        ask(&self.request, "lease", |backend| {
+            backend.lease(place.name().as_str(), life, Deadline::NEVER)
+        })
     }
 
     /// Stores nothing.
@@ -109,11 +123,16 @@ impl Recorder {
             .publish(&recording.chunked, cost, now_ms)
         {
             Ok(fill) => {
-                if write(&self.request, &place, fill) {
-                    self.recording = None;
-                } else {
+                let lease = recording.lease.take();
+                let life = fill.life;
+                let bytes = fill.into_bytes();
+                match lease
+                    .and_then(|lease| fill_by(&self.request, place.name(), lease, bytes, life))
+                {
+                    Some(true) => self.recording = None,
+                    Some(false) => self.remove(),
                     // It may be written all the same: a reader then finds chunks missing, and runs the function.
-                    self.abandon(Abandoned::Unwritten);
+                    None => self.abandon(Abandoned::Unwritten),
                 }
             }
             Err(unstored) => {
@@ -148,6 +167,9 @@ impl Recorder {
     /// Gives the entry up, with the chunks that were written.
     fn remove(&mut self) {
         if let Some(recording) = self.recording.take() {
+            if let (Some(lease), Some(place)) = (recording.lease, self.request.place()) {
+                release(&self.request, place.name(), lease, Caller::Thread);
+            }
             chunks::remove(&self.request, recording.chunked.writer.names());
         }
     }

@@ -1,9 +1,11 @@
 //! What one call asks of the cache, whatever the type of its value.
 
+use crate::backend::Bytes;
 use crate::call::place::{self, Place, Protection};
 use crate::config::{Current, Runtime};
 use crate::engine::{Policy, Unstored};
 use crate::entry::StoredType;
+use crate::flight::Joined;
 use crate::key::{CacheKey, FullKey};
 use crate::observe::{Counters, Observer};
 use crate::site::Site;
@@ -79,6 +81,13 @@ impl Request {
             key_bytes: limits.key_bytes,
             compress,
         }
+    }
+
+    /// Joins the others that compute this entry now.
+    pub(crate) fn join(&self, name: &CacheKey) -> Joined<Bytes> {
+        self.runtime
+            .flights()
+            .join(name.as_str(), self.fingerprint, self.overwrite)
     }
 
     pub(crate) fn observer(&self) -> Observer<'_> {

@@ -1,18 +1,25 @@
 //! The driver of functions that block: it asks the engine, and does what that says, on the caller's thread.
 
 use std::ops::Deref;
+use std::pin::pin;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::backend::{Backend, BackendError, Bytes, Deadline};
+use crate::backend::{self, Backend, BackendError, Bytes, Deadline, Lease};
 use crate::call::chunks;
 use crate::call::outcome::Outcome;
 use crate::call::place::Place;
 use crate::call::request::Request;
+use crate::call::turn::{
+    Caller, Gathered, Missed, Patience, Right, Turn, Verdict, gather_some, verdict,
+};
 use crate::engine::{Chunked, Fill, Filling, Lookup, Opened, Unstored};
 use crate::entry::Reject;
-use crate::entry::chunk::{Next, Reader};
+use crate::entry::chunk::Reader;
+use crate::flight::{Joined, Part, block_on};
 use crate::guard::guard;
-use crate::observe::{Abandoned, Observer};
+use crate::key::CacheKey;
+use crate::observe::Abandoned;
 
 /// Returns the value from the cache, or computes and stores it.
 ///
@@ -42,6 +49,7 @@ pub(crate) fn get_or_compute<R>(
     }
 
     // Look up.
+    let mut replaces = request.overwrite;
     if request.overwrite {
         observer.forced();
     } else {
@@ -50,29 +58,146 @@ pub(crate) fn get_or_compute<R>(
                 observer.hit();
                 return value;
             }
-            Err(missed) => missed.tell(&observer),
+            Err(missed) => {
+                missed.tell(&observer);
+                replaces = missed.is_rejected();
+            }
         }
     }
 
-    // Compute: the user's code, with nothing of ours held. Its panic is the caller's.
+    // Join: of those that miss at one time, one computes.
+    let mut right = match take_turn(request, &place, outcome, replaces) {
+        Turn::Value(value) => {
+            observer.shared();
+            return value;
+        }
+        Turn::Compute(right) => right,
+    };
+
+    // Compute: the user's code, with nothing of ours locked. Its panic is the caller's, and ends the turn.
     let started = Instant::now();
+    let running = right.run();
     let value = compute();
+    drop(running);
     let cost = started.elapsed();
     observer.computed();
 
     // Store.
-    if !(outcome.is_value)(&value) {
-        observer.declined();
-    } else if guard(|| accept(&value)).unwrap_or_else(|| observer.cache_if_panicked()) {
-        store(request, &place, outcome, &value, cost);
-    } else {
-        observer.declined();
-        // The old entry was to be replaced, by what is not to be kept: then neither is it.
-        if request.overwrite {
+    match verdict(request, outcome, accept, &value) {
+        Verdict::Store if right.is_none() => observer.outdated(),
+        Verdict::Store => {
+            store(request, &place, outcome, &value, cost, |entry| {
+                fill(request, &mut right, entry)
+            });
+        }
+        Verdict::Leave => {}
+        Verdict::Remove => {
             remove(request, &place);
         }
     }
     value
+}
+
+/// Waits for the value, or for the turn to compute it.
+fn take_turn<'r, R>(
+    request: &'r Request,
+    place: &'r Place<'r>,
+    outcome: &Outcome<R>,
+    mut replaces: bool,
+) -> Turn<'r, R> {
+    let mut right = Right::new(request, place.name(), Caller::Thread);
+    if request.policy(place).life_ms == 0 {
+        return Turn::Compute(right);
+    }
+    let mut patience = Patience::new(request);
+    let part = match request.join(place.name()) {
+        Joined::Plays(part) => part,
+        // Who has waited long enough computes for itself.
+        Joined::Waits(waiter) => block_on(pin!(waiter), patience.until()).unwrap_or(Part::Alone),
+    };
+    match part {
+        Part::Landed(bytes) => {
+            if let Ok(value) = open(request, place, outcome, &bytes) {
+                return Turn::Value(value);
+            }
+        }
+        Part::Leads(leader) => right.leader = Some(leader),
+        Part::Alone => {}
+        Part::Inside => return Turn::Compute(right),
+    }
+    loop {
+        match ask_for_lease(request, place.name(), replaces) {
+            Some(backend::Lookup::Granted(lease)) => {
+                right.lease = Some(lease);
+                return Turn::Compute(right);
+            }
+            Some(backend::Lookup::Found(bytes)) => match open(request, place, outcome, &bytes) {
+                Ok(value) => {
+                    right.land(bytes);
+                    return Turn::Value(value);
+                }
+                Err(_) => replaces = true,
+            },
+            // Another process computes it. Only the one that leads here waits for that; the others wait for that one.
+            Some(backend::Lookup::Busy) => match patience.next_pause() {
+                Some(pause) if right.leader.is_some() => thread::sleep(pause),
+                _ => return Turn::Compute(right),
+            },
+            None => return Turn::Compute(right),
+        }
+    }
+}
+
+fn ask_for_lease(request: &Request, name: &CacheKey, replaces: bool) -> Option<backend::Lookup> {
+    let life = request.runtime.longest_wait();
+    ask(request, "lease", |backend| {
+        if replaces {
+            backend
+                .lease(name.as_str(), life, Deadline::NEVER)
+                .map(backend::Lookup::Granted)
+        } else {
+            backend.get_or_lease(name.as_str(), life, Deadline::NEVER)
+        }
+    })
+}
+
+/// Gives the entry to those who wait for it, then to the backend, as far as there is the right to; says whether it is stored.
+fn fill(request: &Request, right: &mut Right<'_>, fill: Fill) -> bool {
+    let life = fill.life;
+    let bytes = fill.into_bytes();
+    right.land(bytes.clone());
+    let Some(lease) = right.lease_to_fill() else {
+        request.observer().outdated();
+        return false;
+    };
+    let name = right.name;
+    let filled = fill_by(request, name, lease, bytes, life);
+    if right.must_take_back(lease) {
+        ask(request, "delete", |backend| {
+            backend.delete(name.as_str(), Deadline::NEVER)
+        });
+        return false;
+    }
+    filled == Some(true)
+}
+
+/// Has the backend store an entry if the lease stands; nothing is known where it could not be asked.
+pub(super) fn fill_by(
+    request: &Request,
+    name: &CacheKey,
+    lease: Lease,
+    bytes: Bytes,
+    life: Duration,
+) -> Option<bool> {
+    let filled = ask(request, "fill", |backend| {
+        backend.fill(name.as_str(), lease, bytes, life, Deadline::NEVER)
+    });
+    match filled {
+        Some(true) => request.observer().stored(),
+        Some(false) => request.observer().outdated(),
+        None => {}
+    }
+    filled
 }
 
 /// The value that is in the cache, computing nothing. It counts as neither hit nor miss.
@@ -97,7 +222,11 @@ pub(crate) fn prime<R>(request: &Request, outcome: &Outcome<R>, value: &R) -> bo
         observer.refused(refusal, request.stored.tells_refusal());
         return false;
     }
-    store(request, &place, outcome, value, Duration::ZERO)
+    store(request, &place, outcome, value, Duration::ZERO, |entry| {
+        // A computation that began before must not overwrite it.
+        request.runtime.flights().void(place.name().as_str());
+        write(request, &place, entry)
+    })
 }
 
 /// Removes the entry; says whether it is certain to be gone.
@@ -122,6 +251,7 @@ pub(crate) fn invalidate(request: &Request) -> bool {
 /// Removes what is under the names of a place, with its chunks; says whether that was acknowledged.
 fn remove(request: &Request, place: &Place<'_>) -> bool {
     let found = fetch(request, place);
+    request.runtime.flights().void(place.name().as_str());
     let removed = ask(request, "delete", |backend| match place.several_names() {
         None => backend.delete(place.name().as_str(), Deadline::NEVER),
         Some(names) => backend.delete_many(&names, Deadline::NEVER),
@@ -132,36 +262,29 @@ fn remove(request: &Request, place: &Place<'_>) -> bool {
     removed.is_some()
 }
 
-/// Why a lookup gave nothing.
-pub(super) enum Missed {
-    Absent,
-    Rejected(Reject),
-    /// The backend failed.
-    Unanswered,
-}
-
-impl Missed {
-    pub(super) fn tell(&self, observer: &Observer<'_>) {
-        match self {
-            Self::Absent => observer.absent(),
-            Self::Rejected(reject) => observer.rejected(*reject),
-            Self::Unanswered => observer.unanswered(),
-        }
-    }
-
-    pub(super) fn name(&self) -> &'static str {
-        match self {
-            Self::Absent => "absent",
-            Self::Rejected(reject) => reject.name(),
-            Self::Unanswered => "unanswered",
-        }
-    }
-}
-
 fn look_up<R>(request: &Request, place: &Place<'_>, outcome: &Outcome<R>) -> Result<R, Missed> {
     let found = fetch(request, place).ok_or(Missed::Unanswered)?;
+    read(request, place, outcome, &found)
+}
+
+/// The value of an entry that stands under the current name, if it may be used and all of it is there.
+fn open<R>(
+    request: &Request,
+    place: &Place<'_>,
+    outcome: &Outcome<R>,
+    entry: &Bytes,
+) -> Result<R, Missed> {
+    read(request, place, outcome, &[Some(entry.clone())])
+}
+
+fn read<R>(
+    request: &Request,
+    place: &Place<'_>,
+    outcome: &Outcome<R>,
+    found: &[Option<Bytes>],
+) -> Result<R, Missed> {
     let now_ms = request.runtime.now_ms();
-    let lookup = request.policy(place).look(&found, outcome, now_ms);
+    let lookup = request.policy(place).look(found, outcome, now_ms);
     match hit(request, place, lookup)? {
         Opened::Value(value) => Ok(value),
         Opened::Chunks(mut reader) => gather(request, &mut reader, outcome),
@@ -219,36 +342,30 @@ pub(super) fn hit<T>(request: &Request, place: &Place<'_>, lookup: Lookup<T>) ->
     }
 }
 
-/// Reads a value that is in chunks: the only item of its stream.
+/// Reads a value that is in chunks.
 fn gather<R>(request: &Request, reader: &mut Reader, outcome: &Outcome<R>) -> Result<R, Missed> {
     let mut value = None;
-    loop {
-        match reader.next_item().map_err(Missed::Rejected)? {
-            Next::Item(_) if value.is_some() => return Err(Missed::Rejected(Reject::Damaged)),
-            Next::Item(item) => {
-                let bytes = reader.bytes_of(&item);
-                value = Some((outcome.decode)(bytes, request.stored).map_err(Missed::Rejected)?);
-            }
-            Next::Starved => chunks::supply(request, reader)?,
-            Next::End => return value.ok_or(Missed::Rejected(Reject::Damaged)),
-        }
+    while let Gathered::Starved = gather_some(request, reader, outcome, &mut value)? {
+        chunks::supply(request, reader)?;
     }
+    value.ok_or(Missed::Rejected(Reject::Damaged))
 }
 
-/// Writes the entry of a value, in chunks if it is too large for one; says whether it is stored.
+/// Has the entry of a value written, after its chunks if it is too large for one; says whether it is stored.
 fn store<R>(
     request: &Request,
     place: &Place<'_>,
     outcome: &Outcome<R>,
     value: &R,
     cost: Duration,
+    write: impl FnOnce(Fill) -> bool,
 ) -> bool {
     let filling = request
         .policy(place)
         .fill(value, outcome, cost, request.runtime.now_ms());
     let stored = match filling {
-        Ok(Filling::Whole(fill)) => Ok(write(request, place, fill)),
-        Ok(Filling::Chunks(chunked)) => store_in_chunks(request, place, *chunked, cost),
+        Ok(Filling::Whole(fill)) => Ok(write(fill)),
+        Ok(Filling::Chunks(chunked)) => store_in_chunks(request, place, *chunked, cost, write),
         Err(unstored) => Err(unstored),
     };
     stored.unwrap_or_else(|unstored| {
@@ -262,6 +379,7 @@ fn store_in_chunks(
     place: &Place<'_>,
     mut chunked: Chunked,
     cost: Duration,
+    write: impl FnOnce(Fill) -> bool,
 ) -> Result<bool, Unstored> {
     let mut stored = true;
     while stored {
@@ -276,7 +394,7 @@ fn store_in_chunks(
         request
             .policy(place)
             .publish(&chunked, cost, now_ms)
-            .map(|fill| write(request, place, fill))
+            .map(write)
     } else {
         Ok(false)
     };
@@ -290,7 +408,7 @@ fn store_in_chunks(
 }
 
 /// Writes an entry; says whether that was acknowledged.
-pub(super) fn write(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
+fn write(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
     let written = set(request, place, fill);
     if written {
         request.observer().stored();
@@ -299,10 +417,10 @@ pub(super) fn write(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
 }
 
 fn set(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
-    // Without the room that the buffer had to grow: the entry may be kept as it is for long.
-    let bytes = Bytes::from(fill.bytes.into_boxed_slice());
+    let life = fill.life;
+    let bytes = fill.into_bytes();
     ask(request, "set", |backend| {
-        backend.set(place.name().as_str(), bytes, fill.life, Deadline::NEVER)
+        backend.set(place.name().as_str(), bytes, life, Deadline::NEVER)
     })
     .is_some()
 }

@@ -5,15 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::sealing::SealingSettings;
+use super::store::Store;
 use super::{Inner, Runtime};
-use crate::backend::{Backend, Memory};
+use crate::backend::{AsyncBackend, Backend, Memory};
 use crate::clock::{Clock, SystemClock, millis};
 use crate::error::{ConfigError, ConfigErrorKind};
+use crate::flight::Flights;
 use crate::key::escape_namespace;
 use crate::observe::Counters;
 
 const DEFAULT_NAMESPACE: &str = "cache";
 const DEFAULT_EXPIRATION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+const DEFAULT_LONGEST_WAIT: Duration = Duration::from_secs(30);
 const DEFAULT_LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 /// A namespace is in every key, so that it must leave room for one.
@@ -23,10 +26,11 @@ const LONGEST_NAMESPACE: usize = 64;
 #[must_use = "settings do nothing until `build` or `install`"]
 pub struct RuntimeBuilder {
     namespace: String,
-    backend: Option<Box<dyn Backend>>,
+    store: Option<Store>,
     clock: Arc<dyn Clock>,
     expiration: Duration,
     longest: Duration,
+    longest_wait: Duration,
     pub(super) sealing: SealingSettings,
     compress: bool,
 }
@@ -35,10 +39,11 @@ impl RuntimeBuilder {
     pub(super) fn new() -> Self {
         Self {
             namespace: DEFAULT_NAMESPACE.to_owned(),
-            backend: None,
+            store: None,
             clock: Arc::new(SystemClock),
             expiration: DEFAULT_EXPIRATION,
             longest: DEFAULT_LONGEST,
+            longest_wait: DEFAULT_LONGEST_WAIT,
             sealing: SealingSettings::default(),
             compress: true,
         }
@@ -53,8 +58,19 @@ impl RuntimeBuilder {
     }
 
     /// Where entries live; [`Memory`] of the default size unless given.
+    ///
+    /// Async functions can use it as well: right there if its [limits](crate::Limits) say that it doesn't block, and else through
+    /// [`Unblock`](crate::Unblock).
     pub fn backend(mut self, backend: impl Backend) -> Self {
-        self.backend = Some(Box::new(backend));
+        self.store = Some(Store::blocking(Arc::new(backend)));
+        self
+    }
+
+    /// The same for a backend of async functions.
+    ///
+    /// Sync functions can use the runtime as well, as far as [`BlockOn`](crate::BlockOn) goes.
+    pub fn async_backend(mut self, backend: impl AsyncBackend) -> Self {
+        self.store = Some(Store::asynchronous(Arc::new(backend)));
         self
     }
 
@@ -70,6 +86,16 @@ impl RuntimeBuilder {
     /// another machine can't make one that stays forever.
     pub fn longest_expiration(mut self, life: Duration) -> Self {
         self.longest = life;
+        self
+    }
+
+    /// The longest that a call waits for another that computes the same value, before it computes by itself; 30 seconds
+    /// unless given.
+    ///
+    /// Waiting ends by itself when the other is done, panics or is cancelled, so this only matters where a computation takes
+    /// longer, or is stuck. A zero makes every call that misses compute.
+    pub fn longest_wait(mut self, wait: Duration) -> Self {
+        self.longest_wait = wait;
         self
     }
 
@@ -111,23 +137,23 @@ impl RuntimeBuilder {
         if expiration_ms > longest_ms {
             return Err(ConfigErrorKind::ExpirationOverLongest.into());
         }
-        let backend = self.backend.unwrap_or_else(|| {
-            Box::new(Memory::with_clock(
-                Memory::DEFAULT_BYTES,
-                Arc::clone(&self.clock),
-            ))
+        let store = self.store.unwrap_or_else(|| {
+            let memory = Memory::with_clock(Memory::DEFAULT_BYTES, Arc::clone(&self.clock));
+            Store::blocking(Arc::new(memory))
         });
-        let limits = backend.limits();
+        let limits = store.blocking.limits();
         if limits.value_bytes == 0 {
             return Err(ConfigErrorKind::NoCapacity.into());
         }
         Ok(Runtime(Arc::new(Inner {
             namespace,
-            backend,
+            store,
             limits,
             clock: self.clock,
             expiration_ms,
             longest_ms,
+            longest_wait: self.longest_wait,
+            flights: Flights::new(),
             sealing: self.sealing.build(limits)?,
             compress: self.compress,
             counters: Counters::new(),

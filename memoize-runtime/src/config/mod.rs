@@ -4,15 +4,19 @@ mod builder;
 mod current;
 mod env;
 mod sealing;
+mod store;
 
 pub use builder::RuntimeBuilder;
 pub(crate) use current::Current;
+use store::Store;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::backend::{Backend, Limits};
+use crate::backend::{AsyncBackend, Backend, Bytes, Limits};
 use crate::clock::Clock;
+use crate::flight::Flights;
 use crate::observe::{Counters, Stats};
 use sealing::Sealing;
 
@@ -37,11 +41,14 @@ pub struct Runtime(Arc<Inner>);
 struct Inner {
     /// As it stands in keys: escaped.
     namespace: String,
-    backend: Box<dyn Backend>,
+    store: Store,
     limits: Limits,
     clock: Arc<dyn Clock>,
     expiration_ms: u64,
     longest_ms: u64,
+    longest_wait: Duration,
+    /// The entries that are being computed, as bytes: those that go to the backend.
+    flights: Flights<Bytes>,
     sealing: Sealing,
     compress: bool,
     counters: Counters,
@@ -63,7 +70,11 @@ impl Runtime {
     }
 
     pub(crate) fn backend(&self) -> &dyn Backend {
-        &*self.0.backend
+        &*self.0.store.blocking
+    }
+
+    pub(crate) fn async_backend(&self) -> &dyn AsyncBackend {
+        &*self.0.store.asynchronous
     }
 
     pub(crate) fn limits(&self) -> Limits {
@@ -80,6 +91,14 @@ impl Runtime {
 
     pub(crate) fn longest_ms(&self) -> u64 {
         self.0.longest_ms
+    }
+
+    pub(crate) fn longest_wait(&self) -> Duration {
+        self.0.longest_wait
+    }
+
+    pub(crate) fn flights(&self) -> &Flights<Bytes> {
+        &self.0.flights
     }
 
     pub(crate) fn sealing(&self) -> &Sealing {

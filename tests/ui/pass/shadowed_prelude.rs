@@ -56,6 +56,20 @@ pub mod shadowed {
         }
     }
 
+    /// Twice the number, later.
+    #[::cache_memoize::cache_memoize(key = "later:<number>")]
+    pub async fn later(number: u64) -> u64 {
+        number * 2
+    }
+
+    /// Twice the number, later, in a box.
+    #[::cache_memoize::cache_memoize(key = "boxed:<number>")]
+    pub fn boxed(
+        number: u64,
+    ) -> ::core::pin::Pin<::std::boxed::Box<dyn ::core::future::Future<Output = u64>>> {
+        ::std::boxed::Box::pin(async move { number * 2 })
+    }
+
     /// A type.
     #[derive(::core::fmt::Debug)]
     pub struct Shelf;

@@ -1,0 +1,45 @@
+pub async fn load_user(db: &Db, id: u64) -> io::Result<User> {
+    let __call = load_user::__call(&id);
+    __call.run_async(move || load_user::uncached(db, id)).await
+}
+/// Companions of `load_user`: `key`, `peek`, `invalidate`, `refresh`, `prime`, `stats`, `uncached`.
+pub enum load_user {}
+#[allow(missing_docs)]
+impl load_user {
+    fn __site() -> &'static ::cache_memoize::__private::Site {
+        use ::cache_memoize::__private::Site;
+        static SITE: Site = Site::new(::core::module_path!(), "load_user");
+        &SITE
+    }
+    fn __call(id: &u64) -> ::cache_memoize::__private::Call<io::Result<User>> {
+        Self::__site().key::<io::Result<User>>(|| ()).text("user:").part(id).__call()
+    }
+    pub fn key(id: u64) -> ::cache_memoize::CacheKey {
+        Self::__call(&id).key()
+    }
+    pub async fn peek(
+        id: u64,
+    ) -> ::core::option::Option<::cache_memoize::__private::OkOf<io::Result<User>>> {
+        Self::__call(&id).peek_ok_async().await
+    }
+    pub async fn invalidate(id: u64) -> bool {
+        Self::__call(&id).invalidate_async().await
+    }
+    pub async fn refresh(db: &Db, id: u64) -> io::Result<User> {
+        let __call = Self::__call(&id).force_overwrite(true);
+        __call.run_async(move || Self::uncached(db, id)).await
+    }
+    pub async fn prime(
+        id: u64,
+        value: ::cache_memoize::__private::OkOf<io::Result<User>>,
+    ) -> bool {
+        Self::__call(&id).prime_ok_async(value).await
+    }
+    pub fn stats() -> ::cache_memoize::Stats {
+        Self::__site().stats()
+    }
+    /// The plain function, without the cache.
+    pub async fn uncached(db: &Db, id: u64) -> io::Result<User> {
+        db.load(id).await
+    }
+}

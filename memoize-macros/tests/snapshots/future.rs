@@ -1,0 +1,43 @@
+fn load_user(id: u64) -> impl Future<Output = User> + Send {
+    async move {
+        let __call = load_user::__call(&id);
+        __call.run_async(move || load_user::uncached(id)).await
+    }
+}
+/// Companions of `load_user`: `key`, `peek`, `invalidate`, `refresh`, `prime`, `stats`, `uncached`.
+enum load_user {}
+impl load_user {
+    fn __site() -> &'static ::cache_memoize::__private::Site {
+        use ::cache_memoize::__private::Site;
+        static SITE: Site = Site::new(::core::module_path!(), "load_user");
+        &SITE
+    }
+    fn __call(id: &u64) -> ::cache_memoize::__private::Call<User> {
+        Self::__site().key::<User>(|| ()).text("user:").part(id).__call()
+    }
+    pub fn key(id: u64) -> ::cache_memoize::CacheKey {
+        Self::__call(&id).key()
+    }
+    pub async fn peek(id: u64) -> ::core::option::Option<User> {
+        Self::__call(&id).peek_async().await
+    }
+    pub async fn invalidate(id: u64) -> bool {
+        Self::__call(&id).invalidate_async().await
+    }
+    pub fn refresh(id: u64) -> impl Future<Output = User> + Send {
+        async move {
+            let __call = Self::__call(&id).force_overwrite(true);
+            __call.run_async(move || Self::uncached(id)).await
+        }
+    }
+    pub async fn prime(id: u64, value: User) -> bool {
+        Self::__call(&id).prime_async(value).await
+    }
+    pub fn stats() -> ::cache_memoize::Stats {
+        Self::__site().stats()
+    }
+    /// The plain function, without the cache.
+    pub fn uncached(id: u64) -> impl Future<Output = User> + Send {
+        database().load(id)
+    }
+}

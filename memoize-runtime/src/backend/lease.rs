@@ -1,0 +1,33 @@
+//! The right to fill a key.
+
+use crate::backend::Bytes;
+
+/// A token that a backend knows the holder of a lease by. It is worth something only to the backend that granted it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Lease(u64);
+
+impl Lease {
+    /// That of a backend without leases, which stores whatever it is given.
+    pub const UNCONDITIONAL: Self = Self(0);
+
+    /// A lease with the backend's own token, which must not be 0, and not be used twice while a lease may stand.
+    pub const fn new(token: u64) -> Self {
+        Self(token)
+    }
+
+    /// The token.
+    pub const fn token(self) -> u64 {
+        self.0
+    }
+}
+
+/// What [`get_or_lease`](crate::Backend::get_or_lease) found.
+#[derive(Clone, Debug)]
+pub enum Lookup {
+    /// The bytes under the key.
+    Found(Bytes),
+    /// Nothing; the caller may fill it.
+    Granted(Lease),
+    /// Nothing yet; another caller holds the lease.
+    Busy,
+}

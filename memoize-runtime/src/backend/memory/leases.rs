@@ -1,0 +1,142 @@
+//! Who may fill which key of the memory backend.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::backend::Lease;
+
+const SHARDS: usize = 16;
+
+/// At this many a shard is searched for leases that ran out: those of computations that were forgotten rather than
+/// dropped, which nothing else would remove.
+const CROWDED: usize = 1024;
+
+pub(super) struct Leases {
+    shards: [Mutex<Shard>; SHARDS],
+    hasher: RandomState,
+    next_token: AtomicU64,
+}
+
+/// The leases of a share of all keys.
+struct Shard {
+    held: HashMap<Box<str>, Held>,
+    /// When it is searched next; twice what was left the last time, so that grants stay cheap on average.
+    crowded: usize,
+}
+
+struct Held {
+    lease: Lease,
+    until: Instant,
+}
+
+/// The leases of a share of the keys, for as long as nobody else writes one of these keys.
+pub(super) struct Locked<'a> {
+    shard: MutexGuard<'a, Shard>,
+    next_token: &'a AtomicU64,
+}
+
+impl Leases {
+    pub(super) fn new() -> Self {
+        Self {
+            shards: [(); SHARDS].map(|()| {
+                Mutex::new(Shard {
+                    held: HashMap::new(),
+                    crowded: CROWDED,
+                })
+            }),
+            hasher: RandomState::new(),
+            // 0 is the unconditional one.
+            next_token: AtomicU64::new(1),
+        }
+    }
+
+    pub(super) fn of(&self, key: &str) -> Locked<'_> {
+        let hash = self.hasher.hash_one(key);
+        let shard = usize::try_from(hash >> 32).unwrap_or(0) % SHARDS;
+        Locked {
+            shard: lock(&self.shards[shard]),
+            next_token: &self.next_token,
+        }
+    }
+
+    pub(super) fn end_all(&self) {
+        for shard in &self.shards {
+            lock(shard).held.clear();
+        }
+    }
+}
+
+impl Locked<'_> {
+    /// A lease in place of whichever stands.
+    pub(super) fn grant(&mut self, key: &str, life: Duration) -> Lease {
+        let now = Instant::now();
+        self.make_room(now);
+        let lease = Lease::new(self.next_token.fetch_add(1, Ordering::Relaxed));
+        // A life beyond what the clock can tell is as good as none.
+        let until = now.checked_add(life).unwrap_or(now);
+        self.shard.held.insert(key.into(), Held { lease, until });
+        lease
+    }
+
+    pub(super) fn grant_if_free(&mut self, key: &str, life: Duration) -> Option<Lease> {
+        let held = self.shard.held.get(key);
+        let is_free = held.is_none_or(|held| held.until <= Instant::now());
+        is_free.then(|| self.grant(key, life))
+    }
+
+    /// Ends this lease; says whether it stood.
+    pub(super) fn take(&mut self, key: &str, lease: Lease) -> bool {
+        let stands = self
+            .shard
+            .held
+            .get(key)
+            .is_some_and(|held| held.lease == lease);
+        if stands {
+            self.shard.held.remove(key);
+        }
+        stands
+    }
+
+    /// Ends whichever lease stands.
+    pub(super) fn end(&mut self, key: &str) {
+        self.shard.held.remove(key);
+    }
+
+    fn make_room(&mut self, now: Instant) {
+        let shard = &mut *self.shard;
+        if shard.held.len() >= shard.crowded {
+            shard.held.retain(|_, held| held.until > now);
+            shard.crowded = CROWDED.max(shard.held.len() * 2);
+        }
+    }
+}
+
+fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{CROWDED, Leases, SHARDS};
+
+    #[test]
+    fn leases_that_ran_out_leave_when_it_gets_crowded() {
+        let leases = Leases::new();
+        let many = SHARDS * CROWDED * 2;
+        for n in 0..many {
+            let key = format!("key:{n}");
+            leases.of(&key).grant(&key, Duration::ZERO);
+        }
+        let held: usize = leases
+            .shards
+            .iter()
+            .map(|shard| shard.lock().expect("nothing panicked").held.len())
+            .sum();
+        assert!(held <= SHARDS * CROWDED, "{held} of {many}");
+    }
+}

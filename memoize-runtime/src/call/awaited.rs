@@ -1,0 +1,61 @@
+//! What can be done with a call, for functions that are awaited.
+
+use std::future::Future;
+
+use super::future;
+use super::{AnyCall, Call};
+
+impl<R> Call<R> {
+    /// As [`run`](Self::run).
+    pub async fn run_async<F: Future<Output = R>>(self, body: impl FnOnce() -> F) -> R {
+        future::get_or_compute(&self.0.request, &self.0.outcome, |_| true, body).await
+    }
+
+    /// As [`peek`](Self::peek).
+    pub async fn peek_async(self) -> Option<R> {
+        future::peek(&self.0.request, &self.0.outcome).await
+    }
+
+    /// As [`prime`](Self::prime).
+    pub async fn prime_async(self, value: R) -> bool {
+        future::prime(&self.0.request, &self.0.outcome, value).await
+    }
+
+    /// As [`invalidate`](Self::invalidate).
+    pub async fn invalidate_async(self) -> bool {
+        future::invalidate(&self.0.request).await
+    }
+}
+
+impl<T, E> Call<Result<T, E>> {
+    /// As [`peek_ok`](Self::peek_ok).
+    pub async fn peek_ok_async(self) -> Option<T> {
+        self.peek_async().await.and_then(Result::ok)
+    }
+
+    /// As [`prime_ok`](Self::prime_ok).
+    pub async fn prime_ok_async(self, value: T) -> bool {
+        self.prime_async(Ok(value)).await
+    }
+
+    #[doc(hidden)]
+    pub async fn __run_if_async<F: Future<Output = Result<T, E>>>(
+        &self,
+        cache_if: impl FnOnce(&T) -> bool,
+        body: impl FnOnce() -> F,
+    ) -> Result<T, E> {
+        let accept = |result: &Result<T, E>| result.as_ref().is_ok_and(cache_if);
+        future::get_or_compute(&self.0.request, &self.0.outcome, accept, body).await
+    }
+}
+
+impl<R> AnyCall<R> {
+    #[doc(hidden)]
+    pub async fn __run_if_async<F: Future<Output = R>>(
+        &self,
+        cache_if: impl FnOnce(&R) -> bool,
+        body: impl FnOnce() -> F,
+    ) -> R {
+        future::get_or_compute(&self.request, &self.outcome, cache_if, body).await
+    }
+}

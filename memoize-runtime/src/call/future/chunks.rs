@@ -1,0 +1,83 @@
+//! What the awaited drivers do with chunks; as [`chunks`](crate::call::chunks) for those that block.
+
+use std::time::Duration;
+
+use super::ask;
+use crate::backend::Deadline;
+use crate::call::chunks::{BATCH, MOST_REMOVED, hand_over};
+use crate::call::place::Place;
+use crate::call::request::Request;
+use crate::call::turn::Missed;
+use crate::engine::{Chunked, Fill};
+use crate::entry::chunk::Reader;
+use crate::key::CacheKey;
+use crate::observe::Abandoned;
+
+/// Gives the reader the chunks that it wants next.
+pub(super) async fn supply(request: &Request, reader: &mut Reader) -> Result<(), Missed> {
+    let names = reader.wants();
+    let names: Vec<&str> = names.iter().map(CacheKey::as_str).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let chunks = ask(request, "get chunks", |backend| {
+        backend.get_many(&names, Deadline::NEVER)
+    });
+    hand_over(reader, chunks.await)
+}
+
+/// Stores the chunks of a value; the entry that lists them is still to be written. Without one, nothing is left of them.
+pub(super) async fn store(
+    request: &Request,
+    place: &Place<'_>,
+    chunked: &mut Chunked,
+    cost: Duration,
+) -> Option<Fill> {
+    loop {
+        let writer = &mut chunked.writer;
+        let Some((chunk, bytes)) = writer.full_chunk().or_else(|| writer.last_chunk()) else {
+            break;
+        };
+        let life = chunked.chunk_life(request.runtime.now_ms());
+        let stored = ask(request, "set chunk", |backend| {
+            backend.set(chunk.as_str(), bytes, life, Deadline::NEVER)
+        });
+        if stored.await.is_none() {
+            abandon(request, chunked).await;
+            return None;
+        }
+    }
+    let now_ms = request.runtime.now_ms();
+    match request.policy(place).publish(chunked, cost, now_ms) {
+        Ok(fill) => Some(fill),
+        Err(unstored) => {
+            request.unstorable(&unstored);
+            remove(request, chunked.writer.names()).await;
+            None
+        }
+    }
+}
+
+/// Removes the chunks of a value whose entry wasn't written.
+pub(super) async fn abandon(request: &Request, chunked: &Chunked) {
+    request.observer().abandoned(Abandoned::Unwritten);
+    remove(request, chunked.writer.names()).await;
+}
+
+/// Removes chunks that no entry lists any more, as far as the backend lets it: the others die by their expiration.
+pub(super) async fn remove(request: &Request, names: impl Iterator<Item = CacheKey>) {
+    let mut names = names.take(MOST_REMOVED);
+    loop {
+        let batch: Vec<CacheKey> = names.by_ref().take(BATCH).collect();
+        if batch.is_empty() {
+            return;
+        }
+        let batch: Vec<&str> = batch.iter().map(CacheKey::as_str).collect();
+        let removed = ask(request, "delete chunks", |backend| {
+            backend.delete_many(&batch, Deadline::NEVER)
+        });
+        if removed.await.is_none() {
+            return;
+        }
+    }
+}

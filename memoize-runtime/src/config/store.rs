@@ -1,0 +1,31 @@
+//! One backend, as threads and as tasks see it.
+
+use std::sync::Arc;
+
+use crate::backend::{AsyncBackend, Backend, BlockOn, Immediate, Unblock};
+
+pub(super) struct Store {
+    pub(super) blocking: Arc<dyn Backend>,
+    pub(super) asynchronous: Arc<dyn AsyncBackend>,
+}
+
+impl Store {
+    pub(super) fn blocking(backend: Arc<dyn Backend>) -> Self {
+        let asynchronous: Arc<dyn AsyncBackend> = if backend.limits().blocking {
+            Arc::new(Unblock::shared(Arc::clone(&backend)))
+        } else {
+            Arc::new(Immediate::new(Arc::clone(&backend)))
+        };
+        Self {
+            blocking: backend,
+            asynchronous,
+        }
+    }
+
+    pub(super) fn asynchronous(backend: Arc<dyn AsyncBackend>) -> Self {
+        Self {
+            blocking: Arc::new(BlockOn::shared(Arc::clone(&backend))),
+            asynchronous: backend,
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Which flights this thread or task leads, and which of the flights wait for which: what it takes to never wait for oneself.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::iter;
+use std::sync::Arc;
+
+use crate::shim::thread_local;
+
+thread_local! {
+    /// The flights whose computation is running on this thread right now, the innermost first.
+    static HELD: RefCell<Option<Held>> = const { RefCell::new(None) };
+}
+
+/// A flight that is led, and those around it: a computation that calls another memoized function leads both.
+///
+/// It belongs to the computation and not to the thread: a future takes it along.
+#[derive(Clone)]
+pub(super) struct Held(Arc<Link>);
+
+struct Link {
+    flight: u64,
+    around: Option<Held>,
+}
+
+/// On this thread a leader's computation is running; until dropped.
+#[must_use = "the computation is known for as long as this lives"]
+pub(crate) struct Running {
+    before: Option<Held>,
+}
+
+impl Held {
+    pub(super) fn new(flight: u64, around: Option<Self>) -> Self {
+        Self(Arc::new(Link { flight, around }))
+    }
+
+    /// Those of the computation that makes this call.
+    pub(super) fn current() -> Option<Self> {
+        // A call made while the thread's locals are torn down is in no computation.
+        HELD.try_with(|held| held.borrow().clone()).unwrap_or(None)
+    }
+
+    pub(super) fn enter(self) -> Running {
+        Running {
+            before: replace(Some(self)),
+        }
+    }
+
+    pub(super) fn contains(&self, flight: u64) -> bool {
+        self.flights().any(|led| led == flight)
+    }
+
+    fn flights(&self) -> impl Iterator<Item = u64> {
+        iter::successors(Some(self), |held| held.0.around.as_ref()).map(|held| held.0.flight)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _left = replace(self.before.take());
+    }
+}
+
+impl Drop for Link {
+    /// Link by link: a chain as deep as a recursion, dropped by recursion, would overflow the stack.
+    fn drop(&mut self) {
+        let mut around = self.around.take();
+        while let Some(held) = around {
+            around = Arc::into_inner(held.0).and_then(|mut link| link.around.take());
+        }
+    }
+}
+
+fn replace(held: Option<Held>) -> Option<Held> {
+    HELD.try_with(|slot| slot.replace(held)).unwrap_or(None)
+}
+
+/// Who waits for whom, where a waiter leads flights of its own: from each of those to what it waits for.
+///
+/// Without this, two threads that each lead what the other wants would wait until their patience is over.
+#[derive(Default)]
+pub(super) struct Waits(HashMap<u64, Vec<u64>>);
+
+impl Waits {
+    /// Notes that the leader of `held` waits for `flight`; `false` where that would never end.
+    pub(super) fn begin(&mut self, held: Option<&Held>, flight: u64) -> bool {
+        // A caller that leads nothing is waited for by nobody.
+        let Some(held) = held else { return true };
+        if self.reaches(flight, held) {
+            return false;
+        }
+        for led in held.flights() {
+            self.0.entry(led).or_default().push(flight);
+        }
+        true
+    }
+
+    /// Whether `flight`, or what it waits for, is one of those that are `held`.
+    fn reaches(&self, flight: u64, held: &Held) -> bool {
+        let mut seen = HashSet::new();
+        let mut next = vec![flight];
+        while let Some(flight) = next.pop() {
+            if held.contains(flight) {
+                return true;
+            }
+            if seen.insert(flight) {
+                next.extend(self.0.get(&flight).into_iter().flatten());
+            }
+        }
+        false
+    }
+
+    pub(super) fn end(&mut self, held: Option<&Held>, flight: u64) {
+        let Some(held) = held else { return };
+        for led in held.flights() {
+            if let Some(targets) = self.0.get_mut(&led) {
+                if let Some(at) = targets.iter().position(|target| *target == flight) {
+                    targets.swap_remove(at);
+                }
+                if targets.is_empty() {
+                    self.0.remove(&led);
+                }
+            }
+        }
+    }
+
+    #[cfg(any(test, feature = "testing"))]
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Held, Waits};
+
+    fn held(flights: &[u64]) -> Option<Held> {
+        flights
+            .iter()
+            .fold(None, |around, flight| Some(Held::new(*flight, around)))
+    }
+
+    #[test]
+    fn who_leads_nothing_waits_for_anybody() {
+        let mut waits = Waits::default();
+        assert!(waits.begin(None, 1));
+        assert_eq!(waits.len(), 0);
+    }
+
+    #[test]
+    fn nobody_waits_for_itself() {
+        let mut waits = Waits::default();
+        for flight in [1, 2, 3] {
+            assert!(!waits.begin(held(&[1, 2, 3]).as_ref(), flight));
+        }
+        assert!(waits.begin(held(&[1, 2, 3]).as_ref(), 4));
+    }
+
+    #[test]
+    fn a_circle_is_seen_by_the_one_that_would_close_it() {
+        let mut waits = Waits::default();
+        let (a, b, c) = (held(&[1]), held(&[2, 20]), held(&[3]));
+        assert!(waits.begin(a.as_ref(), 2));
+        assert!(waits.begin(b.as_ref(), 3));
+        assert!(!waits.begin(c.as_ref(), 1));
+        // Once one of them got what it wanted, there is no circle.
+        waits.end(b.as_ref(), 3);
+        assert!(waits.begin(c.as_ref(), 1));
+        waits.end(a.as_ref(), 2);
+        waits.end(c.as_ref(), 1);
+        assert_eq!(waits.len(), 0);
+    }
+
+    #[test]
+    fn a_deep_chain_is_dropped() {
+        let flights: Vec<u64> = (0..1_000_000).collect();
+        drop(held(&flights));
+    }
+}

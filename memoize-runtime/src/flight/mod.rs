@@ -1,0 +1,207 @@
+//! Single flight: of the callers that miss one key at one time, one computes, and the others get what it lands.
+//!
+//! A flight begins with the first caller of a cold key, its leader, and stands in a table under the entry's name until the
+//! value is stored, so that whoever looked just before that finds the one or the other. Threads and tasks wait alike: a
+//! waiter is a future, and a thread blocks on it.
+//!
+//! # What ends a wait
+//!
+//! - The leader lands a value: every waiter gets it.
+//! - The leader fails: it panics, its future is dropped, or its result is one that isn't to be shared. The first waiter
+//!   to come takes its place. If that one fails too, the others compute side by side: one failing body must not line up all
+//!   callers behind each other.
+//! - The waiter's own patience, which is bounded by whoever waits. It then computes for itself.
+//!
+//! A caller that would wait for itself doesn't: the flights that a thread or task leads are known, and so is who waits for
+//! whom.
+//!
+//! # Locks
+//!
+//! A shard of the table, then a flight, then who waits for whom; each for a few instructions, with no code of the user's or of
+//! an executor's inside. Nobody waits for another key: what is waited for is a flight, and each key has its own.
+
+mod block;
+mod held;
+mod leader;
+mod state;
+mod waiter;
+
+pub(crate) use block::block_on;
+pub(crate) use held::Running;
+pub(crate) use leader::Leader;
+pub(crate) use waiter::Waiter;
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
+
+use crate::shim::{Mutex, MutexGuard};
+use held::{Held, Waits};
+use state::State;
+
+/// More than there are cores on most machines, as a shard is locked only on a miss, for a moment.
+const SHARDS: usize = 32;
+
+/// The flights of one runtime, whose values are `T`. Clones are the same table.
+pub(crate) struct Flights<T>(Arc<Table<T>>);
+
+type Shard<T> = HashMap<Box<str>, Arc<Flight<T>>>;
+
+struct Table<T> {
+    shards: [Mutex<Shard<T>>; SHARDS],
+    hasher: RandomState,
+    waits: Mutex<Waits>,
+    next_id: AtomicU64,
+}
+
+/// One computation that others may wait for.
+struct Flight<T> {
+    /// Unlike its name, no other flight has it.
+    id: u64,
+    name: Box<str>,
+    /// What is computed: callers of one name may want different types.
+    kind: u64,
+    state: Mutex<State<T>>,
+}
+
+/// What became of a caller that missed.
+pub(crate) enum Joined<T> {
+    Plays(Part<T>),
+    Waits(Waiter<T>),
+}
+
+/// The part of a caller in the flight of its key.
+pub(crate) enum Part<T> {
+    /// Compute, for all that come meanwhile.
+    Leads(Leader<T>),
+    /// The value is there.
+    Landed(T),
+    /// Compute, for itself: what the others wait for is not what it wants, or nobody leads any more.
+    Alone,
+    /// Compute, and store nothing: the flight is led by whoever waits for this call, which will store.
+    Inside,
+}
+
+impl<T: Clone> Flights<T> {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Table {
+            shards: [(); SHARDS].map(|()| Mutex::new(HashMap::new())),
+            hasher: RandomState::new(),
+            waits: Mutex::new(Waits::default()),
+            next_id: AtomicU64::new(0),
+        }))
+    }
+
+    /// Joins the flight of `name`, or begins one.
+    ///
+    /// A caller that `insists` on a new computation never gets one that began before it came.
+    pub(crate) fn join(&self, name: &str, kind: u64, insists: bool) -> Joined<T> {
+        let held = Held::current();
+        let mut shard = self.shard(name);
+        let flight = match shard.entry(name.into()) {
+            Entry::Vacant(entry) => {
+                let flight = Arc::new(Flight::new(self.next_id(), name, kind));
+                entry.insert(Arc::clone(&flight));
+                drop(shard);
+                return Joined::Plays(Part::Leads(Leader::new(self.clone(), flight, held)));
+            }
+            Entry::Occupied(entry) => Arc::clone(entry.get()),
+        };
+        if held.as_ref().is_some_and(|held| held.contains(flight.id)) {
+            return Joined::Plays(Part::Inside);
+        }
+        if insists || flight.kind != kind {
+            return Joined::Plays(Part::Alone);
+        }
+        let mut state = flight.lock();
+        if let Some(value) = state.landed() {
+            return Joined::Plays(Part::Landed(value.clone()));
+        }
+        if state.succeed() {
+            drop(state);
+            drop(shard);
+            return Joined::Plays(Part::Leads(Leader::new(self.clone(), flight, held)));
+        }
+        if !lock(&self.0.waits).begin(held.as_ref(), flight.id) {
+            return Joined::Plays(Part::Inside);
+        }
+        state.waiters += 1;
+        drop(state);
+        drop(shard);
+        Joined::Waits(Waiter::new(self.clone(), flight, held))
+    }
+
+    /// Takes the flight of `name` out of sight: who comes from now on computes anew. Who waits already still gets its value.
+    pub(crate) fn void(&self, name: &str) {
+        let removed = self.shard(name).remove(name);
+        if let Some(flight) = removed {
+            flight.lock().void = true;
+        }
+    }
+
+    /// How many flights are in the table, and how many of those wait for others.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn sizes(&self) -> (usize, usize) {
+        let flights = self.0.shards.iter().map(|shard| lock(shard).len()).sum();
+        (flights, lock(&self.0.waits).len())
+    }
+}
+
+impl<T> Flights<T> {
+    fn shard(&self, name: &str) -> MutexGuard<'_, Shard<T>> {
+        let hash = self.0.hasher.hash_one(name);
+        // The upper bits: the maps have other hashers, but nothing is lost by not relying on it.
+        let shard = usize::try_from(hash >> 32).unwrap_or(0) % SHARDS;
+        lock(&self.0.shards[shard])
+    }
+
+    fn next_id(&self) -> u64 {
+        self.0.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Changes a flight by a step after which it may have no place in the table.
+    fn step(&self, flight: &Arc<Flight<T>>, step: impl FnOnce(&mut State<T>)) {
+        let mut shard = self.shard(&flight.name);
+        let mut state = flight.lock();
+        step(&mut state);
+        if state.retired
+            && shard
+                .get(&flight.name)
+                .is_some_and(|found| Arc::ptr_eq(found, flight))
+        {
+            shard.remove(&flight.name);
+        }
+        let woken = state.take_woken();
+        drop(state);
+        drop(shard);
+        woken.wake();
+    }
+}
+
+impl<T> Clone for Flights<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Flight<T> {
+    fn new(id: u64, name: &str, kind: u64) -> Self {
+        Self {
+            id,
+            name: name.into(),
+            kind,
+            state: Mutex::new(State::new()),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        lock(&self.state)
+    }
+}
+
+/// Nothing that is locked here can panic halfway, so there is nothing to distrust after a panic.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,142 @@
+//! What a flight can be in, and what changes it. Pure: the lock around it is its owner's.
+
+use std::collections::BTreeMap;
+use std::task::Waker;
+
+/// After so many failed leaders, the rest compute side by side.
+const MOST_FAILURES: u8 = 2;
+
+pub(super) struct State<T> {
+    phase: Phase<T>,
+    failures: u8,
+    /// Those who would take over, or take the value.
+    pub(super) waiters: usize,
+    /// The key was invalidated since the flight began, and the flight is in no table any more.
+    pub(super) void: bool,
+    /// Nobody is to join it any more.
+    pub(super) retired: bool,
+    sleeping: BTreeMap<u64, Waker>,
+    next_ticket: u64,
+    /// Whether there is news for the sleeping ones.
+    changed: bool,
+}
+
+enum Phase<T> {
+    Led,
+    /// The leader failed, and one of the waiters will take over.
+    Vacant,
+    Landed(T),
+    /// Nobody leads and nobody will.
+    Over,
+}
+
+/// What a waiter sees.
+pub(super) enum View<'a, T> {
+    Nothing,
+    Vacant,
+    Landed(&'a T),
+    Over,
+}
+
+/// The wakers of those to wake, once no lock is held: a waker is its executor's code.
+pub(super) struct Woken(BTreeMap<u64, Waker>);
+
+impl<T> State<T> {
+    pub(super) fn new() -> Self {
+        Self {
+            phase: Phase::Led,
+            failures: 0,
+            waiters: 0,
+            void: false,
+            retired: false,
+            sleeping: BTreeMap::new(),
+            next_ticket: 0,
+            changed: false,
+        }
+    }
+
+    pub(super) fn view(&self) -> View<'_, T> {
+        match &self.phase {
+            Phase::Led => View::Nothing,
+            Phase::Vacant => View::Vacant,
+            Phase::Landed(value) => View::Landed(value),
+            Phase::Over => View::Over,
+        }
+    }
+
+    pub(super) fn landed(&self) -> Option<&T> {
+        match &self.phase {
+            Phase::Landed(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// Takes the place of a leader that failed, if there is one to take.
+    pub(super) fn succeed(&mut self) -> bool {
+        let vacant = matches!(self.phase, Phase::Vacant);
+        if vacant {
+            self.phase = Phase::Led;
+        }
+        vacant
+    }
+
+    pub(super) fn land(&mut self, value: T) {
+        self.phase = Phase::Landed(value);
+        self.changed = true;
+    }
+
+    /// The leader is gone: done, if a value has landed, and else it failed.
+    pub(super) fn leader_left(&mut self) {
+        if let Phase::Led = self.phase {
+            self.failures += 1;
+            // Who takes over a void flight would lead one that newcomers don't see.
+            if self.waiters > 0 && self.failures < MOST_FAILURES && !self.void {
+                self.phase = Phase::Vacant;
+            } else {
+                self.end();
+            }
+            self.changed = true;
+        } else {
+            self.retired = true;
+        }
+    }
+
+    pub(super) fn waiter_left(&mut self) {
+        self.waiters -= 1;
+        if self.waiters == 0 && matches!(self.phase, Phase::Vacant) {
+            self.end();
+        }
+    }
+
+    fn end(&mut self) {
+        self.phase = Phase::Over;
+        self.retired = true;
+    }
+
+    /// Has `waker` woken at the next change; returns the one that it replaces.
+    pub(super) fn sleep(&mut self, ticket: &mut Option<u64>, waker: Waker) -> Option<Waker> {
+        let ticket = *ticket.get_or_insert_with(|| {
+            self.next_ticket += 1;
+            self.next_ticket
+        });
+        self.sleeping.insert(ticket, waker)
+    }
+
+    pub(super) fn forget(&mut self, ticket: u64) -> Option<Waker> {
+        self.sleeping.remove(&ticket)
+    }
+
+    pub(super) fn take_woken(&mut self) -> Woken {
+        Woken(if std::mem::take(&mut self.changed) {
+            std::mem::take(&mut self.sleeping)
+        } else {
+            BTreeMap::new()
+        })
+    }
+}
+
+impl Woken {
+    pub(super) fn wake(self) {
+        self.0.into_values().for_each(Waker::wake);
+    }
+}

@@ -1,0 +1,5 @@
+//! The primitives that single flight is made of. A test compiles the same code with those of `shuttle` in their place
+//! (`tests/flight_schedules.rs`), which tries out schedules.
+
+pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
+pub(crate) use std::thread_local;

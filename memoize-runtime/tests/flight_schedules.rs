@@ -1,0 +1,357 @@
+//! Single flight under `shuttle`: the code as it is, with primitives that try out schedules in place of the system's.
+//!
+//! `FLIGHT_SCHEDULES` sets how many of each case; the default is what CI runs.
+
+// What follows is part of the library, compiled a second time.
+#![allow(
+    dead_code,
+    unused_imports,
+    missing_docs,
+    reason = "the library uses more of it than these tests do"
+)]
+
+mod shim {
+    pub(crate) use shuttle::sync::{Condvar, Mutex, MutexGuard};
+    pub(crate) use shuttle::thread_local;
+}
+#[path = "../src/flight/mod.rs"]
+mod flight;
+
+use std::env;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use flight::{Flights, Joined, Leader, Part, block_on};
+use shuttle::{future, thread};
+
+fn check(body: impl Fn() + Send + Sync + 'static) {
+    let schedules =
+        env::var("FLIGHT_SCHEDULES").map_or(2_000, |count| count.parse().expect("a number"));
+    // Half of them at random, half with few switches at the worst moments.
+    let body = Arc::new(body);
+    let same = Arc::clone(&body);
+    shuttle::check_random(move || body(), schedules / 2);
+    shuttle::check_pct(move || same(), schedules / 2, 3);
+}
+
+/// What a caller's body does.
+#[derive(Clone, Copy, PartialEq)]
+enum Body {
+    Returns,
+    /// It panics, or gives an `Err`, or what can't be stored: for the flight all the same.
+    Fails,
+}
+
+/// The callers of one key, what ran, and what came out.
+struct World {
+    flights: Flights<usize>,
+    /// The number of the latest invalidation.
+    version: AtomicUsize,
+    runs: AtomicUsize,
+    failures: AtomicUsize,
+}
+
+impl World {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            flights: Flights::new(),
+            version: AtomicUsize::new(0),
+            runs: AtomicUsize::new(0),
+            failures: AtomicUsize::new(0),
+        })
+    }
+
+    fn join(&self) -> Joined<usize> {
+        self.flights.join("key", 0, false)
+    }
+
+    /// Computes as a thread does; the value is the version that was current when the computation began.
+    fn compute(&self, leader: Option<Leader<usize>>, body: Body) -> Option<usize> {
+        self.runs.fetch_add(1, Ordering::SeqCst);
+        let version = self.version.load(Ordering::SeqCst);
+        let ran = catch_unwind(AssertUnwindSafe(|| {
+            let _running = leader.as_ref().map(Leader::run);
+            thread::yield_now();
+            if body == Body::Fails {
+                // Without the hook, which prints.
+                resume_unwind(Box::new("as it should"));
+            }
+        }));
+        if ran.is_err() {
+            self.failures.fetch_add(1, Ordering::SeqCst);
+            return None;
+        }
+        if let Some(leader) = leader {
+            leader.land(version);
+            thread::yield_now();
+        }
+        Some(version)
+    }
+
+    fn play(&self, part: Part<usize>, body: Body) -> Option<usize> {
+        match part {
+            Part::Leads(leader) => self.compute(Some(leader), body),
+            Part::Landed(value) => Some(value),
+            Part::Alone | Part::Inside => self.compute(None, body),
+        }
+    }
+
+    /// One call, on a thread.
+    fn call(&self, body: Body) -> Option<usize> {
+        let part = match self.join() {
+            Joined::Plays(part) => part,
+            Joined::Waits(waiter) => block_on(pin!(waiter), None).expect("it waits without end"),
+        };
+        self.play(part, body)
+    }
+
+    /// One call, in a task.
+    async fn call_async(&self, body: Body) -> Option<usize> {
+        let part = match self.join() {
+            Joined::Plays(part) => part,
+            Joined::Waits(waiter) => waiter.await,
+        };
+        self.play(part, body)
+    }
+
+    /// One call that has waited long enough, or is cancelled, after its first look.
+    fn call_impatiently(&self) -> Option<usize> {
+        let part = match self.join() {
+            Joined::Plays(part) => part,
+            Joined::Waits(mut waiter) => {
+                let polled = Pin::new(&mut waiter).poll(&mut Context::from_waker(Waker::noop()));
+                thread::yield_now();
+                match polled {
+                    Poll::Ready(part) => part,
+                    Poll::Pending => return None,
+                }
+            }
+        };
+        self.play(part, Body::Returns)
+    }
+
+    fn invalidate(&self) {
+        self.version.fetch_add(1, Ordering::SeqCst);
+        self.flights.void("key");
+    }
+
+    /// Nothing is left, and who computed had a reason to.
+    fn is_settled(&self) {
+        assert_eq!(self.flights.sizes(), (0, 0), "flights and waits left");
+    }
+}
+
+fn call_on_threads(world: &Arc<World>, bodies: &[Body]) -> Vec<Option<usize>> {
+    let callers: Vec<_> = bodies
+        .iter()
+        .map(|&body| {
+            let world = Arc::clone(world);
+            thread::spawn(move || world.call(body))
+        })
+        .collect();
+    callers
+        .into_iter()
+        .map(|caller| caller.join().expect("a caller's own panic is caught"))
+        .collect()
+}
+
+#[test]
+fn callers_that_come_while_one_computes_get_its_value() {
+    check(|| {
+        let world = World::new();
+        let Joined::Plays(Part::Leads(leader)) = world.join() else {
+            panic!("the first one leads")
+        };
+        let callers: Vec<_> = (0..4)
+            .map(|index| {
+                // Each joins before the value lands, so nobody has a reason to compute.
+                let joined = world.join();
+                let Joined::Waits(waiter) = joined else {
+                    panic!("one leads already")
+                };
+                if index % 2 == 0 {
+                    thread::spawn(move || block_on(pin!(waiter), None).expect("without end"))
+                } else {
+                    thread::spawn(move || future::block_on(waiter))
+                }
+            })
+            .collect();
+        leader.land(7);
+        drop(leader);
+        for caller in callers {
+            assert!(matches!(caller.join().expect("no panic"), Part::Landed(7)));
+        }
+        world.is_settled();
+    });
+}
+
+#[test]
+fn one_failure_is_one_more_computation() {
+    check(|| {
+        let world = World::new();
+        let values = call_on_threads(
+            &world,
+            &[Body::Fails, Body::Returns, Body::Returns, Body::Returns],
+        );
+        // The one that would fail may get the value of another.
+        assert!(values.iter().flatten().count() >= 3);
+        // Who comes after a flight has ended begins another, as nothing is stored here.
+        let (runs, failures) = (
+            world.runs.load(Ordering::SeqCst),
+            world.failures.load(Ordering::SeqCst),
+        );
+        assert!((1..=4).contains(&runs) && failures <= 1);
+        world.is_settled();
+    });
+}
+
+/// All callers join before the first leader ends, so that each computation has its reason in a failure.
+#[test]
+fn computations_are_at_most_one_and_the_failures() {
+    check(|| {
+        for fails in 0..3 {
+            let world = World::new();
+            let Joined::Plays(Part::Leads(leader)) = world.join() else {
+                panic!("the first one leads")
+            };
+            let callers: Vec<_> = (1..5)
+                .map(|index| {
+                    let Joined::Waits(waiter) = world.join() else {
+                        panic!("one leads already")
+                    };
+                    let world = Arc::clone(&world);
+                    thread::spawn(move || {
+                        let part = block_on(pin!(waiter), None).expect("without end");
+                        let nth = world.runs.load(Ordering::SeqCst);
+                        let body = if index == 1 && fails == 2 || nth < fails {
+                            Body::Fails
+                        } else {
+                            Body::Returns
+                        };
+                        world.play(part, body)
+                    })
+                })
+                .collect();
+            let body = if fails > 0 {
+                Body::Fails
+            } else {
+                Body::Returns
+            };
+            world.compute(Some(leader), body);
+            for caller in callers {
+                caller.join().expect("a caller's own panic is caught");
+            }
+            let (runs, failures) = (
+                world.runs.load(Ordering::SeqCst),
+                world.failures.load(Ordering::SeqCst),
+            );
+            if failures < 2 {
+                assert_eq!(runs, 1 + failures);
+            } else {
+                // The rest compute side by side.
+                assert_eq!(runs, 5);
+            }
+            world.is_settled();
+        }
+    });
+}
+
+#[test]
+fn threads_tasks_and_those_that_give_up_all_come_to_an_end() {
+    check(|| {
+        let world = World::new();
+        let thread_call = {
+            let world = Arc::clone(&world);
+            thread::spawn(move || world.call(Body::Fails))
+        };
+        let task_call = {
+            let world = Arc::clone(&world);
+            future::spawn(async move { world.call_async(Body::Returns).await })
+        };
+        let cancelled = {
+            let world = Arc::clone(&world);
+            future::spawn(async move { world.call_async(Body::Fails).await })
+        };
+        let impatient = {
+            let world = Arc::clone(&world);
+            thread::spawn(move || world.call_impatiently())
+        };
+        thread::yield_now();
+        cancelled.abort();
+        let _ = future::block_on(cancelled);
+        thread_call.join().expect("caught");
+        assert_eq!(future::block_on(task_call).expect("not aborted"), Some(0));
+        impatient.join().expect("no panic");
+        world.is_settled();
+    });
+}
+
+/// P10: who comes after an invalidation gets nothing that began before it.
+#[test]
+fn an_invalidation_wins() {
+    check(|| {
+        let world = World::new();
+        let before = {
+            let world = Arc::clone(&world);
+            thread::spawn(move || world.call(Body::Returns))
+        };
+        let invalidation = {
+            let world = Arc::clone(&world);
+            thread::spawn(move || {
+                world.invalidate();
+                let value = world.call(Body::Returns);
+                assert_eq!(value, Some(1));
+            })
+        };
+        let failing = {
+            let world = Arc::clone(&world);
+            thread::spawn(move || world.call(Body::Fails))
+        };
+        before.join().expect("no panic").expect("a value");
+        invalidation.join().expect("the newer version");
+        failing.join().expect("caught");
+        world.is_settled();
+    });
+}
+
+/// P6: each leads what the others want next.
+#[test]
+fn circles_of_keys_do_not_deadlock() {
+    fn call(flights: &Flights<usize>, keys: &[&str], depth: usize) {
+        let part = match flights.join(keys[0], 0, false) {
+            Joined::Plays(part) => part,
+            Joined::Waits(waiter) => block_on(pin!(waiter), None).expect("without end"),
+        };
+        let leader = match part {
+            Part::Leads(leader) => Some(leader),
+            Part::Landed(_) => return,
+            Part::Alone | Part::Inside => None,
+        };
+        let running = leader.as_ref().map(Leader::run);
+        if depth > 0 {
+            call(flights, &[keys[1], keys[2], keys[0]], depth - 1);
+        }
+        drop(running);
+        if let Some(leader) = leader {
+            leader.land(0);
+        }
+    }
+    check(|| {
+        let flights = Flights::new();
+        let callers: Vec<_> = [["a", "b", "c"], ["b", "c", "a"], ["c", "a", "b"]]
+            .into_iter()
+            .map(|keys| {
+                let flights = flights.clone();
+                thread::spawn(move || call(&flights, &keys, 4))
+            })
+            .collect();
+        for caller in callers {
+            caller.join().expect("no panic");
+        }
+        assert_eq!(flights.sizes(), (0, 0));
+    });
+}

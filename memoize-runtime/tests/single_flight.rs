@@ -1,0 +1,386 @@
+//! Of the callers that miss one key at one time, one computes: threads.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::{self, ScopedJoinHandle};
+use std::time::{Duration, Instant};
+
+use cache_memoize::testing::flights;
+use cache_memoize::{
+    Backend, BackendError, Bytes, Deadline, Limits, Memo, Memory, Runtime, RuntimeBuilder,
+};
+
+fn build(settings: RuntimeBuilder) -> Runtime {
+    settings.build().expect("valid settings")
+}
+
+fn fresh() -> Runtime {
+    build(Runtime::builder())
+}
+
+/// A memory backend that knows nothing of leases.
+struct Plain(Memory);
+
+impl Backend for Plain {
+    fn get(&self, key: &str, deadline: Deadline) -> Result<Option<Bytes>, BackendError> {
+        self.0.get(key, deadline)
+    }
+    fn set(
+        &self,
+        key: &str,
+        value: Bytes,
+        life: Duration,
+        deadline: Deadline,
+    ) -> Result<(), BackendError> {
+        self.0.set(key, value, life, deadline)
+    }
+    fn delete(&self, key: &str, deadline: Deadline) -> Result<(), BackendError> {
+        self.0.delete(key, deadline)
+    }
+    fn limits(&self) -> Limits {
+        self.0.limits()
+    }
+}
+
+fn plain() -> Runtime {
+    build(Runtime::builder().backend(Plain(Memory::new(1 << 20))))
+}
+
+/// Calls on `count` threads that start together; the results, and how long the slowest took.
+fn race<T: Send>(count: usize, call: impl Fn(usize) -> T + Sync) -> (Vec<T>, Duration) {
+    let start = Barrier::new(count);
+    let results: Vec<(T, Duration)> = thread::scope(|scope| {
+        let callers: Vec<_> = (0..count)
+            .map(|index| {
+                let (start, call) = (&start, &call);
+                scope.spawn(move || {
+                    start.wait();
+                    let began = Instant::now();
+                    let result = call(index);
+                    (result, began.elapsed())
+                })
+            })
+            .collect();
+        let results = callers.into_iter().map(ScopedJoinHandle::join);
+        results.map(|result| result.expect("no panic")).collect()
+    });
+    let slowest = results.iter().map(|(_, took)| *took).max();
+    (
+        results.into_iter().map(|(result, _)| result).collect(),
+        slowest.unwrap_or_default(),
+    )
+}
+
+#[test]
+fn sixty_four_threads_compute_once() {
+    const BODY: Duration = Duration::from_millis(500);
+    for runtime in [fresh(), plain()] {
+        let runs = AtomicU64::new(0);
+        let (values, slowest) = race(64, |_| {
+            runtime.scope(|| {
+                Memo::new("cold").get_or_compute(|| {
+                    thread::sleep(BODY);
+                    runs.fetch_add(1, Ordering::Relaxed)
+                })
+            })
+        });
+        assert_eq!(values, [0; 64]);
+        assert_eq!(runs.load(Ordering::Relaxed), 1);
+        let stats = runtime.stats();
+        assert_eq!(
+            (stats.computations, stats.stores, stats.hits + stats.shared),
+            (1, 1, 63)
+        );
+        // A second run would be seen. `benches/single_flight.rs` has the figure.
+        assert!(slowest < BODY * 2, "{slowest:?}");
+        assert_eq!(flights(&runtime), 0);
+    }
+}
+
+/// Holds a body up between two moments of a test.
+struct Gate {
+    begin: Barrier,
+    end: Barrier,
+}
+
+impl Gate {
+    fn new() -> Self {
+        Self {
+            begin: Barrier::new(2),
+            end: Barrier::new(2),
+        }
+    }
+
+    /// The body is in here from `begin` to `end`.
+    fn pass(&self) {
+        self.begin.wait();
+        self.end.wait();
+    }
+}
+
+#[test]
+fn a_leader_that_panics_is_followed_by_one_waiter() {
+    let runtime = fresh();
+    let (panics, runs) = (AtomicU64::new(0), AtomicU64::new(0));
+    let (values, _) = race(16, |_| {
+        runtime.scope(|| {
+            catch_unwind(AssertUnwindSafe(|| {
+                Memo::new("panics").get_or_compute(|| {
+                    thread::sleep(Duration::from_millis(100));
+                    let run = runs.fetch_add(1, Ordering::SeqCst);
+                    if run == 0 {
+                        panics.fetch_add(1, Ordering::SeqCst);
+                        std::panic::resume_unwind(Box::new(run));
+                    }
+                    run
+                })
+            }))
+        })
+    });
+    let panicked: Vec<_> = values
+        .iter()
+        .filter_map(|value| value.as_ref().err())
+        .collect();
+    assert_eq!(panicked.len(), 1, "the panic is the leader's alone");
+    assert_eq!(panicked[0].downcast_ref(), Some(&0_u64), "as it was");
+    assert_eq!(runs.load(Ordering::SeqCst), 2);
+    assert_eq!(flights(&runtime), 0);
+}
+
+#[test]
+fn a_body_that_always_fails_makes_no_line() {
+    const BODY: Duration = Duration::from_millis(100);
+    let runtime = fresh();
+    let runs = AtomicU64::new(0);
+    let (values, slowest) = race(16, |index| {
+        runtime.scope(|| {
+            Memo::new("fails").try_get_or_compute(|| -> Result<u8, usize> {
+                thread::sleep(BODY);
+                runs.fetch_add(1, Ordering::Relaxed);
+                Err(index)
+            })
+        })
+    });
+    for (index, value) in values.into_iter().enumerate() {
+        assert_eq!(value, Err(index), "each has its own error");
+    }
+    assert_eq!(runs.load(Ordering::Relaxed), 16);
+    // The leader, one that takes over, and all others side by side.
+    assert!(slowest < BODY * 4, "{slowest:?}");
+    assert_eq!(flights(&runtime), 0);
+}
+
+#[test]
+fn nobody_waits_longer_than_the_longest_wait() {
+    let runtime = build(Runtime::builder().longest_wait(Duration::from_millis(20)));
+    let gate = Gate::new();
+    thread::scope(|scope| {
+        let stuck = scope.spawn(|| {
+            runtime.scope(|| {
+                Memo::new("stuck").get_or_compute(|| {
+                    gate.pass();
+                    1
+                })
+            })
+        });
+        gate.begin.wait();
+        let other = runtime.scope(|| Memo::new("stuck").get_or_compute(|| 2));
+        assert_eq!(other, 2);
+        gate.end.wait();
+        assert_eq!(stuck.join().expect("no panic"), 1);
+    });
+    assert_eq!(flights(&runtime), 0);
+}
+
+#[test]
+fn an_invalidation_during_a_computation_wins() {
+    for runtime in [fresh(), plain()] {
+        for prime in [false, true] {
+            let gate = Gate::new();
+            thread::scope(|scope| {
+                let old = scope.spawn(|| {
+                    runtime.scope(|| {
+                        Memo::new("changed").get_or_compute(|| {
+                            gate.pass();
+                            "old".to_owned()
+                        })
+                    })
+                });
+                gate.begin.wait();
+                runtime.scope(|| {
+                    assert!(Memo::new("changed").invalidate());
+                    if prime {
+                        // It does not wait for what it must not see.
+                        let new = || "new".to_owned();
+                        assert_eq!(Memo::new("changed").get_or_compute(new), "new");
+                    }
+                });
+                gate.end.wait();
+                assert_eq!(old.join().expect("no panic"), "old");
+            });
+            let newer = || "newer".to_owned();
+            let now = runtime.scope(|| Memo::new("changed").get_or_compute(newer));
+            assert_eq!(now, if prime { "new" } else { "newer" });
+            assert!(runtime.stats().outdated > 0);
+            runtime.scope(|| Memo::new("changed").invalidate());
+        }
+        assert_eq!(flights(&runtime), 0);
+    }
+}
+
+#[test]
+fn an_invalidation_wins_over_an_iterator_that_began_before() {
+    let runtime = fresh();
+    runtime.scope(|| {
+        let rows = |first: u8| Memo::new("rows").iter(move || first..first + 3);
+        let mut old = rows(0);
+        assert_eq!(old.next(), Some(0));
+        assert!(Memo::new("rows").invalidate());
+        assert_eq!(old.count(), 2);
+        assert_eq!(rows(10).collect::<Vec<_>>(), [10, 11, 12]);
+        assert_eq!(rows(20).collect::<Vec<_>>(), [10, 11, 12]);
+    });
+    assert_eq!(runtime.stats().outdated, 1);
+}
+
+#[test]
+fn a_refresh_overtakes_what_began_before() {
+    let runtime = fresh();
+    let gate = Gate::new();
+    let call = |value: u8| {
+        Memo::new("k")
+            .force_overwrite(value == 2)
+            .get_or_compute(|| value)
+    };
+    thread::scope(|scope| {
+        let old = scope.spawn(|| {
+            runtime.scope(|| {
+                Memo::new("k").get_or_compute(|| {
+                    gate.pass();
+                    1_u8
+                })
+            })
+        });
+        gate.begin.wait();
+        assert_eq!(runtime.scope(|| call(2)), 2);
+        gate.end.wait();
+        assert_eq!(old.join().expect("no panic"), 1);
+    });
+    assert_eq!(runtime.scope(|| call(3)), 2);
+}
+
+#[test]
+fn recursion_with_one_key_computes_and_with_others_goes_to_any_depth() {
+    fn same(depth: u32) -> u32 {
+        Memo::new("same").get_or_compute(|| if depth == 0 { 0 } else { same(depth - 1) + 1 })
+    }
+    fn other(depth: u32) -> u32 {
+        Memo::new(("other", depth))
+            .get_or_compute(|| if depth == 0 { 0 } else { other(depth - 1) + 1 })
+    }
+    let runtime = fresh();
+    let deep = thread::Builder::new().stack_size(256 << 20);
+    let inner = runtime.clone();
+    let run = move || {
+        inner.scope(|| {
+            assert_eq!(same(5), 5);
+            assert_eq!(same(0), 5, "the outermost is stored");
+            assert_eq!(other(5_000), 5_000);
+        });
+    };
+    deep.spawn(run).expect("a thread").join().expect("no panic");
+    assert_eq!(flights(&runtime), 0);
+}
+
+/// Each of two threads computes what the other needs.
+#[test]
+fn a_circle_over_two_threads_ends_at_once() {
+    fn call(keys: [&'static str; 2], meet: &Barrier, depth: u8) -> u8 {
+        Memo::new(keys[0]).get_or_compute(|| {
+            if depth == 0 {
+                meet.wait();
+                call([keys[1], keys[0]], meet, 1) + 1
+            } else if depth == 1 {
+                call([keys[1], keys[0]], meet, 2) + 1
+            } else {
+                0
+            }
+        })
+    }
+    let runtime = fresh();
+    let meet = Barrier::new(2);
+    let (_, slowest) = race(2, |index| {
+        let keys = [["a", "b"], ["b", "a"]][index];
+        runtime.scope(|| call(keys, &meet, 0))
+    });
+    assert!(slowest < Duration::from_secs(5), "{slowest:?}");
+    assert_eq!(flights(&runtime), 0);
+}
+
+#[test]
+fn two_types_under_one_key_do_not_wait_for_each_other() {
+    let runtime = fresh();
+    let gate = Gate::new();
+    thread::scope(|scope| {
+        let number = scope.spawn(|| {
+            runtime.scope(|| {
+                Memo::new("k").get_or_compute(|| {
+                    gate.pass();
+                    1_u8
+                })
+            })
+        });
+        gate.begin.wait();
+        let text = runtime.scope(|| Memo::new("k").get_or_compute(|| "text".to_owned()));
+        assert_eq!(text, "text");
+        gate.end.wait();
+        assert_eq!(number.join().expect("no panic"), 1);
+    });
+}
+
+#[test]
+fn a_hit_waits_for_no_other_key() {
+    let runtime = fresh();
+    let gate = Gate::new();
+    let warm = |id: u32| Memo::new(("f", id)).get_or_compute(|| id);
+    runtime.scope(|| assert_eq!(warm(1), 1));
+    thread::scope(|scope| {
+        let cold =
+            scope.spawn(|| runtime.scope(|| Memo::new(("f", 2)).get_or_compute(|| gate.pass())));
+        gate.begin.wait();
+        // The other is still computing, and nothing but this test will end it.
+        runtime.scope(|| (0..1_000).for_each(|_| assert_eq!(warm(1), 1)));
+        assert_eq!(runtime.stats().hits, 1_000);
+        gate.end.wait();
+        cold.join().expect("no panic");
+    });
+}
+
+/// Two runtimes on one memory are as two processes on one server.
+#[test]
+fn another_process_is_waited_for() {
+    let memory = Memory::new(1 << 20);
+    let (one, two) = (
+        build(Runtime::builder().backend(memory.clone())),
+        build(Runtime::builder().backend(memory)),
+    );
+    let gate = Gate::new();
+    thread::scope(|scope| {
+        let first = scope.spawn(|| {
+            one.scope(|| {
+                Memo::new("shared").get_or_compute(|| {
+                    gate.pass();
+                    1
+                })
+            })
+        });
+        gate.begin.wait();
+        let second = scope.spawn(|| two.scope(|| Memo::new("shared").get_or_compute(|| 2)));
+        // It has nothing to compute with, whenever the first goes on.
+        gate.end.wait();
+        assert_eq!(first.join().expect("no panic"), 1);
+        assert_eq!(second.join().expect("no panic"), 1);
+    });
+    assert_eq!(two.stats().computations, 0);
+}

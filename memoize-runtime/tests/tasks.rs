@@ -1,0 +1,381 @@
+//! Of the callers that miss one key at one time, one computes: tasks, on several executors and on none.
+
+use std::cell::Cell;
+use std::future::{Future, pending, poll_fn, ready};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
+use std::thread::{self, ThreadId};
+use std::time::{Duration, Instant};
+
+use cache_memoize::testing::flights;
+use cache_memoize::{
+    Answer, AsyncBackend, Backend, BackendError, Bytes, Deadline, Limits, Memo, Memory, Runtime,
+    RuntimeBuilder,
+};
+use futures::future::join_all;
+
+fn build(settings: RuntimeBuilder) -> Runtime {
+    settings.build().expect("valid settings")
+}
+
+fn fresh() -> Runtime {
+    build(Runtime::builder())
+}
+
+fn on_tokio<T>(body: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_time()
+        .build()
+        .expect("a runtime")
+        .block_on(body)
+}
+
+fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+#[test]
+fn ten_thousand_tasks_compute_once() {
+    const BODY: Duration = Duration::from_secs(1);
+    let runtime = fresh();
+    let runs = Arc::new(AtomicU64::new(0));
+    on_tokio(async {
+        let began = Instant::now();
+        let tasks: Vec<_> = (0..10_000)
+            .map(|_| {
+                let (runtime, runs) = (runtime.clone(), Arc::clone(&runs));
+                tokio::spawn(async move {
+                    let call = async {
+                        Memo::new("cold")
+                            .get_or_compute_async(|| async {
+                                tokio::time::sleep(BODY).await;
+                                runs.fetch_add(1, Ordering::Relaxed)
+                            })
+                            .await
+                    };
+                    runtime.scope_async(call).await
+                })
+            })
+            .collect();
+        for task in tasks {
+            assert_eq!(task.await.expect("no panic"), 0);
+        }
+        let slowest = began.elapsed();
+        // A second run would be seen. `benches/single_flight.rs` has the figure.
+        assert!(slowest < BODY * 2, "{slowest:?}");
+    });
+    assert_eq!(runs.load(Ordering::Relaxed), 1);
+    assert_eq!(flights(&runtime), 0);
+}
+
+#[test]
+fn it_works_on_smol_and_without_an_executor() {
+    async fn pair(runtime: &Runtime) -> (u64, u64) {
+        let runs = Cell::new(0);
+        let call = || {
+            Memo::new("pair").get_or_compute_async(|| async {
+                runs.set(runs.get() + 1);
+                let mut yielded = false;
+                poll_fn(|context| {
+                    context.waker().wake_by_ref();
+                    if std::mem::replace(&mut yielded, true) {
+                        Poll::Ready(())
+                    } else {
+                        Poll::Pending
+                    }
+                })
+                .await;
+                runs.get()
+            })
+        };
+        runtime
+            .scope_async(async { futures::join!(call(), call()) })
+            .await
+    }
+    assert_eq!(smol::block_on(pair(&fresh())), (1, 1));
+    assert_eq!(futures::executor::block_on(pair(&fresh())), (1, 1));
+}
+
+#[test]
+fn threads_and_tasks_wait_for_each_other() {
+    let runtime = fresh();
+    let (tell, told) = futures::channel::oneshot::channel();
+    let task_runtime = runtime.clone();
+    let mut leading = Box::pin(async move {
+        let call = async {
+            Memo::new("k")
+                .get_or_compute_async(|| async {
+                    told.await.expect("it is told");
+                    7_u8
+                })
+                .await
+        };
+        task_runtime.scope_async(call).await
+    });
+    assert!(poll_once(leading.as_mut()).is_pending());
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| runtime.scope(|| Memo::new("k").get_or_compute(|| 8_u8)));
+        tell.send(()).expect("it listens");
+        assert_eq!(futures::executor::block_on(leading), 7);
+        assert_eq!(waiting.join().expect("no panic"), 7);
+    });
+}
+
+#[test]
+fn a_dropped_leader_is_followed_by_a_waiter() {
+    let runtime = fresh();
+    runtime.scope(|| {
+        let mut leader = Box::pin(Memo::new("k").get_or_compute_async(pending::<u8>));
+        assert!(poll_once(leader.as_mut()).is_pending());
+        let mut waiter = pin!(Memo::new("k").get_or_compute_async(|| ready(2_u8)));
+        assert!(poll_once(waiter.as_mut()).is_pending());
+        let mut cancelled = Box::pin(Memo::new("k").get_or_compute_async(|| ready(3_u8)));
+        assert!(poll_once(cancelled.as_mut()).is_pending());
+        drop(cancelled);
+        drop(leader);
+        assert_eq!(poll_once(waiter.as_mut()), Poll::Ready(2));
+        assert_eq!(flights(&runtime), 0);
+        assert_eq!(Memo::new("k").get_or_compute(|| 4_u8), 2, "it is stored");
+    });
+}
+
+#[test]
+fn a_leader_that_is_never_polled_again_holds_nobody_up() {
+    let runtime = build(Runtime::builder().longest_wait(Duration::from_millis(20)));
+    runtime.scope(|| {
+        let mut leader = Box::pin(Memo::new("k").get_or_compute_async(pending::<u8>));
+        assert!(poll_once(leader.as_mut()).is_pending());
+        let waiter = Memo::new("k").get_or_compute_async(|| ready(2_u8));
+        assert_eq!(futures::executor::block_on(waiter), 2);
+        // The leader could still come back, and the right to store is its own until it is gone or its lease is.
+        drop(leader);
+        assert_eq!(flights(&runtime), 0);
+    });
+}
+
+#[test]
+fn recursion_in_a_task_computes() {
+    fn same(depth: u32) -> Pin<Box<dyn Future<Output = u32> + Send>> {
+        Box::pin(Memo::new("same").get_or_compute_async(move || async move {
+            if depth == 0 {
+                0
+            } else {
+                same(depth - 1).await + 1
+            }
+        }))
+    }
+    let runtime = fresh();
+    let value = futures::executor::block_on(runtime.scope_async(async { same(5).await }));
+    assert_eq!(value, 5);
+    runtime.scope(|| assert_eq!(Memo::new("same").get_or_compute(|| 0_u32), 5));
+}
+
+/// In one task, one branch of a `join!` leads and the other waits; neither waits for itself.
+#[test]
+fn branches_of_one_task_share() {
+    let runtime = fresh();
+    let runs = AtomicU64::new(0);
+    let calls = async {
+        let call = |_| {
+            Memo::new("branch").get_or_compute_async(|| async {
+                let run = runs.fetch_add(1, Ordering::Relaxed);
+                smol::future::yield_now().await;
+                run
+            })
+        };
+        join_all((0..100).map(call)).await
+    };
+    let values = smol::block_on(runtime.scope_async(calls));
+    assert_eq!(values, vec![0; 100]);
+}
+
+#[test]
+fn an_error_or_a_panic_comes_through_as_it_is() {
+    fresh().scope(|| {
+        let failed = Memo::new("k").try_get_or_compute_async(|| ready(Err::<u8, _>("as it is")));
+        assert_eq!(smol::block_on(failed), Err("as it is"));
+        let panicked = std::panic::catch_unwind(|| {
+            smol::block_on(Memo::new("k").get_or_compute_async(|| async {
+                if true {
+                    std::panic::resume_unwind(Box::new(5_u8));
+                }
+                1_u8
+            }))
+        });
+        let payload = panicked.expect_err("it panicked");
+        assert_eq!(payload.downcast_ref(), Some(&5_u8));
+        let then = Memo::new("k").get_or_compute_async(|| ready(1_u8));
+        assert_eq!(smol::block_on(then), 1);
+    });
+}
+
+#[test]
+fn an_invalidation_during_a_computation_wins() {
+    let runtime = fresh();
+    runtime.scope(|| {
+        let (tell, told) = futures::channel::oneshot::channel();
+        let mut old = pin!(Memo::new("k").get_or_compute_async(|| async {
+            told.await.expect("it is told");
+            1_u8
+        }));
+        assert!(poll_once(old.as_mut()).is_pending());
+        assert!(smol::block_on(Memo::new("k").invalidate_async()));
+        tell.send(()).expect("it listens");
+        assert_eq!(smol::block_on(old), 1);
+        assert_eq!(Memo::new("k").get_or_compute(|| 2_u8), 2);
+    });
+    assert_eq!(runtime.stats().outdated, 1);
+}
+
+/// An async backend that answers at the second poll, and fails or panics if it is told to.
+struct Distant {
+    memory: Memory,
+    fails: bool,
+    panics: bool,
+}
+
+impl Distant {
+    fn runtime(fails: bool, panics: bool) -> Runtime {
+        let memory = Memory::new(1 << 20);
+        build(Runtime::builder().async_backend(Self {
+            memory,
+            fails,
+            panics,
+        }))
+    }
+
+    fn answer<'a, T: Send + 'a>(
+        &'a self,
+        answer: impl FnOnce(&Memory) -> Result<T, BackendError> + Send + 'a,
+    ) -> Answer<'a, T> {
+        Box::pin(async move {
+            smol::future::yield_now().await;
+            assert!(!self.panics, "a bug in a backend");
+            if self.fails {
+                return Err(BackendError::new("connection refused"));
+            }
+            answer(&self.memory)
+        })
+    }
+}
+
+impl AsyncBackend for Distant {
+    fn get<'a>(&'a self, key: &'a str, deadline: Deadline) -> Answer<'a, Option<Bytes>> {
+        self.answer(move |memory| memory.get(key, deadline))
+    }
+    fn set<'a>(
+        &'a self,
+        key: &'a str,
+        value: Bytes,
+        life: Duration,
+        deadline: Deadline,
+    ) -> Answer<'a, ()> {
+        self.answer(move |memory| memory.set(key, value, life, deadline))
+    }
+    fn delete<'a>(&'a self, key: &'a str, deadline: Deadline) -> Answer<'a, ()> {
+        self.answer(move |memory| memory.delete(key, deadline))
+    }
+    fn limits(&self) -> Limits {
+        self.memory.limits()
+    }
+}
+
+#[test]
+fn tasks_and_threads_use_an_async_backend() {
+    let runtime = Distant::runtime(false, false);
+    runtime.scope(|| {
+        let value = |n| Memo::new("k").get_or_compute_async(move || ready(n));
+        assert_eq!(smol::block_on(value(1)), 1);
+        assert_eq!(smol::block_on(value(2)), 1);
+        assert_eq!(Memo::new("k").get_or_compute(|| 3), 1);
+        assert!(Memo::new("k").invalidate());
+        assert_eq!(Memo::new("k").get_or_compute(|| 4), 4);
+        assert_eq!(smol::block_on(value(5)), 4);
+    });
+    assert_eq!(runtime.stats().faults, 0);
+}
+
+#[test]
+fn an_async_backend_that_fails_or_panics_is_not_noticed() {
+    for panics in [false, true] {
+        let runtime = Distant::runtime(true, panics);
+        runtime.scope(|| {
+            let value = |n| Memo::new("k").get_or_compute_async(move || ready(n));
+            assert_eq!(smol::block_on(value(1)), 1);
+            assert_eq!(smol::block_on(value(2)), 2);
+            assert!(!smol::block_on(Memo::new("k").invalidate_async()));
+        });
+        assert_eq!((runtime.stats().faults, runtime.stats().stores), (6, 0));
+        assert_eq!(flights(&runtime), 0);
+    }
+}
+
+/// A blocking backend that remembers who asked.
+struct Blocking {
+    memory: Memory,
+    asked_by: Arc<std::sync::Mutex<Vec<ThreadId>>>,
+}
+
+impl Backend for Blocking {
+    fn get(&self, key: &str, deadline: Deadline) -> Result<Option<Bytes>, BackendError> {
+        let this_thread = thread::current().id();
+        self.asked_by.lock().expect("no panic").push(this_thread);
+        self.memory.get(key, deadline)
+    }
+    fn set(
+        &self,
+        key: &str,
+        value: Bytes,
+        life: Duration,
+        deadline: Deadline,
+    ) -> Result<(), BackendError> {
+        let this_thread = thread::current().id();
+        self.asked_by.lock().expect("no panic").push(this_thread);
+        self.memory.set(key, value, life, deadline)
+    }
+    fn delete(&self, key: &str, deadline: Deadline) -> Result<(), BackendError> {
+        self.memory.delete(key, deadline)
+    }
+    fn limits(&self) -> Limits {
+        Limits::new()
+    }
+}
+
+#[test]
+fn a_blocking_backend_is_not_asked_on_the_executor() {
+    let asked_by = Arc::default();
+    let runtime = build(Runtime::builder().backend(Blocking {
+        memory: Memory::new(1 << 20),
+        asked_by: Arc::clone(&asked_by),
+    }));
+    runtime.scope(|| {
+        let value = |n| Memo::new("k").get_or_compute_async(move || ready(n));
+        assert_eq!(smol::block_on(value(1)), 1);
+        assert_eq!(smol::block_on(value(2)), 1);
+    });
+    let asked_by = asked_by.lock().expect("no panic");
+    assert_eq!(asked_by.len(), 4, "get, lease, fill, get");
+    assert!(!asked_by.contains(&thread::current().id()));
+}
+
+#[test]
+fn futures_are_send_where_the_body_is() {
+    fn is_send<T: Send>(value: T) -> T {
+        value
+    }
+    drop(is_send(Memo::new("k").get_or_compute_async(|| ready(1_u8))));
+    drop(is_send(
+        Memo::new("k").try_get_or_compute_async(|| ready(Ok::<_, String>(1_u8))),
+    ));
+    drop(is_send(Memo::new("k").invalidate_async()));
+    // And where it isn't, it is a future all the same.
+    let local = std::rc::Rc::new(1_u8);
+    let call = Memo::new("local").get_or_compute_async(|| async {
+        smol::future::yield_now().await;
+        *local
+    });
+    fresh().scope(|| assert_eq!(smol::block_on(call), 1));
+}
