@@ -11,6 +11,7 @@ pub(crate) mod outcome;
 pub(crate) mod place;
 mod recorder;
 pub(crate) mod request;
+mod rotation;
 pub(crate) mod sync;
 
 pub use iter::Memoized;

@@ -8,7 +8,8 @@ use crate::call::chunks;
 use crate::call::outcome::Outcome;
 use crate::call::place::Place;
 use crate::call::request::Request;
-use crate::engine::{Chunked, Fill, Filling, Lookup, Opened, Unstored};
+use crate::call::rotation;
+use crate::engine::{Chunked, Fill, Filling, Lookup, Opened, Renewal, Unstored};
 use crate::entry::Reject;
 use crate::entry::chunk::{Next, Reader};
 use crate::guard::guard;
@@ -80,7 +81,9 @@ pub(crate) fn peek<R>(request: &Request, outcome: &Outcome<R>) -> Option<R> {
     if !request.has_key() || request.stored.refusal().is_some() {
         return None;
     }
-    look_up(request, &request.place()?, outcome).ok()
+    // Nothing is written on the way: who only looks is not the one to seal it anew.
+    let (value, _) = find(request, &request.place()?, outcome).ok()?;
+    Some(value)
 }
 
 /// Stores a value that was not computed here; says whether it is stored.
@@ -158,14 +161,29 @@ impl Missed {
     }
 }
 
+/// The value that is found; what was sealed with a previous secret is written anew on the way.
 fn look_up<R>(request: &Request, place: &Place<'_>, outcome: &Outcome<R>) -> Result<R, Missed> {
+    let (value, renewal) = find(request, place, outcome)?;
+    if let Some(renewal) = renewal {
+        rotation::renew(request, place, renewal);
+    }
+    Ok(value)
+}
+
+fn find<R>(
+    request: &Request,
+    place: &Place<'_>,
+    outcome: &Outcome<R>,
+) -> Result<(R, Option<Renewal>), Missed> {
     let found = fetch(request, place).ok_or(Missed::Unanswered)?;
     let now_ms = request.runtime.now_ms();
     let lookup = request.policy(place).look(&found, outcome, now_ms);
-    match hit(request, place, lookup)? {
-        Opened::Value(value) => Ok(value),
-        Opened::Chunks(mut reader) => gather(request, &mut reader, outcome),
-    }
+    let (opened, renewal) = usable(lookup)?;
+    let value = match opened {
+        Opened::Value(value) => value,
+        Opened::Chunks(mut reader) => gather(request, &mut reader, outcome)?,
+    };
+    Ok((value, renewal))
 }
 
 /// What the backend has under the names of the place; `None` where it could not be asked.
@@ -205,15 +223,10 @@ impl Deref for Found {
     }
 }
 
-/// What was looked for; what was sealed with a previous secret is written anew on the way.
-pub(super) fn hit<T>(request: &Request, place: &Place<'_>, lookup: Lookup<T>) -> Result<T, Missed> {
+/// What was looked for, and what is to be written anew for it.
+pub(super) fn usable<T>(lookup: Lookup<T>) -> Result<(T, Option<Renewal>), Missed> {
     match lookup {
-        Lookup::Hit(found, renewed) => {
-            if renewed.is_some_and(|fill| set(request, place, fill)) {
-                request.observer().resealed();
-            }
-            Ok(found)
-        }
+        Lookup::Hit(found, renewal) => Ok((found, renewal)),
         Lookup::Absent => Err(Missed::Absent),
         Lookup::Rejected(reject) => Err(Missed::Rejected(reject)),
     }
@@ -294,11 +307,12 @@ pub(super) fn write(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
     let written = set(request, place, fill);
     if written {
         request.observer().stored();
+        rotation::forget_previous(request, place);
     }
     written
 }
 
-fn set(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
+pub(super) fn set(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
     // Without the room that the buffer had to grow: the entry may be kept as it is for long.
     let bytes = Bytes::from(fill.bytes.into_boxed_slice());
     ask(request, "set", |backend| {
