@@ -109,8 +109,10 @@ impl RuntimeBuilder {
     /// Hides the lengths of sealed entries: each is filled up to a power of two, and to `bytes` at the least.
     ///
     /// Whoever can see the stored entries then learns which of these classes a value falls in, and no more; without it, they
-    /// learn its length to the byte. It costs up to as many bytes again. The backend's largest value is a class of its own. The
-    /// number of chunks of something that is too large for one entry still shows.
+    /// learn its length to the byte. It costs up to as many bytes again. The backend's largest value is a class of its own.
+    ///
+    /// It is about entries that are stored whole. The length of a stream, and of a value that is too large for one entry, shows to
+    /// the byte whatever is given here: their chunks can be counted, and the last is as short as it happens to be.
     pub fn pad_to(mut self, bytes: usize) -> Self {
         self.sealing.pad_to = Some(bytes);
         self
