@@ -462,6 +462,31 @@ fn padding_leaves_few_lengths() {
     assert_eq!(lengths, [512, 512, 512, 512, 1024, 1024]);
 }
 
+/// What the documentation of `pad_to` says it does not hide.
+#[test]
+fn lengths_of_what_is_in_chunks_show_all_the_same() {
+    let stored = |of: fn(usize), len: usize| {
+        let backend = Open::default();
+        let builder = Runtime::builder().backend(backend.clone());
+        build(builder.secret(secret(1)).pad_to(512)).scope(|| of(len));
+        let entries = backend.entries();
+        entries.values().map(Bytes::len).sum::<usize>()
+    };
+    let value = |len| {
+        let memo = Memo::new("large").encrypt();
+        memo.get_or_compute(|| "x".repeat(len));
+    };
+    let stream = |len| {
+        let items = Memo::new("stream")
+            .encrypt()
+            .iter(|| ["x".repeat(len)].into_iter());
+        assert_eq!(items.count(), 1);
+    };
+    for (of, len) in [(value as fn(usize), 5000), (stream, 5000), (stream, 200)] {
+        assert_eq!(stored(of, len + 1), stored(of, len) + 1, "{len}");
+    }
+}
+
 #[test]
 fn debug_shows_no_secret() {
     let builder = Runtime::builder()
