@@ -293,7 +293,7 @@ fn what_was_sealed_with_a_previous_secret_is_a_hit_and_sealed_anew() {
             .previous_secret(secret(0)),
     );
     assert!(!is_computed(&rotated, memo));
-    assert_eq!(backend.asked(), ["get_many of 3", "set"]);
+    assert_eq!(backend.asked(), ["get_many of 3", "set", "get"]);
     assert_eq!((rotated.stats().hits, rotated.stats().resealed), (1, 1));
     // Found under the current name, it stays.
     assert!(!is_computed(&rotated, memo));
@@ -460,6 +460,31 @@ fn padding_leaves_few_lengths() {
     let mut lengths: Vec<usize> = backend.entries().values().map(Bytes::len).collect();
     lengths.sort_unstable();
     assert_eq!(lengths, [512, 512, 512, 512, 1024, 1024]);
+}
+
+/// What the documentation of `pad_to` says it does not hide.
+#[test]
+fn lengths_of_what_is_in_chunks_show_all_the_same() {
+    let stored = |of: fn(usize), len: usize| {
+        let backend = Open::default();
+        let builder = Runtime::builder().backend(backend.clone());
+        build(builder.secret(secret(1)).pad_to(512)).scope(|| of(len));
+        let entries = backend.entries();
+        entries.values().map(Bytes::len).sum::<usize>()
+    };
+    let value = |len| {
+        let memo = Memo::new("large").encrypt();
+        memo.get_or_compute(|| "x".repeat(len));
+    };
+    let stream = |len| {
+        let items = Memo::new("stream")
+            .encrypt()
+            .iter(|| ["x".repeat(len)].into_iter());
+        assert_eq!(items.count(), 1);
+    };
+    for (of, len) in [(value as fn(usize), 5000), (stream, 5000), (stream, 200)] {
+        assert_eq!(stored(of, len + 1), stored(of, len) + 1, "{len}");
+    }
 }
 
 #[test]

@@ -97,6 +97,7 @@ fn from_the_environment() {
                 ("good", BASE64_URL),
                 ("bad", "hunter2"),
                 ("bad", " "),
+                ("bad", "please-change-me-please-this-is-my-password1"),
                 ("bad", &HEX[..62]),
                 // Base64 of 33 bytes, were it not hexadecimal of 22.
                 ("bad", &HEX[..44]),
@@ -124,10 +125,18 @@ fn each_refusal_says_what_to_do() {
             "placeholder",
         ),
         (Secret::from_hex("hunter2"), "not hexadecimal"),
-        (Secret::from_hex(&HEX[..63]), "not hexadecimal"),
+        (Secret::from_hex(&HEX[..63]), "has 63 hexadecimal digits"),
+        (
+            Secret::from_file(&TemporaryFile::new("odd", &HEX[..63]).0),
+            "has 63 hexadecimal digits",
+        ),
         (Secret::from_hex(&HEX[..62]), "31 bytes"),
         (Secret::from_base64("hunter2!"), "not base64"),
-        (Secret::from_file("/no/such/file"), "can't be read"),
+        (Secret::from_base64(&BASE64.replace('+', "_")), "not base64"),
+        (
+            Secret::from_file("/no/such/file"),
+            "`/no/such/file` can't be read",
+        ),
         (
             Secret::from_file(&TemporaryFile::new("long", [b'a'; 5000]).0),
             "longer than 4 KiB",
@@ -140,6 +149,34 @@ fn each_refusal_says_what_to_do() {
     for (result, part) in cases {
         let error = refused(result);
         assert!(error.contains(part) && error.contains("; "), "{error}");
+    }
+}
+
+#[test]
+fn a_secret_in_place_of_its_name_is_not_shown() {
+    for secret in [HEX, BASE64, BASE64_URL] {
+        let error = refused(Secret::from_env(secret));
+        assert!(error.contains("`from_hex`"), "{error}");
+        let error = refused(Secret::from_file(secret));
+        assert!(error.contains("can't be read"), "{error}");
+    }
+}
+
+#[test]
+fn words_that_are_valid_base64_are_refused() {
+    for text in [
+        "please-change-me-please-this-is-my-password1",
+        "my_super_secret_password_change_it_in_production",
+        "replace-this-with-your-own-secret-before-deployX",
+        "CHANGEMEplaceholderSecretKeyForDevelopmentOnly00",
+        "ReplaceThisByTheOutputOfOpensslRandHex32",
+        "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGH",
+    ] {
+        let file = TemporaryFile::new("words", text);
+        for result in [Secret::from_base64(text), Secret::from_file(&file.0)] {
+            let error = refused(result);
+            assert!(error.contains("placeholder"), "{text}: {error}");
+        }
     }
 }
 

@@ -170,6 +170,10 @@ impl Parser<'_> {
             }
             "encrypt" => {
                 require_encryption(ident)?;
+                if input.peek(Token![=]) {
+                    let message = "`encrypt` takes no value; leave it out to not encrypt";
+                    return Err(syn::Error::new(ident.span(), message));
+                }
                 options.encrypt = true;
             }
             "encryption_key" => {

@@ -59,7 +59,7 @@ use crate::model::Model;
 /// | `skip(refresh), force_overwrite = refresh` | a `bool`: true runs the body and stores what it returns | `false` |
 /// | `cache_if = path or closure` | `Fn(&T) -> bool`: whether a computed value is stored | always |
 /// | `skip(db, ctx)` | arguments that are not part of the key | none |
-/// | `compress = true` or `false` | LZ4 for what has 1 KiB or more and shrinks | the runtime's, `true` |
+/// | `compress = true` or `false` | LZ4 for what has 1 KiB or more and shrinks | the runtime's, `true`; for what is sealed `false` |
 /// | `version = 2` | raise it when the meaning of a stored value changes: older entries are misses | 0 |
 /// | `codec = "msgpack"` | how a value becomes bytes; with the feature `msgpack`, for types that postcard can't hold | `"postcard"` |
 /// | `companions = Name`, `"functions"` or `false` | where the companions stand, see below | by the function |

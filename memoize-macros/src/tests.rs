@@ -476,6 +476,17 @@ fn a_codec_without_its_feature_is_an_error() {
     );
 }
 
+#[cfg(feature = "encrypt")]
+#[test]
+fn encrypt_takes_no_value() {
+    for value in ["true", "false"] {
+        assert_eq!(
+            errors(&format!("encrypt = {value}"), "fn f() -> u8 { 1 }"),
+            ["`encrypt` takes no value; leave it out to not encrypt"]
+        );
+    }
+}
+
 #[test]
 fn all_errors_are_shown_at_once() {
     let errors = errors(

@@ -3,6 +3,7 @@
 //! No I/O, no clock and no lock is in here (random bytes are drawn where they are used), and no code of the user's but the codec's. The drivers in [`call`](crate::call)
 //! ask, do, and tell.
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use crate::backend::Bytes;
@@ -13,6 +14,10 @@ use crate::entry::{
     self, Body, BodyMeta, Draft, Expect, Flags, Guard, Header, Padding, Reject, StoredType,
     Unencodable, Unfinished,
 };
+use crate::secret::Ring;
+
+/// Under how many names an entry may be found.
+const MOST_NAMES: usize = 1 + Ring::MOST_PREVIOUS;
 
 /// How long chunks outlive the entry that lists them, so that who begins to read it in its last moment comes to its end.
 const CHUNKS_OUTLIVE_MS: u64 = 60_000;
@@ -117,10 +122,20 @@ impl From<Unfinished> for Unstored {
     }
 }
 
+/// An entry that was sealed with a previous secret, to be written under the current name.
+#[derive(Debug)]
+pub(crate) struct Renewal {
+    pub(crate) fill: Fill,
+    /// Under which name of the place it was found.
+    pub(crate) nth: usize,
+    /// As it was found there.
+    pub(crate) found: Bytes,
+}
+
 /// What a lookup came to.
 pub(crate) enum Lookup<T> {
-    /// With the entry to write under the current name, where this one was sealed with a previous secret.
-    Hit(T, Option<Fill>),
+    /// With what is to be written under the current name, where there was nothing and this is from a previous one.
+    Hit(T, Option<Renewal>),
     Absent,
     Rejected(Reject),
 }
@@ -228,30 +243,44 @@ impl Policy<'_> {
         })
     }
 
-    /// What can be used of what was found under the names of the place, the current one first.
+    /// What can be used of what was found under the names of the place: the newest, and of two as new the first.
     ///
-    /// A hit under a previous secret counts even where something unusable stands under the current one: its writer had no
-    /// secret, or is not done rotating.
+    /// While secrets are rotated some processes write under the one name and some under the other, so that the current one
+    /// may be the older. A hit under a previous secret counts even where something unusable stands under the current one: its
+    /// writer had no secret, or is not done rotating. Only where nothing stands there it is to be written there, since
+    /// what does may be newer by then.
     fn first_usable<'f, T>(
         &self,
         found: &'f [Option<Bytes>],
         now_ms: u64,
         open: impl Fn(Guard<'_>, &'f Bytes) -> Result<(T, Body<'f>), Reject>,
     ) -> Lookup<T> {
-        let mut rejected = None;
-        for (nth, (guard, found)) in self.place.guards().zip(found).enumerate() {
-            let Some(found) = found else { continue };
-            match open(guard, found) {
+        let mut rejected: Option<(usize, Reject)> = None;
+        let mut order = std::array::from_fn(|nth| nth);
+        for &nth in newest_first(found, &mut order) {
+            let (Some(guard), Some(found_here)) = (self.place.guards().nth(nth), &found[nth])
+            else {
+                continue;
+            };
+            match open(guard, found_here) {
                 Ok((opened, body)) => {
-                    let is_current = nth == 0;
-                    let renewed = (!is_current).then(|| self.reseal(&body, now_ms)).flatten();
-                    return Lookup::Hit(opened, renewed);
+                    let to_renew = nth != 0 && found[0].is_none();
+                    let fill = to_renew.then(|| self.reseal(&body, now_ms)).flatten();
+                    let renewal = fill.map(|fill| Renewal {
+                        fill,
+                        nth,
+                        found: found_here.clone(),
+                    });
+                    return Lookup::Hit(opened, renewal);
                 }
-                // The reason that counts is that of the current name.
-                Err(reject) => rejected = rejected.or(Some(reject)),
+                // The reason that counts is that of the first name.
+                Err(reject) if rejected.is_none_or(|(first, _)| nth < first) => {
+                    rejected = Some((nth, reject));
+                }
+                Err(_) => {}
             }
         }
-        rejected.map_or(Lookup::Absent, Lookup::Rejected)
+        rejected.map_or(Lookup::Absent, |(_, reject)| Lookup::Rejected(reject))
     }
 
     /// The same entry under the current secret, for what is left of its life.
@@ -359,6 +388,14 @@ impl Chunked {
         let left = self.header.expires_ms.saturating_sub(now_ms);
         Duration::from_millis(left.saturating_add(CHUNKS_OUTLIVE_MS))
     }
+}
+
+/// The order to try what was found in. The times are what the entries claim: one that lies does not open, and the next is tried.
+fn newest_first<'o>(found: &[Option<Bytes>], order: &'o mut [usize; MOST_NAMES]) -> &'o [usize] {
+    let order = &mut order[..found.len().min(MOST_NAMES)];
+    let created = |found: &Bytes| Header::parse(found).ok().map(|header| header.created_ms);
+    order.sort_by_key(|&nth| Reverse(found[nth].as_ref().and_then(created)));
+    order
 }
 
 fn meta(cost: Duration, header: &Header) -> BodyMeta {

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 
 /// A setting of the [runtime](crate::Runtime) that can't be used.
 ///
@@ -46,7 +47,11 @@ pub(crate) enum ConfigErrorKind {
 pub(crate) enum SecretOrigin {
     Given,
     Variable(String),
-    File,
+    /// Its name may be a secret.
+    HiddenVariable,
+    File(PathBuf),
+    /// Its path may be a secret.
+    HiddenFile,
 }
 
 /// Why a secret can't be used.
@@ -58,11 +63,15 @@ pub(crate) enum SecretProblem {
     Pattern,
     Placeholder,
     NotHex,
+    OddHex {
+        digits: usize,
+    },
     NotBase64,
     /// Neither of the two.
     NotEncoded,
     NotText,
     Unset,
+    NotAName,
     Unreadable(io::ErrorKind),
     LongFile,
     #[cfg_attr(
@@ -148,7 +157,9 @@ impl fmt::Display for SecretOrigin {
         match self {
             Self::Given => f.write_str("the secret"),
             Self::Variable(name) => write!(f, "`{name}`"),
-            Self::File => f.write_str("the secret's file"),
+            Self::HiddenVariable => f.write_str("what was given to `from_env`"),
+            Self::File(path) => write!(f, "the secret's file `{}`", path.display()),
+            Self::HiddenFile => f.write_str("the secret's file"),
         }
     }
 }
@@ -161,10 +172,17 @@ impl fmt::Display for SecretProblem {
             Self::Pattern => write!(f, "follows a pattern, so it can be guessed; {MAKE}"),
             Self::Placeholder => write!(f, "looks like a placeholder or a password; {MAKE}"),
             Self::NotHex => write!(f, "is not hexadecimal; {MAKE}"),
+            Self::OddHex { digits } => write!(
+                f,
+                "has {digits} hexadecimal digits, and an even number is needed; look for one that is lost, or {MAKE}"
+            ),
             Self::NotBase64 => f.write_str("is not base64; make a secret with `openssl rand -base64 32`"),
             Self::NotEncoded => write!(f, "is neither hexadecimal nor base64; {MAKE}"),
             Self::NotText => write!(f, "is not valid UTF-8; {MAKE}"),
             Self::Unset => write!(f, "is not set; {MAKE}, and set it to that"),
+            Self::NotAName => f.write_str(
+                "is not the name of a variable; give it a name, and the secret itself to `from_hex` or `from_base64`",
+            ),
             Self::Unreadable(kind) => write!(f, "can't be read ({kind}); check its path and permissions"),
             Self::LongFile => write!(f, "is longer than 4 KiB; {MAKE}"),
             Self::NotBuilt => f.write_str(

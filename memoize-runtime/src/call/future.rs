@@ -4,6 +4,7 @@
 //! told, and what was begun is given up.
 
 mod chunks;
+mod rotation;
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -14,11 +15,11 @@ use crate::backend::{self, Answer, AsyncBackend, BackendError, Bytes, Deadline};
 use crate::call::outcome::Outcome;
 use crate::call::place::Place;
 use crate::call::request::Request;
-use crate::call::sync::Found;
+use crate::call::sync::{Found, usable};
 use crate::call::turn::{
     Caller, Gathered, Missed, Patience, Right, Turn, Verdict, gather_some, verdict,
 };
-use crate::engine::{Fill, Filling, Lookup, Opened, Unstored};
+use crate::engine::{Fill, Filling, Opened, Renewal, Unstored};
 use crate::entry::Reject;
 use crate::flight::{Joined, Part};
 use crate::guard::guard;
@@ -211,7 +212,7 @@ async fn store(
         }
     };
     let written = match right {
-        Some(right) => fill(request, right, entry).await,
+        Some(right) => fill(request, place, right, entry).await,
         None => write(request, place, entry).await,
     };
     if let Some(chunked) = chunked.filter(|_| !written) {
@@ -221,7 +222,7 @@ async fn store(
 }
 
 /// As [`sync::fill`](super::sync).
-async fn fill(request: &Request, right: &mut Right<'_>, fill: Fill) -> bool {
+async fn fill(request: &Request, place: &Place<'_>, right: &mut Right<'_>, fill: Fill) -> bool {
     let life = fill.life;
     let bytes = fill.into_bytes();
     right.land(bytes.clone());
@@ -238,6 +239,9 @@ async fn fill(request: &Request, right: &mut Right<'_>, fill: Fill) -> bool {
         Some(true) => request.observer().stored(),
         Some(false) => request.observer().outdated(),
         None => {}
+    }
+    if filled == Some(true) {
+        rotation::forget_previous(request, place).await;
     }
     if right.must_take_back(lease) {
         let deleted = ask(request, "delete", |backend| {
@@ -256,6 +260,7 @@ async fn write(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
     let written = set(request, place, fill).await;
     if written {
         request.observer().stored();
+        rotation::forget_previous(request, place).await;
     }
     written
 }
@@ -274,7 +279,9 @@ pub(crate) async fn peek<R>(request: &Request, outcome: &Outcome<R>) -> Option<R
     if !request.has_key() || request.stored.refusal().is_some() {
         return None;
     }
-    look_up(request, &request.place()?, outcome).await.ok()
+    // Nothing is written on the way: who only looks is not the one to seal it anew.
+    let (value, _) = find(request, &request.place()?, outcome).await.ok()?;
+    Some(value)
 }
 
 /// As [`sync::prime`](super::sync::prime).
@@ -340,6 +347,18 @@ async fn look_up<R>(
     place: &Place<'_>,
     outcome: &Outcome<R>,
 ) -> Result<R, Missed> {
+    let (value, renewal) = find(request, place, outcome).await?;
+    if let Some(renewal) = renewal {
+        rotation::renew(request, place, renewal).await;
+    }
+    Ok(value)
+}
+
+async fn find<R>(
+    request: &Request,
+    place: &Place<'_>,
+    outcome: &Outcome<R>,
+) -> Result<(R, Option<Renewal>), Missed> {
     let found = fetch(request, place).await.ok_or(Missed::Unanswered)?;
     read(request, place, outcome, &found).await
 }
@@ -365,7 +384,9 @@ async fn open<R>(
     outcome: &Outcome<R>,
     entry: &Bytes,
 ) -> Result<R, Missed> {
-    read(request, place, outcome, &[Some(entry.clone())]).await
+    let found = [Some(entry.clone())];
+    let (value, _) = read(request, place, outcome, &found).await?;
+    Ok(value)
 }
 
 async fn read<R>(
@@ -373,29 +394,20 @@ async fn read<R>(
     place: &Place<'_>,
     outcome: &Outcome<R>,
     found: &[Option<Bytes>],
-) -> Result<R, Missed> {
+) -> Result<(R, Option<Renewal>), Missed> {
     let now_ms = request.runtime.now_ms();
     let lookup = request.policy(place).look(found, outcome, now_ms);
-    let (opened, renewed) = match lookup {
-        Lookup::Hit(opened, renewed) => (opened, renewed),
-        Lookup::Absent => return Err(Missed::Absent),
-        Lookup::Rejected(reject) => return Err(Missed::Rejected(reject)),
-    };
-    // What was sealed with a previous secret is written anew on the way.
-    if let Some(fill) = renewed
-        && set(request, place, fill).await
-    {
-        request.observer().resealed();
-    }
+    let (opened, renewal) = usable(lookup)?;
     let mut reader = match opened {
-        Opened::Value(value) => return Ok(value),
+        Opened::Value(value) => return Ok((value, renewal)),
         Opened::Chunks(reader) => reader,
     };
     let mut value = None;
     while let Gathered::Starved = gather_some(request, &mut reader, outcome, &mut value)? {
         chunks::supply(request, &mut reader).await?;
     }
-    value.ok_or(Missed::Rejected(Reject::Damaged))
+    let value = value.ok_or(Missed::Rejected(Reject::Damaged))?;
+    Ok((value, renewal))
 }
 
 /// Asks the backend, whose errors and panics end here.

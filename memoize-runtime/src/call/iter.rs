@@ -8,7 +8,7 @@ use super::chunks;
 use super::outcome::Outcome;
 use super::recorder::Recorder;
 use super::request::Request;
-use super::sync::{fetch, hit};
+use super::sync::{fetch, usable};
 use super::turn::Missed;
 use crate::config::Runtime;
 use crate::entry::chunk::{Item, Next, Reader, fingerprint_of_stream};
@@ -115,7 +115,8 @@ fn look_up(request: &Request) -> Result<Reader, Missed> {
     let found = fetch(request, &place).ok_or(Missed::Unanswered)?;
     let now_ms = request.runtime.now_ms();
     let lookup = request.policy(&place).look_for_stream(&found, now_ms);
-    let mut reader = hit(request, &place, lookup)?;
+    // What is in chunks stays where it is.
+    let (mut reader, _) = usable(lookup)?;
     // The first chunks are part of the lookup: where they are lost it is a miss like any other.
     chunks::supply(request, &mut reader)?;
     Ok(reader)

@@ -13,6 +13,7 @@ pub(crate) mod outcome;
 pub(crate) mod place;
 mod recorder;
 pub(crate) mod request;
+mod rotation;
 pub(crate) mod sync;
 mod turn;
 

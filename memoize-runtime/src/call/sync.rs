@@ -10,10 +10,11 @@ use crate::call::chunks;
 use crate::call::outcome::Outcome;
 use crate::call::place::Place;
 use crate::call::request::Request;
+use crate::call::rotation;
 use crate::call::turn::{
     Caller, Gathered, Missed, Patience, Right, Turn, Verdict, gather_some, verdict,
 };
-use crate::engine::{Chunked, Fill, Filling, Lookup, Opened, Unstored};
+use crate::engine::{Chunked, Fill, Filling, Lookup, Opened, Renewal, Unstored};
 use crate::entry::Reject;
 use crate::entry::chunk::Reader;
 use crate::flight::{Joined, Part, block_on};
@@ -87,7 +88,7 @@ pub(crate) fn get_or_compute<R>(
         Verdict::Store if right.is_none() => observer.outdated(),
         Verdict::Store => {
             store(request, &place, outcome, &value, cost, |entry| {
-                fill(request, &mut right, entry)
+                fill(request, &place, &mut right, entry)
             });
         }
         Verdict::Leave => {}
@@ -162,7 +163,7 @@ fn ask_for_lease(request: &Request, name: &CacheKey, replaces: bool) -> Option<b
 }
 
 /// Gives the entry to those who wait for it, then to the backend, as far as there is the right to; says whether it is stored.
-fn fill(request: &Request, right: &mut Right<'_>, fill: Fill) -> bool {
+fn fill(request: &Request, place: &Place<'_>, right: &mut Right<'_>, fill: Fill) -> bool {
     let life = fill.life;
     let bytes = fill.into_bytes();
     right.land(bytes.clone());
@@ -171,7 +172,7 @@ fn fill(request: &Request, right: &mut Right<'_>, fill: Fill) -> bool {
         return false;
     };
     let name = right.name;
-    let filled = fill_by(request, name, lease, bytes, life);
+    let filled = fill_by(request, place, lease, bytes, life);
     if right.must_take_back(lease) {
         ask(request, "delete", |backend| {
             backend.delete(name.as_str(), Deadline::NEVER)
@@ -184,16 +185,19 @@ fn fill(request: &Request, right: &mut Right<'_>, fill: Fill) -> bool {
 /// Has the backend store an entry if the lease stands; nothing is known where it could not be asked.
 pub(super) fn fill_by(
     request: &Request,
-    name: &CacheKey,
+    place: &Place<'_>,
     lease: Lease,
     bytes: Bytes,
     life: Duration,
 ) -> Option<bool> {
     let filled = ask(request, "fill", |backend| {
-        backend.fill(name.as_str(), lease, bytes, life, Deadline::NEVER)
+        backend.fill(place.name().as_str(), lease, bytes, life, Deadline::NEVER)
     });
     match filled {
-        Some(true) => request.observer().stored(),
+        Some(true) => {
+            request.observer().stored();
+            rotation::forget_previous(request, place);
+        }
         Some(false) => request.observer().outdated(),
         None => {}
     }
@@ -205,7 +209,9 @@ pub(crate) fn peek<R>(request: &Request, outcome: &Outcome<R>) -> Option<R> {
     if !request.has_key() || request.stored.refusal().is_some() {
         return None;
     }
-    look_up(request, &request.place()?, outcome).ok()
+    // Nothing is written on the way: who only looks is not the one to seal it anew.
+    let (value, _) = find(request, &request.place()?, outcome).ok()?;
+    Some(value)
 }
 
 /// Stores a value that was not computed here; says whether it is stored.
@@ -262,7 +268,20 @@ fn remove(request: &Request, place: &Place<'_>) -> bool {
     removed.is_some()
 }
 
+/// The value that is found; what was sealed with a previous secret is written anew on the way.
 fn look_up<R>(request: &Request, place: &Place<'_>, outcome: &Outcome<R>) -> Result<R, Missed> {
+    let (value, renewal) = find(request, place, outcome)?;
+    if let Some(renewal) = renewal {
+        rotation::renew(request, place, renewal);
+    }
+    Ok(value)
+}
+
+fn find<R>(
+    request: &Request,
+    place: &Place<'_>,
+    outcome: &Outcome<R>,
+) -> Result<(R, Option<Renewal>), Missed> {
     let found = fetch(request, place).ok_or(Missed::Unanswered)?;
     read(request, place, outcome, &found)
 }
@@ -274,7 +293,7 @@ fn open<R>(
     outcome: &Outcome<R>,
     entry: &Bytes,
 ) -> Result<R, Missed> {
-    read(request, place, outcome, &[Some(entry.clone())])
+    read(request, place, outcome, &[Some(entry.clone())]).map(|(value, _)| value)
 }
 
 fn read<R>(
@@ -282,13 +301,15 @@ fn read<R>(
     place: &Place<'_>,
     outcome: &Outcome<R>,
     found: &[Option<Bytes>],
-) -> Result<R, Missed> {
+) -> Result<(R, Option<Renewal>), Missed> {
     let now_ms = request.runtime.now_ms();
     let lookup = request.policy(place).look(found, outcome, now_ms);
-    match hit(request, place, lookup)? {
-        Opened::Value(value) => Ok(value),
-        Opened::Chunks(mut reader) => gather(request, &mut reader, outcome),
-    }
+    let (opened, renewal) = usable(lookup)?;
+    let value = match opened {
+        Opened::Value(value) => value,
+        Opened::Chunks(mut reader) => gather(request, &mut reader, outcome)?,
+    };
+    Ok((value, renewal))
 }
 
 /// What the backend has under the names of the place; `None` where it could not be asked.
@@ -328,15 +349,10 @@ impl Deref for Found {
     }
 }
 
-/// What was looked for; what was sealed with a previous secret is written anew on the way.
-pub(super) fn hit<T>(request: &Request, place: &Place<'_>, lookup: Lookup<T>) -> Result<T, Missed> {
+/// What was looked for, and what is to be written anew for it.
+pub(super) fn usable<T>(lookup: Lookup<T>) -> Result<(T, Option<Renewal>), Missed> {
     match lookup {
-        Lookup::Hit(found, renewed) => {
-            if renewed.is_some_and(|fill| set(request, place, fill)) {
-                request.observer().resealed();
-            }
-            Ok(found)
-        }
+        Lookup::Hit(found, renewal) => Ok((found, renewal)),
         Lookup::Absent => Err(Missed::Absent),
         Lookup::Rejected(reject) => Err(Missed::Rejected(reject)),
     }
@@ -412,11 +428,12 @@ fn write(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
     let written = set(request, place, fill);
     if written {
         request.observer().stored();
+        rotation::forget_previous(request, place);
     }
     written
 }
 
-fn set(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
+pub(super) fn set(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
     let life = fill.life;
     let bytes = fill.into_bytes();
     ask(request, "set", |backend| {

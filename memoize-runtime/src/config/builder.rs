@@ -100,7 +100,8 @@ impl RuntimeBuilder {
     }
 
     /// Whether entries whose function doesn't say are compressed with LZ4, where they have at least 1 KiB and shrink; they
-    /// are unless `false` is given.
+    /// are unless `false` is given. What is sealed is not, since a compressed length tells about the content, unless the
+    /// function itself says `compress = true`.
     ///
     /// It is about what is written: whether an entry is compressed or not, it is read. Without the crate feature `compress`
     /// nothing is compressed, and what is can't be read.

@@ -57,9 +57,10 @@ impl Runtime {
             );
         }
         if cannot_seal {
-            tracing::info!(
+            tracing::warn!(
                 target: "cache_memoize",
-                "there is no secret on this shared backend; functions with `encrypt` would compute every time"
+                "there is no secret for this shared backend, so functions with `encrypt` would compute every time; \
+                 give one to `secret`, or set `CACHE_MEMOIZE_SECRET`"
             );
         }
         Ok(())

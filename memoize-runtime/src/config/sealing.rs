@@ -85,7 +85,12 @@ impl RuntimeBuilder {
     ///
     /// To rotate, give the old secret here and the new one to [`secret`](Self::secret). Lookups then ask for both names in
     /// one round trip, and what is found under the old one is a hit, and sealed anew; what is in chunks is a hit, and stays as
-    /// it is. Nothing is ever written with a previous secret. When the longest expiration has passed, leave it out.
+    /// it is. Of entries under several names the newest counts, and what is stored removes those under previous names. Nothing
+    /// is ever written with a previous secret. When the longest expiration has passed, leave it out.
+    ///
+    /// What is sealed anew is taken back when the entry was invalidated or replaced meanwhile. One window is left: an
+    /// invalidation that removes the names one after the other around the whole of that, and a process without this
+    /// previous secret that writes at just that moment. An older value then stays until its own expiration.
     ///
     /// During a deployment, roll out twice: first give the new secret as a *previous* one everywhere, so that all processes
     /// can read it; then swap the two. A secret that has leaked must not be given here: whoever has it could still write
@@ -104,8 +109,10 @@ impl RuntimeBuilder {
     /// Hides the lengths of sealed entries: each is filled up to a power of two, and to `bytes` at the least.
     ///
     /// Whoever can see the stored entries then learns which of these classes a value falls in, and no more; without it, they
-    /// learn its length to the byte. It costs up to as many bytes again. The backend's largest value is a class of its own. The
-    /// number of chunks of something that is too large for one entry still shows.
+    /// learn its length to the byte. It costs up to as many bytes again. The backend's largest value is a class of its own.
+    ///
+    /// It is about entries that are stored whole. The length of a stream, and of a value that is too large for one entry, shows to
+    /// the byte whatever is given here: their chunks can be counted, and the last is as short as it happens to be.
     pub fn pad_to(mut self, bytes: usize) -> Self {
         self.sealing.pad_to = Some(bytes);
         self

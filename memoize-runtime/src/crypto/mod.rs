@@ -11,8 +11,9 @@
 //! chunks   : HKDF-Expand(seal_key, "cm1 chunk" || H || generation || N, 44) -> key 32 | base 12
 //! ```
 //!
-//! Everything is AES-256-GCM with no associated data, as all there is to bind is in the derivation. One key seals one
-//! message: random nonces under a single key would reach their limit of 2^32 messages in days on a busy fleet. The commitment
+//! Everything is AES-256-GCM with no associated data, as all there is to bind is in the derivation. An entry's key seals one
+//! message; the key of a stream's chunks seals each at a nonce of its own, made of the base and its index. Random nonces under a
+//! single key would reach their limit of 2^32 messages in days on a busy fleet. The commitment
 //! is there because GCM alone lets one ciphertext be opened with two keys.
 //!
 //! Without the feature `encrypt` the same names are there, and no key can be made.

@@ -1,6 +1,7 @@
 //! Secrets, from which all keys of sealed entries are derived.
 
 mod ring;
+mod shown;
 mod strength;
 
 pub(crate) use ring::Ring;
@@ -61,9 +62,9 @@ impl Secret {
     /// # Errors
     /// Also if the text is not hexadecimal.
     pub fn from_hex(text: &str) -> Result<Self, ConfigError> {
-        decode_hex(text.trim())
-            .ok_or(SecretProblem::NotHex)
-            .and_then(|bytes| Self::checked(&bytes))
+        let text = text.trim();
+        decode_hex_text(text)
+            .and_then(|bytes| Self::checked_text(text, &bytes))
             .map_err(SecretOrigin::Given.fault())
     }
 
@@ -73,9 +74,10 @@ impl Secret {
     /// # Errors
     /// Also if the text is not base64.
     pub fn from_base64(text: &str) -> Result<Self, ConfigError> {
-        decode_base64(text.trim())
+        let text = text.trim();
+        decode_base64(text)
             .ok_or(SecretProblem::NotBase64)
-            .and_then(|bytes| Self::checked(&bytes))
+            .and_then(|bytes| Self::checked_text(text, &bytes))
             .map_err(SecretOrigin::Given.fault())
     }
 
@@ -83,12 +85,18 @@ impl Secret {
     /// for that.
     ///
     /// # Errors
-    /// Also if the variable is not set, or is neither. The error shows its name, never what it holds.
+    /// Also if the variable is not set, or is neither. The error shows its name, where that looks like one, and never what it
+    /// holds.
     pub fn from_env(variable: &str) -> Result<Self, ConfigError> {
-        let fault = SecretOrigin::Variable(variable.to_owned()).fault();
+        let origin = SecretOrigin::variable(variable);
+        let unset = match origin {
+            SecretOrigin::HiddenVariable => SecretProblem::NotAName,
+            _ => SecretProblem::Unset,
+        };
+        let fault = origin.fault();
         match env::var(variable) {
             Ok(text) => Self::from_text(&Zeroizing::new(text)).map_err(fault),
-            Err(VarError::NotPresent) => Err(fault(SecretProblem::Unset)),
+            Err(VarError::NotPresent) => Err(fault(unset)),
             Err(VarError::NotUnicode(_)) => Err(fault(SecretProblem::NotText)),
         }
     }
@@ -97,10 +105,12 @@ impl Secret {
     /// they are not text.
     ///
     /// # Errors
-    /// Also if the file can't be read, is longer than 4 KiB, or holds text that is neither.
+    /// Also if the file can't be read, is longer than 4 KiB, or holds text that is neither. The error shows the path, where that
+    /// can't be a secret itself.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
-        let fault = SecretOrigin::File.fault();
-        let bytes = match read(path.as_ref()) {
+        let path = path.as_ref();
+        let fault = SecretOrigin::file(path).fault();
+        let bytes = match read(path) {
             Ok(bytes) => bytes,
             Err(problem) => return Err(fault(problem)),
         };
@@ -135,13 +145,13 @@ impl Secret {
 
     fn from_text(text: &str) -> Result<Self, SecretProblem> {
         let text = text.trim();
-        // Not the other way round: hexadecimal digits are base64 too, of fewer bits than it seems.
-        let bytes = if text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            decode_hex(text)
-        } else {
-            decode_base64(text)
-        };
-        Self::checked(&bytes.ok_or(SecretProblem::NotEncoded)?)
+        Self::checked_text(text, &decode_text(text)?)
+    }
+
+    /// The secret that `text` stands for. Words show in the text only: what they decode to looks random.
+    fn checked_text(text: &str, bytes: &[u8]) -> Result<Self, SecretProblem> {
+        strength::check_text(text)?;
+        Self::checked(bytes)
     }
 
     fn checked(bytes: &[u8]) -> Result<Self, SecretProblem> {
@@ -180,12 +190,39 @@ pub(crate) fn decode_hex(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     Some(bytes)
 }
 
+fn decode_hex_text(text: &str) -> Result<Zeroizing<Vec<u8>>, SecretProblem> {
+    let is_hex = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    decode_hex(text).ok_or(if is_hex {
+        SecretProblem::OddHex { digits: text.len() }
+    } else {
+        SecretProblem::NotHex
+    })
+}
+
+/// The bytes that text in hexadecimal or base64 stands for.
+fn decode_text(text: &str) -> Result<Zeroizing<Vec<u8>>, SecretProblem> {
+    // Not the other way round: hexadecimal digits are base64 too, of fewer bits than it seems.
+    if text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        decode_hex_text(text)
+    } else {
+        decode_base64(text).ok_or(SecretProblem::NotEncoded)
+    }
+}
+
+/// The bytes that `text` writes in either alphabet.
+///
+/// The alphabet is chosen first and the room is wiped, so that what was decoded before an error is not left in memory.
 fn decode_base64(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     let text = text.trim_end_matches('=');
-    Base64Unpadded::decode_vec(text)
-        .or_else(|_| Base64UrlUnpadded::decode_vec(text))
-        .map(Zeroizing::new)
-        .ok()
+    let mut bytes = Zeroizing::new(vec![0; text.len()]);
+    let decoded = if text.contains(['-', '_']) {
+        Base64UrlUnpadded::decode(text, &mut bytes)
+    } else {
+        Base64Unpadded::decode(text, &mut bytes)
+    };
+    let len = decoded.ok()?.len();
+    bytes.truncate(len);
+    Some(bytes)
 }
 
 fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretProblem> {

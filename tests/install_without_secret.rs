@@ -1,0 +1,61 @@
+//! Installing a runtime that can't seal: a binary of its own, since it is for the whole process.
+#![cfg(feature = "encrypt")]
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use cache_memoize::{Backend, BackendError, Bytes, Deadline, Limits, Runtime};
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// A backend that others share, as far as it says.
+struct Shared;
+
+impl Backend for Shared {
+    fn get(&self, _: &str, _: Deadline) -> Result<Option<Bytes>, BackendError> {
+        Ok(None)
+    }
+
+    fn set(&self, _: &str, _: Bytes, _: Duration, _: Deadline) -> Result<(), BackendError> {
+        Ok(())
+    }
+
+    fn delete(&self, _: &str, _: Deadline) -> Result<(), BackendError> {
+        Ok(())
+    }
+
+    fn limits(&self) -> Limits {
+        Limits::new().shared(true)
+    }
+}
+
+/// What was logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("no test panics in here").write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_shared_backend_without_a_secret_is_warned_of() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone());
+    let listening = subscriber.with_ansi(false).finish().set_default();
+    let installed = Runtime::builder().backend(Shared).install();
+    installed.expect("none is installed yet");
+    drop(listening);
+    let log = log.0.lock().expect("no test panics in here");
+    let log = str::from_utf8(&log).expect("text");
+    assert!(
+        log.contains("WARN") && log.contains("`CACHE_MEMOIZE_SECRET`"),
+        "{log}"
+    );
+}
