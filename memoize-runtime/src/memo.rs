@@ -173,9 +173,18 @@ impl Memo {
     /// ```
     /// use cache_memoize::Memo;
     ///
+    /// # use cache_memoize::Runtime;
+    /// # let runtime = Runtime::builder().build()?;
+    /// # runtime.scope(|| {
     /// let squares = || Memo::new("squares").iter(|| (0..1000_u64).map(|n| n * n));
-    /// assert!(squares().eq(squares()));
+    /// assert_eq!(squares().count(), 1000); // from the closure, and stored at the end
+    /// assert_eq!(squares().last(), Some(998_001)); // from the cache
+    /// assert_eq!(Runtime::current().stats().hits, 1);
+    /// # });
+    /// # Ok::<(), cache_memoize::ConfigError>(())
     /// ```
+    ///
+    /// The lookup is made at the call: two iterators that are made before one of them is consumed both miss.
     ///
     /// # Panics
     /// Only where `compute` or its iterator does.

@@ -34,7 +34,7 @@ macro_rules! counters {
 }
 
 counters! {
-    /// Calls that got their value from the cache.
+    /// Calls that got their value from the cache; of iterators, those that began from it: see `interrupted`.
     hits / Hit,
     /// Lookups that found nothing under the key.
     absent / Absent,

@@ -19,7 +19,7 @@ use crate::entry::chunk::{Item, Next, Reader, fingerprint_of_stream};
 ///
 /// - The lookup is made when the function is called, and so is the body on a miss. Each item is then handed on as it is
 ///   produced, and the entry is built beside it; it is published when the iterator has come to its end. One that is dropped
-///   before, panics, or yields an `Err` publishes nothing.
+///   before, panics, or yields an `Err` publishes nothing; `take` and `zip` with a shorter one drop it before.
 /// - On a hit the entry is read a few chunks at a time, item by item.
 /// - If chunks are lost while they are read, the body runs, and as many items as were handed out are skipped: the sequence is
 ///   the function's, as far as it yields the same ones again. An `Err` that is met while skipping is handed on.

@@ -403,6 +403,10 @@ fn store_in_chunks(
         let Some(chunk) = writer.full_chunk().or_else(|| writer.last_chunk()) else {
             break;
         };
+        if writer.is_full() {
+            chunks::remove(request, writer.names());
+            return Err(Unstored::TooLarge);
+        }
         stored = chunks::store(request, &chunked, chunk);
     }
     let published = if stored {

@@ -7,8 +7,14 @@ use super::FullKey;
 /// Parts of a key: a tuple, array, slice or `Vec` of anything with a `Display`, or one text.
 ///
 /// Each part is escaped and they are joined with `:`. The trait is implemented here alone.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be the parts of a key",
+    label = "not a tuple, an array, a slice, a `Vec` or a text",
+    note = "write a single part as a tuple: `Memo::new((7,))`"
+)]
 pub trait KeyParts: sealed::Write {}
 
+#[diagnostic::do_not_recommend]
 impl<P: sealed::Write> KeyParts for P {}
 
 pub(crate) mod sealed {

@@ -40,6 +40,11 @@ impl ChunkNames {
         CacheKey::from_text(&format!("{}{index}", self.prefix), self.key_bytes)
     }
 
+    /// Those of a stream of so many chunks.
+    pub(crate) fn of_stream(&self, chunks: u32) -> impl Iterator<Item = CacheKey> {
+        (0..chunks).map(|index| self.of(index))
+    }
+
     pub(crate) fn of_all(&self, indices: impl Iterator<Item = u32>) -> Vec<CacheKey> {
         indices.map(|index| self.of(index)).collect()
     }

@@ -105,7 +105,7 @@ impl Reader {
 
     /// The names of all chunks.
     pub(crate) fn names(&self) -> impl Iterator<Item = CacheKey> {
-        (0..self.manifest.chunks).map(|index| self.names.of(index))
+        self.names.of_stream(self.manifest.chunks)
     }
 
     fn window(&self) -> Range<u32> {

@@ -117,6 +117,6 @@ impl Writer {
 
     /// The names of all chunks that were given out.
     pub(crate) fn names(&self) -> impl Iterator<Item = CacheKey> {
-        (0..self.chunks).map(|index| self.names.of(index))
+        self.names.of_stream(self.chunks)
     }
 }
