@@ -177,7 +177,12 @@ fn with_depth(path: &str) -> impl Iterator<Item = (usize, usize, char)> {
     let mut before = ' ';
     let mut quoted = false;
     path.char_indices().map(move |(at, character)| {
-        quoted ^= character == '\'' && before != '\\';
+        let is_quote = character == '\'' && before != '\\';
+        quoted = if quoted {
+            !is_quote
+        } else {
+            is_quote && is_char(&path[at + 1..])
+        };
         let opens = !quoted && character == '<';
         let closes = !quoted && character == '>' && before != '-';
         // A backslash behind a backslash escapes nothing.
@@ -188,6 +193,12 @@ fn with_depth(path: &str) -> impl Iterator<Item = (usize, usize, char)> {
         depth = depth.saturating_sub(usize::from(closes));
         (inside, at, character)
     })
+}
+
+/// Whether what stands behind a quote is a `char`, and not a lifetime.
+fn is_char(behind: &str) -> bool {
+    let mut characters = behind.chars();
+    characters.next() == Some('\\') || characters.next() == Some('\'')
 }
 
 #[cfg(test)]
@@ -220,6 +231,8 @@ mod tests {
             ("app::f<'<', 1>::{{closure}}", "<'<', 1>"),
             (r"app::f<'\'', '>'>::{{closure}}", r"<'\'', '>'>"),
             (r"app::f<'\\', '>'>::{{closure}}", r"<'\\', '>'>"),
+            ("app::f::__call<'_>::{{closure}}", "<'_>"),
+            ("app::f<'_, 'a', '_>::{{closure}}", "<'_, 'a', '_>"),
         ] {
             assert_eq!(arguments(name), expected);
         }
