@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use cache_memoize::{Backend, BackendError, Bytes, Deadline, Limits};
 
-/// Where chunks are this short, a few bytes are a long stream.
-pub(crate) const SHORT_CHUNK: usize = 100;
+/// Where chunks are this short, a few bytes are a long stream; a sealed manifest just fits in.
+pub(crate) const SHORT_CHUNK: usize = 120;
 
 /// What the runtime keeps for itself in a stored chunk.
 const OVERHEAD: usize = 16;
