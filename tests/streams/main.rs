@@ -27,7 +27,7 @@ fn in_the_clear_and_sealed(test: impl Fn(&Shelf, Runtime)) {
     test(&shelf, runtime(&shelf));
     #[cfg(feature = "encrypt")]
     {
-        let shelf = Shelf::short();
+        let shelf = Shelf::short_sealed();
         test(&shelf, sealing_runtime(&shelf));
     }
 }
