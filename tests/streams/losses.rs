@@ -174,7 +174,7 @@ fn a_backend_that_starts_to_fail_at_each_item() {
                 source.runs.set(0);
                 assert!(source.iter().eq(source.items.iter().cloned()));
                 assert_eq!(source.runs.get(), 0);
-            })
+            });
         });
     }
 }
@@ -200,7 +200,7 @@ fn another_writer_replaces_the_entry_at_each_item() {
                         removed || source.runs.get() == 0,
                         "the old chunks are still there"
                     );
-                })
+                });
             });
         }
     }
