@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::backend::Bytes;
 use crate::call::outcome::Outcome;
 use crate::call::place::Place;
-use crate::entry::chunk::{self, Destination, Manifest, Reader, Writer};
+use crate::entry::chunk::{self, Destination, Generation, Manifest, Reader, Resealer, Writer};
 use crate::entry::{
     self, Body, BodyMeta, Draft, Expect, Flags, Guard, Header, Padding, Reject, StoredType,
     Unencodable, Unfinished,
@@ -130,6 +130,8 @@ pub(crate) struct Renewal {
     pub(crate) nth: usize,
     /// As it was found there.
     pub(crate) found: Bytes,
+    /// Where the entry lists chunks: they have to be sealed anew, and stored, before it is.
+    pub(crate) resealer: Option<Box<Resealer>>,
 }
 
 /// What a lookup came to.
@@ -265,11 +267,12 @@ impl Policy<'_> {
             match open(guard, found_here) {
                 Ok((opened, body)) => {
                     let to_renew = nth != 0 && found[0].is_none();
-                    let fill = to_renew.then(|| self.reseal(&body, now_ms)).flatten();
-                    let renewal = fill.map(|fill| Renewal {
+                    let renewed = to_renew.then(|| self.reseal(&body, now_ms)).flatten();
+                    let renewal = renewed.map(|(fill, resealer)| Renewal {
                         fill,
                         nth,
                         found: found_here.clone(),
+                        resealer,
                     });
                     return Lookup::Hit(opened, renewal);
                 }
@@ -283,22 +286,38 @@ impl Policy<'_> {
         rejected.map_or(Lookup::Absent, |(_, reject)| Lookup::Rejected(reject))
     }
 
-    /// The same entry under the current secret, for what is left of its life.
-    ///
-    /// One that lists chunks stays where it is, since they are sealed with the same secret; and so does any where the system
-    /// has no random numbers.
-    fn reseal(&self, body: &Body<'_>, now_ms: u64) -> Option<Fill> {
+    /// The same entry under the current secret, for what is left of its life, and what seals the chunks that it lists; none
+    /// where the system has no random numbers.
+    fn reseal(&self, body: &Body<'_>, now_ms: u64) -> Option<(Fill, Option<Box<Resealer>>)> {
         let (Guard::Sealed(current), Body::Sealed(opened)) = (self.place.guard(), body) else {
             return None;
         };
-        if body.header().flags.contains(Flags::CHUNKED) {
-            return None;
-        }
+        let manifest = if body.header().flags.contains(Flags::CHUNKED) {
+            let generation = Generation::random()?;
+            let manifest = Manifest::read(&body.value().ok()?).ok()?;
+            Some(Manifest {
+                generation,
+                ..manifest
+            })
+        } else {
+            None
+        };
+        let resealer = manifest.map(|manifest| {
+            let header = opened.resealed_header(current);
+            let resealer = Resealer::new(
+                self.place.guard(),
+                &header,
+                manifest.generation,
+                self.key_bytes,
+            );
+            Box::new(resealer)
+        });
         let left = body.header().expires_ms.saturating_sub(now_ms);
-        Some(Fill {
-            bytes: opened.reseal(current).ok()?,
+        let fill = Fill {
+            bytes: opened.reseal(current, manifest.as_ref()).ok()?,
             life: Duration::from_millis(left),
-        })
+        };
+        Some((fill, resealer))
     }
 
     fn check<'f>(
@@ -409,3 +428,5 @@ fn meta(cost: Duration, header: &Header) -> BodyMeta {
 mod attacks;
 #[cfg(all(test, feature = "encrypt"))]
 mod reference;
+#[cfg(all(test, feature = "encrypt"))]
+mod resealing;

@@ -12,7 +12,8 @@ use crate::engine::Renewal;
 /// A lookup takes nobody's turn, so that the entry may be invalidated or replaced between its reading and this writing. The
 /// previous name is asked again afterwards for that, and what no longer stands there is taken back.
 pub(super) fn renew(request: &Request, place: &Place<'_>, renewal: Renewal) {
-    let Some(previous) = place.guards().nth(renewal.nth) else {
+    // What is in chunks stays where it is.
+    let (Some(previous), None) = (place.guards().nth(renewal.nth), &renewal.resealer) else {
         return;
     };
     if !set(request, place, renewal.fill) {

@@ -8,7 +8,8 @@ use crate::engine::Renewal;
 
 /// As [`rotation::renew`](crate::call::rotation::renew).
 pub(super) async fn renew(request: &Request, place: &Place<'_>, renewal: Renewal) {
-    let Some(previous) = place.guards().nth(renewal.nth) else {
+    // What is in chunks stays where it is.
+    let (Some(previous), None) = (place.guards().nth(renewal.nth), &renewal.resealer) else {
         return;
     };
     if !set(request, place, renewal.fill).await {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::joiner::{Found, Item, Joiner};
 use super::piece::Packer;
-use super::{ChunkNames, Manifest, WINDOW};
+use super::{ChunkNames, Manifest, Resealer, WINDOW};
 use crate::entry::guard::Guard;
 use crate::entry::header::{Flags, Header};
 use crate::entry::reject::Reject;
@@ -67,16 +67,31 @@ impl Reader {
     ///
     /// `Incomplete` where one is not there; or why one can't be used.
     pub(crate) fn supply(&mut self, chunks: Vec<Option<Bytes>>) -> Result<(), Reject> {
+        self.supply_and_reseal(chunks, None)
+    }
+
+    /// The same; what is opened is sealed anew on the way.
+    ///
+    /// # Errors
+    ///
+    /// As [`supply`](Self::supply).
+    pub(crate) fn supply_and_reseal(
+        &mut self,
+        chunks: Vec<Option<Bytes>>,
+        mut resealer: Option<&mut Resealer>,
+    ) -> Result<(), Reject> {
         let window = self.window();
         if chunks.len() != window.len() {
             return Err(Reject::Incomplete);
         }
         for (index, chunk) in window.zip(chunks) {
             let chunk = chunk.ok_or(Reject::Incomplete)?;
-            let piece = self
-                .packer
-                .unpack(index, &chunk, self.manifest.len_of(index))?;
-            self.joiner.push(piece);
+            let raw_len = self.manifest.len_of(index);
+            let piece = self.packer.open(index, &chunk, raw_len)?;
+            if let Some(resealer) = &mut resealer {
+                resealer.seal(&piece);
+            }
+            self.joiner.push(self.packer.expand(piece, raw_len)?);
             self.supplied = index + 1;
         }
         Ok(())
