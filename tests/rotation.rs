@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use cache_memoize::{
-    Backend, BackendError, Bytes, Deadline, Limits, Memo, Runtime, RuntimeBuilder, Secret,
-    cache_memoize,
+    Backend, BackendError, Bytes, Deadline, Lease, Limits, Lookup, Memo, Memory, Runtime,
+    RuntimeBuilder, Secret, cache_memoize,
 };
 use memoize_runtime::testing::ManualClock;
 
@@ -20,6 +20,8 @@ struct Shared {
     entries: Arc<Mutex<Entries>>,
     before_set: Arc<Mutex<Option<Hook>>>,
     sets: Arc<Mutex<usize>>,
+    /// After so many more writes each fails.
+    sets_left: Arc<Mutex<Option<usize>>>,
 }
 
 impl Shared {
@@ -29,6 +31,11 @@ impl Shared {
 
     fn before_set(&self, hook: impl FnOnce() + Send + 'static) {
         *self.before_set.lock().expect("no test panics in here") = Some(Box::new(hook));
+    }
+
+    /// Has all but the next few writes fail, or none.
+    fn fail_after(&self, sets: Option<usize>) {
+        *self.sets_left.lock().expect("no test panics in here") = sets;
     }
 
     fn sets(&self) -> usize {
@@ -45,6 +52,11 @@ impl Backend for Shared {
         let hook = self.before_set.lock().expect("not poisoned").take();
         if let Some(hook) = hook {
             hook();
+        }
+        if let Some(left) = &mut *self.sets_left.lock().expect("not poisoned") {
+            *left = left
+                .checked_sub(1)
+                .ok_or(BackendError::new("it was told to fail"))?;
         }
         *self.sets.lock().expect("not poisoned") += 1;
         self.entries().insert(key.to_owned(), value);
@@ -82,6 +94,8 @@ impl Fleet {
         let (backend, clock) = (Shared::default(), ManualClock::new());
         let runtime = |builder: RuntimeBuilder| {
             let builder = builder.backend(backend.clone()).clock(clock.clone());
+            // A slow machine is not what is tested.
+            let builder = builder.budget(Duration::from_secs(60));
             builder.build().expect("valid settings")
         };
         let of = |current, previous| {
@@ -278,4 +292,243 @@ fn to_peek_writes_nothing() {
     let peeked = fleet.ahead.scope(rights::peek);
     assert_eq!(peeked.as_deref(), Some("old"));
     assert_eq!(fleet.backend.sets(), 1);
+}
+
+/// As [`FORMS`], of what is in chunks: read in windows, and whole.
+const IN_CHUNKS: [(&str, fn() -> usize); 3] = [
+    ("a stream", || many().count()),
+    ("a long value", || {
+        memo().get_or_compute(|| "v".repeat(LONG)).len()
+    }),
+    ("a long value that is awaited", || {
+        let value = memo().get_or_compute_async(async || "v".repeat(LONG));
+        smol::block_on(value).len()
+    }),
+];
+
+/// Ten chunks, which are not read at once.
+const LONG: usize = 40_000;
+const ITEMS: usize = 40;
+
+fn many() -> impl Iterator<Item = String> {
+    memo().iter(|| (0..ITEMS).map(|nth| format!("{nth:>1000}")))
+}
+
+#[test]
+fn what_is_in_chunks_is_sealed_anew_while_it_is_read() {
+    for (name, read) in IN_CHUNKS {
+        let fleet = Fleet::new();
+        let length = fleet.before.scope(read);
+        let old: Entries = fleet.backend.entries().clone();
+        fleet.tick();
+        assert_eq!(fleet.ahead.scope(read), length, "{name}");
+        let stats = fleet.ahead.stats();
+        assert_eq!((stats.hits, stats.resealed), (1, 1), "{name}");
+        let names = |runtime| fleet.stored_by(runtime).len();
+        assert_eq!(names(&fleet.ahead), names(&fleet.before), "{name}");
+
+        // Nothing of the old is needed any more, and nothing is written again.
+        fleet
+            .backend
+            .entries()
+            .retain(|name, _| !old.contains_key(name));
+        let sets = fleet.backend.sets();
+        assert_eq!(fleet.ahead.scope(read), length, "{name}");
+        let stats = fleet.ahead.stats();
+        assert_eq!((stats.hits, stats.computations), (2, 0), "{name}");
+        assert_eq!(fleet.backend.sets(), sets, "{name}");
+    }
+}
+
+#[test]
+fn where_sealing_anew_fails_at_any_write_only_the_old_is_left() {
+    for (name, read) in IN_CHUNKS {
+        let fleet = Fleet::new();
+        let length = fleet.before.scope(read);
+        let old: Entries = fleet.backend.entries().clone();
+        for sets in 0..old.len() {
+            fleet.backend.fail_after(Some(sets));
+            assert_eq!(fleet.ahead.scope(read), length, "{name}, {sets}");
+            assert!(*fleet.backend.entries() == old, "{name}, {sets}");
+        }
+        let stats = fleet.ahead.stats();
+        assert_eq!((stats.resealed, stats.computations), (0, 0), "{name}");
+
+        fleet.backend.fail_after(None);
+        assert_eq!(fleet.ahead.scope(read), length, "{name}");
+        assert_eq!(fleet.ahead.stats().resealed, 1, "{name}");
+    }
+}
+
+#[test]
+fn a_reader_that_stops_leaves_only_the_old() {
+    let fleet = Fleet::new();
+    fleet.before.scope(|| assert_eq!(many().count(), ITEMS));
+    let old: Entries = fleet.backend.entries().clone();
+    for taken in 0..=ITEMS {
+        fleet
+            .ahead
+            .scope(|| assert_eq!(many().take(taken).count(), taken));
+        assert!(*fleet.backend.entries() == old, "{taken}");
+    }
+    assert_eq!(fleet.ahead.stats().resealed, 0);
+}
+
+#[test]
+fn what_is_lost_while_it_is_sealed_anew_is_computed_and_stored() {
+    for taken in 0..ITEMS {
+        let fleet = Fleet::new();
+        fleet.before.scope(|| assert_eq!(many().count(), ITEMS));
+        let whole = fleet.backend.entries().len();
+        let last = |name: &String| name.ends_with(&format!(".{}", whole - 2));
+        fleet.ahead.scope(|| {
+            let mut items = many();
+            assert_eq!(items.by_ref().take(taken).count(), taken);
+            fleet.backend.entries().retain(|name, _| !last(name));
+            assert_eq!(items.count(), ITEMS - taken, "{taken}");
+        });
+        let stats = fleet.ahead.stats();
+        if stats.interrupted == 0 {
+            assert_eq!(stats.resealed, 1, "it was read before: {taken}");
+            continue;
+        }
+        assert_eq!((stats.resealed, stats.stores), (0, 1), "{taken}");
+        assert_eq!(
+            fleet.backend.entries().len(),
+            whole,
+            "one generation: {taken}"
+        );
+    }
+}
+
+#[test]
+fn sealing_chunks_anew_does_not_undo_an_invalidation() {
+    for (name, read) in IN_CHUNKS {
+        let fleet = Fleet::new();
+        let length = fleet.before.scope(read);
+        let other = fleet.ahead.clone();
+        fleet
+            .backend
+            .before_set(move || assert!(other.scope(rights::invalidate)));
+        assert_eq!(fleet.ahead.scope(read), length, "{name}");
+        let left = fleet.backend.entries().len();
+        let stats = fleet.ahead.stats();
+        // A stream that was read in part is computed, and that is newer.
+        let stored = usize::try_from(stats.stores).expect("few");
+        assert_eq!((stats.resealed, left > 0), (0, stored > 0), "{name}");
+    }
+}
+
+/// A backend that knows leases, with chunks that are short.
+#[derive(Clone)]
+struct Leasing(Memory);
+
+impl Backend for Leasing {
+    fn get(&self, key: &str, deadline: Deadline) -> Result<Option<Bytes>, BackendError> {
+        self.0.get(key, deadline)
+    }
+
+    fn set(
+        &self,
+        key: &str,
+        value: Bytes,
+        life: Duration,
+        deadline: Deadline,
+    ) -> Result<(), BackendError> {
+        self.0.set(key, value, life, deadline)
+    }
+
+    fn delete(&self, key: &str, deadline: Deadline) -> Result<(), BackendError> {
+        self.0.delete(key, deadline)
+    }
+
+    fn limits(&self) -> Limits {
+        self.0.limits().value_bytes(4096)
+    }
+
+    fn get_or_lease(
+        &self,
+        key: &str,
+        life: Duration,
+        deadline: Deadline,
+    ) -> Result<Lookup, BackendError> {
+        self.0.get_or_lease(key, life, deadline)
+    }
+
+    fn lease(&self, key: &str, life: Duration, deadline: Deadline) -> Result<Lease, BackendError> {
+        self.0.lease(key, life, deadline)
+    }
+
+    fn fill(
+        &self,
+        key: &str,
+        lease: Lease,
+        value: Bytes,
+        life: Duration,
+        deadline: Deadline,
+    ) -> Result<bool, BackendError> {
+        self.0.fill(key, lease, value, life, deadline)
+    }
+
+    fn release(&self, key: &str, lease: Lease, deadline: Deadline) -> Result<(), BackendError> {
+        self.0.release(key, lease, deadline)
+    }
+}
+
+/// One before the deployment, and one behind it, where the backend knows leases.
+fn leasing() -> (Runtime, Runtime) {
+    let backend = Leasing(Memory::new(1 << 20));
+    let build = |builder: RuntimeBuilder| {
+        let builder = builder.backend(backend.clone());
+        builder.build().expect("valid settings")
+    };
+    let before = build(Runtime::builder().secret(secret(1)));
+    let ahead = Runtime::builder().secret(secret(2));
+    (before, build(ahead.previous_secret(secret(1))))
+}
+
+#[test]
+fn of_those_who_read_it_at_one_time_one_seals_it_anew() {
+    let (before, ahead) = leasing();
+    before.scope(|| assert_eq!(many().count(), ITEMS));
+    ahead.scope(|| {
+        let mut first = many();
+        assert_eq!(first.by_ref().take(10).count(), 10);
+        assert_eq!(many().count(), ITEMS, "another reads all of it");
+        assert_eq!(ahead.stats().resealed, 0);
+        assert_eq!(first.count(), ITEMS - 10);
+        assert_eq!(ahead.stats().resealed, 1);
+        assert_eq!(many().count(), ITEMS);
+    });
+    let stats = ahead.stats();
+    assert_eq!((stats.hits, stats.resealed, stats.computations), (3, 1, 0));
+}
+
+#[test]
+fn who_stops_to_read_leaves_it_to_the_next() {
+    let (before, ahead) = leasing();
+    before.scope(|| assert_eq!(many().count(), ITEMS));
+    ahead.scope(|| {
+        assert_eq!(many().take(10).count(), 10);
+        assert_eq!(many().count(), ITEMS);
+    });
+    let stats = ahead.stats();
+    assert_eq!((stats.hits, stats.resealed, stats.computations), (2, 1, 0));
+}
+
+#[test]
+fn an_invalidation_at_any_item_wins_over_sealing_anew() {
+    for taken in 0..ITEMS {
+        let (before, ahead) = leasing();
+        before.scope(|| assert_eq!(many().count(), ITEMS));
+        ahead.scope(|| {
+            let mut items = many();
+            assert_eq!(items.by_ref().take(taken).count(), taken);
+            assert!(memo().invalidate());
+            assert_eq!(items.count(), ITEMS - taken, "{taken}");
+            assert_eq!(ahead.stats().resealed, 0, "{taken}");
+            assert_eq!(many().count(), ITEMS);
+        });
+        assert_eq!(ahead.stats().computations, 1, "{taken}");
+    }
 }

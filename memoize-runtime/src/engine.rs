@@ -125,13 +125,21 @@ impl From<Unfinished> for Unstored {
 /// An entry that was sealed with a previous secret, to be written under the current name.
 #[derive(Debug)]
 pub(crate) struct Renewal {
-    pub(crate) fill: Fill,
+    pub(crate) bytes: Bytes,
+    pub(crate) life: Duration,
     /// Under which name of the place it was found.
     pub(crate) nth: usize,
     /// As it was found there.
     pub(crate) found: Bytes,
     /// Where the entry lists chunks: they have to be sealed anew, and stored, before it is.
     pub(crate) resealer: Option<Box<Resealer>>,
+}
+
+impl Renewal {
+    /// The life of chunks that are sealed anew, from when they were found.
+    pub(crate) fn chunk_life(&self) -> Duration {
+        self.life + Duration::from_millis(CHUNKS_OUTLIVE_MS)
+    }
 }
 
 /// What a lookup came to.
@@ -269,7 +277,8 @@ impl Policy<'_> {
                     let to_renew = nth != 0 && found[0].is_none();
                     let renewed = to_renew.then(|| self.reseal(&body, now_ms)).flatten();
                     let renewal = renewed.map(|(fill, resealer)| Renewal {
-                        fill,
+                        life: fill.life,
+                        bytes: fill.into_bytes(),
                         nth,
                         found: found_here.clone(),
                         resealer,

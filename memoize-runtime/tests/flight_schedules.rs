@@ -48,7 +48,7 @@ enum Body {
 
 /// The callers of one key, what ran, and what came out.
 struct World {
-    flights: Flights<usize>,
+    flights: Flights<usize, u64>,
     /// The number of the latest invalidation.
     version: AtomicUsize,
     runs: AtomicUsize,
@@ -65,12 +65,12 @@ impl World {
         })
     }
 
-    fn join(&self) -> Joined<usize> {
+    fn join(&self) -> Joined<usize, u64> {
         self.flights.join("key", 0, false)
     }
 
     /// Computes as a thread does; the value is the version that was current when the computation began.
-    fn compute(&self, leader: Option<Leader<usize>>, body: Body) -> Option<usize> {
+    fn compute(&self, leader: Option<Leader<usize, u64>>, body: Body) -> Option<usize> {
         self.runs.fetch_add(1, Ordering::SeqCst);
         let version = self.version.load(Ordering::SeqCst);
         let ran = catch_unwind(AssertUnwindSafe(|| {
@@ -92,7 +92,7 @@ impl World {
         Some(version)
     }
 
-    fn play(&self, part: Part<usize>, body: Body) -> Option<usize> {
+    fn play(&self, part: Part<usize, u64>, body: Body) -> Option<usize> {
         match part {
             Part::Leads(leader) => self.compute(Some(leader), body),
             Part::Landed(value) => Some(value),
@@ -321,7 +321,7 @@ fn an_invalidation_wins() {
 /// P6: each leads what the others want next.
 #[test]
 fn circles_of_keys_do_not_deadlock() {
-    fn call(flights: &Flights<usize>, keys: &[&str], depth: usize) {
+    fn call(flights: &Flights<usize, u64>, keys: &[&str], depth: usize) {
         let part = match flights.join(keys[0], 0, false) {
             Joined::Plays(part) => part,
             Joined::Waits(waiter) => block_on(pin!(waiter), None).expect("without end"),

@@ -5,11 +5,14 @@ use std::iter::FusedIterator;
 use std::mem;
 
 use super::chunks;
+use super::lookup::{fetch_or_lease, usable};
 use super::outcome::Outcome;
-use super::recorder::Recorder;
+use super::place::Place;
+use super::recorder::{Claim, Recorder};
 use super::request::Request;
-use super::sync::{fetch, usable};
-use super::turn::Missed;
+use super::resealing::Resealing;
+use super::turn::{Caller, Missed, Right};
+use crate::backend::Deadline;
 use crate::config::Runtime;
 use crate::entry::chunk::{Item, Next, Reader, fingerprint_of_stream};
 
@@ -45,6 +48,7 @@ enum State<F, I> {
 struct Reading {
     request: Request,
     reader: Reader,
+    resealing: Option<Resealing>,
     handed_out: u64,
 }
 
@@ -71,14 +75,16 @@ where
             Recorder::idle(request)
         } else if request.overwrite {
             observer.forced();
-            Recorder::new(request)
+            Recorder::new(request, &Claim::Open)
         } else {
-            match look_up(&request) {
-                Ok(reader) => {
+            let (found, claim) = look_up(&request);
+            match found {
+                Ok((reader, resealing)) => {
                     observer.hit();
                     let reading = Reading {
                         request,
                         reader,
+                        resealing,
                         handed_out: 0,
                     };
                     return Self {
@@ -88,7 +94,7 @@ where
                 }
                 Err(missed) => missed.tell(&observer),
             }
-            Recorder::new(request)
+            Recorder::new(request, &claim)
         };
         let state = State::Running(Running::new(recorder, compute, 0));
         Self { outcome, state }
@@ -103,23 +109,66 @@ where
             // The body sees the runtime that it would have seen at the call, wherever the iterator is by now.
             let runtime = Runtime::clone(&reading.request.runtime);
             let compute = || runtime.scope(compute);
+            drop(reading.resealing);
             // The whole stream comes by, so that the entry can be healed.
-            let recorder = Recorder::new(reading.request);
+            let recorder = Recorder::new(reading.request, &Claim::Open);
             self.state = State::Running(Running::new(recorder, compute, reading.handed_out));
         }
     }
 }
 
-fn look_up(request: &Request) -> Result<Reader, Missed> {
-    let place = request.place().ok_or(Missed::Absent)?;
-    let found = fetch(request, &place).ok_or(Missed::Unanswered)?;
+/// A reader, and what writes it anew on the way where it was found under a previous name.
+type Found = (Reader, Option<Resealing>);
+
+/// The stream that is found, and what is known of the right to store one.
+fn look_up(request: &Request) -> (Result<Found, Missed>, Claim) {
+    let Some(place) = request.place() else {
+        return (Err(Missed::Absent), Claim::Open);
+    };
+    let mut right = Right::new(request, place.name(), Caller::Thread);
+    let found = open(request, &place, &mut right);
+    let claim = match &found {
+        // What the lookup of a hit was granted is given up with `right`.
+        Ok(_) | Err(Missed::Unanswered) => Claim::Open,
+        Err(_) => match right.lease.take() {
+            Some(lease) => Claim::Granted(lease),
+            // With no life to live, nothing was asked for.
+            None if right.replaces || request.policy(&place).life_ms == 0 => Claim::Open,
+            None => Claim::Taken,
+        },
+    };
+    (found, claim)
+}
+
+fn open(request: &Request, place: &Place<'_>, right: &mut Right<'_>) -> Result<Found, Missed> {
+    let found = fetch_or_lease(request, place, right)?;
     let now_ms = request.runtime.now_ms();
-    let lookup = request.policy(&place).look_for_stream(&found, now_ms);
-    // What is in chunks stays where it is.
-    let (mut reader, _) = usable(lookup)?;
+    let lookup = request.policy(place).look_for_stream(&found, now_ms);
+    let (mut reader, renewal) = usable(lookup)?;
+    let resealing = |renewal| {
+        let lease = right.lease.take()?;
+        Some(Resealing::new(request, Caller::Thread, renewal, lease))
+    };
+    let mut resealing = renewal.and_then(resealing);
+    let deadline = right.budget.deadline();
     // The first chunks are part of the lookup: where they are lost it is a miss like any other.
-    chunks::supply(request, &mut reader)?;
-    Ok(reader)
+    if let Err(missed) = chunks::supply(request, &mut reader, resealing.as_mut(), deadline) {
+        if let Some(resealing) = resealing {
+            right.lease = Some(resealing.give_back());
+        }
+        return Err(missed);
+    }
+    store_resealed(&mut resealing, deadline);
+    Ok((reader, resealing))
+}
+
+/// Stores what was sealed anew, as far as that goes: a chunk that can't be stored is the end of it.
+fn store_resealed(resealing: &mut Option<Resealing>, deadline: Deadline) {
+    if let Some(open) = resealing
+        && !open.store(deadline)
+    {
+        *resealing = None;
+    }
 }
 
 impl Reading {
@@ -129,9 +178,26 @@ impl Reading {
         loop {
             match self.reader.next_item().map_err(Missed::Rejected)? {
                 Next::Item(item) => return Ok(Some(item)),
-                Next::Starved => chunks::supply(&self.request, &mut self.reader)?,
-                Next::End => return Ok(None),
+                Next::Starved => {
+                    let deadline = self.request.deadline();
+                    let resealing = self.resealing.as_mut();
+                    chunks::supply(&self.request, &mut self.reader, resealing, deadline)?;
+                    store_resealed(&mut self.resealing, deadline);
+                }
+                Next::End => {
+                    self.finish();
+                    return Ok(None);
+                }
             }
+        }
+    }
+
+    /// The stream was whole; what was sealed anew of it is, too.
+    fn finish(&mut self) {
+        if let Some(resealing) = self.resealing.take()
+            && let Some(place) = self.request.place()
+        {
+            resealing.finish(&place, self.request.deadline());
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::observe::Counters;
 const DEFAULT_NAMESPACE: &str = "cache";
 const DEFAULT_EXPIRATION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 const DEFAULT_LONGEST_WAIT: Duration = Duration::from_secs(30);
+const DEFAULT_BUDGET: Duration = Duration::from_millis(100);
 const DEFAULT_LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 /// A namespace is in every key, so that it must leave room for one.
@@ -31,6 +32,7 @@ pub struct RuntimeBuilder {
     expiration: Duration,
     longest: Duration,
     longest_wait: Duration,
+    budget: Duration,
     pub(super) sealing: SealingSettings,
     compress: bool,
 }
@@ -44,6 +46,7 @@ impl RuntimeBuilder {
             expiration: DEFAULT_EXPIRATION,
             longest: DEFAULT_LONGEST,
             longest_wait: DEFAULT_LONGEST_WAIT,
+            budget: DEFAULT_BUDGET,
             sealing: SealingSettings::default(),
             compress: true,
         }
@@ -93,9 +96,21 @@ impl RuntimeBuilder {
     /// unless given.
     ///
     /// Waiting ends by itself when the other is done, panics or is cancelled, so this only matters where a computation takes
-    /// longer, or is stuck. A zero makes every call that misses compute.
+    /// longer, or is stuck. A zero makes every call that misses compute. It is not part of the [`budget`](Self::budget).
     pub fn longest_wait(mut self, wait: Duration) -> Self {
         self.longest_wait = wait;
+        self
+    }
+
+    /// The time that the cache work of one call may take, all in all; 100 milliseconds unless given.
+    ///
+    /// It is the most that a slow or broken backend adds to a call: looking up, connecting, storing, and whatever else is asked.
+    /// What is over by then is a miss, or is not stored. The body's time doesn't count, nor the waiting for another that computes the
+    /// value, which [`longest_wait`](Self::longest_wait) bounds; each question that is asked meanwhile has this time. For an iterator
+    /// it is the time of each step: the lookup with the first chunks, each fetch of more, each chunk that is stored, the end. What
+    /// is large or far away may need more. A backend whose [limits](crate::Limits) say that it doesn't block is not timed.
+    pub fn budget(mut self, budget: Duration) -> Self {
+        self.budget = budget;
         self
     }
 
@@ -138,6 +153,9 @@ impl RuntimeBuilder {
         if expiration_ms > longest_ms {
             return Err(ConfigErrorKind::ExpirationOverLongest.into());
         }
+        if self.budget.is_zero() {
+            return Err(ConfigErrorKind::ZeroBudget.into());
+        }
         let store = self.store.unwrap_or_else(|| {
             let memory = Memory::with_clock(Memory::DEFAULT_BYTES, Arc::clone(&self.clock));
             Store::blocking(Arc::new(memory))
@@ -154,6 +172,7 @@ impl RuntimeBuilder {
             expiration_ms,
             longest_ms,
             longest_wait: self.longest_wait,
+            budget: self.budget,
             flights: Flights::new(),
             sealing: self.sealing.build(limits)?,
             compress: self.compress,
@@ -210,6 +229,10 @@ mod tests {
             (
                 Runtime::builder().longest_expiration(Duration::from_secs(1)),
                 "`longest_expiration`",
+            ),
+            (
+                Runtime::builder().budget(Duration::ZERO),
+                "`budget` of zero",
             ),
             (Runtime::builder().backend(Memory::new(0)), "too small"),
         ];

@@ -14,7 +14,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::backend::{AsyncBackend, Backend, Bytes, Limits};
+use crate::backend::{AsyncBackend, Backend, Bytes, Lease, Limits};
 use crate::clock::Clock;
 use crate::flight::Flights;
 use crate::observe::{Counters, Stats};
@@ -47,8 +47,9 @@ struct Inner {
     expiration_ms: u64,
     longest_ms: u64,
     longest_wait: Duration,
+    budget: Duration,
     /// The entries that are being computed, as bytes: those that go to the backend.
-    flights: Flights<Bytes>,
+    flights: Flights<Bytes, Lease>,
     sealing: Sealing,
     compress: bool,
     counters: Counters,
@@ -97,7 +98,11 @@ impl Runtime {
         self.0.longest_wait
     }
 
-    pub(crate) fn flights(&self) -> &Flights<Bytes> {
+    pub(crate) fn budget(&self) -> Duration {
+        self.0.budget
+    }
+
+    pub(crate) fn flights(&self) -> &Flights<Bytes, Lease> {
         &self.0.flights
     }
 

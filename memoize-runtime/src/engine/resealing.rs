@@ -93,8 +93,10 @@ fn read(mut reader: Reader, mut renewal: Option<&mut Renewal>, store: &mut Store
             Next::Starved => {
                 let chunks = reader.wants();
                 let chunks = chunks.iter().map(|name| store.get(name).cloned()).collect();
-                let mut resealer = renewal.as_mut().and_then(|renewal| renewal.resealer.as_deref_mut());
-                let supplied = reader.supply_and_reseal(chunks, resealer.as_deref_mut());
+                let mut resealer = renewal
+                    .as_mut()
+                    .and_then(|renewal| renewal.resealer.as_deref_mut());
+                let supplied = reader.supply(chunks, resealer.as_deref_mut());
                 supplied.expect("the chunks are as they were");
                 store.extend(resealer.into_iter().flat_map(|resealer| resealer.take()));
             }
@@ -124,8 +126,8 @@ fn a_stream_is_the_same_under_the_current_secret() {
         let resealer = renewal.resealer.expect("it is in chunks");
         let chunks = resealer.names().count();
         assert!(resealer.names().all(|name| store.contains_key(&name)));
-        assert_eq!(renewal.fill.life, Duration::from_millis(LIFE - 1000));
-        store.insert(during.name().clone(), renewal.fill.into_bytes());
+        assert_eq!(renewal.life, Duration::from_millis(LIFE - 1000));
+        store.insert(during.name().clone(), renewal.bytes);
         assert_eq!(store.len(), as_it_was.len() + chunks + 1);
         assert!(as_it_was.iter().all(|(name, bytes)| store[name] == *bytes));
 

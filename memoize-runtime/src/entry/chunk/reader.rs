@@ -61,21 +61,12 @@ impl Reader {
         self.names.of_all(self.window())
     }
 
-    /// Takes the chunks that it wants, in their order.
+    /// Takes the chunks that it wants, in their order; what is opened is sealed anew on the way, where there is something to do so.
     ///
     /// # Errors
     ///
     /// `Incomplete` where one is not there; or why one can't be used.
-    pub(crate) fn supply(&mut self, chunks: Vec<Option<Bytes>>) -> Result<(), Reject> {
-        self.supply_and_reseal(chunks, None)
-    }
-
-    /// The same; what is opened is sealed anew on the way.
-    ///
-    /// # Errors
-    ///
-    /// As [`supply`](Self::supply).
-    pub(crate) fn supply_and_reseal(
+    pub(crate) fn supply(
         &mut self,
         chunks: Vec<Option<Bytes>>,
         mut resealer: Option<&mut Resealer>,
@@ -206,7 +197,8 @@ mod tests {
                 Next::Starved => {
                     let wants = reader.wants();
                     assert!((1..=WINDOW as usize).contains(&wants.len()));
-                    reader.supply(wants.iter().map(|name| stored.get(name).cloned()).collect())?;
+                    let chunks = wants.iter().map(|name| stored.get(name).cloned());
+                    reader.supply(chunks.collect(), None)?;
                 }
                 Next::End => return Ok(items),
             }
@@ -220,7 +212,10 @@ mod tests {
         for answers in [0, 2] {
             let mut reader = reader(KEY, manifest, false);
             let chunk = stored.get(&reader.wants()[0]).cloned();
-            assert_eq!(reader.supply(vec![chunk; answers]), Err(Reject::Incomplete));
+            assert_eq!(
+                reader.supply(vec![chunk; answers], None),
+                Err(Reject::Incomplete)
+            );
         }
     }
 
@@ -235,7 +230,7 @@ mod tests {
         assert_eq!(read(other, false, &stored), Err(Reject::Incomplete));
         let mut reader = reader("ns:others", manifest, false);
         let chunk = stored.into_values().next();
-        assert_eq!(reader.supply(vec![chunk]), Err(Reject::Damaged));
+        assert_eq!(reader.supply(vec![chunk], None), Err(Reject::Damaged));
     }
 
     proptest! {
