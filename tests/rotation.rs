@@ -58,7 +58,8 @@ impl Backend for Shared {
 
     fn limits(&self) -> Limits {
         // Little, so that streams and long texts have chunks.
-        Limits::new().shared(true).value_bytes(4096)
+        let limits = Limits::new().shared(true).blocking(false);
+        limits.value_bytes(4096)
     }
 }
 

@@ -240,11 +240,13 @@ struct Distant {
 impl Distant {
     fn runtime(fails: bool, panics: bool) -> Runtime {
         let memory = Memory::new(1 << 20);
-        build(Runtime::builder().async_backend(Self {
+        let backend = Self {
             memory,
             fails,
             panics,
-        }))
+        };
+        let settings = Runtime::builder().async_backend(backend);
+        build(settings.breaker(false).budget(Duration::from_secs(60)))
     }
 
     fn answer<'a, T: Send + 'a>(

@@ -122,6 +122,7 @@ fn look_up(request: &Request) -> (Result<Reader, Missed>, Claim) {
     let claim = match &found {
         // What the lookup of a hit was granted is given up with `right`.
         Ok(_) | Err(Missed::Unanswered) => Claim::Open,
+        Err(Missed::Skipped) => Claim::None,
         Err(_) => match right.lease.take() {
             Some(lease) => Claim::Granted(lease),
             // With no life to live, nothing was asked for.
