@@ -116,3 +116,25 @@ fn of_all_that_fail_one_opens_it() {
         );
     });
 }
+
+/// What is told is logged: once when it opens and once when it closes, however often it is probed between.
+#[test]
+fn it_tells_when_it_opens_and_when_it_closes() {
+    let steps = || {
+        let now = Arc::new(AtomicU64::new(0));
+        let breaker = Breaker::new(Monotonic::Manual(Arc::clone(&now)));
+        let changes = |ending: Ending| -> Vec<Change> {
+            let questions = (0..100).map(|_| {
+                now.fetch_add(1_000, Ordering::Relaxed);
+                breaker.admit()
+            });
+            let permits = questions.flatten();
+            permits.filter_map(|permit| permit.end(ending)).collect()
+        };
+        assert_eq!(changes(Ending::Answered), []);
+        assert_eq!(changes(Ending::Failed), [Change::Opened]);
+        assert_eq!(changes(Ending::Answered), [Change::Closed]);
+        assert_eq!(changes(Ending::Failed), [Change::Opened]);
+    };
+    shuttle::check_random(steps, 1);
+}

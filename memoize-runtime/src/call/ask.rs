@@ -82,10 +82,9 @@ pub(super) fn panicked() -> BackendError {
 #[cfg(test)]
 mod tests {
     use std::future::{Future, pending, ready};
-    use std::io;
     use std::pin::pin;
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-    use std::sync::{Arc, Mutex};
     use std::task::{Context, Waker};
     use std::time::Duration;
 
@@ -200,43 +199,6 @@ mod tests {
         let runtime = settings.build().expect("valid settings");
         runtime.scope(|| (0..100).for_each(|n| assert_eq!(call(n), n)));
         assert_eq!((server.asked(), runtime.stats().skipped), (200, 0));
-    }
-
-    /// What was logged.
-    #[derive(Clone, Default)]
-    struct Log(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Log {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().expect("no panic").write(bytes)
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn it_is_told_once_when_it_opens_and_once_when_it_closes() {
-        let (server, runtime, ms) = down();
-        let log = Log::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_writer(move || writer.clone())
-            .finish();
-        tracing::subscriber::with_default(subscriber, || {
-            runtime.scope(|| {
-                for round in 0..20 {
-                    (0..100).for_each(|n| assert_eq!(call(n), n));
-                    ms.fetch_add(round * 1_000, Relaxed);
-                }
-                server.is_down.store(false, Relaxed);
-                ms.fetch_add(60_000, Relaxed);
-                (0..100).for_each(|_| assert_eq!(call(7), 7));
-            });
-        });
-        let log = String::from_utf8(log.0.lock().expect("no panic").clone()).expect("text");
-        assert_eq!(log.matches("again and again").count(), 1);
-        assert_eq!(log.matches("answers again").count(), 1);
     }
 
     /// Fails at once, or never answers.
