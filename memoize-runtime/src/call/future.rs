@@ -17,7 +17,7 @@ use super::ask::NoAnswer;
 use super::outcome::Outcome;
 use super::place::Place;
 use super::request::Request;
-use super::turn::{Caller, Patience, Right, Turn, Verdict, verdict};
+use super::turn::{Caller, Missed, Patience, Right, Turn, Verdict, verdict};
 use crate::backend::{self, Deadline};
 use crate::engine::{Fill, Filling, Unstored};
 use crate::flight::{Joined, Part};
@@ -60,7 +60,10 @@ pub(crate) async fn get_or_compute<R, F: Future<Output = R>>(
                 observer.hit();
                 return value;
             }
-            Err(missed) => missed.tell(&observer),
+            Err(missed) => {
+                missed.tell(&observer);
+                right.failed = matches!(missed, Missed::Skipped);
+            }
         }
     }
 
@@ -137,7 +140,7 @@ async fn take_turn<R>(
         return Turn::Value(value);
     }
     let mut deadline = right.budget.deadline();
-    while right.lease.is_none() && !is_inside {
+    while right.lease.is_none() && !right.failed && !is_inside {
         match ask_for_lease(request, place.name(), right.replaces, deadline).await {
             Ok(backend::Lookup::Granted(lease)) => right.lease = Some(lease),
             Ok(backend::Lookup::Found(bytes)) => {
@@ -159,10 +162,7 @@ async fn take_turn<R>(
                 }
                 _ => break,
             },
-            Err(NoAnswer) => {
-                right.failed = true;
-                break;
-            }
+            Err(_) => right.failed = true,
         }
     }
     Turn::Compute
@@ -248,7 +248,7 @@ async fn fill(
             rotation::forget_previous(request, place, deadline).await;
         }
         Ok(false) => request.observer().outdated(),
-        Err(NoAnswer) => {}
+        Err(_) => {}
     }
     if right.must_take_back(lease) {
         let deleted = ask(request, "delete", deadline, |backend| {

@@ -48,7 +48,8 @@ enum State<F, I> {
 struct Reading {
     request: Request,
     reader: Reader,
-    resealing: Option<Resealing>,
+    /// Rarely there, so that it takes no room in each iterator.
+    resealing: Option<Box<Resealing>>,
     handed_out: u64,
 }
 
@@ -118,7 +119,7 @@ where
 }
 
 /// A reader, and what writes it anew on the way where it was found under a previous name.
-type Found = (Reader, Option<Resealing>);
+type Found = (Reader, Option<Box<Resealing>>);
 
 /// The stream that is found, and what is known of the right to store one.
 fn look_up(request: &Request) -> (Result<Found, Missed>, Claim) {
@@ -130,6 +131,7 @@ fn look_up(request: &Request) -> (Result<Found, Missed>, Claim) {
     let claim = match &found {
         // What the lookup of a hit was granted is given up with `right`.
         Ok(_) | Err(Missed::Unanswered) => Claim::Open,
+        Err(Missed::Skipped) => Claim::None,
         Err(_) => match right.lease.take() {
             Some(lease) => Claim::Granted(lease),
             // With no life to live, nothing was asked for.
@@ -147,12 +149,13 @@ fn open(request: &Request, place: &Place<'_>, right: &mut Right<'_>) -> Result<F
     let (mut reader, renewal) = usable(lookup)?;
     let resealing = |renewal| {
         let lease = right.lease.take()?;
-        Some(Resealing::new(request, Caller::Thread, renewal, lease))
+        let resealing = Resealing::new(request, Caller::Thread, renewal, lease);
+        Some(Box::new(resealing))
     };
     let mut resealing = renewal.and_then(resealing);
     let deadline = right.budget.deadline();
     // The first chunks are part of the lookup: where they are lost it is a miss like any other.
-    if let Err(missed) = chunks::supply(request, &mut reader, resealing.as_mut(), deadline) {
+    if let Err(missed) = chunks::supply(request, &mut reader, resealing.as_deref_mut(), deadline) {
         if let Some(resealing) = resealing {
             right.lease = Some(resealing.give_back());
         }
@@ -163,7 +166,7 @@ fn open(request: &Request, place: &Place<'_>, right: &mut Right<'_>) -> Result<F
 }
 
 /// Stores what was sealed anew, as far as that goes: a chunk that can't be stored is the end of it.
-fn store_resealed(resealing: &mut Option<Resealing>, deadline: Deadline) {
+fn store_resealed(resealing: &mut Option<Box<Resealing>>, deadline: Deadline) {
     if let Some(open) = resealing
         && !open.store(deadline)
     {
@@ -180,7 +183,7 @@ impl Reading {
                 Next::Item(item) => return Ok(Some(item)),
                 Next::Starved => {
                     let deadline = self.request.deadline();
-                    let resealing = self.resealing.as_mut();
+                    let resealing = self.resealing.as_deref_mut();
                     chunks::supply(&self.request, &mut self.reader, resealing, deadline)?;
                     store_resealed(&mut self.resealing, deadline);
                 }

@@ -40,6 +40,8 @@ pub(super) enum Claim {
     /// would take it from the one before, and nothing would ever be stored. Nor is the other waited for: the consumer wants the
     /// first item.
     Taken,
+    /// The backend is left alone.
+    None,
     /// It is to be had in place of whoever has it: there is an entry to be replaced, or nothing is known.
     Open,
 }
@@ -58,7 +60,7 @@ impl Recorder {
         let place = request.place()?;
         let mut budget = request.budget();
         let lease = match claim {
-            Claim::Taken => return None,
+            Claim::Taken | Claim::None => return None,
             Claim::Granted(lease) => Some(*lease),
             Claim::Open => None,
         };
@@ -78,11 +80,11 @@ impl Recorder {
             let lease = ask(request, "lease", deadline, |backend| {
                 backend.lease(place.name().as_str(), life, deadline)
             });
+            if lease == Err(NoAnswer::Failed) {
+                request.observer().abandoned(Abandoned::Unwritten);
+            }
             lease.ok()
         });
-        if lease.is_none() {
-            request.observer().abandoned(Abandoned::Unwritten);
-        }
         Some(Recording {
             chunked,
             started: Instant::now(),
@@ -168,7 +170,7 @@ impl Recorder {
                     Ok(true) => self.recording = None,
                     Ok(false) => self.remove(),
                     // It may be written all the same: a reader then finds chunks missing, and runs the function.
-                    Err(NoAnswer) => self.abandon(Abandoned::Unwritten),
+                    Err(_) => self.abandon(Abandoned::Unwritten),
                 }
             }
             Err(unstored) => {

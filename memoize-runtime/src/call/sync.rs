@@ -10,7 +10,7 @@ use super::outcome::Outcome;
 use super::place::Place;
 use super::request::Request;
 use super::rotation;
-use super::turn::{Caller, Patience, Right, Turn, Verdict, verdict};
+use super::turn::{Caller, Missed, Patience, Right, Turn, Verdict, verdict};
 use crate::backend::{self, Bytes, Deadline, Lease};
 use crate::engine::{Chunked, Fill, Filling, Unstored};
 use crate::flight::{Joined, Part, block_on};
@@ -54,7 +54,10 @@ pub(crate) fn get_or_compute<R>(
                 observer.hit();
                 return value;
             }
-            Err(missed) => missed.tell(&observer),
+            Err(missed) => {
+                missed.tell(&observer);
+                right.failed = matches!(missed, Missed::Skipped);
+            }
         }
     }
 
@@ -116,7 +119,7 @@ fn take_turn<R>(
         return Turn::Value(value);
     }
     let mut deadline = right.budget.deadline();
-    while right.lease.is_none() && !is_inside {
+    while right.lease.is_none() && !right.failed && !is_inside {
         match ask_for_lease(request, place.name(), right.replaces, deadline) {
             Ok(backend::Lookup::Granted(lease)) => right.lease = Some(lease),
             Ok(backend::Lookup::Found(bytes)) => {
@@ -138,10 +141,7 @@ fn take_turn<R>(
                 }
                 _ => break,
             },
-            Err(NoAnswer) => {
-                right.failed = true;
-                break;
-            }
+            Err(_) => right.failed = true,
         }
     }
     Turn::Compute
@@ -208,7 +208,7 @@ pub(super) fn fill_by(
             rotation::forget_previous(request, place, deadline);
         }
         Ok(false) => request.observer().outdated(),
-        Err(NoAnswer) => {}
+        Err(_) => {}
     }
     filled
 }

@@ -5,6 +5,7 @@
 use std::time::{Duration, Instant};
 
 use crate::backend::{Bytes, Lease, Lookup};
+use crate::breaker::Breaker;
 use crate::call::ask::{self, NoAnswer};
 use crate::call::budget::Budget;
 use crate::call::outcome::Outcome;
@@ -22,11 +23,16 @@ pub(super) enum Missed {
     Rejected(Reject),
     /// The backend failed.
     Unanswered,
+    /// It was not asked.
+    Skipped,
 }
 
 impl From<NoAnswer> for Missed {
-    fn from(_: NoAnswer) -> Self {
-        Self::Unanswered
+    fn from(why: NoAnswer) -> Self {
+        match why {
+            NoAnswer::Failed => Self::Unanswered,
+            NoAnswer::Skipped => Self::Skipped,
+        }
     }
 }
 
@@ -36,6 +42,8 @@ impl Missed {
             Self::Absent => observer.absent(),
             Self::Rejected(reject) => observer.rejected(*reject),
             Self::Unanswered => observer.unanswered(),
+            // It was counted as a question.
+            Self::Skipped => {}
         }
     }
 
@@ -44,6 +52,7 @@ impl Missed {
             Self::Absent => "absent",
             Self::Rejected(reject) => reject.name(),
             Self::Unanswered => "unanswered",
+            Self::Skipped => "skipped",
         }
     }
 }
@@ -136,7 +145,7 @@ pub(super) struct Right<'r> {
     offer: Option<Offer<Bytes, Lease>>,
     /// Whether there is an entry to be replaced, so that the lease is to be had all the same.
     pub(super) replaces: bool,
-    /// Whether there is no lease because the backend failed, which was told.
+    /// Whether there is no lease because the backend failed or wasn't asked, which was told.
     pub(super) failed: bool,
 }
 
@@ -289,6 +298,7 @@ pub(super) fn release(
             });
         }
         // It doesn't wait, so that there is always time for it.
+        Caller::Task if request.runtime.breaker().is_some_and(Breaker::is_open) => {}
         Caller::Task => {
             let backend = request.runtime.async_backend();
             if guard(|| backend.release(name, lease)).is_none() {

@@ -8,6 +8,7 @@ use super::sealing::SealingSettings;
 use super::store::Store;
 use super::{Inner, Runtime};
 use crate::backend::{AsyncBackend, Backend, Memory};
+use crate::breaker::{Breaker, Monotonic};
 use crate::clock::{Clock, SystemClock, millis};
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::flight::Flights;
@@ -33,6 +34,7 @@ pub struct RuntimeBuilder {
     longest: Duration,
     longest_wait: Duration,
     budget: Duration,
+    breaker: Option<Monotonic>,
     pub(super) sealing: SealingSettings,
     compress: bool,
 }
@@ -47,6 +49,7 @@ impl RuntimeBuilder {
             longest: DEFAULT_LONGEST,
             longest_wait: DEFAULT_LONGEST_WAIT,
             budget: DEFAULT_BUDGET,
+            breaker: Some(Monotonic::system()),
             sealing: SealingSettings::default(),
             compress: true,
         }
@@ -114,6 +117,26 @@ impl RuntimeBuilder {
         self
     }
 
+    /// Whether a backend that fails again and again is left alone for a while; it is unless `false` is given.
+    ///
+    /// After five failures in a row, or when half of 20 answers or more within 10 seconds failed, functions run for about a second as
+    /// if they were not memoized, which costs well under a microsecond; only that one computation at a time serves all callers
+    /// of a key still holds. Then one question is asked: where it is answered all goes on, else the next is asked after twice as
+    /// long, up to 30 seconds. Errors, panics and answers that come too late are failures. What isn't asked is counted in
+    /// [`Stats::skipped`](crate::Stats::skipped), and companions say that they could do nothing. A backend whose
+    /// [limits](crate::Limits) say that it doesn't block is always asked.
+    pub fn breaker(mut self, breaker: bool) -> Self {
+        self.breaker = breaker.then(Monotonic::system);
+        self
+    }
+
+    /// The time that the breaker goes by, in milliseconds.
+    #[cfg(test)]
+    pub(crate) fn breaker_clock(mut self, ms: Arc<std::sync::atomic::AtomicU64>) -> Self {
+        self.breaker = Some(Monotonic::Manual(ms));
+        self
+    }
+
     /// Whether entries whose function doesn't say are compressed with LZ4, where they have at least 1 KiB and shrink; they
     /// are unless `false` is given. What is sealed is not, since a compressed length tells about the content, unless the
     /// function itself says `compress = true`.
@@ -173,6 +196,7 @@ impl RuntimeBuilder {
             longest_ms,
             longest_wait: self.longest_wait,
             budget: self.budget,
+            breaker: self.breaker.filter(|_| limits.blocking).map(Breaker::new),
             flights: Flights::new(),
             sealing: self.sealing.build(limits)?,
             compress: self.compress,

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::backend::{AsyncBackend, Backend, Bytes, Lease, Limits};
+use crate::breaker::Breaker;
 use crate::clock::Clock;
 use crate::flight::Flights;
 use crate::observe::{Counters, Stats};
@@ -48,6 +49,8 @@ struct Inner {
     longest_ms: u64,
     longest_wait: Duration,
     budget: Duration,
+    /// None for a backend that never waits, and where it is switched off.
+    breaker: Option<Breaker>,
     /// The entries that are being computed, as bytes: those that go to the backend.
     flights: Flights<Bytes, Lease>,
     sealing: Sealing,
@@ -100,6 +103,10 @@ impl Runtime {
 
     pub(crate) fn budget(&self) -> Duration {
         self.0.budget
+    }
+
+    pub(crate) fn breaker(&self) -> Option<&Breaker> {
+        self.0.breaker.as_ref()
     }
 
     pub(crate) fn flights(&self) -> &Flights<Bytes, Lease> {

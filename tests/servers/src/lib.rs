@@ -26,7 +26,6 @@ mod tls;
 pub use cluster::RedisCluster;
 pub use network::{BlackHole, closed_port};
 pub use proxy::{Faults, Proxy};
-pub use random::Random;
 pub use redis::RedisServer;
 pub use resp::Reply;
 pub use sentinel::RedisSentinel;

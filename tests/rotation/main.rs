@@ -1,6 +1,8 @@
 //! While secrets are rotated: processes that write under different names see one value, the newest.
 #![cfg(feature = "encrypt")]
 
+mod chunks;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -70,7 +72,8 @@ impl Backend for Shared {
 
     fn limits(&self) -> Limits {
         // Little, so that streams and long texts have chunks.
-        Limits::new().shared(true).value_bytes(4096)
+        let limits = Limits::new().shared(true).blocking(false);
+        limits.value_bytes(4096)
     }
 }
 
@@ -94,8 +97,6 @@ impl Fleet {
         let (backend, clock) = (Shared::default(), ManualClock::new());
         let runtime = |builder: RuntimeBuilder| {
             let builder = builder.backend(backend.clone()).clock(clock.clone());
-            // A slow machine is not what is tested.
-            let builder = builder.budget(Duration::from_secs(60));
             builder.build().expect("valid settings")
         };
         let of = |current, previous| {
@@ -294,138 +295,16 @@ fn to_peek_writes_nothing() {
     assert_eq!(fleet.backend.sets(), 1);
 }
 
-/// As [`FORMS`], of what is in chunks: read in windows, and whole.
-const IN_CHUNKS: [(&str, fn() -> usize); 3] = [
-    ("a stream", || many().count()),
-    ("a long value", || {
-        memo().get_or_compute(|| "v".repeat(LONG)).len()
-    }),
-    ("a long value that is awaited", || {
-        let value = memo().get_or_compute_async(async || "v".repeat(LONG));
-        smol::block_on(value).len()
-    }),
-];
-
-/// Ten chunks, which are not read at once.
-const LONG: usize = 40_000;
-const ITEMS: usize = 40;
-
-fn many() -> impl Iterator<Item = String> {
-    memo().iter(|| (0..ITEMS).map(|nth| format!("{nth:>1000}")))
-}
-
-#[test]
-fn what_is_in_chunks_is_sealed_anew_while_it_is_read() {
-    for (name, read) in IN_CHUNKS {
-        let fleet = Fleet::new();
-        let length = fleet.before.scope(read);
-        let old: Entries = fleet.backend.entries().clone();
-        fleet.tick();
-        assert_eq!(fleet.ahead.scope(read), length, "{name}");
-        let stats = fleet.ahead.stats();
-        assert_eq!((stats.hits, stats.resealed), (1, 1), "{name}");
-        let names = |runtime| fleet.stored_by(runtime).len();
-        assert_eq!(names(&fleet.ahead), names(&fleet.before), "{name}");
-
-        // Nothing of the old is needed any more, and nothing is written again.
-        fleet
-            .backend
-            .entries()
-            .retain(|name, _| !old.contains_key(name));
-        let sets = fleet.backend.sets();
-        assert_eq!(fleet.ahead.scope(read), length, "{name}");
-        let stats = fleet.ahead.stats();
-        assert_eq!((stats.hits, stats.computations), (2, 0), "{name}");
-        assert_eq!(fleet.backend.sets(), sets, "{name}");
-    }
-}
-
-#[test]
-fn where_sealing_anew_fails_at_any_write_only_the_old_is_left() {
-    for (name, read) in IN_CHUNKS {
-        let fleet = Fleet::new();
-        let length = fleet.before.scope(read);
-        let old: Entries = fleet.backend.entries().clone();
-        for sets in 0..old.len() {
-            fleet.backend.fail_after(Some(sets));
-            assert_eq!(fleet.ahead.scope(read), length, "{name}, {sets}");
-            assert!(*fleet.backend.entries() == old, "{name}, {sets}");
-        }
-        let stats = fleet.ahead.stats();
-        assert_eq!((stats.resealed, stats.computations), (0, 0), "{name}");
-
-        fleet.backend.fail_after(None);
-        assert_eq!(fleet.ahead.scope(read), length, "{name}");
-        assert_eq!(fleet.ahead.stats().resealed, 1, "{name}");
-    }
-}
-
-#[test]
-fn a_reader_that_stops_leaves_only_the_old() {
-    let fleet = Fleet::new();
-    fleet.before.scope(|| assert_eq!(many().count(), ITEMS));
-    let old: Entries = fleet.backend.entries().clone();
-    for taken in 0..=ITEMS {
-        fleet
-            .ahead
-            .scope(|| assert_eq!(many().take(taken).count(), taken));
-        assert!(*fleet.backend.entries() == old, "{taken}");
-    }
-    assert_eq!(fleet.ahead.stats().resealed, 0);
-}
-
-#[test]
-fn what_is_lost_while_it_is_sealed_anew_is_computed_and_stored() {
-    for taken in 0..ITEMS {
-        let fleet = Fleet::new();
-        fleet.before.scope(|| assert_eq!(many().count(), ITEMS));
-        let whole = fleet.backend.entries().len();
-        let last = |name: &String| name.ends_with(&format!(".{}", whole - 2));
-        fleet.ahead.scope(|| {
-            let mut items = many();
-            assert_eq!(items.by_ref().take(taken).count(), taken);
-            fleet.backend.entries().retain(|name, _| !last(name));
-            assert_eq!(items.count(), ITEMS - taken, "{taken}");
-        });
-        let stats = fleet.ahead.stats();
-        if stats.interrupted == 0 {
-            assert_eq!(stats.resealed, 1, "it was read before: {taken}");
-            continue;
-        }
-        assert_eq!((stats.resealed, stats.stores), (0, 1), "{taken}");
-        assert_eq!(
-            fleet.backend.entries().len(),
-            whole,
-            "one generation: {taken}"
-        );
-    }
-}
-
-#[test]
-fn sealing_chunks_anew_does_not_undo_an_invalidation() {
-    for (name, read) in IN_CHUNKS {
-        let fleet = Fleet::new();
-        let length = fleet.before.scope(read);
-        let other = fleet.ahead.clone();
-        fleet
-            .backend
-            .before_set(move || assert!(other.scope(rights::invalidate)));
-        assert_eq!(fleet.ahead.scope(read), length, "{name}");
-        let left = fleet.backend.entries().len();
-        let stats = fleet.ahead.stats();
-        // A stream that was read in part is computed, and that is newer.
-        let stored = usize::try_from(stats.stores).expect("few");
-        assert_eq!((stats.resealed, left > 0), (0, stored > 0), "{name}");
-    }
-}
-
-/// A backend that knows leases, with chunks that are short.
+/// A backend with leases, and what another process does just before the next fill.
 #[derive(Clone)]
-struct Leasing(Memory);
+struct Leased {
+    memory: Memory,
+    before_fill: Arc<Mutex<Option<Hook>>>,
+}
 
-impl Backend for Leasing {
+impl Backend for Leased {
     fn get(&self, key: &str, deadline: Deadline) -> Result<Option<Bytes>, BackendError> {
-        self.0.get(key, deadline)
+        self.memory.get(key, deadline)
     }
 
     fn set(
@@ -435,15 +314,15 @@ impl Backend for Leasing {
         life: Duration,
         deadline: Deadline,
     ) -> Result<(), BackendError> {
-        self.0.set(key, value, life, deadline)
+        self.memory.set(key, value, life, deadline)
     }
 
     fn delete(&self, key: &str, deadline: Deadline) -> Result<(), BackendError> {
-        self.0.delete(key, deadline)
+        self.memory.delete(key, deadline)
     }
 
     fn limits(&self) -> Limits {
-        self.0.limits().value_bytes(4096)
+        self.memory.limits().value_bytes(4096)
     }
 
     fn get_or_lease(
@@ -452,11 +331,7 @@ impl Backend for Leasing {
         life: Duration,
         deadline: Deadline,
     ) -> Result<Lookup, BackendError> {
-        self.0.get_or_lease(key, life, deadline)
-    }
-
-    fn lease(&self, key: &str, life: Duration, deadline: Deadline) -> Result<Lease, BackendError> {
-        self.0.lease(key, life, deadline)
+        self.memory.get_or_lease(key, life, deadline)
     }
 
     fn fill(
@@ -467,68 +342,47 @@ impl Backend for Leasing {
         life: Duration,
         deadline: Deadline,
     ) -> Result<bool, BackendError> {
-        self.0.fill(key, lease, value, life, deadline)
+        let hook = self.before_fill.lock().expect("not poisoned").take();
+        if let Some(hook) = hook {
+            hook();
+        }
+        self.memory.fill(key, lease, value, life, deadline)
     }
 
     fn release(&self, key: &str, lease: Lease, deadline: Deadline) -> Result<(), BackendError> {
-        self.0.release(key, lease, deadline)
+        self.memory.release(key, lease, deadline)
     }
 }
 
-/// One before the deployment, and one behind it, where the backend knows leases.
-fn leasing() -> (Runtime, Runtime) {
-    let backend = Leasing(Memory::new(1 << 20));
-    let build = |builder: RuntimeBuilder| {
-        let builder = builder.backend(backend.clone());
-        builder.build().expect("valid settings")
+/// Nothing has to be taken back: it is never there.
+#[test]
+fn with_leases_sealing_anew_stores_nothing_after_an_invalidation() {
+    let backend = Leased {
+        memory: Memory::new(1 << 20),
+        before_fill: Arc::default(),
     };
-    let before = build(Runtime::builder().secret(secret(1)));
-    let ahead = Runtime::builder().secret(secret(2));
-    (before, build(ahead.previous_secret(secret(1))))
-}
+    let runtime = |builder: RuntimeBuilder| {
+        let runtime = builder.backend(backend.clone()).build();
+        runtime.expect("valid settings")
+    };
+    let before = runtime(Runtime::builder().secret(secret(1)));
+    let ahead = || {
+        runtime(
+            Runtime::builder()
+                .secret(secret(2))
+                .previous_secret(secret(1)),
+        )
+    };
+    let (ahead, other) = (ahead(), ahead());
+    assert!(before.scope(|| rights::prime("old".to_owned())));
+    let hook = move || assert!(other.scope(rights::invalidate));
+    *backend.before_fill.lock().expect("not poisoned") = Some(Box::new(hook));
+    assert_eq!(ahead.scope(rights), "old", "read before it");
+    assert_eq!((backend.memory.len(), ahead.stats().resealed), (0, 0));
+    assert_eq!(ahead.scope(rights), COMPUTED);
 
-#[test]
-fn of_those_who_read_it_at_one_time_one_seals_it_anew() {
-    let (before, ahead) = leasing();
-    before.scope(|| assert_eq!(many().count(), ITEMS));
-    ahead.scope(|| {
-        let mut first = many();
-        assert_eq!(first.by_ref().take(10).count(), 10);
-        assert_eq!(many().count(), ITEMS, "another reads all of it");
-        assert_eq!(ahead.stats().resealed, 0);
-        assert_eq!(first.count(), ITEMS - 10);
-        assert_eq!(ahead.stats().resealed, 1);
-        assert_eq!(many().count(), ITEMS);
-    });
-    let stats = ahead.stats();
-    assert_eq!((stats.hits, stats.resealed, stats.computations), (3, 1, 0));
-}
-
-#[test]
-fn who_stops_to_read_leaves_it_to_the_next() {
-    let (before, ahead) = leasing();
-    before.scope(|| assert_eq!(many().count(), ITEMS));
-    ahead.scope(|| {
-        assert_eq!(many().take(10).count(), 10);
-        assert_eq!(many().count(), ITEMS);
-    });
-    let stats = ahead.stats();
-    assert_eq!((stats.hits, stats.resealed, stats.computations), (2, 1, 0));
-}
-
-#[test]
-fn an_invalidation_at_any_item_wins_over_sealing_anew() {
-    for taken in 0..ITEMS {
-        let (before, ahead) = leasing();
-        before.scope(|| assert_eq!(many().count(), ITEMS));
-        ahead.scope(|| {
-            let mut items = many();
-            assert_eq!(items.by_ref().take(taken).count(), taken);
-            assert!(memo().invalidate());
-            assert_eq!(items.count(), ITEMS - taken, "{taken}");
-            assert_eq!(ahead.stats().resealed, 0, "{taken}");
-            assert_eq!(many().count(), ITEMS);
-        });
-        assert_eq!(ahead.stats().computations, 1, "{taken}");
-    }
+    assert!(ahead.scope(rights::invalidate));
+    assert!(before.scope(|| rights::prime("older".to_owned())));
+    assert_eq!(ahead.scope(rights), "older");
+    assert_eq!((backend.memory.len(), ahead.stats().resealed), (2, 1));
 }
