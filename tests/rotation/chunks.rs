@@ -6,8 +6,11 @@ use cache_memoize::{Memory, Runtime, RuntimeBuilder};
 
 use crate::{Entries, Fleet, Leased, memo, rights, secret};
 
-/// What is in chunks is read in windows, or whole; what is returned is its length.
-const IN_CHUNKS: [(&str, fn() -> usize); 3] = [
+/// A name, and what reads it and returns its length.
+type Form = (&'static str, fn() -> usize);
+
+/// Read in windows, and whole.
+const IN_CHUNKS: [Form; 3] = [
     ("a stream", || many().count()),
     ("a long value", || {
         memo().get_or_compute(|| "v".repeat(LONG)).len()

@@ -334,6 +334,10 @@ impl Backend for Leased {
         self.memory.get_or_lease(key, life, deadline)
     }
 
+    fn lease(&self, key: &str, life: Duration, deadline: Deadline) -> Result<Lease, BackendError> {
+        self.memory.lease(key, life, deadline)
+    }
+
     fn fill(
         &self,
         key: &str,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Lookup, Policy, Renewal, Unstored};
 use crate::backend::Bytes;
 use crate::call::place::Place;
-use crate::entry::chunk::{Next, Reader};
+use crate::entry::chunk::{Next, Reader, Resealer};
 use crate::entry::{Codec, Header, Padding, Seal, StoredType};
 use crate::key::CacheKey;
 use crate::secret::Secret;
@@ -48,8 +48,9 @@ fn policy<'p>(place: &'p Place<'p>, compress: bool) -> Policy<'p> {
 
 /// Some chunks shrink, and some don't.
 fn items(count: usize) -> Vec<Vec<u8>> {
-    let even = |nth: usize| vec![nth as u8; 400];
-    let uneven = |nth: usize| (0..400).map(|at| (nth * at * at / 7 + at) as u8).collect();
+    let byte = |number: usize| number.to_le_bytes()[0];
+    let even = |nth: usize| vec![byte(nth); 400];
+    let uneven = |nth: usize| (0..400).map(|at| byte(nth * at * at / 7 + at)).collect();
     (0..count)
         .map(|nth| if nth % 16 < 8 { even(nth) } else { uneven(nth) })
         .collect()
@@ -98,7 +99,7 @@ fn read(mut reader: Reader, mut renewal: Option<&mut Renewal>, store: &mut Store
                     .and_then(|renewal| renewal.resealer.as_deref_mut());
                 let supplied = reader.supply(chunks, resealer.as_deref_mut());
                 supplied.expect("the chunks are as they were");
-                store.extend(resealer.into_iter().flat_map(|resealer| resealer.take()));
+                store.extend(resealer.into_iter().flat_map(Resealer::take));
             }
         }
     }
