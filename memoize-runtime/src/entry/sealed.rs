@@ -329,7 +329,7 @@ mod tests {
         let seal = Seal::new(&secret, KEY);
         for padding in [Padding::default(), padding(256)] {
             let mut draft = Draft::new(Guard::Sealed(&seal), META, padding);
-            draft.buffer().extend_from_slice(&[7; 100_000]);
+            draft.buffer().resize(100_000, 7);
             let entry = draft.finish(&header(&seal), 150_000);
             let entry = entry.expect("the system has random bytes");
             assert!(entry.capacity() - entry.len() < 100, "{padding:?}");
