@@ -1,5 +1,11 @@
 //! What the cache did: counters for a function and in total, and `tracing` events, neither with a key or a value.
 
+mod journal;
+
+pub(crate) use journal::Journal;
+#[cfg(feature = "testing")]
+pub(crate) use journal::Log;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::backend::BackendError;
@@ -16,10 +22,15 @@ macro_rules! counters {
             $($(#[doc = $doc])+ pub $name: u64,)*
         }
 
-        /// Something that is counted.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(crate) enum Event {
-            $($event,)*
+        /// Something that is counted, each under the name that it has in [`Stats`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        #[cfg_attr(
+            not(feature = "testing"),
+            expect(unreachable_pub, reason = "only tests are told of single events")
+        )]
+        pub enum Event {
+            $(#[doc = concat!("One of [`", stringify!($name), "`](Stats::", stringify!($name), ").")] $event,)*
         }
 
         const EVENTS: usize = [$(Event::$event),*].len();
@@ -138,6 +149,7 @@ pub(crate) struct Observer<'a> {
     pub(crate) function: &'a str,
     pub(crate) of_function: Option<&'a Counters>,
     pub(crate) of_runtime: &'a Counters,
+    pub(crate) journal: &'a Journal,
 }
 
 impl Observer<'_> {
@@ -311,6 +323,7 @@ impl Observer<'_> {
         if let Some(counters) = self.of_function {
             counters.count(event);
         }
+        self.journal.write(self.function, event);
         self.of_runtime.count(event)
     }
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 use crate::backend::{AsyncBackend, Backend, Bytes, Limits};
 use crate::clock::Clock;
 use crate::flight::Flights;
-use crate::observe::{Counters, Stats};
+use crate::observe::{Counters, Journal, Stats};
 use sealing::Sealing;
 
 /// A configured cache: a backend, a namespace and defaults.
@@ -51,7 +51,9 @@ struct Inner {
     flights: Flights<Bytes>,
     sealing: Sealing,
     compress: bool,
+    caching: bool,
     counters: Counters,
+    journal: Journal,
 }
 
 impl Runtime {
@@ -107,6 +109,14 @@ impl Runtime {
 
     pub(crate) fn compresses(&self) -> bool {
         self.0.compress
+    }
+
+    pub(crate) fn caches(&self) -> bool {
+        self.0.caching
+    }
+
+    pub(crate) fn journal(&self) -> &Journal {
+        &self.0.journal
     }
 
     pub(crate) fn counters(&self) -> &Counters {
