@@ -100,7 +100,7 @@ fn without_caching_an_invalidation_still_reaches_what_others_stored() {
 #[test]
 fn what_the_cache_did_is_recorded_in_order() {
     let runs = AtomicU64::new(0);
-    let (_, records) = recorded(|| {
+    let ((), records) = recorded(|| {
         counted(1, &runs);
         counted(1, &runs);
         counted::invalidate(1);

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 use super::schedule::{Moment, Written};
-use super::{Faulty, VOID, full, injected, wait};
+use super::{Faulty, VOID, full, injected, limited, wait};
 use crate::backend::{Answer, AsyncBackend, BackendError, Bytes, Deadline, Lease, Limits, Lookup};
 use crate::timer::sleep_until;
 
@@ -78,7 +78,7 @@ impl<A: AsyncBackend> AsyncBackend for Faulty<A> {
     }
 
     fn limits(&self) -> Limits {
-        self.inner.limits()
+        limited(self.inner.limits(), self.value_bytes)
     }
 
     fn get_many<'a>(

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::schedule::{Moment, Written};
-use super::{Faulty, VOID, full, injected, wait};
+use super::{Faulty, VOID, full, injected, limited, wait};
 use crate::backend::{Backend, BackendError, Bytes, Deadline, Lease, Limits, Lookup};
 
 impl<B: Backend> Faulty<B> {
@@ -73,7 +73,7 @@ impl<B: Backend> Backend for Faulty<B> {
     }
 
     fn limits(&self) -> Limits {
-        self.inner.limits().blocking(true)
+        limited(self.inner.limits(), self.value_bytes).blocking(true)
     }
 
     fn get_many(

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::backend::{BackendError, Deadline, Lease, Lookup};
+use crate::backend::{BackendError, Deadline, Lease, Limits, Lookup};
 use schedule::Schedule;
 
 /// Something that can go wrong with a backend.
@@ -86,6 +86,7 @@ pub struct Injected {
 /// ```
 pub struct Faulty<B> {
     inner: Arc<B>,
+    value_bytes: usize,
     schedule: Arc<Mutex<Schedule>>,
 }
 
@@ -94,6 +95,7 @@ impl<B> Faulty<B> {
     pub fn new(backend: B, seed: u64) -> Self {
         Self {
             inner: Arc::new(backend),
+            value_bytes: usize::MAX,
             schedule: Arc::new(Mutex::new(Schedule::new(seed))),
         }
     }
@@ -124,6 +126,12 @@ impl<B> Faulty<B> {
         self
     }
 
+    /// Says that values of up to `bytes` are taken, if the backend takes as much: so what is short is in chunks already.
+    pub fn value_bytes(mut self, bytes: usize) -> Self {
+        self.value_bytes = bytes;
+        self
+    }
+
     /// No more faults from now on: the outage is over.
     pub fn stop(&self) {
         self.schedule().stop();
@@ -148,6 +156,7 @@ impl<B> Clone for Faulty<B> {
     fn clone(&self) -> Self {
         Self {
             inner: Arc::clone(&self.inner),
+            value_bytes: self.value_bytes,
             schedule: Arc::clone(&self.schedule),
         }
     }
@@ -157,6 +166,11 @@ impl<B> fmt::Debug for Faulty<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Faulty")
     }
+}
+
+/// What the backend takes, if that is less than `value_bytes`.
+fn limited(limits: Limits, value_bytes: usize) -> Limits {
+    limits.value_bytes(limits.value_bytes.min(value_bytes))
 }
 
 /// How long to wait, and whether the deadline comes first.
