@@ -29,7 +29,8 @@ struct Record {
     maybe: Option<u32>,
     nothing: Option<u32>,
     list: Vec<Shape>,
-    map: BTreeMap<String, Marker>,
+    map: BTreeMap<String, u8>,
+    marker: Marker,
     wrapped: Wrapped,
 }
 
@@ -67,7 +68,8 @@ fn record() -> Record {
                 height: 6,
             },
         ],
-        map: BTreeMap::from([("a".to_owned(), Marker), ("b".to_owned(), Marker)]),
+        map: BTreeMap::from([("a".to_owned(), 1), ("b".to_owned(), 2)]),
+        marker: Marker,
         wrapped: Wrapped(300),
     }
 }

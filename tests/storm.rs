@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
+use std::thread::{self, ScopedJoinHandle, Thread};
 use std::time::{Duration, Instant};
 
 use cache_memoize::{Clock, Memory, Runtime, cache_memoize};
@@ -251,7 +251,7 @@ fn no_call_notices_what_goes_wrong() {
                 })
             })
             .collect();
-        let threads = threads.into_iter().map(|thread| thread.join());
+        let threads = threads.into_iter().map(ScopedJoinHandle::join);
         threads
             .map(|waits| waits.expect("each call was as the plain function's"))
             .collect()
@@ -313,7 +313,7 @@ impl Random {
 }
 
 /// How long calls took, by powers of two of microseconds.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Histogram {
     counts: [u64; 32],
     longest: Duration,

@@ -19,6 +19,9 @@ mod engine;
 mod entry;
 mod error;
 mod flight;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 mod instance;
 mod key;

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::sync::LazyLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -395,6 +395,7 @@ fn seed() -> u64 {
 
 #[test]
 fn attacks_on_entries_are_misses_with_a_reason() {
+    let started = Instant::now();
     let world = World::new();
     let pool = Pool::new(&world);
     let places: Vec<Place<'_>> = (0..KEYS.len()).map(|key| world.place(key)).collect();
@@ -430,9 +431,11 @@ fn attacks_on_entries_are_misses_with_a_reason() {
         }
     }
     println!(
-        "{} attacks on entries of {} kinds, 0 believed",
+        "{} attacks on entries of {} kinds, seed {}, {:.1?}, 0 believed",
         count(),
-        ENTRY_ATTACKS.len()
+        ENTRY_ATTACKS.len(),
+        seed(),
+        started.elapsed()
     );
     for (name, reasons) in met {
         println!("  {name}: {reasons:?}");
@@ -558,6 +561,7 @@ const CHUNK_ATTACKS: [(&str, ChunkStrike); 10] = [
 
 #[test]
 fn attacks_on_chunks_open_nothing() {
+    let started = Instant::now();
     let world = World::new();
     let streams = streams(&world);
     for [stream, ..] in &streams {
@@ -575,8 +579,10 @@ fn attacks_on_chunks_open_nothing() {
         assert!(opened.is_err(), "{name} at {index}");
     }
     println!(
-        "{} attacks on chunks of {} kinds, 0 believed",
+        "{} attacks on chunks of {} kinds, seed {}, {:.1?}, 0 believed",
         count(),
-        CHUNK_ATTACKS.len()
+        CHUNK_ATTACKS.len(),
+        seed(),
+        started.elapsed()
     );
 }
