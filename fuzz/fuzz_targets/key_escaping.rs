@@ -6,7 +6,7 @@ use cache_memoize::{KeyOptions, make_cache_key};
 use libfuzzer_sys::fuzz_target;
 
 fn key(parts: (&str, &str)) -> String {
-    let key = make_cache_key(parts, KeyOptions::default());
+    let key = make_cache_key(parts, &KeyOptions::default());
     assert!(key.as_str().bytes().all(|byte| byte.is_ascii_graphic()));
     assert!(key.as_str().len() <= 240);
     key.as_str().to_owned()
