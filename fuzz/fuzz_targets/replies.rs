@@ -53,8 +53,8 @@ impl Script {
             }
             5 => None,
             6 => {
-                let at = self.input.len() - usize::from(self.byte()).min(self.input.len());
-                Some(self.input.split_off(at).into())
+                let len = usize::from(self.byte()).min(self.input.len());
+                Some(self.input.split_off(self.input.len() - len).into())
             }
             _ => return Err(BackendError::new("scripted")),
         };
