@@ -248,7 +248,7 @@ fn deletes(keys: &[&str]) -> Exchange {
 fn lookups(key: &str, others: &[&str], lease: Lease, life: Duration) -> Exchange {
     let first = Request::get_or_lease(key, lease, life);
     let others = others.iter().map(|key| Request::get(key));
-    Exchange::new([first].into_iter().chain(others)).in_order()
+    Exchange::new([first].into_iter().chain(others)).first_leads()
 }
 
 fn only(answers: Vec<Value>) -> Result<Value, BackendError> {

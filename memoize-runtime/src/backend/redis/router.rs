@@ -45,7 +45,7 @@ impl Router {
         }
     }
 
-    /// Whether somebody must be asked before anything can be sent.
+    /// Whether somebody should be asked where the servers are.
     pub(super) fn is_lost(&self) -> bool {
         match &mut *self.lock() {
             Known::Nothing(_) => true,
@@ -53,6 +53,11 @@ impl Router {
             // Whoever sees it first asks for all.
             Known::Cluster(nodes) => std::mem::take(&mut nodes.outdated),
         }
+    }
+
+    /// Whether nothing can be sent before somebody was asked.
+    pub(super) fn knows_nothing(&self) -> bool {
+        matches!(&*self.lock(), Known::Nothing(_))
     }
 
     /// The server to send to.

@@ -56,7 +56,11 @@ impl Client {
         let until = until(deadline);
         for _ in 0..MOST_ROUNDS {
             if self.shared.router.is_lost() {
-                self.find_servers(until).await?;
+                let found = self.find_servers(until).await;
+                // What was known before may still do.
+                if self.shared.router.knows_nothing() {
+                    found?;
+                }
             }
             for (group, answers) in self.send(&exchange, until).await? {
                 exchange.take(&group, answers, &self.shared.router)?;

@@ -76,10 +76,14 @@ impl Link {
         let mut parser = Parser::new();
         let mut received = Vec::with_capacity(answers);
         while received.len() < answers {
-            match parser.parse_value(&mut reader).map_err(error::of_client)? {
+            match parser.parse_value(&mut reader) {
                 // Between answers; nothing is subscribed to.
-                Value::Push { .. } => {}
-                answer => received.push(answer),
+                Ok(Value::Push { .. }) => {}
+                Ok(answer) => received.push(answer),
+                Err(_) if reader.left == 0 => {
+                    return Err(error::of_io(ErrorKind::FileTooLarge.into()));
+                }
+                Err(error) => return Err(error::of_client(error)),
             }
         }
         Ok(received)

@@ -37,7 +37,11 @@ impl Client {
         let until = until(deadline);
         for _ in 0..MOST_ROUNDS {
             if shared.router.is_lost() {
-                self.find_servers(shared, until)?;
+                let found = self.find_servers(shared, until);
+                // What was known before may still do.
+                if shared.router.knows_nothing() {
+                    found?;
+                }
             }
             // To all servers first, so that they work at the same time.
             let mut asked = Vec::new();

@@ -87,3 +87,39 @@ impl Pool {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::net::TcpListener;
+    use std::process;
+    use std::time::{Duration, Instant};
+
+    use super::super::super::login::Greeting;
+    use super::super::super::url::{Servers, Target};
+    use super::{Link, Pool};
+
+    #[test]
+    fn a_forked_child_closes_its_parents_connections_without_a_word() {
+        let server = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
+        let url = format!("redis://{}", server.local_addr().expect("it is bound"));
+        let target = Target::parse(&url).expect("it is valid");
+        let Servers::One(address) = &target.servers else {
+            panic!("the URL has one host");
+        };
+        let until = Instant::now() + Duration::from_secs(10);
+        let link = Link::open(address, None, &Greeting::to_servers(&target), until);
+        let link = link.expect("it listens");
+        let (mut peer, _) = server.accept().expect("it was connected");
+        let pool = Pool::new();
+        pool.give_back(address, link);
+        let used = pool.take(address).expect("this process may use it");
+        pool.give_back(address, used);
+        // What the child of a fork does first.
+        let child = process::id() ^ 1;
+        assert!(pool.lock_as(child).expect("it is free").links.is_empty());
+        let mut said = Vec::new();
+        peer.read_to_end(&mut said).expect("it is closed");
+        assert_eq!(said, b"");
+    }
+}
