@@ -170,7 +170,8 @@ mod tests {
     fn redis_takes_its_feature() {
         let built = with(&[("CACHE_MEMOIZE_URL", "redis://:hunter2@127.0.0.1:1/")]);
         if cfg!(feature = "redis") {
-            built.expect("nothing is connected yet");
+            let runtime = built.and_then(RuntimeBuilder::build);
+            assert!(runtime.expect("nothing is connected yet").limits().shared);
         } else {
             let error = built.expect_err("there is no client").to_string();
             assert!(

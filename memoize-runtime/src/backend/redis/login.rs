@@ -61,7 +61,7 @@ impl Greeting {
 
     /// # Errors
     /// One of the commands was refused.
-    pub(super) fn check(&self, answers: Vec<Value>) -> Result<(), BackendError> {
+    pub(super) fn check(answers: Vec<Value>) -> Result<(), BackendError> {
         for answer in answers {
             if let Value::ServerError(refusal) = answer {
                 return Err(error::of_server(refusal));

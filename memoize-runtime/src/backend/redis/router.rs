@@ -96,18 +96,15 @@ impl Router {
 
     /// What to ask them.
     pub(super) fn question(&self) -> Cmd {
-        match &self.servers {
-            Servers::Sentinels { service, .. } => {
-                let mut command = redis::cmd("SENTINEL");
-                command.arg("GET-MASTER-ADDR-BY-NAME").arg(service);
-                command
-            }
-            _ => {
-                let mut command = redis::cmd("CLUSTER");
-                command.arg("SLOTS");
-                command
-            }
+        let mut command;
+        if let Servers::Sentinels { service, .. } = &self.servers {
+            command = redis::cmd("SENTINEL");
+            command.arg("GET-MASTER-ADDR-BY-NAME").arg(service);
+        } else {
+            command = redis::cmd("CLUSTER");
+            command.arg("SLOTS");
         }
+        command
     }
 
     /// Whether those who are asked are sentinels, who have a login of their own.

@@ -47,12 +47,12 @@ impl Connection {
         greeting: &Greeting,
         until: Instant,
     ) -> Result<Self, BackendError> {
-        let opened = timeout(Some(until), open(address, tls)).await;
+        let opened = timeout(Some(until), Box::pin(open(address, tls))).await;
         let connection = opened.unwrap_or_else(|| Err(late()))?;
         let commands = greeting.commands();
         if !commands.is_empty() {
             let commands: Vec<_> = commands.iter().collect();
-            greeting.check(connection.ask(&commands, until).await?)?;
+            Greeting::check(connection.ask(&commands, until).await?)?;
         }
         Ok(connection)
     }

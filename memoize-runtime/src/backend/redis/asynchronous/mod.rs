@@ -56,7 +56,7 @@ impl Client {
         let until = until(deadline);
         for _ in 0..MOST_ROUNDS {
             if self.shared.router.is_lost() {
-                let found = self.find_servers(until).await;
+                let found = Box::pin(self.find_servers(until)).await;
                 // What was known before may still do.
                 if self.shared.router.knows_nothing() {
                     found?;
@@ -146,7 +146,8 @@ impl Client {
     ) -> Result<Connection, BackendError> {
         let greeting = Greeting::to_servers(&self.shared.target);
         let tls = self.shared.tls.as_ref();
-        let open = Connection::open(address, tls, &greeting, until);
+        // In a box, as it is large and seldom needed.
+        let open = Box::pin(Connection::open(address, tls, &greeting, until));
         let connection = self.table.get_or_open(address, open, until).await;
         if connection.is_err() {
             self.shared.router.doubt();

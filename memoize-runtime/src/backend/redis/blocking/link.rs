@@ -40,7 +40,7 @@ impl Link {
         let commands = greeting.commands();
         if !commands.is_empty() {
             link.send(&commands.iter().collect::<Vec<_>>(), until)?;
-            greeting.check(link.receive(commands.len(), until)?)?;
+            Greeting::check(link.receive(commands.len(), until)?)?;
         }
         Ok(link)
     }

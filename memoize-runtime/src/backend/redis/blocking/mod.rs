@@ -37,7 +37,7 @@ impl Client {
         let until = until(deadline);
         for _ in 0..MOST_ROUNDS {
             if shared.router.is_lost() {
-                let found = self.find_servers(shared, until);
+                let found = find_servers(shared, until);
                 // What was known before may still do.
                 if shared.router.knows_nothing() {
                     found?;
@@ -72,43 +72,6 @@ impl Client {
         Err(BackendError::new("the cluster sends us from node to node"))
     }
 
-    /// Asks where the servers are.
-    fn find_servers(&self, shared: &Shared, until: Instant) -> Result<(), BackendError> {
-        let mut guides = shared.router.guides();
-        let mut last = BackendError::new("no server is known");
-        while let Some(guide) = guides.pop_front() {
-            let until = share(until, guides.len());
-            let found = self
-                .ask_guide(shared, &guide, until)
-                .and_then(|answer| shared.router.learn(&guide, answer));
-            match found {
-                Ok(()) => return Ok(()),
-                Err(error) => last = error,
-            }
-        }
-        Err(last)
-    }
-
-    fn ask_guide(
-        &self,
-        shared: &Shared,
-        guide: &Address,
-        until: Instant,
-    ) -> Result<Value, BackendError> {
-        let greeting = if shared.router.asks_sentinels() {
-            Greeting::to_sentinels(&shared.target)
-        } else {
-            Greeting::to_servers(&shared.target)
-        };
-        // Not one of the pool: it is rarely asked for, and may be the one that is lost.
-        let mut link = Link::open(guide, shared.tls.as_ref(), &greeting, until)?;
-        link.send(&[&shared.router.question()], until)?;
-        let mut answers = link.receive(1, until)?;
-        answers
-            .pop()
-            .ok_or_else(|| BackendError::new("the server's answer makes no sense"))
-    }
-
     fn connect(
         &self,
         shared: &Shared,
@@ -135,6 +98,34 @@ impl Client {
         }
         result
     }
+}
+
+/// Asks where the servers are.
+fn find_servers(shared: &Shared, until: Instant) -> Result<(), BackendError> {
+    let mut guides = shared.router.guides();
+    let mut last = BackendError::new("no server is known");
+    while let Some(guide) = guides.pop_front() {
+        let until = share(until, guides.len());
+        let found =
+            ask_guide(shared, &guide, until).and_then(|answer| shared.router.learn(&guide, answer));
+        match found {
+            Ok(()) => return Ok(()),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+fn ask_guide(shared: &Shared, guide: &Address, until: Instant) -> Result<Value, BackendError> {
+    let greeting = if shared.router.asks_sentinels() {
+        Greeting::to_sentinels(&shared.target)
+    } else {
+        Greeting::to_servers(&shared.target)
+    };
+    // Not one of the pool: it is rarely asked for, and may be the one that is lost.
+    let mut link = Link::open(guide, shared.tls.as_ref(), &greeting, until)?;
+    link.send(&[&shared.router.question()], until)?;
+    super::only(link.receive(1, until)?)
 }
 
 /// When the first of those that are left must have answered, so that each has a share of the time.
