@@ -14,6 +14,7 @@ pub(crate) type Id = usize;
 pub(crate) struct Shape {
     pub(super) nodes: Vec<Node>,
     has_unseen: bool,
+    has_sets: bool,
 }
 
 /// One thing that is asked for, with what is asked for inside of it.
@@ -173,16 +174,30 @@ impl Shape {
     pub(crate) const EMPTY: Self = Self {
         nodes: Vec::new(),
         has_unseen: false,
+        has_sets: false,
     };
 
     pub(super) fn new(nodes: Vec<Node>) -> Self {
         let has_unseen = nodes.iter().any(|node| matches!(node, Node::Unseen(_)));
-        Self { nodes, has_unseen }
+        Self {
+            nodes,
+            has_unseen,
+            has_sets: false,
+        }
+    }
+
+    pub(super) fn with_sets(self, has_sets: bool) -> Self {
+        Self { has_sets, ..self }
     }
 
     /// Whether there are parts that can't be seen.
     pub(crate) fn has_unseen(&self) -> bool {
         self.has_unseen
+    }
+
+    /// Whether some of its sequences are hash sets, as far as their names tell: their order is no part of the value.
+    pub(crate) fn has_sets(&self) -> bool {
+        self.has_sets
     }
 
     #[inline]

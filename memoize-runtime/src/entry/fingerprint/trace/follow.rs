@@ -105,6 +105,11 @@ impl<'g> Follow<'g> {
         })
     }
 
+    /// What is read here is kept, to be looked at later.
+    pub(super) fn buffered(&self) -> Stop {
+        self.leaf(Ask::Unseen(Why::Buffered, self.outer))
+    }
+
     pub(super) fn leaf(&self, ask: Ask) -> Stop {
         self.graph.borrow_mut().leaf(self.slot, ask)
     }
@@ -114,8 +119,10 @@ impl<'g> Follow<'g> {
     }
 
     fn unseen<T>(self, why: Why) -> Result<T, Stop> {
-        // What serde keeps to look at later is of its own type, which says nothing of the one that it is kept for.
-        let buffers = self.facts.name.starts_with("serde") && self.facts.name.contains("Content");
+        // What serde keeps to look at later is of a type of its own, which says nothing of the one that it is kept for. What that is
+        // called is serde's affair, but not the crate that it is in.
+        let name = self.facts.name;
+        let buffers = name.starts_with("serde::") || name.starts_with("serde_core::");
         let (why, facts) = match why {
             Why::Any if buffers => (Why::Buffered, self.outer),
             Why::Ignored if self.below_sample => (Why::Unreached, self.outer),
@@ -163,9 +170,8 @@ impl<'de> Deserializer<'de> for Follow<'_> {
         deserialize_unit => Unit,
     }
 
-    /// As both codecs are binary.
     fn is_human_readable(&self) -> bool {
-        false
+        self.graph.borrow().is_human_readable
     }
 
     fn deserialize_unit_struct<V: Visitor<'de>>(

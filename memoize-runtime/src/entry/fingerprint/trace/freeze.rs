@@ -13,6 +13,14 @@ impl Graph {
         (nodes, self.root.unwrap_or_default())
     }
 
+    /// Whether something that is read as a sequence is a hash set, which nothing but its name tells.
+    pub(super) fn has_sets(&self) -> bool {
+        self.drafts.iter().any(|draft| {
+            let path = draft.facts.name.split('<').next().unwrap_or_default();
+            draft.ask == Ask::Seq && path.ends_with("HashSet")
+        })
+    }
+
     fn node(&self, id: Id) -> Node {
         let draft = &self.drafts[id];
         let mut children = draft.children.iter().filter_map(|child| match *child {

@@ -127,6 +127,7 @@ pub(super) struct Graph {
     by_seed: HashMap<TypeId, Id>,
     pub(super) root: Option<Id>,
     facts: Facts,
+    pub(super) is_human_readable: bool,
     steps: usize,
     pub(super) samples: Samples,
 
@@ -138,7 +139,7 @@ pub(super) struct Graph {
 }
 
 impl Graph {
-    pub(super) fn new(facts: Facts) -> Self {
+    pub(super) fn new(facts: Facts, is_human_readable: bool) -> Self {
         Self {
             drafts: Vec::new(),
             by_ask: HashMap::new(),
@@ -146,6 +147,7 @@ impl Graph {
             by_seed: HashMap::new(),
             root: None,
             facts,
+            is_human_readable,
             steps: 0,
             samples: Samples::default(),
             path: Vec::new(),
@@ -165,6 +167,16 @@ impl Graph {
                 Some(Child::Is(id)) => Some(*id),
                 _ => None,
             },
+        }
+    }
+
+    /// Whether the keys of this map are names of fields.
+    pub(super) fn asks_for_names(&self, map: Id) -> bool {
+        match self.drafts[map].children.first() {
+            Some(Child::Is(key)) => {
+                matches!(self.drafts[*key].ask, Ask::Unseen(Why::Identifier, _))
+            }
+            _ => false,
         }
     }
 

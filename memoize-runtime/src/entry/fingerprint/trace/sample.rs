@@ -195,7 +195,7 @@ impl<'de> Deserializer<'de> for Sample<'_> {
     }
 
     fn is_human_readable(&self) -> bool {
-        false
+        self.graph.borrow().is_human_readable
     }
 
     fn deserialize_i8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
