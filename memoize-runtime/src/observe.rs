@@ -267,7 +267,7 @@ impl Observer<'_> {
                 function = %self.function,
                 field = field(&refusal.path),
                 why = refusal.why,
-                "postcard can't hold what the function returns, and nothing is stored; write `codec = \"msgpack\"`"
+                "what the function returns can't be stored; it runs as if it were not memoized"
             );
         }
     }

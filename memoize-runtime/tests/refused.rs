@@ -202,6 +202,33 @@ fn a_whole_value_has_a_name_in_the_log() {
     assert!(log.contains("(the value itself)"), "{log}");
 }
 
+/// Two megabytes: as much as a thread has, so that already a look at it would overflow the stack.
+type Huge = [[[[u64; 32]; 32]; 32]; 8];
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Listed {
+    huge: Vec<Huge>,
+}
+
+#[cache_memoize(key = "huge:<n>")]
+fn huge(n: u8) -> (u8, Listed) {
+    (n, Listed { huge: Vec::new() })
+}
+
+#[test]
+fn what_the_stack_has_no_room_for_is_not_read() {
+    let log = logged(|| {
+        runtime().scope(|| {
+            for _ in 0..2 {
+                assert_eq!(huge(1).0, 1);
+            }
+        });
+    });
+    assert_eq!(huge::stats().unstorable, 2);
+    assert!(log.contains("field=\"1.huge[]\""), "{log}");
+    assert!(log.contains("use a `Vec`"), "{log}");
+}
+
 #[cfg(feature = "msgpack")]
 mod msgpack {
     use std::collections::BTreeMap;
@@ -215,6 +242,10 @@ mod msgpack {
         postcard().msgpack()
     }
 
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "`skip_serializing_if` gives a reference"
+    )]
     fn is_one(n: &u8) -> bool {
         *n == 1
     }
@@ -360,32 +391,35 @@ mod msgpack {
         is_held(msgpack, &vec![labelled.clone(), labelled]);
     }
 
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    struct NotRead {
+        #[serde(skip_deserializing)]
+        first: String,
+        b: u8,
+    }
+
+    /// Writes a text, and reads it not.
+    #[derive(Clone, Debug, PartialEq, Deserialize)]
+    struct ByHand {
+        b: u8,
+    }
+
+    impl Serialize for ByHand {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            use serde::ser::SerializeStruct;
+            let mut fields = serializer.serialize_struct("ByHand", 2)?;
+            fields.serialize_field("first", "some text")?;
+            fields.serialize_field("b", &self.b)?;
+            fields.end()
+        }
+    }
+
     /// A field that is written and not read is no tag, though it stands in its place.
     #[test]
     fn what_only_looks_like_a_tag_is_not_stored() {
-        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-        struct NotRead {
-            #[serde(skip_deserializing)]
-            first: String,
-            b: u8,
-        }
         for first in ["", "NotRead", "text"] {
             let first = first.to_owned();
             is_refused(msgpack, &NotRead { first, b: 1 });
-        }
-
-        #[derive(Clone, Debug, PartialEq, Deserialize)]
-        struct ByHand {
-            b: u8,
-        }
-        impl Serialize for ByHand {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                use serde::ser::SerializeStruct;
-                let mut fields = serializer.serialize_struct("ByHand", 2)?;
-                fields.serialize_field("first", "some text")?;
-                fields.serialize_field("b", &self.b)?;
-                fields.end()
-            }
         }
         is_refused(msgpack, &ByHand { b: 1 });
     }

@@ -104,6 +104,7 @@ impl StoredType {
             Codec::Postcard => refused_by_postcard(&shape),
             Codec::Msgpack => None,
         };
+        let refusal = refused_by_all(&shape).or(refusal);
         Self {
             codec,
             fingerprint,
@@ -292,20 +293,36 @@ pub(crate) fn shape_of<T: DeserializeOwned>(codec: Codec) -> Option<Shape> {
     Some(shape)
 }
 
+fn refused_by_all(shape: &Shape) -> Option<Refusal> {
+    let found = shape.find(|node| match node {
+        Node::Unseen(Unseen {
+            why: Why::Large, ..
+        }) => {
+            Some("it is too large to be read on a thread's stack; use a `Vec` instead of an array")
+        }
+        _ => None,
+    });
+    found.map(|(path, why)| Refusal { path, why })
+}
+
 fn refused_by_postcard(shape: &Shape) -> Option<Refusal> {
     let found = shape.find(|node| match node {
         Node::Unseen(Unseen { why, .. }) => match why {
-            Why::Any => Some("it takes a value of any kind"),
-            Why::Buffered | Why::Identifier => Some("it uses `untagged`, `tag` or `flatten`"),
-            Why::Ignored => Some("it takes a value of any kind, and ignores it"),
-            Why::Unreached | Why::Beyond => None,
+            Why::Any => Some("it takes a value of any kind; write `codec = \"msgpack\"`"),
+            Why::Buffered | Why::Identifier => {
+                Some("it uses `untagged`, `tag` or `flatten`; write `codec = \"msgpack\"`")
+            }
+            Why::Ignored => {
+                Some("it takes a value of any kind, and ignores it; write `codec = \"msgpack\"`")
+            }
+            Why::Unreached | Why::Beyond | Why::Large => None,
         },
         Node::Struct {
             by_order: false, ..
-        } => Some("its fields can only be told by their names"),
+        } => Some("its fields can only be told by their names; write `codec = \"msgpack\"`"),
         Node::Enum {
             by_number: false, ..
-        } => Some("its variants can only be told by their names"),
+        } => Some("its variants can only be told by their names; write `codec = \"msgpack\"`"),
         _ => None,
     });
     found.map(|(path, why)| Refusal {

@@ -126,6 +126,8 @@ pub(crate) enum Why {
     Unreached,
     /// It was beyond the bounds of a trace.
     Beyond,
+    /// To make a value of it would take too much of a thread's stack.
+    Large,
 }
 
 /// What Rust says of a type, where serde says nothing.
@@ -163,7 +165,7 @@ impl Names {
     #[inline]
     pub(crate) fn contain(&self, name: &str) -> bool {
         // Both come from one derive, and so often from one place in memory.
-        std::ptr::eq(self.first, name) || self.iter().any(|known| known == name)
+        std::ptr::eq(self.first, name) || self.first == name || self.others.contains(&name)
     }
 }
 

@@ -63,10 +63,11 @@ impl<'g> Follow<'g> {
     /// Lets `seed` ask for what it wants. The run is at its end then, in whichever way.
     pub(super) fn seed<'de, S: DeserializeSeed<'de>>(self, seed: S) -> Stop {
         let id = stateless::<S>();
-        let made = seed.deserialize(Self {
-            facts: Facts::of::<S::Value>(),
-            ..self
-        });
+        let facts = Facts::of::<S::Value>();
+        if !self.graph.borrow().has_room_for(facts.size) {
+            return self.leaf(Ask::Unseen(Why::Large, facts));
+        }
+        let made = seed.deserialize(Self { facts, ..self });
         let mut graph = self.graph.borrow_mut();
         if made.is_ok() && graph.child(self.slot).is_none() {
             graph.leaf(self.slot, Ask::Nothing);

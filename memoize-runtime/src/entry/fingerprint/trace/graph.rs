@@ -14,6 +14,10 @@ const MAX_STEPS: usize = 100_000;
 /// Things asked for within one another. Only a type that nests by hand gets there: others come back to a known visitor.
 const MAX_DEPTH: usize = 128;
 
+/// Sizes of the values that are being made within one another, in bytes: an eighth of the stack that threads have by default.
+/// What is compiled without optimization takes several times as much.
+const MAX_BYTES: usize = 256 << 10;
+
 /// Elements of one tuple, fields of one struct, or variants of one enum.
 pub(super) const MAX_WIDTH: usize = 1 << 12;
 
@@ -223,6 +227,12 @@ impl Graph {
         Ok(())
     }
 
+    /// Whether the stack has room for a value of this size inside of those on the path.
+    pub(super) fn has_room_for(&self, size: usize) -> bool {
+        let sizes = self.path.iter().map(|&id| self.drafts[id].facts.size);
+        sizes.fold(size, usize::saturating_add) <= MAX_BYTES
+    }
+
     /// Something without anything inside is asked for at `slot`.
     pub(super) fn leaf(&mut self, slot: Slot, ask: Ask) -> Stop {
         if self.step().is_ok() {
@@ -244,6 +254,9 @@ impl Graph {
         self.step()?;
         if self.path.len() >= MAX_DEPTH {
             return Err(self.leaf(slot, Ask::Unseen(Why::Beyond, facts)));
+        }
+        if !self.has_room_for(facts.size) {
+            return Err(self.leaf(slot, Ask::Unseen(Why::Large, facts)));
         }
         let id = match self.child(slot) {
             Some(id) if self.drafts[id].ask == ask => id,
