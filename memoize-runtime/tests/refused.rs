@@ -202,17 +202,21 @@ fn a_whole_value_has_a_name_in_the_log() {
     assert!(log.contains("(the value itself)"), "{log}");
 }
 
-/// Two megabytes: as much as a thread has, so that already a look at it would overflow the stack.
-type Huge = [[[[u64; 32]; 32]; 32]; 8];
-
+/// 32 KiB, with more of the kind inside.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Listed {
-    huge: Vec<Huge>,
+struct Wide<T> {
+    inside: Option<Box<T>>,
+    numbers: [[[u64; 32]; 32]; 4],
 }
 
-#[cache_memoize(key = "huge:<n>")]
-fn huge(n: u8) -> (u8, Listed) {
-    (n, Listed { huge: Vec::new() })
+type Four<T> = Wide<Wide<Wide<Wide<T>>>>;
+type Sixteen<T> = Four<Four<Four<Four<T>>>>;
+/// A megabyte, of which unoptimized code needs several at once: already a look at it would overflow the stack.
+type Deep = Sixteen<Sixteen<u8>>;
+
+#[cache_memoize(key = "deep:<n>")]
+fn deep(n: u8) -> (u8, Option<Box<Deep>>) {
+    (n, None)
 }
 
 #[test]
@@ -220,12 +224,12 @@ fn what_the_stack_has_no_room_for_is_not_read() {
     let log = logged(|| {
         runtime().scope(|| {
             for _ in 0..2 {
-                assert_eq!(huge(1).0, 1);
+                assert_eq!(deep(1), (1, None));
             }
         });
     });
-    assert_eq!(huge::stats().unstorable, 2);
-    assert!(log.contains("field=\"1.huge[]\""), "{log}");
+    assert_eq!(deep::stats().unstorable, 2);
+    assert!(log.contains("field=\"1.inside\""), "{log}");
     assert!(log.contains("use a `Vec`"), "{log}");
 }
 

@@ -14,9 +14,9 @@ const MAX_STEPS: usize = 100_000;
 /// Things asked for within one another. Only a type that nests by hand gets there: others come back to a known visitor.
 const MAX_DEPTH: usize = 128;
 
-/// Sizes of the values that are being made within one another, in bytes: an eighth of the stack that threads have by default.
-/// What is compiled without optimization takes several times as much.
-const MAX_BYTES: usize = 256 << 10;
+/// Sizes of the values that are being made within one another, in bytes. Without optimization each takes a dozen times as much,
+/// of the 2 MiB of stack that threads have by default.
+const MAX_BYTES: usize = 64 << 10;
 
 /// Elements of one tuple, fields of one struct, or variants of one enum.
 pub(super) const MAX_WIDTH: usize = 1 << 12;
