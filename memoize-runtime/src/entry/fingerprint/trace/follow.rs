@@ -7,9 +7,10 @@ use serde::de::{DeserializeSeed, Deserializer, Visitor};
 
 use super::super::shape::{Facts, Id, Scalar, Why};
 use super::access::Inside;
+use super::draft::{Ask, List, Slot};
 use super::element::Elements;
 use super::field;
-use super::graph::{Ask, Graph, List, Slot};
+use super::graph::Graph;
 use super::stop::Stop;
 use super::variant::Variants;
 

@@ -1,7 +1,8 @@
 //! What was found out, as the nodes of a shape.
 
 use super::super::shape::{Field, Id, Names, Node, Payload, Unseen, Variant, Why};
-use super::graph::{Ask, Child, Draft, Graph, List, Way};
+use super::draft::{Ask, Child, Draft, List, Way};
+use super::graph::Graph;
 
 impl Graph {
     /// The nodes as they are at the end, and which one is the root.

@@ -14,10 +14,12 @@
 //! result must not depend on the machine.
 
 mod access;
+mod draft;
 mod element;
 mod field;
 mod follow;
 mod freeze;
+mod given;
 mod graph;
 mod sample;
 mod stop;
