@@ -10,21 +10,32 @@ use std::cell::Cell;
 const MAX_LEVELS: usize = 3;
 
 thread_local! {
-    static LEVELS: Cell<Levels> = const { Cell::new(Levels { count: 0, of: [0; MAX_LEVELS] }) };
+    static LEVELS: Levels = const {
+        Levels {
+            count: Cell::new(0),
+            of: [const { Cell::new(0) }; MAX_LEVELS],
+        }
+    };
 }
 
 /// The addresses of what stands for the types, the innermost last.
-#[derive(Clone, Copy)]
 struct Levels {
-    count: usize,
-    of: [usize; MAX_LEVELS],
+    count: Cell<usize>,
+    of: [Cell<usize>; MAX_LEVELS],
+}
+
+impl Levels {
+    #[inline]
+    fn are_busy_with(&self, address: usize) -> bool {
+        let entered = self.of.iter().take(self.count.get());
+        self.count.get() == MAX_LEVELS || entered.map(Cell::get).any(|busy| busy == address)
+    }
 }
 
 /// Whether values of `this` are being stored or read, or those of as many others as there may be.
 #[inline]
 pub(super) fn is_busy<T>(this: &T) -> bool {
-    let Levels { count, of } = LEVELS.get();
-    count == MAX_LEVELS || of[..count].contains(&address(this))
+    LEVELS.with(|levels| levels.are_busy_with(address(this)))
 }
 
 /// One level, until it is dropped.
@@ -35,26 +46,26 @@ impl Level {
     /// `None` where [`is_busy`].
     #[inline]
     pub(super) fn enter<T>(this: &T) -> Option<Self> {
-        if is_busy(this) {
-            return None;
-        }
-        let mut levels = LEVELS.get();
-        levels.of[levels.count] = address(this);
-        levels.count += 1;
-        LEVELS.set(levels);
-        Some(Self(()))
+        LEVELS.with(|levels| {
+            if levels.are_busy_with(address(this)) {
+                return None;
+            }
+            let count = levels.count.get();
+            levels.of[count].set(address(this));
+            levels.count.set(count + 1);
+            Some(Self(()))
+        })
     }
 }
 
 impl Drop for Level {
     #[inline]
     fn drop(&mut self) {
-        let mut levels = LEVELS.get();
-        levels.count -= 1;
-        LEVELS.set(levels);
+        LEVELS.with(|levels| levels.count.set(levels.count.get() - 1));
     }
 }
 
+#[inline]
 fn address<T>(this: &T) -> usize {
     std::ptr::from_ref(this).addr()
 }
