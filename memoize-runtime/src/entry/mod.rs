@@ -38,8 +38,6 @@ mod header;
 mod nesting;
 mod padding;
 mod plain;
-#[cfg(all(test, feature = "encrypt"))]
-mod reference;
 mod reject;
 mod sealed;
 mod stored;
