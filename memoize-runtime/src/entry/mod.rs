@@ -35,10 +35,9 @@ mod draft;
 mod fingerprint;
 mod guard;
 mod header;
+mod nesting;
 mod padding;
 mod plain;
-#[cfg(all(test, feature = "encrypt"))]
-mod reference;
 mod reject;
 mod sealed;
 mod stored;
