@@ -31,6 +31,9 @@ const SLACK_MS: u64 = 5 * LIFE_MS;
 /// What a call may wait for another that computes its value.
 const LONGEST_WAIT: Duration = Duration::from_millis(50);
 
+/// A question that takes for ever costs a call no more than this.
+const BUDGET: Duration = Duration::from_millis(100);
+
 /// What a call may take in all, on a machine that has something else to do.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -228,7 +231,8 @@ fn no_call_notices_what_goes_wrong() {
     let started = Instant::now();
     let faulty = Faulty::new(Memory::new(64 << 20), seed)
         .all(RATE)
-        .delay(Duration::from_micros(200))
+        .rate(Fault::Delay, RATE / 20.0)
+        .delay(Duration::from_secs(3600))
         .value_bytes(2048);
     let runtime = runtime(faulty.clone());
     let made = AtomicU64::new(0);
@@ -291,6 +295,7 @@ fn runtime(faulty: Faulty<Memory>) -> Runtime {
         .backend(faulty)
         .clock(CLOCK.clone())
         .longest_wait(LONGEST_WAIT)
+        .budget(BUDGET)
         .build()
         .expect("valid settings")
 }

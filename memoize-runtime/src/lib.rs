@@ -6,6 +6,7 @@
 #[doc(hidden)]
 pub mod __private;
 mod backend;
+mod breaker;
 mod cacheable;
 #[allow(
     missing_debug_implementations,
@@ -34,6 +35,8 @@ mod site;
 pub mod testing;
 mod timer;
 
+#[cfg(feature = "redis")]
+pub use backend::Redis;
 pub use backend::{
     Answer, AsyncBackend, Backend, BackendError, BlockOn, Bytes, Deadline, Lease, Limits, Lookup,
     Memory, Unblock,
