@@ -1,5 +1,12 @@
 //! What the cache did: counters for a function and in total, and `tracing` events, neither with a key or a value.
 
+mod journal;
+
+pub(crate) use journal::Journal;
+#[cfg(feature = "testing")]
+pub(crate) use journal::Log;
+
+use std::fmt::{self, Display};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::backend::BackendError;
@@ -17,10 +24,15 @@ macro_rules! counters {
             $($(#[doc = $doc])+ pub $name: u64,)*
         }
 
-        /// Something that is counted.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(crate) enum Event {
-            $($event,)*
+        /// Something that is counted, each under the name that it has in [`Stats`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        #[cfg_attr(
+            not(feature = "testing"),
+            expect(unreachable_pub, reason = "only tests are told of single events")
+        )]
+        pub enum Event {
+            $(#[doc = concat!("One of [`", stringify!($name), "`](Stats::", stringify!($name), ").")] $event,)*
         }
 
         const EVENTS: usize = [$(Event::$event),*].len();
@@ -139,15 +151,33 @@ impl Counters {
 /// A level of `debug` for what is normal, `warn` for what somebody should look into.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Observer<'a> {
-    pub(crate) function: &'a str,
+    pub(crate) function: Function<'a>,
     pub(crate) of_function: Option<&'a Counters>,
     pub(crate) of_runtime: &'a Counters,
+    pub(crate) journal: &'a Journal,
+}
+
+/// A function's path, as logs show it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Function<'a> {
+    /// Empty for what is no function of the user's.
+    pub(crate) module: &'a str,
+    pub(crate) name: &'a str,
+}
+
+impl Display for Function<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.module.is_empty() {
+            write!(f, "{}::", self.module)?;
+        }
+        f.write_str(self.name)
+    }
 }
 
 impl Observer<'_> {
     pub(crate) fn hit(&self) {
         self.count(Event::Hit);
-        tracing::debug!(target: "cache_memoize", function = self.function, "hit");
+        tracing::debug!(target: "cache_memoize", function = %self.function, "hit");
     }
 
     pub(crate) fn absent(&self) {
@@ -171,7 +201,7 @@ impl Observer<'_> {
 
     pub(crate) fn shared(&self) {
         self.count(Event::Shared);
-        tracing::debug!(target: "cache_memoize", function = self.function, "shared");
+        tracing::debug!(target: "cache_memoize", function = %self.function, "shared");
     }
 
     pub(crate) fn forced(&self) {
@@ -183,7 +213,7 @@ impl Observer<'_> {
         self.count(Event::Bypassed);
         tracing::warn!(
             target: "cache_memoize",
-            function = self.function,
+            function = %self.function,
             "no key could be made of the arguments or the instantiation; the cache was not used"
         );
     }
@@ -198,7 +228,7 @@ impl Observer<'_> {
             };
             tracing::warn!(
                 target: "cache_memoize",
-                function = self.function,
+                function = %self.function,
                 "there is no secret to encrypt with, so functions with `encrypt` compute every time and store nothing; {fix}"
             );
         }
@@ -206,7 +236,7 @@ impl Observer<'_> {
 
     pub(crate) fn resealed(&self) {
         self.count(Event::Resealed);
-        tracing::debug!(target: "cache_memoize", function = self.function, "sealed anew");
+        tracing::debug!(target: "cache_memoize", function = %self.function, "sealed anew");
     }
 
     pub(crate) fn computed(&self) {
@@ -215,14 +245,14 @@ impl Observer<'_> {
 
     pub(crate) fn stored(&self) {
         self.count(Event::Stored);
-        tracing::debug!(target: "cache_memoize", function = self.function, "stored");
+        tracing::debug!(target: "cache_memoize", function = %self.function, "stored");
     }
 
     /// A `cache_if` panicked, which is taken for a no.
     pub(crate) fn cache_if_panicked(&self) -> bool {
         tracing::warn!(
             target: "cache_memoize",
-            function = self.function,
+            function = %self.function,
             "`cache_if` panicked; the value was not stored"
         );
         false
@@ -232,16 +262,16 @@ impl Observer<'_> {
         self.count(Event::Declined);
     }
 
-    /// A value was not stored; `field` is the way to what is at fault, empty for the value itself.
+    /// A value was not stored; `path` is the way to what is at fault, empty for the value itself.
     ///
     /// What is so by the type of the value is told `once`.
-    pub(crate) fn unstorable(&self, why: &'static str, field: &str, tell: bool) {
+    pub(crate) fn unstorable(&self, why: &'static str, path: &str, tell: bool) {
         self.count(Event::Unstorable);
         if tell {
             tracing::warn!(
                 target: "cache_memoize",
-                function = self.function,
-                field,
+                function = %self.function,
+                field = field(path),
                 why,
                 "a value could not be stored"
             );
@@ -254,17 +284,17 @@ impl Observer<'_> {
         if tell {
             tracing::warn!(
                 target: "cache_memoize",
-                function = self.function,
-                field = refusal.path,
+                function = %self.function,
+                field = field(&refusal.path),
                 why = refusal.why,
-                "postcard can't hold what the function returns, and nothing is stored; write `codec = \"msgpack\"`"
+                "what the function returns can't be stored; it runs as if it were not memoized"
             );
         }
     }
 
     pub(crate) fn outdated(&self) {
         self.count(Event::Outdated);
-        tracing::debug!(target: "cache_memoize", function = self.function, "outdated");
+        tracing::debug!(target: "cache_memoize", function = %self.function, "outdated");
     }
 
     /// What was being written in chunks is not going to be complete.
@@ -274,7 +304,7 @@ impl Observer<'_> {
             Abandoned::Panicked => Event::Panicked,
             Abandoned::Unwritten => Event::Unwritten,
         });
-        tracing::debug!(target: "cache_memoize", function = self.function, why = ?abandoned, "not stored");
+        tracing::debug!(target: "cache_memoize", function = %self.function, why = ?abandoned, "not stored");
     }
 
     /// The chunks that a reader needs next are not there.
@@ -282,7 +312,7 @@ impl Observer<'_> {
         self.count(Event::Interrupted);
         tracing::warn!(
             target: "cache_memoize",
-            function = self.function,
+            function = %self.function,
             reason,
             "chunks of a stream were lost while it was read; the function ran for the rest"
         );
@@ -290,7 +320,7 @@ impl Observer<'_> {
 
     pub(crate) fn invalidated(&self) {
         self.count(Event::Invalidated);
-        tracing::debug!(target: "cache_memoize", function = self.function, "invalidated");
+        tracing::debug!(target: "cache_memoize", function = %self.function, "invalidated");
     }
 
     /// The backend failed; its reason is its own fixed text, without what it was asked for.
@@ -298,7 +328,7 @@ impl Observer<'_> {
         self.count(Event::Fault);
         tracing::warn!(
             target: "cache_memoize",
-            function = self.function,
+            function = %self.function,
             operation,
             reason = %error,
             "the cache failed; the function is not affected"
@@ -311,7 +341,7 @@ impl Observer<'_> {
     }
 
     fn missed(&self, reason: &'static str) {
-        tracing::debug!(target: "cache_memoize", function = self.function, reason, "miss");
+        tracing::debug!(target: "cache_memoize", function = %self.function, reason, "miss");
     }
 
     /// Counts, and says how often it was before on this runtime.
@@ -319,6 +349,7 @@ impl Observer<'_> {
         if let Some(counters) = self.of_function {
             counters.count(event);
         }
+        self.journal.write(self.function.name, event);
         self.of_runtime.count(event)
     }
 }
@@ -335,10 +366,10 @@ pub(crate) fn breaker(change: Change) {
 }
 
 /// What was found out about the type that a function stores, once.
-pub(crate) fn traced(function: &str, stored: &StoredType) {
+pub(crate) fn traced(function: Function<'_>, stored: &StoredType) {
     tracing::debug!(
         target: "cache_memoize",
-        function,
+        %function,
         fingerprint = stored.fingerprint(),
         shape = %stored.shape(),
         "the stored type"
@@ -346,13 +377,22 @@ pub(crate) fn traced(function: &str, stored: &StoredType) {
     if stored.refusal().is_some() {
         return;
     }
-    if let Some(field) = stored.unseen() {
+    if let Some(path) = stored.unseen() {
         tracing::info!(
             target: "cache_memoize",
-            function,
-            field,
+            %function,
+            field = field(&path),
             "a change inside of this field may not be seen; raise `version` with it"
         );
+    }
+}
+
+/// What the way to a field is shown as.
+fn field(path: &str) -> &str {
+    if path.is_empty() {
+        "(the value itself)"
+    } else {
+        path
     }
 }
 

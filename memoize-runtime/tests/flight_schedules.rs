@@ -497,7 +497,9 @@ fn an_offer_wakes_the_leader() {
                 let Joined::Waits(waiter) = flights.join("key", 0, false) else {
                     panic!("one leads already")
                 };
-                let offer = waiter.offer(7).ok().expect("the leader seeks one");
+                let Ok(offer) = waiter.offer(7) else {
+                    panic!("the leader seeks one")
+                };
                 let part = block_on(pin!(waiter), None).expect("without end");
                 assert!(matches!(part, Part::Landed(1)));
                 assert_eq!(offer.take_back(), None, "the leader has it");
@@ -525,7 +527,9 @@ fn who_computes_takes_no_lease() {
             Joined::Plays(_) => panic!("one leads already"),
         };
         let before = join();
-        let offer = before.offer(7).ok().expect("it seeks one");
+        let Ok(offer) = before.offer(7) else {
+            panic!("it seeks one")
+        };
         assert_eq!(leader.settle(None), Some(7));
         assert_eq!(join().offer(8).err(), Some(8));
         assert_eq!(offer.take_back(), None);

@@ -8,11 +8,14 @@ use crate::engine::{Policy, Unstored};
 use crate::entry::StoredType;
 use crate::flight::Joined;
 use crate::key::{CacheKey, FullKey};
-use crate::observe::{Counters, Observer};
+use crate::observe::{Counters, Function, Observer};
 use crate::site::Site;
 
 /// What the events of calls without an annotated function are filed under.
-const UNNAMED: &str = "memo";
+const UNNAMED: Function<'static> = Function {
+    module: "",
+    name: "memo",
+};
 
 /// A key and a policy, on the runtime that was current when the call began.
 #[derive(Clone)]
@@ -39,6 +42,9 @@ impl Request {
 
     /// Where the entry is; `None`, and told, where the call has to run as if it were not memoized.
     pub(crate) fn place_or_bypass(&self, observer: &Observer<'_>) -> Option<Place<'_>> {
+        if !self.runtime.caches() {
+            return None;
+        }
         if !self.has_key() {
             observer.bypassed();
             return None;
@@ -48,6 +54,11 @@ impl Request {
             observer.unsealed();
         }
         place
+    }
+
+    /// Whether there may be an entry to be found.
+    pub(crate) fn may_be_stored(&self) -> bool {
+        self.runtime.caches() && self.has_key() && self.stored.refusal().is_none()
     }
 
     /// Where the entry is; `None` where it is to be sealed and there is no secret.
@@ -109,18 +120,19 @@ impl Request {
     pub(crate) fn observer(&self) -> Observer<'_> {
         let runtime: &Runtime = &self.runtime;
         Observer {
-            function: self.site.map_or(UNNAMED, Site::name),
+            function: self.site.map_or(UNNAMED, Site::function),
             of_function: self
                 .site
                 .map(Site::counters as fn(&'static Site) -> &'static Counters),
             of_runtime: runtime.counters(),
+            journal: runtime.journal(),
         }
     }
 
     /// Counts a value that is not stored, and says why where that was not said before.
     pub(crate) fn unstorable(&self, why: &Unstored) {
         let tell = match why {
-            Unstored::Unencodable(why) => self.stored.tells_unencodable(why),
+            Unstored::Unencodable(_) => self.stored.tells(why.why(), why.path()),
             Unstored::TooLarge | Unstored::NoLife | Unstored::NoRandom => true,
         };
         self.observer().unstorable(why.why(), why.path(), tell);
