@@ -172,10 +172,13 @@ pub(super) fn memoized(
 
 fn run(model: &Model, execution: Execution, body: &TokenStream) -> TokenStream {
     if let Some(iterated) = model.iterated() {
-        return if iterated.is_boxed {
-            ours!(.boxed_iter(#body))
-        } else {
-            ours!(.iter(#body))
+        return match (iterated.is_async, iterated.is_boxed, execution) {
+            (false, false, _) => ours!(.iter(#body)),
+            (false, true, _) => ours!(.boxed_iter(#body)),
+            (true, false, Execution::Blocking) => ours!(.stream(#body)),
+            (true, true, Execution::Blocking) => ours!(.boxed_stream(#body)),
+            (true, false, _) => ours!(.stream_async(#body).await),
+            (true, true, _) => ours!(.boxed_stream_async(#body).await),
         };
     }
     match (&model.options.cache_if, execution) {
@@ -248,6 +251,10 @@ pub(super) fn inline_body(model: &Model) -> TokenStream {
     let is_opaque = model.execution() == Execution::Future
         || model.iterated().is_some_and(|iterated| !iterated.is_boxed);
     match (model.execution(), &model.function.sig.output) {
+        (Execution::Async, _) if is_opaque => {
+            let body = with_body(patterns);
+            ours!(move || async move #body)
+        }
         (Execution::Async, _) => {
             // An async block has no return type to write. All else is checked against its first `return`, so that an error in
             // the body is told of where it is.
