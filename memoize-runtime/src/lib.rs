@@ -36,7 +36,7 @@ pub use backend::{
     Memory, Unblock,
 };
 pub use cacheable::Cacheable;
-pub use call::Memoized;
+pub use call::{Memoized, MemoizedStream};
 pub use clock::Clock;
 pub use config::{Runtime, RuntimeBuilder};
 pub use error::ConfigError;

@@ -1,12 +1,13 @@
 //! What the drivers do with chunks: fetch, store and remove them. Those that block are here.
 
+use super::recorder::Chunk;
 use super::request::Request;
 use super::sync::ask;
-use super::turn::Missed;
+use super::turn::{Caller, Missed};
 use crate::backend::{Bytes, Deadline};
-use crate::engine::Chunked;
 use crate::entry::Reject;
 use crate::entry::chunk::Reader;
+use crate::guard::guard;
 use crate::key::CacheKey;
 
 /// How many chunks are removed at once.
@@ -44,16 +45,29 @@ pub(super) fn hand_over(
 }
 
 /// Stores one chunk; says whether that was acknowledged.
-pub(super) fn store(
-    request: &Request,
-    chunked: &Chunked,
-    (name, bytes): (CacheKey, Bytes),
-) -> bool {
-    let life = chunked.chunk_life(request.runtime.now_ms());
+pub(super) fn store(request: &Request, Chunk { name, bytes, life }: Chunk) -> bool {
     ask(request, "set chunk", |backend| {
         backend.set(name.as_str(), bytes, life, Deadline::NEVER)
     })
     .is_some()
+}
+
+/// Removes chunks on behalf of one that may be a task, where nothing can be awaited.
+pub(super) fn discard(request: &Request, names: impl Iterator<Item = CacheKey>, caller: Caller) {
+    let Caller::Task = caller else {
+        return remove(request, names);
+    };
+    let mut names = names.take(MOST_REMOVED);
+    loop {
+        let batch: Vec<CacheKey> = names.by_ref().take(BATCH).collect();
+        if batch.is_empty() {
+            return;
+        }
+        let batch: Vec<&str> = batch.iter().map(CacheKey::as_str).collect();
+        if guard(|| request.runtime.async_backend().discard(&batch)).is_none() {
+            return request.observer().panicked("discard chunks");
+        }
+    }
 }
 
 /// Removes chunks that no entry lists any more, as far as the backend lets it: the others die by their expiration.

@@ -3,7 +3,7 @@
 //! A future of these is `Send` where the body's future and the value are. It may be dropped at any moment: whoever waits for it is
 //! told, and what was begun is given up.
 
-mod chunks;
+pub(super) mod chunks;
 mod rotation;
 
 use std::future::{Future, poll_fn};
@@ -11,7 +11,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use crate::backend::{self, Answer, AsyncBackend, BackendError, Bytes, Deadline};
+use crate::backend::{self, Answer, AsyncBackend, BackendError, Bytes, Deadline, Lease};
 use crate::call::outcome::Outcome;
 use crate::call::place::Place;
 use crate::call::request::Request;
@@ -231,18 +231,7 @@ async fn fill(request: &Request, place: &Place<'_>, right: &mut Right<'_>, fill:
         return false;
     };
     let name = right.name;
-    let filled = ask(request, "fill", |backend| {
-        backend.fill(name.as_str(), lease, bytes, life, Deadline::NEVER)
-    });
-    let filled = filled.await;
-    match filled {
-        Some(true) => request.observer().stored(),
-        Some(false) => request.observer().outdated(),
-        None => {}
-    }
-    if filled == Some(true) {
-        rotation::forget_previous(request, place).await;
-    }
+    let filled = fill_by(request, place, lease, bytes, life).await;
     if right.must_take_back(lease) {
         let deleted = ask(request, "delete", |backend| {
             backend.delete(name.as_str(), Deadline::NEVER)
@@ -251,6 +240,29 @@ async fn fill(request: &Request, place: &Place<'_>, right: &mut Right<'_>, fill:
         return false;
     }
     filled == Some(true)
+}
+
+/// As [`sync::fill_by`](super::sync).
+pub(super) async fn fill_by(
+    request: &Request,
+    place: &Place<'_>,
+    lease: Lease,
+    bytes: Bytes,
+    life: Duration,
+) -> Option<bool> {
+    let filled = ask(request, "fill", |backend| {
+        backend.fill(place.name().as_str(), lease, bytes, life, Deadline::NEVER)
+    });
+    let filled = filled.await;
+    match filled {
+        Some(true) => {
+            request.observer().stored();
+            rotation::forget_previous(request, place).await;
+        }
+        Some(false) => request.observer().outdated(),
+        None => {}
+    }
+    filled
 }
 
 /// Writes an entry whatever there is, and whoever computes one.
@@ -364,7 +376,7 @@ async fn find<R>(
 }
 
 /// What the backend has under the names of the place; `None` where it could not be asked.
-async fn fetch(request: &Request, place: &Place<'_>) -> Option<Found> {
+pub(super) async fn fetch(request: &Request, place: &Place<'_>) -> Option<Found> {
     if let Some(names) = place.several_names() {
         let found = ask(request, "get", |backend| {
             backend.get_many(&names, Deadline::NEVER)
@@ -411,7 +423,7 @@ async fn read<R>(
 }
 
 /// Asks the backend, whose errors and panics end here.
-async fn ask<'r, T>(
+pub(super) async fn ask<'r, T>(
     request: &'r Request,
     operation: &'static str,
     question: impl FnOnce(&'r dyn AsyncBackend) -> Answer<'r, T>,

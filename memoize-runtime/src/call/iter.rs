@@ -6,10 +6,12 @@ use std::mem;
 
 use super::chunks;
 use super::outcome::Outcome;
-use super::recorder::Recorder;
+use super::reading::{Opening, Reading, open};
+use super::recorder::{Publication, Recorder};
 use super::request::Request;
-use super::sync::{fetch, usable};
-use super::turn::Missed;
+use super::sync::{ask, fetch, fill_by};
+use super::turn::{Caller, Missed};
+use crate::backend::Deadline;
 use crate::config::Runtime;
 use crate::entry::chunk::{Item, Next, Reader, fingerprint_of_stream};
 
@@ -41,14 +43,7 @@ enum State<F, I> {
     Ended,
 }
 
-/// A stream that comes from the cache.
-struct Reading {
-    request: Request,
-    reader: Reader,
-    handed_out: u64,
-}
-
-/// A stream that comes from the function.
+/// Items that come from the function.
 struct Running<I> {
     items: I,
     /// How many items are still to be skipped, because they were handed out from the cache.
@@ -63,32 +58,23 @@ where
 {
     pub(crate) fn new(mut request: Request, outcome: Outcome<R>, compute: F) -> Self {
         request.fingerprint = fingerprint_of_stream(request.fingerprint);
-        let observer = request.observer();
-        let recorder = if request.place_or_bypass(&observer).is_none() {
-            Recorder::idle(request)
-        } else if let Some(refusal) = request.stored.refusal() {
-            observer.refused(refusal, request.stored.tells_refusal());
-            Recorder::idle(request)
-        } else if request.overwrite {
-            observer.forced();
-            Recorder::new(request)
-        } else {
-            match look_up(&request) {
+        let recorder = match Opening::of(&request) {
+            Opening::Pass => Recorder::idle(request, Caller::Thread),
+            Opening::Record => record(request),
+            Opening::LookUp => match look_up(&request) {
                 Ok(reader) => {
-                    observer.hit();
-                    let reading = Reading {
-                        request,
-                        reader,
-                        handed_out: 0,
-                    };
+                    request.observer().hit();
+                    let reading = Reading::new(request, reader);
                     return Self {
                         outcome,
                         state: State::Reading(reading, compute),
                     };
                 }
-                Err(missed) => missed.tell(&observer),
-            }
-            Recorder::new(request)
+                Err(missed) => {
+                    missed.tell(&request.observer());
+                    record(request)
+                }
+            },
         };
         let state = State::Running(Running::new(recorder, compute, 0));
         Self { outcome, state }
@@ -104,7 +90,7 @@ where
             let runtime = Runtime::clone(&reading.request.runtime);
             let compute = || runtime.scope(compute);
             // The whole stream comes by, so that the entry can be healed.
-            let recorder = Recorder::new(reading.request);
+            let recorder = record(reading.request);
             self.state = State::Running(Running::new(recorder, compute, reading.handed_out));
         }
     }
@@ -113,25 +99,36 @@ where
 fn look_up(request: &Request) -> Result<Reader, Missed> {
     let place = request.place().ok_or(Missed::Absent)?;
     let found = fetch(request, &place).ok_or(Missed::Unanswered)?;
-    let now_ms = request.runtime.now_ms();
-    let lookup = request.policy(&place).look_for_stream(&found, now_ms);
-    // What is in chunks stays where it is.
-    let (mut reader, _) = usable(lookup)?;
+    let mut reader = open(request, &place, &found)?;
     // The first chunks are part of the lookup: where they are lost it is a miss like any other.
     chunks::supply(request, &mut reader)?;
     Ok(reader)
 }
 
-impl Reading {
-    /// Finds the next item, none at the end, and fetches chunks for it where that takes some.
-    #[inline]
-    fn find(&mut self) -> Result<Option<Item>, Missed> {
-        loop {
-            match self.reader.next_item().map_err(Missed::Rejected)? {
-                Next::Item(item) => return Ok(Some(item)),
-                Next::Starved => chunks::supply(&self.request, &mut self.reader)?,
-                Next::End => return Ok(None),
-            }
+/// Begins an entry, with the right to publish it.
+fn record(request: Request) -> Recorder {
+    let mut recorder = Recorder::new(request, Caller::Thread);
+    if recorder.is_recording() {
+        let request = recorder.request();
+        let life = request.runtime.longest_wait();
+        let lease = request.place().and_then(|place| {
+            ask(request, "lease", |backend| {
+                backend.lease(place.name().as_str(), life, Deadline::NEVER)
+            })
+        });
+        recorder.hold(lease);
+    }
+    recorder
+}
+
+/// Finds the next item, none at the end, and fetches chunks for it where that takes some.
+#[inline]
+fn find(reading: &mut Reading) -> Result<Option<Item>, Missed> {
+    loop {
+        match reading.find()? {
+            Next::Item(item) => return Ok(Some(item)),
+            Next::Starved => chunks::supply(&reading.request, &mut reading.reader)?,
+            Next::End => return Ok(None),
         }
     }
 }
@@ -157,10 +154,14 @@ impl<I: Iterator> Running<I> {
     fn next(&mut self, outcome: &Outcome<I::Item>) -> Option<I::Item> {
         loop {
             let Some(item) = self.recorder.watch(|| self.items.next()) else {
-                self.recorder.finish();
+                self.finish();
                 return None;
             };
             self.recorder.record(&item, outcome);
+            while let Some(chunk) = self.recorder.full_chunk() {
+                let stored = chunks::store(self.recorder.request(), chunk);
+                self.recorder.acknowledge(stored);
+            }
             if self.skip == 0 {
                 return Some(item);
             }
@@ -168,6 +169,23 @@ impl<I: Iterator> Running<I> {
             if !(outcome.is_value)(&item) {
                 return Some(item);
             }
+        }
+    }
+
+    /// Stores what is left of the stream, and then the manifest.
+    fn finish(&mut self) {
+        let recorder = &mut self.recorder;
+        recorder.request().observer().computed();
+        if let Some(chunk) = recorder.last_chunk() {
+            let stored = chunks::store(recorder.request(), chunk);
+            recorder.acknowledge(stored);
+        }
+        if let Some(Publication { lease, bytes, life }) = recorder.publication() {
+            let request = recorder.request();
+            let filled = lease
+                .zip(request.place())
+                .and_then(|(lease, place)| fill_by(request, &place, lease, bytes, life));
+            recorder.published(filled);
         }
     }
 }
@@ -182,7 +200,7 @@ where
     #[inline]
     fn next(&mut self) -> Option<R> {
         if let State::Reading(reading, _) = &mut self.state {
-            let missed = match reading.find() {
+            let missed = match find(reading) {
                 // The item goes from the codec to the caller: each function in between would copy it.
                 Ok(Some(item)) => match (self.outcome.decode)(
                     reading.reader.bytes_of(&item),

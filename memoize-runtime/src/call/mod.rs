@@ -11,13 +11,16 @@ pub(crate) mod future;
 mod iter;
 pub(crate) mod outcome;
 pub(crate) mod place;
+mod reading;
 mod recorder;
 pub(crate) mod request;
 mod rotation;
+mod stream;
 pub(crate) mod sync;
 mod turn;
 
 pub use iter::Memoized;
+pub use stream::MemoizedStream;
 
 use std::fmt;
 use std::marker::PhantomData;

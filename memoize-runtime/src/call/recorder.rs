@@ -1,22 +1,24 @@
-//! Building the entry of a stream beside the one who consumes it.
+//! Building the entry of a stream beside the one who consumes it. There is no I/O in here but that of giving up.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::chunks;
 use super::outcome::Outcome;
 use super::request::Request;
-use super::sync::{ask, fill_by};
 use super::turn::{Caller, release};
-use crate::backend::{Deadline, Lease};
+use crate::backend::{Bytes, Lease};
 use crate::engine::{Chunked, Unstored};
+use crate::key::CacheKey;
 use crate::observe::Abandoned;
 
-/// Stores the items of one run of a function's body, chunk by chunk.
+/// Makes the chunks and the entry of one run of a function's body.
 ///
-/// Unless it is [`finish`](Self::finish)ed, nothing is published: when it is dropped, which is when the iterator is, the
-/// chunks are removed.
+/// A driver asks for the lease, stores what there is after each item and at the end, and [acknowledges](Self::acknowledge)
+/// that. Unless the entry was [`published`](Self::published), nothing is: when this is dropped, which is when the iterator or
+/// stream is, the chunks are removed.
 pub(super) struct Recorder {
     request: Request,
+    caller: Caller,
     /// None where there is nothing to be stored, or not any more.
     recording: Option<Recording>,
     /// Whether the user's code was entered and did not come back.
@@ -30,9 +32,23 @@ struct Recording {
     lease: Option<Lease>,
 }
 
+/// A chunk that is to be stored.
+pub(super) struct Chunk {
+    pub(super) name: CacheKey,
+    pub(super) bytes: Bytes,
+    pub(super) life: Duration,
+}
+
+/// An entry that is to be written by the lease, where there is one.
+pub(super) struct Publication {
+    pub(super) lease: Option<Lease>,
+    pub(super) bytes: Bytes,
+    pub(super) life: Duration,
+}
+
 impl Recorder {
     /// Begins an entry. Where there can't be one the reason is counted, and nothing will be stored.
-    pub(super) fn new(request: Request) -> Self {
+    pub(super) fn new(request: Request, caller: Caller) -> Self {
         let chunked = request.place().and_then(|place| {
             let begun = request
                 .policy(&place)
@@ -41,30 +57,39 @@ impl Recorder {
                 .inspect_err(|unstored| request.unstorable(unstored))
                 .ok()
         });
-        let mut recorder = Self::idle(request);
-        recorder.recording = chunked.map(|chunked| Recording {
+        let recording = chunked.map(|chunked| Recording {
             chunked,
             started: Instant::now(),
-            lease: recorder.lease(),
+            lease: None,
         });
+        let mut recorder = Self::idle(request, caller);
+        recorder.recording = recording;
         recorder
     }
 
-    /// The right to publish in place of whatever is there, or comes before this stream's end.
-    fn lease(&self) -> Option<Lease> {
-        let place = self.request.place()?;
-        let life = self.request.runtime.longest_wait();
-        ask(&self.request, "lease", |backend| {
-            backend.lease(place.name().as_str(), life, Deadline::NEVER)
-        })
-    }
-
     /// Stores nothing.
-    pub(super) fn idle(request: Request) -> Self {
+    pub(super) fn idle(request: Request, caller: Caller) -> Self {
         Self {
             request,
+            caller,
             recording: None,
             in_user_code: false,
+        }
+    }
+
+    pub(super) fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// Whether there will be an entry to publish, as far as is known.
+    pub(super) fn is_recording(&self) -> bool {
+        self.recording.is_some()
+    }
+
+    /// Takes the right to publish in place of whatever is there, or comes before this stream's end.
+    pub(super) fn hold(&mut self, lease: Option<Lease>) {
+        if let Some(recording) = &mut self.recording {
+            recording.lease = lease;
         }
     }
 
@@ -95,63 +120,73 @@ impl Recorder {
         let stored = self.request.stored;
         if let Err(why) = writer.push(|buffer| (outcome.encode)(item, stored, buffer)) {
             self.request.unstorable(&Unstored::Unencodable(why));
-            return self.remove();
+            self.remove();
         }
-        self.store_full_chunks();
     }
 
-    /// The stream has come to its end: what is left of it is stored, and then the manifest.
-    pub(super) fn finish(&mut self) {
-        self.request.observer().computed();
-        let Some(recording) = &mut self.recording else {
-            return;
-        };
-        if let Some(chunk) = recording.chunked.writer.last_chunk()
-            && !chunks::store(&self.request, &recording.chunked, chunk)
-        {
-            return self.abandon(Abandoned::Unwritten);
+    /// The next chunk to be stored, if there is enough of the stream for one.
+    #[inline]
+    pub(super) fn full_chunk(&mut self) -> Option<Chunk> {
+        let (name, bytes) = self.recording.as_mut()?.chunked.writer.full_chunk()?;
+        self.chunk(name, bytes)
+    }
+
+    /// The chunk for what is left at the end of the stream, if anything is.
+    pub(super) fn last_chunk(&mut self) -> Option<Chunk> {
+        let (name, bytes) = self.recording.as_mut()?.chunked.writer.last_chunk()?;
+        self.chunk(name, bytes)
+    }
+
+    fn chunk(&mut self, name: CacheKey, bytes: Bytes) -> Option<Chunk> {
+        let chunked = &self.recording.as_ref()?.chunked;
+        if chunked.writer.is_full() {
+            self.request.unstorable(&Unstored::TooLarge);
+            self.remove();
+            return None;
         }
+        let life = chunked.chunk_life(self.request.runtime.now_ms());
+        Some(Chunk { name, bytes, life })
+    }
+
+    /// Takes notice of whether a chunk is stored.
+    pub(super) fn acknowledge(&mut self, stored: bool) {
+        if !stored {
+            self.abandon(Abandoned::Unwritten);
+        }
+    }
+
+    /// The entry of a stream that has come to its end, when all its chunks are stored.
+    pub(super) fn publication(&mut self) -> Option<Publication> {
+        let recording = self.recording.as_mut()?;
         // The time includes the consumer's: asking the clock twice an item would cost more than most items.
         let cost = recording.started.elapsed();
         let now_ms = self.request.runtime.now_ms();
-        let Some(place) = self.request.place() else {
-            return;
-        };
+        let place = self.request.place()?;
         match self
             .request
             .policy(&place)
             .publish(&recording.chunked, cost, now_ms)
         {
-            Ok(fill) => {
-                let lease = recording.lease.take();
-                let life = fill.life;
-                let bytes = fill.into_bytes();
-                match lease.and_then(|lease| fill_by(&self.request, &place, lease, bytes, life)) {
-                    Some(true) => self.recording = None,
-                    Some(false) => self.remove(),
-                    // It may be written all the same: a reader then finds chunks missing, and runs the function.
-                    None => self.abandon(Abandoned::Unwritten),
-                }
-            }
+            Ok(fill) => Some(Publication {
+                lease: recording.lease.take(),
+                life: fill.life,
+                bytes: fill.into_bytes(),
+            }),
             Err(unstored) => {
                 self.request.unstorable(&unstored);
                 self.remove();
+                None
             }
         }
     }
 
-    #[inline]
-    fn store_full_chunks(&mut self) {
-        while let Some(recording) = &mut self.recording {
-            let Some(chunk) = recording.chunked.writer.full_chunk() else {
-                return;
-            };
-            if recording.chunked.writer.is_full() {
-                self.request.unstorable(&Unstored::TooLarge);
-                self.remove();
-            } else if !chunks::store(&self.request, &recording.chunked, chunk) {
-                self.abandon(Abandoned::Unwritten);
-            }
+    /// Takes notice of whether the entry is stored; nothing is known where the backend could not be asked.
+    pub(super) fn published(&mut self, filled: Option<bool>) {
+        match filled {
+            Some(true) => self.recording = None,
+            Some(false) => self.remove(),
+            // It may be written all the same: a reader then finds chunks missing, and runs the function.
+            None => self.abandon(Abandoned::Unwritten),
         }
     }
 
@@ -166,9 +201,9 @@ impl Recorder {
     fn remove(&mut self) {
         if let Some(recording) = self.recording.take() {
             if let (Some(lease), Some(place)) = (recording.lease, self.request.place()) {
-                release(&self.request, place.name(), lease, Caller::Thread);
+                release(&self.request, place.name(), lease, self.caller);
             }
-            chunks::remove(&self.request, recording.chunked.writer.names());
+            chunks::discard(&self.request, recording.chunked.writer.names(), self.caller);
         }
     }
 }

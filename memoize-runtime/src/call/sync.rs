@@ -9,6 +9,7 @@ use crate::backend::{self, Backend, BackendError, Bytes, Deadline, Lease};
 use crate::call::chunks;
 use crate::call::outcome::Outcome;
 use crate::call::place::Place;
+use crate::call::recorder::Chunk;
 use crate::call::request::Request;
 use crate::call::rotation;
 use crate::call::turn::{
@@ -407,7 +408,9 @@ fn store_in_chunks(
             chunks::remove(request, writer.names());
             return Err(Unstored::TooLarge);
         }
-        stored = chunks::store(request, &chunked, chunk);
+        let (name, bytes) = chunk;
+        let life = chunked.chunk_life(request.runtime.now_ms());
+        stored = chunks::store(request, Chunk { name, bytes, life });
     }
     let published = if stored {
         let now_ms = request.runtime.now_ms();

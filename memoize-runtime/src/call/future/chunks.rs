@@ -6,6 +6,7 @@ use super::ask;
 use crate::backend::Deadline;
 use crate::call::chunks::{BATCH, MOST_REMOVED, hand_over};
 use crate::call::place::Place;
+use crate::call::recorder::Chunk;
 use crate::call::request::Request;
 use crate::call::turn::Missed;
 use crate::engine::{Chunked, Fill};
@@ -14,7 +15,7 @@ use crate::key::CacheKey;
 use crate::observe::Abandoned;
 
 /// Gives the reader the chunks that it wants next.
-pub(super) async fn supply(request: &Request, reader: &mut Reader) -> Result<(), Missed> {
+pub(in crate::call) async fn supply(request: &Request, reader: &mut Reader) -> Result<(), Missed> {
     let names = reader.wants();
     let names: Vec<&str> = names.iter().map(CacheKey::as_str).collect();
     if names.is_empty() {
@@ -35,14 +36,12 @@ pub(super) async fn store(
 ) -> Option<Fill> {
     loop {
         let writer = &mut chunked.writer;
-        let Some((chunk, bytes)) = writer.full_chunk().or_else(|| writer.last_chunk()) else {
+        let Some((name, bytes)) = writer.full_chunk().or_else(|| writer.last_chunk()) else {
             break;
         };
         let life = chunked.chunk_life(request.runtime.now_ms());
-        let stored = ask(request, "set chunk", |backend| {
-            backend.set(chunk.as_str(), bytes, life, Deadline::NEVER)
-        });
-        if stored.await.is_none() {
+        let chunk = Chunk { name, bytes, life };
+        if !store_one(request, chunk).await {
             abandon(request, chunked).await;
             return None;
         }
@@ -56,6 +55,17 @@ pub(super) async fn store(
             None
         }
     }
+}
+
+/// Stores one chunk; says whether that was acknowledged.
+pub(in crate::call) async fn store_one(
+    request: &Request,
+    Chunk { name, bytes, life }: Chunk,
+) -> bool {
+    let stored = ask(request, "set chunk", |backend| {
+        backend.set(name.as_str(), bytes, life, Deadline::NEVER)
+    });
+    stored.await.is_some()
 }
 
 /// Removes the chunks of a value whose entry wasn't written.
