@@ -151,6 +151,12 @@ fn boxed_streams_in_a_trait() {
             "async fn rows(&self, table: &str) -> BoxStream<'_, Row> { self.open(table).await }",
         ),
         (
+            "future_of_a_boxed_stream",
+            "fn rows<'a>(&'a self, table: &'a str) -> Pin<Box<dyn Future<Output = BoxStream<'a, Row>> + Send + 'a>> {
+                Box::pin(async move { self.open(table).await })
+            }",
+        ),
+        (
             "async_stream_in_a_trait",
             "async fn rows(&self, table: &str) -> impl Stream<Item = Row> { self.open(table).await }",
         ),

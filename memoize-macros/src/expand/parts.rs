@@ -165,9 +165,24 @@ pub(super) fn memoized(
     };
     match execution {
         Execution::Blocking | Execution::Async => work,
-        Execution::Future => ours!(async move { #work }),
-        Execution::BoxedFuture => ours!(::std::boxed::Box::pin(async move { #work })),
+        Execution::Future => {
+            let work = coerced(model, work);
+            ours!(async move { #work })
+        }
+        Execution::BoxedFuture => {
+            let work = coerced(model, work);
+            ours!(::std::boxed::Box::pin(async move { #work }))
+        }
     }
+}
+
+/// An async block doesn't say what it gives, so a box in there stays what it is unless it is told.
+fn coerced(model: &Model, work: TokenStream) -> TokenStream {
+    if !model.iterated().is_some_and(|iterated| iterated.is_boxed) {
+        return work;
+    }
+    let output = model.output();
+    ours!(let __stream: #output = { #work }; __stream)
 }
 
 fn run(model: &Model, execution: Execution, body: &TokenStream) -> TokenStream {
