@@ -11,11 +11,8 @@ pub(super) struct Store {
 
 impl Store {
     pub(super) fn blocking(backend: Arc<dyn Backend>) -> Self {
-        let asynchronous: Arc<dyn AsyncBackend> = if backend.limits().blocking {
-            Arc::new(Unblock::shared(Arc::clone(&backend)))
-        } else {
-            Arc::new(Immediate::new(Arc::clone(&backend)))
-        };
+        let asynchronous = Arc::clone(&backend).async_twin();
+        let asynchronous = asynchronous.unwrap_or_else(|| adapted(&backend));
         Self {
             blocking: backend,
             asynchronous,
@@ -27,5 +24,14 @@ impl Store {
             blocking: Arc::new(BlockOn::shared(Arc::clone(&backend))),
             asynchronous: backend,
         }
+    }
+}
+
+fn adapted(backend: &Arc<dyn Backend>) -> Arc<dyn AsyncBackend> {
+    let backend = Arc::clone(backend);
+    if backend.limits().blocking {
+        Arc::new(Unblock::shared(backend))
+    } else {
+        Arc::new(Immediate::new(backend))
     }
 }
