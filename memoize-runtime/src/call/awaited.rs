@@ -27,7 +27,7 @@ impl<R> Call<R> {
     pub fn boxed_stream<S: Stream<Item = R>>(
         self,
         body: impl FnOnce() -> S,
-    ) -> Pin<Box<MemoizedStream<R, impl FnOnce() -> Ready<S>, Ready<S>, S>>> {
+    ) -> Pin<Box<impl Stream<Item = R>>> {
         Box::pin(self.stream(body))
     }
 

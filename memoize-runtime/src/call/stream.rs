@@ -159,6 +159,9 @@ where
                             return Poll::Ready(Some(item));
                         }
                         continue;
+                    } else if this.items.is_none() {
+                        // The body panicked, and it is polled all the same.
+                        Step::End
                     } else {
                         this.items.set(None);
                         Step::Finish
@@ -187,7 +190,7 @@ where
     }
 }
 
-/// Polls the function for its next item, after what it takes to begin with.
+/// Polls the function for its next item, after what it takes to begin with; none either where its body panicked.
 #[inline]
 fn run<F, B, S>(
     recorder: &mut Recorder,
@@ -211,7 +214,6 @@ where
             body.set(Some(recorder.watch(|| runtime.scope(compute))));
         }
         let Some(begun) = body.as_mut().as_pin_mut() else {
-            // It panicked, and is polled all the same.
             return Poll::Ready(None);
         };
         let given = ready!(recorder.watch(|| runtime.scope(|| begun.poll(context))));
