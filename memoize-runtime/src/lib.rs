@@ -24,6 +24,7 @@ mod instance;
 mod key;
 mod memo;
 mod observe;
+mod progress;
 mod secret;
 mod shim;
 mod site;

@@ -19,14 +19,18 @@ pub(super) const MOST_REMOVED: usize = 1 << 16;
 /// Gives the reader the chunks that it wants next.
 pub(super) fn supply(request: &Request, reader: &mut Reader) -> Result<(), Missed> {
     let names = reader.wants();
-    let names: Vec<&str> = names.iter().map(CacheKey::as_str).collect();
     if names.is_empty() {
         return Ok(());
     }
-    let chunks = ask(request, "get chunks", |backend| {
+    hand_over(reader, fetch(request, &names))
+}
+
+/// The backend's answer for some chunks; none where it has none.
+pub(super) fn fetch(request: &Request, names: &[CacheKey]) -> Option<Vec<Option<Bytes>>> {
+    let names: Vec<&str> = names.iter().map(CacheKey::as_str).collect();
+    ask(request, "get chunks", |backend| {
         backend.get_many(&names, Deadline::NEVER)
-    });
-    hand_over(reader, chunks)
+    })
 }
 
 /// Gives the reader the backend's answer.

@@ -268,7 +268,7 @@ pub(super) async fn fill_by(
 /// Writes an entry whatever there is, and whoever computes one.
 async fn write(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
     // A computation that began before must not overwrite it.
-    request.runtime.flights().void(place.name().as_str());
+    request.runtime.void(place.name().as_str());
     let written = set(request, place, fill).await;
     if written {
         request.observer().stored();
@@ -340,7 +340,7 @@ pub(crate) async fn invalidate(request: &Request) -> bool {
 /// As [`sync::remove`](super::sync).
 async fn remove(request: &Request, place: &Place<'_>) -> bool {
     let found = fetch(request, place).await.unwrap_or_default();
-    request.runtime.flights().void(place.name().as_str());
+    request.runtime.void(place.name().as_str());
     let names = place.several_names();
     let removed = ask(request, "delete", |backend| match &names {
         None => backend.delete(place.name().as_str(), Deadline::NEVER),

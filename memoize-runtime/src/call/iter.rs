@@ -3,17 +3,21 @@
 use std::fmt;
 use std::iter::FusedIterator;
 use std::mem;
+use std::pin::pin;
+use std::time::Instant;
 
 use super::chunks;
 use super::outcome::Outcome;
-use super::reading::{Opening, Reading, open};
-use super::recorder::{Publication, Recorder};
+use super::reading::{Following, Opening, Reading, STALLED, Source, open};
+use super::recorder::{Begun, Publication, Recorder};
 use super::request::Request;
 use super::sync::{ask, fetch, fill_by};
 use super::turn::{Caller, Missed};
 use crate::backend::Deadline;
 use crate::config::Runtime;
 use crate::entry::chunk::{Item, Next, Reader, fingerprint_of_stream};
+use crate::flight::block_on;
+use crate::progress::Asks;
 
 /// The items of a memoized function: from the cache, or from the function's own iterator.
 ///
@@ -60,20 +64,15 @@ where
         request.fingerprint = fingerprint_of_stream(request.fingerprint);
         let recorder = match Opening::of(&request) {
             Opening::Pass => Recorder::idle(request, Caller::Thread),
-            Opening::Record => record(request),
-            Opening::LookUp => match look_up(&request) {
-                Ok(reader) => {
-                    request.observer().hit();
-                    let reading = Reading::new(request, reader);
+            Opening::Record => leased(Recorder::new(request, Caller::Thread)),
+            Opening::LookUp => match look_up(request) {
+                Begun::Follows(reading) => {
                     return Self {
                         outcome,
                         state: State::Reading(reading, compute),
                     };
                 }
-                Err(missed) => {
-                    missed.tell(&request.observer());
-                    record(request)
-                }
+                Begun::Records(recorder) => leased(recorder),
             },
         };
         let state = State::Running(Running::new(recorder, compute, 0));
@@ -90,13 +89,27 @@ where
             let runtime = Runtime::clone(&reading.request.runtime);
             let compute = || runtime.scope(compute);
             // The whole stream comes by, so that the entry can be healed.
-            let recorder = record(reading.request);
+            let recorder = leased(Recorder::new(reading.request, Caller::Thread));
             self.state = State::Running(Running::new(recorder, compute, reading.handed_out));
         }
     }
 }
 
-fn look_up(request: &Request) -> Result<Reader, Missed> {
+/// Finds the stream in the cache, or on its way there; or begins it.
+fn look_up(request: Request) -> Begun {
+    match find_reader(&request) {
+        Ok(reader) => {
+            request.observer().hit();
+            Begun::Follows(Reading::new(request, Source::Entry(reader)))
+        }
+        Err(missed) => {
+            missed.tell(&request.observer());
+            Recorder::join(request, Caller::Thread)
+        }
+    }
+}
+
+fn find_reader(request: &Request) -> Result<Reader, Missed> {
     let place = request.place().ok_or(Missed::Absent)?;
     let found = fetch(request, &place).ok_or(Missed::Unanswered)?;
     let mut reader = open(request, &place, &found)?;
@@ -105,9 +118,8 @@ fn look_up(request: &Request) -> Result<Reader, Missed> {
     Ok(reader)
 }
 
-/// Begins an entry, with the right to publish it.
-fn record(request: Request) -> Recorder {
-    let mut recorder = Recorder::new(request, Caller::Thread);
+/// With the right to publish.
+fn leased(mut recorder: Recorder) -> Recorder {
     if recorder.is_recording() {
         let request = recorder.request();
         let life = request.runtime.longest_wait();
@@ -127,10 +139,23 @@ fn find(reading: &mut Reading) -> Result<Option<Item>, Missed> {
     loop {
         match reading.find()? {
             Next::Item(item) => return Ok(Some(item)),
-            Next::Starved => chunks::supply(&reading.request, &mut reading.reader)?,
+            Next::Starved => match &mut reading.source {
+                Source::Entry(reader) => chunks::supply(&reading.request, reader)?,
+                Source::Writer(following) => follow(&reading.request, following)?,
+            },
             Next::End => return Ok(None),
         }
     }
+}
+
+/// Waits for what comes next, and fetches it where it is stored.
+fn follow(request: &Request, following: &mut Following) -> Result<(), Missed> {
+    let until = Instant::now().checked_add(STALLED);
+    let view = block_on(pin!(following.view(Asks::Thread)), until);
+    let Some((stored, names)) = following.take(view)? else {
+        return Ok(());
+    };
+    following.supply(stored, chunks::fetch(request, &names))
 }
 
 impl<I: Iterator> Running<I> {
@@ -202,16 +227,15 @@ where
         if let State::Reading(reading, _) = &mut self.state {
             let missed = match find(reading) {
                 // The item goes from the codec to the caller: each function in between would copy it.
-                Ok(Some(item)) => match (self.outcome.decode)(
-                    reading.reader.bytes_of(&item),
-                    reading.request.stored,
-                ) {
-                    Ok(item) => {
-                        reading.handed_out += 1;
-                        return Some(item);
+                Ok(Some(item)) => {
+                    match (self.outcome.decode)(reading.bytes_of(&item), reading.request.stored) {
+                        Ok(item) => {
+                            reading.handed_out += 1;
+                            return Some(item);
+                        }
+                        Err(reject) => Missed::Rejected(reject),
                     }
-                    Err(reject) => Missed::Rejected(reject),
-                },
+                }
                 Ok(None) => {
                     self.state = State::Ended;
                     return None;

@@ -1,11 +1,19 @@
-//! What the drivers of iterators and of streams have in common on the way from the cache.
+//! What the drivers of iterators and of streams have in common on the way from the cache, or from who writes to it.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::place::Place;
 use super::request::Request;
 use super::sync::usable;
 use super::turn::Missed;
 use crate::backend::Bytes;
-use crate::entry::chunk::{Next, Reader};
+use crate::entry::chunk::{Follower, Item, Next, Reader};
+use crate::key::CacheKey;
+use crate::progress::{Asks, Progress, View};
+
+/// How long a writer may take for its next item before those who follow it go on by themselves.
+pub(super) const STALLED: Duration = Duration::from_secs(1);
 
 /// What the call of a function begins with that returns an iterator or a stream.
 pub(super) enum Opening {
@@ -49,22 +57,92 @@ pub(super) fn open(
 /// Items that come from the cache.
 pub(super) struct Reading {
     pub(super) request: Request,
-    pub(super) reader: Reader,
+    pub(super) source: Source,
     pub(super) handed_out: u64,
 }
 
+pub(super) enum Source {
+    Entry(Reader),
+    /// One that is being written in this process.
+    Writer(Following),
+}
+
+/// A stream that is being written, as far as it was read.
+pub(super) struct Following {
+    progress: Arc<Progress>,
+    follower: Follower,
+}
+
 impl Reading {
-    pub(super) fn new(request: Request, reader: Reader) -> Self {
+    pub(super) fn new(request: Request, source: Source) -> Self {
         Self {
             request,
-            reader,
+            source,
             handed_out: 0,
         }
     }
 
-    /// Finds the next item in the chunks that are there.
+    /// Finds the next item in what is there.
     #[inline]
     pub(super) fn find(&mut self) -> Result<Next, Missed> {
-        self.reader.next_item().map_err(Missed::Rejected)
+        let next = match &mut self.source {
+            Source::Entry(reader) => reader.next_item(),
+            Source::Writer(following) => following.follower.next_item(),
+        };
+        next.map_err(Missed::Rejected)
+    }
+
+    /// The bytes of the item that was found last.
+    #[inline]
+    pub(super) fn bytes_of(&self, item: &Item) -> &[u8] {
+        match &self.source {
+            Source::Entry(reader) => reader.bytes_of(item),
+            Source::Writer(following) => following.follower.bytes_of(item),
+        }
+    }
+}
+
+impl Following {
+    pub(super) fn new(request: &Request, place: &Place<'_>, progress: Arc<Progress>) -> Self {
+        Self {
+            follower: request.policy(place).follow(&progress.origin),
+            progress,
+        }
+    }
+
+    /// What comes next; waits until there is something.
+    pub(super) async fn view(&self, asks: Asks) -> View {
+        self.progress.view(self.follower.supplied(), asks).await
+    }
+
+    /// Takes what was seen in time. What is stored already is left to be fetched: the names, and of how many chunks they are.
+    pub(super) fn take(
+        &mut self,
+        view: Option<View>,
+    ) -> Result<Option<(u32, Vec<CacheKey>)>, Missed> {
+        match view {
+            Some(View::Stored(stored)) => Ok(Some((stored, self.follower.wants(stored)))),
+            Some(View::Unstored(bytes)) => {
+                self.follower.supply_unstored(bytes);
+                Ok(None)
+            }
+            Some(View::Whole { raw_len, items }) => {
+                let ended = self.follower.end(raw_len, items);
+                ended.map_err(Missed::Rejected)?;
+                Ok(None)
+            }
+            Some(View::Broken) | None => Err(Missed::Deserted),
+        }
+    }
+
+    /// Takes the backend's answer.
+    pub(super) fn supply(
+        &mut self,
+        stored: u32,
+        chunks: Option<Vec<Option<Bytes>>>,
+    ) -> Result<(), Missed> {
+        let chunks = chunks.ok_or(Missed::Unanswered)?;
+        let supplied = self.follower.supply(stored, chunks);
+        supplied.map_err(Missed::Rejected)
     }
 }

@@ -1,15 +1,18 @@
 //! Building the entry of a stream beside the one who consumes it. There is no I/O in here but that of giving up.
 
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::chunks;
 use super::outcome::Outcome;
+use super::reading::{Following, Reading, Source};
 use super::request::Request;
 use super::turn::{Caller, release};
 use crate::backend::{Bytes, Lease};
 use crate::engine::{Chunked, Unstored};
 use crate::key::CacheKey;
 use crate::observe::Abandoned;
+use crate::progress::{Joined, Publisher};
 
 /// Makes the chunks and the entry of one run of a function's body.
 ///
@@ -27,6 +30,10 @@ pub(super) struct Recorder {
 
 struct Recording {
     chunked: Chunked,
+    /// Tells those who follow, if it is this stream that they do.
+    publisher: Option<Publisher>,
+    /// Whether the last item was written.
+    is_ended: bool,
     started: Instant,
     /// So that an invalidation wins over a stream that began before it.
     lease: Option<Lease>,
@@ -46,24 +53,76 @@ pub(super) struct Publication {
     pub(super) life: Duration,
 }
 
+/// What a call that missed comes to.
+pub(super) enum Begun {
+    Records(Recorder),
+    /// Another writes the stream already, or did.
+    Follows(Reading),
+}
+
 impl Recorder {
-    /// Begins an entry. Where there can't be one the reason is counted, and nothing will be stored.
+    /// Begins an entry, or follows the one who writes it already.
+    pub(super) fn join(request: Request, caller: Caller) -> Begun {
+        let joined = request.place().and_then(|place| {
+            let policy = request.policy(&place);
+            let now_ms = request.runtime.now_ms();
+            let begin = || {
+                let chunked = policy.begin_stream(now_ms)?;
+                Ok((chunked.origin(), chunked))
+            };
+            let writers = request.runtime.writers();
+            let joined = writers.join(place.name().as_str(), request.fingerprint, begin);
+            let joined = joined.inspect_err(|unstored| request.unstorable(unstored));
+            Some(match joined.ok()? {
+                Joined::Writes(publisher, chunked) => Ok((publisher, chunked)),
+                Joined::Follows(progress) => Err(Following::new(&request, &place, progress)),
+            })
+        });
+        match joined {
+            None => Begun::Records(Self::idle(request, caller)),
+            Some(Ok((publisher, chunked))) => {
+                Begun::Records(Self::begun(request, caller, publisher, chunked))
+            }
+            Some(Err(following)) => {
+                request.observer().shared();
+                Begun::Follows(Reading::new(request, Source::Writer(following)))
+            }
+        }
+    }
+
+    /// Begins an entry, beside whoever else writes one. Where there can't be one the reason is counted, and nothing will be stored.
     pub(super) fn new(request: Request, caller: Caller) -> Self {
-        let chunked = request.place().and_then(|place| {
+        let begun = request.place().and_then(|place| {
             let begun = request
                 .policy(&place)
                 .begin_stream(request.runtime.now_ms());
-            begun
+            let chunked = begun
                 .inspect_err(|unstored| request.unstorable(unstored))
-                .ok()
+                .ok()?;
+            let writers = request.runtime.writers();
+            let publisher = writers.enter(place.name().as_str(), chunked.origin());
+            Some((publisher, chunked))
         });
-        let recording = chunked.map(|chunked| Recording {
+        match begun {
+            None => Self::idle(request, caller),
+            Some((publisher, chunked)) => Self::begun(request, caller, publisher, chunked),
+        }
+    }
+
+    fn begun(
+        request: Request,
+        caller: Caller,
+        publisher: Option<Publisher>,
+        chunked: Chunked,
+    ) -> Self {
+        let mut recorder = Self::idle(request, caller);
+        recorder.recording = Some(Recording {
             chunked,
+            publisher,
+            is_ended: false,
             started: Instant::now(),
             lease: None,
         });
-        let mut recorder = Self::idle(request, caller);
-        recorder.recording = recording;
         recorder
     }
 
@@ -93,6 +152,18 @@ impl Recorder {
         }
     }
 
+    /// Takes notice of the task that consumes the stream.
+    #[inline]
+    pub(super) fn polled_by(&mut self, waker: &Waker) {
+        if let Some(Recording {
+            publisher: Some(publisher),
+            ..
+        }) = &mut self.recording
+        {
+            publisher.polled_by(waker);
+        }
+    }
+
     /// Runs the user's code, so that a panic in it is known for one.
     #[inline]
     pub(super) fn watch<T>(&mut self, code: impl FnOnce() -> T) -> T {
@@ -118,9 +189,12 @@ impl Recorder {
         }
         let writer = &mut recording.chunked.writer;
         let stored = self.request.stored;
+        let before = writer.raw_len();
         if let Err(why) = writer.push(|buffer| (outcome.encode)(item, stored, buffer)) {
             self.request.unstorable(&Unstored::Unencodable(why));
             self.remove();
+        } else if let Some(publisher) = &recording.publisher {
+            publisher.wrote(writer.pushed_since(before));
         }
     }
 
@@ -133,7 +207,12 @@ impl Recorder {
 
     /// The chunk for what is left at the end of the stream, if anything is.
     pub(super) fn last_chunk(&mut self) -> Option<Chunk> {
-        let (name, bytes) = self.recording.as_mut()?.chunked.writer.last_chunk()?;
+        let recording = self.recording.as_mut()?;
+        recording.is_ended = true;
+        if let Some(publisher) = &recording.publisher {
+            publisher.ended();
+        }
+        let (name, bytes) = recording.chunked.writer.last_chunk()?;
         self.chunk(name, bytes)
     }
 
@@ -150,8 +229,14 @@ impl Recorder {
 
     /// Takes notice of whether a chunk is stored.
     pub(super) fn acknowledge(&mut self, stored: bool) {
-        if !stored {
-            self.abandon(Abandoned::Unwritten);
+        match &self.recording {
+            _ if !stored => self.abandon(Abandoned::Unwritten),
+            Some(Recording {
+                publisher: Some(publisher),
+                is_ended: false,
+                ..
+            }) => publisher.stored(),
+            _ => {}
         }
     }
 

@@ -8,20 +8,22 @@ use std::future::{Future, poll_fn};
 use std::mem;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
 use super::future::{ask, chunks, fetch, fill_by};
 use super::outcome::Outcome;
-use super::reading::{Opening, Reading, open};
-use super::recorder::{Chunk, Publication, Recorder};
+use super::reading::{Following, Opening, Reading, STALLED, Source, open};
+use super::recorder::{Begun, Chunk, Publication, Recorder};
 use super::request::Request;
 use super::turn::{Caller, Missed};
 use crate::backend::{Bytes, Deadline, Lease};
 use crate::config::Runtime;
 use crate::entry::chunk::{Next, Reader, fingerprint_of_stream};
+use crate::progress::Asks;
+use crate::timer::timeout;
 
 pin_project! {
     /// The items of a memoized function: from the cache, or from the function's own stream.
@@ -125,21 +127,22 @@ where
                 }
                 State::Reading(reading) => match reading.find() {
                     // The item goes from the codec to the caller: each function in between would copy it.
-                    Ok(Next::Item(item)) => match (this.outcome.decode)(
-                        reading.reader.bytes_of(&item),
-                        reading.request.stored,
-                    ) {
-                        Ok(item) => {
-                            reading.handed_out += 1;
-                            return Poll::Ready(Some(item));
+                    Ok(Next::Item(item)) => {
+                        match (this.outcome.decode)(reading.bytes_of(&item), reading.request.stored)
+                        {
+                            Ok(item) => {
+                                reading.handed_out += 1;
+                                return Poll::Ready(Some(item));
+                            }
+                            Err(reject) => Step::Run(Missed::Rejected(reject)),
                         }
-                        Err(reject) => Step::Run(Missed::Rejected(reject)),
-                    },
+                    }
                     Ok(Next::Starved) => Step::Supply,
                     Ok(Next::End) => Step::End,
                     Err(missed) => Step::Run(missed),
                 },
                 State::Running(Running { recorder, skip }) => {
+                    recorder.polled_by(context.waker());
                     // Before the next item, so that no item waits for its chunk.
                     if let Some(chunk) = recorder.full_chunk() {
                         Step::Store(chunk)
@@ -249,21 +252,27 @@ impl State {
 }
 
 async fn look_up(request: Request) -> State {
-    let recorder = match Opening::of(&request) {
-        Opening::Pass => Recorder::idle(request, Caller::Task),
-        Opening::Record => record(request).await,
+    let begun = match Opening::of(&request) {
+        Opening::Pass => Begun::Records(Recorder::idle(request, Caller::Task)),
+        Opening::Record => Begun::Records(Recorder::new(request, Caller::Task)),
         Opening::LookUp => match find_reader(&request).await {
             Ok(reader) => {
                 request.observer().hit();
-                return State::Reading(Reading::new(request, reader));
+                Begun::Follows(Reading::new(request, Source::Entry(reader)))
             }
             Err(missed) => {
                 missed.tell(&request.observer());
-                record(request).await
+                Recorder::join(request, Caller::Task)
             }
         },
     };
-    State::Running(Running { recorder, skip: 0 })
+    match begun {
+        Begun::Follows(reading) => State::Reading(reading),
+        Begun::Records(recorder) => State::Running(Running {
+            recorder: leased(recorder).await,
+            skip: 0,
+        }),
+    }
 }
 
 async fn find_reader(request: &Request) -> Result<Reader, Missed> {
@@ -275,9 +284,8 @@ async fn find_reader(request: &Request) -> Result<Reader, Missed> {
     Ok(reader)
 }
 
-/// Begins an entry, with the right to publish it.
-async fn record(request: Request) -> Recorder {
-    let mut recorder = Recorder::new(request, Caller::Task);
+/// With the right to publish.
+async fn leased(mut recorder: Recorder) -> Recorder {
     if recorder.is_recording() {
         let lease = lease(recorder.request()).await;
         recorder.hold(lease);
@@ -295,17 +303,31 @@ async fn lease(request: &Request) -> Option<Lease> {
 }
 
 async fn supply(mut reading: Reading) -> State {
-    match chunks::supply(&reading.request, &mut reading.reader).await {
+    let supplied = match &mut reading.source {
+        Source::Entry(reader) => chunks::supply(&reading.request, reader).await,
+        Source::Writer(following) => follow(&reading.request, following).await,
+    };
+    match supplied {
         Ok(()) => State::Reading(reading),
         Err(missed) => run_for_the_rest(reading, missed).await,
     }
+}
+
+/// Waits for what comes next, and fetches it where it is stored.
+async fn follow(request: &Request, following: &mut Following) -> Result<(), Missed> {
+    let until = Instant::now().checked_add(STALLED);
+    let view = timeout(until, following.view(Asks::Task)).await;
+    let Some((stored, names)) = following.take(view)? else {
+        return Ok(());
+    };
+    following.supply(stored, chunks::fetch(request, &names).await)
 }
 
 async fn run_for_the_rest(reading: Reading, missed: Missed) -> State {
     reading.request.observer().interrupted(missed.name());
     State::Running(Running {
         // The whole stream comes by, so that the entry can be healed.
-        recorder: record(reading.request).await,
+        recorder: leased(Recorder::new(reading.request, Caller::Task)).await,
         skip: reading.handed_out,
     })
 }

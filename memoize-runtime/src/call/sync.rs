@@ -231,7 +231,7 @@ pub(crate) fn prime<R>(request: &Request, outcome: &Outcome<R>, value: &R) -> bo
     }
     store(request, &place, outcome, value, Duration::ZERO, |entry| {
         // A computation that began before must not overwrite it.
-        request.runtime.flights().void(place.name().as_str());
+        request.runtime.void(place.name().as_str());
         write(request, &place, entry)
     })
 }
@@ -258,7 +258,7 @@ pub(crate) fn invalidate(request: &Request) -> bool {
 /// Removes what is under the names of a place, with its chunks; says whether that was acknowledged.
 fn remove(request: &Request, place: &Place<'_>) -> bool {
     let found = fetch(request, place);
-    request.runtime.flights().void(place.name().as_str());
+    request.runtime.void(place.name().as_str());
     let removed = ask(request, "delete", |backend| match place.several_names() {
         None => backend.delete(place.name().as_str(), Deadline::NEVER),
         Some(names) => backend.delete_many(&names, Deadline::NEVER),

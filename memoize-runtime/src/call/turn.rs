@@ -20,6 +20,8 @@ pub(super) enum Missed {
     Rejected(Reject),
     /// The backend failed.
     Unanswered,
+    /// Who wrote the stream that was followed is gone, or stalls.
+    Deserted,
 }
 
 impl Missed {
@@ -27,7 +29,8 @@ impl Missed {
         match self {
             Self::Absent => observer.absent(),
             Self::Rejected(reject) => observer.rejected(*reject),
-            Self::Unanswered => observer.unanswered(),
+            // A lookup finds no writer.
+            Self::Unanswered | Self::Deserted => observer.unanswered(),
         }
     }
 
@@ -36,6 +39,7 @@ impl Missed {
             Self::Absent => "absent",
             Self::Rejected(reject) => reject.name(),
             Self::Unanswered => "unanswered",
+            Self::Deserted => "deserted by its writer",
         }
     }
 

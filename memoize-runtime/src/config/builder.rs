@@ -13,6 +13,7 @@ use crate::error::{ConfigError, ConfigErrorKind};
 use crate::flight::Flights;
 use crate::key::escape_namespace;
 use crate::observe::Counters;
+use crate::progress::Writers;
 
 const DEFAULT_NAMESPACE: &str = "cache";
 const DEFAULT_EXPIRATION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -155,6 +156,7 @@ impl RuntimeBuilder {
             longest_ms,
             longest_wait: self.longest_wait,
             flights: Flights::new(),
+            writers: Writers::default(),
             sealing: self.sealing.build(limits)?,
             compress: self.compress,
             counters: Counters::new(),

@@ -18,6 +18,7 @@ use crate::backend::{AsyncBackend, Backend, Bytes, Limits};
 use crate::clock::Clock;
 use crate::flight::Flights;
 use crate::observe::{Counters, Stats};
+use crate::progress::Writers;
 use sealing::Sealing;
 
 /// A configured cache: a backend, a namespace and defaults.
@@ -49,6 +50,8 @@ struct Inner {
     longest_wait: Duration,
     /// The entries that are being computed, as bytes: those that go to the backend.
     flights: Flights<Bytes>,
+    /// The streams that are being written.
+    writers: Writers,
     sealing: Sealing,
     compress: bool,
     counters: Counters,
@@ -99,6 +102,16 @@ impl Runtime {
 
     pub(crate) fn flights(&self) -> &Flights<Bytes> {
         &self.0.flights
+    }
+
+    pub(crate) fn writers(&self) -> &Writers {
+        &self.0.writers
+    }
+
+    /// Takes what is being computed for an entry out of sight, as it has changed.
+    pub(crate) fn void(&self, name: &str) {
+        self.0.flights.void(name);
+        self.0.writers.void(name);
     }
 
     pub(crate) fn sealing(&self) -> &Sealing {

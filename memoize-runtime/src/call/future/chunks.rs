@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::ask;
-use crate::backend::Deadline;
+use crate::backend::{Bytes, Deadline};
 use crate::call::chunks::{BATCH, MOST_REMOVED, hand_over};
 use crate::call::place::Place;
 use crate::call::recorder::Chunk;
@@ -17,14 +17,22 @@ use crate::observe::Abandoned;
 /// Gives the reader the chunks that it wants next.
 pub(in crate::call) async fn supply(request: &Request, reader: &mut Reader) -> Result<(), Missed> {
     let names = reader.wants();
-    let names: Vec<&str> = names.iter().map(CacheKey::as_str).collect();
     if names.is_empty() {
         return Ok(());
     }
+    hand_over(reader, fetch(request, &names).await)
+}
+
+/// As [`chunks::fetch`](crate::call::chunks::fetch).
+pub(in crate::call) async fn fetch(
+    request: &Request,
+    names: &[CacheKey],
+) -> Option<Vec<Option<Bytes>>> {
+    let names: Vec<&str> = names.iter().map(CacheKey::as_str).collect();
     let chunks = ask(request, "get chunks", |backend| {
         backend.get_many(&names, Deadline::NEVER)
     });
-    hand_over(reader, chunks.await)
+    chunks.await
 }
 
 /// Stores the chunks of a value; the entry that lists them is still to be written. Without one, nothing is left of them.
