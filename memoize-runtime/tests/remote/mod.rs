@@ -1,5 +1,7 @@
 //! A backend that answers at the second poll, and whose content tests can see and lose. Chunks are short there.
 
+#![allow(dead_code, reason = "each of the tests uses a part of it")]
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, ThreadId};
