@@ -421,3 +421,5 @@ fn meta(cost: Duration, header: &Header) -> BodyMeta {
 
 #[cfg(all(test, feature = "encrypt"))]
 mod attacks;
+#[cfg(all(test, feature = "encrypt"))]
+mod reference;
