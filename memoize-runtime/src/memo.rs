@@ -186,7 +186,7 @@ impl Memo {
     /// # Ok::<(), cache_memoize::ConfigError>(())
     /// ```
     ///
-    /// The lookup is made at the call: two iterators that are made before one of them is consumed both miss.
+    /// The lookup is made at the call: of two iterators that are made before one of them is consumed, the second follows the first.
     ///
     /// # Panics
     /// Only where `compute` or its iterator does.

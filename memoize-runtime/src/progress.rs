@@ -23,6 +23,7 @@ type Table = HashMap<Box<str>, Arc<Progress>>;
 
 /// How far a stream is written.
 pub(crate) struct Progress {
+    name: Box<str>,
     pub(crate) origin: Origin,
     state: Mutex<State>,
 }
@@ -71,7 +72,6 @@ pub(crate) enum Joined<T> {
 /// Tells followers of the progress. Dropped before the end, it tells them that there will be none.
 pub(crate) struct Publisher {
     writers: Writers,
-    name: Box<str>,
     progress: Arc<Progress>,
     /// The task that was told of last.
     task: Option<Waker>,
@@ -109,11 +109,10 @@ impl Writers {
         let Entry::Vacant(vacant) = writers.entry(name.into()) else {
             return None;
         };
-        let progress = Arc::new(Progress::new(origin));
+        let progress = Arc::new(Progress::new(name, origin));
         vacant.insert(Arc::clone(&progress));
         Some(Publisher {
             writers: self.clone(),
-            name: name.into(),
             progress,
             task: None,
         })
@@ -123,6 +122,17 @@ impl Writers {
     pub(crate) fn void(&self, name: &str) {
         let removed = self.lock().remove(name);
         drop(removed);
+    }
+
+    /// The same for one writer, which is gone, or for which nobody else should wait in vain.
+    pub(crate) fn leave(&self, progress: &Arc<Progress>) {
+        let mut writers = self.lock();
+        let is_known = writers
+            .get(&progress.name)
+            .is_some_and(|found| Arc::ptr_eq(found, progress));
+        if is_known {
+            writers.remove(&progress.name);
+        }
     }
 
     #[cfg(any(test, feature = "testing"))]
@@ -136,12 +146,13 @@ impl Writers {
 }
 
 impl Progress {
-    fn new(origin: Origin) -> Self {
+    fn new(name: &str, origin: Origin) -> Self {
         let state = State {
             thread: this_thread(),
             ..State::default()
         };
         Self {
+            name: name.into(),
             origin,
             state: Mutex::new(state),
         }
@@ -257,14 +268,7 @@ impl Publisher {
 
 impl Drop for Publisher {
     fn drop(&mut self) {
-        let mut writers = self.writers.lock();
-        if writers
-            .get(&self.name)
-            .is_some_and(|found| Arc::ptr_eq(found, &self.progress))
-        {
-            writers.remove(&self.name);
-        }
-        drop(writers);
+        self.writers.leave(&self.progress);
         let mut task = None;
         self.tell(|state| {
             state.end.get_or_insert(End::Broken);
@@ -285,4 +289,98 @@ fn this_thread() -> u64 {
         static NUMBER: u64 = NEXT.fetch_add(1, Ordering::Relaxed);
     }
     NUMBER.try_with(|number| *number).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::chunk::Generation;
+    use crate::entry::{Codec, Flags, Header};
+    use crate::flight::block_on;
+    use std::pin::pin;
+    use std::time::Instant;
+
+    const CHUNK: usize = 100;
+
+    fn publisher(writers: &Writers) -> Publisher {
+        let header = Header {
+            flags: Flags::CHUNKED,
+            codec: Codec::Postcard,
+            key_id: 0,
+            fingerprint: 1,
+            created_ms: 2,
+            expires_ms: 3,
+        };
+        let origin = Origin {
+            header,
+            generation: Generation([7; 16]),
+            chunk_len: u32::try_from(CHUNK).expect("it is short"),
+        };
+        writers.enter("name", origin).expect("it is the first")
+    }
+
+    /// What is there for a follower on another thread; none where it would wait.
+    fn view(progress: &Progress, supplied: u64) -> Option<View> {
+        block_on(
+            pin!(progress.view(supplied, Asks::Task)),
+            Some(Instant::now()),
+        )
+    }
+
+    #[test]
+    fn what_is_kept_is_what_is_not_stored() {
+        let publisher = publisher(&Writers::default());
+        let progress = &publisher.progress;
+        for n in 0..100_000_u32 {
+            publisher.wrote(&n.to_le_bytes());
+            if lock(&progress.state).tail.len() >= CHUNK {
+                publisher.stored();
+            }
+            let state = lock(&progress.state);
+            assert!(state.tail.len() < CHUNK && state.tail.capacity() <= 4 * CHUNK);
+        }
+        assert_eq!(view(progress, 0), Some(View::Stored(4000)));
+        publisher.wrote(&vec![0; 100 * CHUNK]);
+        (0..100).for_each(|_| publisher.stored());
+        assert!(lock(&progress.state).tail.capacity() <= 4 * CHUNK);
+    }
+
+    #[test]
+    fn each_position_has_its_view() {
+        let writers = Writers::default();
+        let publisher = publisher(&writers);
+        let progress = Arc::clone(&publisher.progress);
+        assert_eq!(view(&progress, 0), None);
+        publisher.wrote(&[1; 150]);
+        let unstored = |len| Some(View::Unstored(vec![1; len].into()));
+        assert_eq!(view(&progress, 0), unstored(150));
+        publisher.stored();
+        assert_eq!(view(&progress, 99), Some(View::Stored(1)));
+        assert_eq!(view(&progress, 100), unstored(50));
+        assert_eq!(view(&progress, 149), unstored(1));
+        assert_eq!(view(&progress, 150), None);
+        publisher.ended();
+        assert_eq!(view(&progress, 149), unstored(1));
+        let whole = View::Whole {
+            raw_len: 150,
+            items: 1,
+        };
+        assert_eq!(view(&progress, 150), Some(whole));
+        drop(publisher);
+        assert_eq!(view(&progress, 149), unstored(1), "it was whole before");
+        assert_eq!(writers.len(), 0);
+    }
+
+    #[test]
+    fn who_waits_is_woken_when_the_writer_goes() {
+        let writers = Writers::default();
+        let publisher = publisher(&writers);
+        let progress = Arc::clone(&publisher.progress);
+        let mut waits = pin!(progress.view(0, Asks::Task));
+        assert_eq!(block_on(waits.as_mut(), Some(Instant::now())), None);
+        assert_eq!(lock(&progress.state).sleeping.len(), 1);
+        drop(publisher);
+        assert!(lock(&progress.state).sleeping.is_empty());
+        assert_eq!(block_on(waits, None), Some(View::Broken));
+    }
 }

@@ -321,6 +321,36 @@ fn who_follows_a_writer_that_stalls_goes_on_by_itself() {
 }
 
 #[test]
+fn a_writer_that_stalls_is_waited_for_once() {
+    let runtime = runtime();
+    let source = Source::new(20);
+    let (go_on, may_go_on) = mpsc::channel::<()>();
+    let (began, has_begun) = mpsc::channel();
+    thread::scope(|scope| {
+        let (writer, writes) = (&runtime, &source);
+        scope.spawn(move || {
+            writer.scope(|| {
+                let mut items = writes.iter();
+                assert!(items.next().is_some());
+                began.send(()).expect("the test listens");
+                may_go_on.recv().expect("the test tells");
+            });
+        });
+        has_begun.recv().expect("it begins");
+        runtime.scope(|| {
+            // None of these comes to the end, so that nothing is stored for the next.
+            for calls in 1..=3 {
+                assert!(source.iter().take(10).eq(items(10)));
+                assert_eq!(source.runs(), 1 + calls);
+            }
+        });
+        go_on.send(()).expect("it listens");
+    });
+    assert_eq!(runtime.stats().shared, 1, "only the first followed");
+    assert_eq!(flights(&runtime), 0);
+}
+
+#[test]
 fn nobody_waits_for_itself() {
     let runtime = runtime();
     runtime.scope(|| {

@@ -27,6 +27,9 @@ use crate::progress::Asks;
 ///   produced, and the entry is built beside it; it is published when the iterator has come to its end. One that is dropped
 ///   before, panics, or yields an `Err` publishes nothing; `take` and `zip` with a shorter one drop it before.
 /// - On a hit the entry is read a few chunks at a time, item by item.
+/// - While another iterator or stream of this process writes the entry, it is followed: its items come as it consumes them, read from the
+///   cache but for the last few. Where it is dropped, fails or yields nothing for a second, and where this thread or task is the one that
+///   consumes it, the body runs, as for chunks that are lost. A writer waits for nobody.
 /// - If chunks are lost while they are read, the body runs, and as many items as were handed out are skipped: the sequence is
 ///   the function's, as far as it yields the same ones again. An `Err` that is met while skipping is handed on.
 ///   That is why the closure with the function's arguments is in here for as long as items come from the cache. It
@@ -152,7 +155,7 @@ fn find(reading: &mut Reading) -> Result<Option<Item>, Missed> {
 fn follow(request: &Request, following: &mut Following) -> Result<(), Missed> {
     let until = Instant::now().checked_add(STALLED);
     let view = block_on(pin!(following.view(Asks::Thread)), until);
-    let Some((stored, names)) = following.take(view)? else {
+    let Some((stored, names)) = following.take(request, view)? else {
         return Ok(());
     };
     following.supply(stored, chunks::fetch(request, &names))

@@ -118,6 +118,7 @@ impl Following {
     /// Takes what was seen in time. What is stored already is left to be fetched: the names, and of how many chunks they are.
     pub(super) fn take(
         &mut self,
+        request: &Request,
         view: Option<View>,
     ) -> Result<Option<(u32, Vec<CacheKey>)>, Missed> {
         match view {
@@ -131,7 +132,11 @@ impl Following {
                 ended.map_err(Missed::Rejected)?;
                 Ok(None)
             }
-            Some(View::Broken) | None => Err(Missed::Deserted),
+            Some(View::Broken) | None => {
+                // Who comes next is not to wait for it as long.
+                request.runtime.writers().leave(&self.progress);
+                Err(Missed::Deserted)
+            }
         }
     }
 

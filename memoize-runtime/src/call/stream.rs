@@ -317,7 +317,7 @@ async fn supply(mut reading: Reading) -> State {
 async fn follow(request: &Request, following: &mut Following) -> Result<(), Missed> {
     let until = Instant::now().checked_add(STALLED);
     let view = timeout(until, following.view(Asks::Task)).await;
-    let Some((stored, names)) = following.take(view)? else {
+    let Some((stored, names)) = following.take(request, view)? else {
         return Ok(());
     };
     following.supply(stored, chunks::fetch(request, &names).await)
