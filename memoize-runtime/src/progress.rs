@@ -93,10 +93,10 @@ impl Writers {
         {
             return Ok(Joined::Follows(Arc::clone(progress)));
         }
-        let (origin, begun) = begin()?;
+        let (origin, stream) = begin()?;
         Ok(Joined::Writes(
             self.enter_locked(&mut writers, name, origin),
-            begun,
+            stream,
         ))
     }
 

@@ -257,9 +257,9 @@ fn a_follower_waits_for_a_slow_writer_on_another_thread() {
     let (send, receive) = mpsc::channel::<usize>();
     let (began, has_begun) = mpsc::channel();
     thread::scope(|scope| {
-        let writer = &runtime;
+        let runtime = &runtime;
         scope.spawn(move || {
-            writer.scope(|| {
+            runtime.scope(|| {
                 let items = Memo::new("source").iter(|| receive.into_iter().map(item));
                 began.send(()).expect("the test listens");
                 assert_eq!(items.count(), 10);
@@ -292,10 +292,10 @@ fn who_follows_a_writer_that_stalls_goes_on_by_itself() {
     let (go_on, may_go_on) = mpsc::channel::<()>();
     let (began, has_begun) = mpsc::channel();
     thread::scope(|scope| {
-        let (writer, writes) = (&runtime, &source);
+        let (runtime, source) = (&runtime, &source);
         scope.spawn(move || {
-            writer.scope(|| {
-                let mut items = writes.iter();
+            runtime.scope(|| {
+                let mut items = source.iter();
                 assert_eq!(items.by_ref().take(7).count(), 7);
                 began.send(()).expect("the test listens");
                 may_go_on.recv().expect("the test tells");
@@ -327,10 +327,10 @@ fn a_writer_that_stalls_is_waited_for_once() {
     let (go_on, may_go_on) = mpsc::channel::<()>();
     let (began, has_begun) = mpsc::channel();
     thread::scope(|scope| {
-        let (writer, writes) = (&runtime, &source);
+        let (runtime, source) = (&runtime, &source);
         scope.spawn(move || {
-            writer.scope(|| {
-                let mut items = writes.iter();
+            runtime.scope(|| {
+                let mut items = source.iter();
                 assert!(items.next().is_some());
                 began.send(()).expect("the test listens");
                 may_go_on.recv().expect("the test tells");
@@ -470,7 +470,7 @@ fn a_slow_follower_of_a_million_items() {
         assert!(writing.next().is_some());
         let mut following = call();
         let mut expected = 0;
-        while let Some((n, _)) = writing.next() {
+        for (n, _) in writing {
             if n % 10 == 0 {
                 assert_eq!(following.next().map(|(n, _)| n), Some(expected));
                 expected += 1;
