@@ -1,10 +1,11 @@
 //! What the drivers do with chunks: fetch, store and remove them. Those that block are here.
 
+use super::ask::{NoAnswer, ask};
 use super::recorder::Chunk;
 use super::request::Request;
-use super::sync::ask;
 use super::turn::{Caller, Missed};
 use crate::backend::{Bytes, Deadline};
+use crate::breaker::Breaker;
 use crate::entry::Reject;
 use crate::entry::chunk::Reader;
 use crate::guard::guard;
@@ -17,28 +18,36 @@ pub(super) const BATCH: usize = 64;
 pub(super) const MOST_REMOVED: usize = 1 << 16;
 
 /// Gives the reader the chunks that it wants next.
-pub(super) fn supply(request: &Request, reader: &mut Reader) -> Result<(), Missed> {
+pub(super) fn supply(
+    request: &Request,
+    reader: &mut Reader,
+    deadline: Deadline,
+) -> Result<(), Missed> {
     let names = reader.wants();
     if names.is_empty() {
         return Ok(());
     }
-    hand_over(reader, fetch(request, &names))
+    hand_over(reader, fetch(request, &names, deadline))
 }
 
-/// The backend's answer for some chunks; none where it has none.
-pub(super) fn fetch(request: &Request, names: &[CacheKey]) -> Option<Vec<Option<Bytes>>> {
+/// The backend's answer for some chunks.
+pub(super) fn fetch(
+    request: &Request,
+    names: &[CacheKey],
+    deadline: Deadline,
+) -> Result<Vec<Option<Bytes>>, NoAnswer> {
     let names: Vec<&str> = names.iter().map(CacheKey::as_str).collect();
-    ask(request, "get chunks", |backend| {
-        backend.get_many(&names, Deadline::NEVER)
+    ask(request, "get chunks", deadline, |backend| {
+        backend.get_many(&names, deadline)
     })
 }
 
 /// Gives the reader the backend's answer.
 pub(super) fn hand_over(
     reader: &mut Reader,
-    chunks: Option<Vec<Option<Bytes>>>,
+    chunks: Result<Vec<Option<Bytes>>, NoAnswer>,
 ) -> Result<(), Missed> {
-    let chunks = chunks.ok_or(Missed::Unanswered)?;
+    let chunks = chunks?;
     reader.supply(chunks).map_err(|reject| {
         Missed::Rejected(match reject {
             Reject::Flags | Reject::Tampered => reject,
@@ -49,18 +58,30 @@ pub(super) fn hand_over(
 }
 
 /// Stores one chunk; says whether that was acknowledged.
-pub(super) fn store(request: &Request, Chunk { name, bytes, life }: Chunk) -> bool {
-    ask(request, "set chunk", |backend| {
-        backend.set(name.as_str(), bytes, life, Deadline::NEVER)
+pub(super) fn store(
+    request: &Request,
+    Chunk { name, bytes, life }: Chunk,
+    deadline: Deadline,
+) -> bool {
+    ask(request, "set chunk", deadline, |backend| {
+        backend.set(name.as_str(), bytes, life, deadline)
     })
-    .is_some()
+    .is_ok()
 }
 
 /// Removes chunks on behalf of one that may be a task, where nothing can be awaited.
-pub(super) fn discard(request: &Request, names: impl Iterator<Item = CacheKey>, caller: Caller) {
+pub(super) fn discard(
+    request: &Request,
+    names: impl Iterator<Item = CacheKey>,
+    caller: Caller,
+    deadline: Deadline,
+) {
     let Caller::Task = caller else {
-        return remove(request, names);
+        return remove(request, names, deadline);
     };
+    if request.runtime.breaker().is_some_and(Breaker::is_open) {
+        return;
+    }
     let mut names = names.take(MOST_REMOVED);
     loop {
         let batch: Vec<CacheKey> = names.by_ref().take(BATCH).collect();
@@ -75,7 +96,7 @@ pub(super) fn discard(request: &Request, names: impl Iterator<Item = CacheKey>, 
 }
 
 /// Removes chunks that no entry lists any more, as far as the backend lets it: the others die by their expiration.
-pub(super) fn remove(request: &Request, names: impl Iterator<Item = CacheKey>) {
+pub(super) fn remove(request: &Request, names: impl Iterator<Item = CacheKey>, deadline: Deadline) {
     let mut names = names.take(MOST_REMOVED);
     loop {
         let batch: Vec<CacheKey> = names.by_ref().take(BATCH).collect();
@@ -83,10 +104,10 @@ pub(super) fn remove(request: &Request, names: impl Iterator<Item = CacheKey>) {
             return;
         }
         let batch: Vec<&str> = batch.iter().map(CacheKey::as_str).collect();
-        let removed = ask(request, "delete chunks", |backend| {
-            backend.delete_many(&batch, Deadline::NEVER)
+        let removed = ask(request, "delete chunks", deadline, |backend| {
+            backend.delete_many(&batch, deadline)
         });
-        if removed.is_none() {
+        if removed.is_err() {
             return;
         }
     }

@@ -6,14 +6,16 @@ use std::mem;
 use std::pin::pin;
 use std::time::Instant;
 
+use super::ask::ask;
 use super::chunks;
+use super::lookup::fetch_or_lease;
 use super::outcome::Outcome;
-use super::reading::{Following, Opening, Reading, STALLED, Source, open};
+use super::place::Place;
+use super::reading::{Claim, Following, Opening, Reading, STALLED, Source, open};
 use super::recorder::{Begun, Publication, Recorder};
 use super::request::Request;
-use super::sync::{ask, fetch, fill_by};
-use super::turn::{Caller, Missed};
-use crate::backend::Deadline;
+use super::sync::fill_by;
+use super::turn::{Caller, Missed, Right};
 use crate::config::Runtime;
 use crate::entry::chunk::{Item, Next, Reader, fingerprint_of_stream};
 use crate::flight::block_on;
@@ -105,32 +107,50 @@ fn look_up(request: Request) -> Begun {
             request.observer().hit();
             Begun::Follows(Reading::new(request, Source::Entry(reader)))
         }
-        Err(missed) => {
+        Err((missed, claim)) => {
             missed.tell(&request.observer());
-            Recorder::join(request, Caller::Thread)
+            Recorder::join(request, Caller::Thread, &claim)
         }
     }
 }
 
-fn find_reader(request: &Request) -> Result<Reader, Missed> {
-    let place = request.place().ok_or(Missed::Absent)?;
-    let found = fetch(request, &place).ok_or(Missed::Unanswered)?;
-    let mut reader = open(request, &place, &found)?;
+/// The stream that is found; or why there is none, and what is known of the right to store one.
+fn find_reader(request: &Request) -> Result<Reader, (Missed, Claim)> {
+    let Some(place) = request.place() else {
+        return Err((Missed::Absent, Claim::Open));
+    };
+    // What the lookup of a hit was granted is given up with it.
+    let mut right = Right::new(request, place.name(), Caller::Thread);
+    let found = read_first(request, &place, &mut right);
+    found.map_err(|missed| {
+        let claim = Claim::of(request, &place, &mut right, &missed);
+        (missed, claim)
+    })
+}
+
+fn read_first(
+    request: &Request,
+    place: &Place<'_>,
+    right: &mut Right<'_>,
+) -> Result<Reader, Missed> {
+    let found = fetch_or_lease(request, place, right)?;
+    let mut reader = open(request, place, &found)?;
     // The first chunks are part of the lookup: where they are lost it is a miss like any other.
-    chunks::supply(request, &mut reader)?;
+    chunks::supply(request, &mut reader, right.budget.deadline())?;
     Ok(reader)
 }
 
 /// With the right to publish.
 fn leased(mut recorder: Recorder) -> Recorder {
-    if recorder.is_recording() {
+    if recorder.needs_lease()
+        && let Some(place) = recorder.request().place()
+    {
         let request = recorder.request();
-        let life = request.runtime.longest_wait();
-        let lease = request.place().and_then(|place| {
-            ask(request, "lease", |backend| {
-                backend.lease(place.name().as_str(), life, Deadline::NEVER)
-            })
+        let (life, deadline) = (request.runtime.longest_wait(), request.deadline());
+        let lease = ask(request, "lease", deadline, |backend| {
+            backend.lease(place.name().as_str(), life, deadline)
         });
+        drop(place);
         recorder.hold(lease);
     }
     recorder
@@ -143,7 +163,10 @@ fn find(reading: &mut Reading) -> Result<Option<Item>, Missed> {
         match reading.find()? {
             Next::Item(item) => return Ok(Some(item)),
             Next::Starved => match &mut reading.source {
-                Source::Entry(reader) => chunks::supply(&reading.request, reader)?,
+                Source::Entry(reader) => {
+                    let deadline = reading.request.deadline();
+                    chunks::supply(&reading.request, reader, deadline)?;
+                }
                 Source::Writer(following) => follow(&reading.request, following)?,
             },
             Next::End => return Ok(None),
@@ -158,7 +181,7 @@ fn follow(request: &Request, following: &mut Following) -> Result<(), Missed> {
     let Some((stored, names)) = following.take(request, view)? else {
         return Ok(());
     };
-    following.supply(stored, chunks::fetch(request, &names))
+    following.supply(stored, chunks::fetch(request, &names, request.deadline()))
 }
 
 impl<I: Iterator> Running<I> {
@@ -187,7 +210,8 @@ impl<I: Iterator> Running<I> {
             };
             self.recorder.record(&item, outcome);
             while let Some(chunk) = self.recorder.full_chunk() {
-                let stored = chunks::store(self.recorder.request(), chunk);
+                let request = self.recorder.request();
+                let stored = chunks::store(request, chunk, request.deadline());
                 self.recorder.acknowledge(stored);
             }
             if self.skip == 0 {
@@ -203,17 +227,19 @@ impl<I: Iterator> Running<I> {
     /// Stores what is left of the stream, and then the manifest.
     fn finish(&mut self) {
         let recorder = &mut self.recorder;
-        recorder.request().observer().computed();
+        recorder.ended();
+        let deadline = recorder.request().deadline();
         if let Some(chunk) = recorder.last_chunk() {
-            let stored = chunks::store(recorder.request(), chunk);
+            let stored = chunks::store(recorder.request(), chunk, deadline);
             recorder.acknowledge(stored);
         }
         if let Some(Publication { lease, bytes, life }) = recorder.publication() {
             let request = recorder.request();
-            let filled = lease
-                .zip(request.place())
-                .and_then(|(lease, place)| fill_by(request, &place, lease, bytes, life));
-            recorder.published(filled);
+            if let Some(place) = request.place() {
+                let filled = fill_by(request, &place, lease, bytes, life, deadline);
+                drop(place);
+                recorder.published(filled);
+            }
         }
     }
 }

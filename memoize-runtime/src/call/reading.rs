@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::ask::NoAnswer;
+use super::lookup::usable;
 use super::place::Place;
 use super::request::Request;
-use super::sync::usable;
-use super::turn::Missed;
-use crate::backend::Bytes;
+use super::turn::{Missed, Right};
+use crate::backend::{Bytes, Lease};
 use crate::entry::chunk::{Follower, Item, Next, Reader};
 use crate::key::CacheKey;
 use crate::progress::{Asks, Progress, View};
@@ -38,6 +39,40 @@ impl Opening {
             Self::Record
         } else {
             Self::LookUp
+        }
+    }
+}
+
+/// What is known of the right to store a stream.
+pub(super) enum Claim {
+    Granted(Lease),
+    /// Another has it, who began before. Taking it over would be right as well, but where calls come faster than streams end each
+    /// would take it from the one before, and nothing would ever be stored. Nor is another process waited for: the consumer
+    /// wants the first item.
+    Taken,
+    /// The backend is left alone.
+    None,
+    /// It is to be had in place of whoever has it: there is an entry to be replaced, or nothing is known.
+    Open,
+}
+
+impl Claim {
+    /// What a lookup that missed leaves of its right.
+    pub(super) fn of(
+        request: &Request,
+        place: &Place<'_>,
+        right: &mut Right<'_>,
+        missed: &Missed,
+    ) -> Self {
+        match missed {
+            Missed::Unanswered => Self::Open,
+            Missed::Skipped => Self::None,
+            _ => match right.lease.take() {
+                Some(lease) => Self::Granted(lease),
+                // With no life to live, nothing was asked for.
+                None if right.replaces || request.policy(place).life_ms == 0 => Self::Open,
+                None => Self::Taken,
+            },
         }
     }
 }
@@ -144,10 +179,9 @@ impl Following {
     pub(super) fn supply(
         &mut self,
         stored: u32,
-        chunks: Option<Vec<Option<Bytes>>>,
+        chunks: Result<Vec<Option<Bytes>>, NoAnswer>,
     ) -> Result<(), Missed> {
-        let chunks = chunks.ok_or(Missed::Unanswered)?;
-        let supplied = self.follower.supply(stored, chunks);
+        let supplied = self.follower.supply(stored, chunks?);
         supplied.map_err(Missed::Rejected)
     }
 }

@@ -3,9 +3,10 @@
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+use super::ask::NoAnswer;
 use super::chunks;
 use super::outcome::Outcome;
-use super::reading::{Following, Reading, Source};
+use super::reading::{Claim, Following, Reading, Source};
 use super::request::Request;
 use super::turn::{Caller, release};
 use crate::backend::{Bytes, Lease};
@@ -24,6 +25,8 @@ pub(super) struct Recorder {
     caller: Caller,
     /// None where there is nothing to be stored, or not any more.
     recording: Option<Recording>,
+    /// Whether nothing is to be stored because another has the right to.
+    is_taken: bool,
     /// Whether the user's code was entered and did not come back.
     in_user_code: bool,
 }
@@ -35,7 +38,7 @@ struct Recording {
     /// Whether the last item was written.
     is_ended: bool,
     started: Instant,
-    /// So that an invalidation wins over a stream that began before it.
+    /// So that an invalidation wins over a stream that began before it. None before it is granted, and once it was used.
     lease: Option<Lease>,
 }
 
@@ -46,9 +49,9 @@ pub(super) struct Chunk {
     pub(super) life: Duration,
 }
 
-/// An entry that is to be written by the lease, where there is one.
+/// An entry that is to be written by the lease.
 pub(super) struct Publication {
-    pub(super) lease: Option<Lease>,
+    pub(super) lease: Lease,
     pub(super) bytes: Bytes,
     pub(super) life: Duration,
 }
@@ -62,26 +65,49 @@ pub(super) enum Begun {
 
 impl Recorder {
     /// Begins an entry, or follows the one who writes it already.
-    pub(super) fn join(request: Request, caller: Caller) -> Begun {
+    pub(super) fn join(request: Request, caller: Caller, claim: &Claim) -> Begun {
+        if let Claim::None = claim {
+            return Begun::Records(Self::idle(request, caller));
+        }
+        let lease = match claim {
+            Claim::Granted(lease) => Some(*lease),
+            _ => None,
+        };
+        let is_taken = matches!(claim, Claim::Taken);
         let joined = request.place().and_then(|place| {
             let policy = request.policy(&place);
             let now_ms = request.runtime.now_ms();
             let begin = || {
-                let chunked = policy.begin_stream(now_ms)?;
+                if is_taken {
+                    return Err(None);
+                }
+                let chunked = policy.begin_stream(now_ms).map_err(Some)?;
                 Ok((chunked.origin(), chunked))
             };
             let writers = request.runtime.writers();
             let joined = writers.join(place.name().as_str(), request.fingerprint, begin);
-            let joined = joined.inspect_err(|unstored| request.unstorable(unstored));
+            if let Err(Some(unstored)) = &joined {
+                request.unstorable(unstored);
+            }
+            if !matches!(joined, Ok(Joined::Writes(..)))
+                && let Some(lease) = lease
+            {
+                let budget = &mut request.budget();
+                release(&request, place.name(), lease, caller, budget);
+            }
             Some(match joined.ok()? {
                 Joined::Writes(publisher, chunked) => Ok((publisher, chunked)),
                 Joined::Follows(progress) => Err(Following::new(&request, &place, progress)),
             })
         });
         match joined {
-            None => Begun::Records(Self::idle(request, caller)),
+            None => {
+                let mut recorder = Self::idle(request, caller);
+                recorder.is_taken = is_taken;
+                Begun::Records(recorder)
+            }
             Some(Ok((publisher, chunked))) => {
-                Begun::Records(Self::begun(request, caller, publisher, chunked))
+                Begun::Records(Self::begun(request, caller, publisher, chunked, lease))
             }
             Some(Err(following)) => {
                 request.observer().shared();
@@ -105,7 +131,7 @@ impl Recorder {
         });
         match begun {
             None => Self::idle(request, caller),
-            Some((publisher, chunked)) => Self::begun(request, caller, publisher, chunked),
+            Some((publisher, chunked)) => Self::begun(request, caller, publisher, chunked, None),
         }
     }
 
@@ -114,6 +140,7 @@ impl Recorder {
         caller: Caller,
         publisher: Option<Publisher>,
         chunked: Chunked,
+        lease: Option<Lease>,
     ) -> Self {
         let mut recorder = Self::idle(request, caller);
         recorder.recording = Some(Recording {
@@ -121,7 +148,7 @@ impl Recorder {
             publisher,
             is_ended: false,
             started: Instant::now(),
-            lease: None,
+            lease,
         });
         recorder
     }
@@ -132,6 +159,7 @@ impl Recorder {
             request,
             caller,
             recording: None,
+            is_taken: false,
             in_user_code: false,
         }
     }
@@ -140,15 +168,18 @@ impl Recorder {
         &self.request
     }
 
-    /// Whether there will be an entry to publish, as far as is known.
-    pub(super) fn is_recording(&self) -> bool {
-        self.recording.is_some()
+    /// Whether there is an entry that it has no right to publish yet.
+    pub(super) fn needs_lease(&self) -> bool {
+        let recording = self.recording.as_ref();
+        recording.is_some_and(|recording| recording.lease.is_none())
     }
 
-    /// Takes the right to publish in place of whatever is there, or comes before this stream's end.
-    pub(super) fn hold(&mut self, lease: Option<Lease>) {
-        if let Some(recording) = &mut self.recording {
-            recording.lease = lease;
+    /// Takes the right to publish in place of whatever is there, or comes before this stream's end. Without it nothing is stored.
+    pub(super) fn hold(&mut self, lease: Result<Lease, NoAnswer>) {
+        match (&mut self.recording, lease) {
+            (Some(recording), Ok(lease)) => recording.lease = Some(lease),
+            (_, Ok(_) | Err(NoAnswer::Skipped)) => self.recording = None,
+            (_, Err(NoAnswer::Failed)) => self.abandon(Abandoned::Unwritten),
         }
     }
 
@@ -205,14 +236,24 @@ impl Recorder {
         self.chunk(name, bytes)
     }
 
+    /// Takes notice of the end of the stream.
+    pub(super) fn ended(&mut self) {
+        self.request.observer().computed();
+        match &mut self.recording {
+            Some(recording) => {
+                recording.is_ended = true;
+                if let Some(publisher) = &recording.publisher {
+                    publisher.ended();
+                }
+            }
+            None if self.is_taken => self.request.observer().outdated(),
+            None => {}
+        }
+    }
+
     /// The chunk for what is left at the end of the stream, if anything is.
     pub(super) fn last_chunk(&mut self) -> Option<Chunk> {
-        let recording = self.recording.as_mut()?;
-        recording.is_ended = true;
-        if let Some(publisher) = &recording.publisher {
-            publisher.ended();
-        }
-        let (name, bytes) = recording.chunked.writer.last_chunk()?;
+        let (name, bytes) = self.recording.as_mut()?.chunked.writer.last_chunk()?;
         self.chunk(name, bytes)
     }
 
@@ -253,7 +294,7 @@ impl Recorder {
             .publish(&recording.chunked, cost, now_ms)
         {
             Ok(fill) => Some(Publication {
-                lease: recording.lease.take(),
+                lease: recording.lease.take()?,
                 life: fill.life,
                 bytes: fill.into_bytes(),
             }),
@@ -266,12 +307,12 @@ impl Recorder {
     }
 
     /// Takes notice of whether the entry is stored; nothing is known where the backend could not be asked.
-    pub(super) fn published(&mut self, filled: Option<bool>) {
+    pub(super) fn published(&mut self, filled: Result<bool, NoAnswer>) {
         match filled {
-            Some(true) => self.recording = None,
-            Some(false) => self.remove(),
+            Ok(true) => self.recording = None,
+            Ok(false) => self.remove(),
             // It may be written all the same: a reader then finds chunks missing, and runs the function.
-            None => self.abandon(Abandoned::Unwritten),
+            Err(_) => self.abandon(Abandoned::Unwritten),
         }
     }
 
@@ -285,10 +326,13 @@ impl Recorder {
     /// Gives the entry up, with the chunks that were written.
     fn remove(&mut self) {
         if let Some(recording) = self.recording.take() {
-            if let (Some(lease), Some(place)) = (recording.lease, self.request.place()) {
-                release(&self.request, place.name(), lease, self.caller);
+            let (request, caller) = (&self.request, self.caller);
+            let mut budget = request.budget();
+            if let (Some(lease), Some(place)) = (recording.lease, request.place()) {
+                release(request, place.name(), lease, caller, &mut budget);
             }
-            chunks::discard(&self.request, recording.chunked.writer.names(), self.caller);
+            let names = recording.chunked.writer.names();
+            chunks::discard(request, names, caller, budget.deadline());
         }
     }
 }

@@ -1,17 +1,21 @@
 //! What one call asks of the cache, whatever the type of its value.
 
-use crate::backend::Bytes;
+use crate::backend::{Bytes, Deadline, Lease};
+use crate::call::budget::Budget;
 use crate::call::place::{self, Place, Protection};
 use crate::config::{Current, Runtime};
 use crate::engine::{Policy, Unstored};
 use crate::entry::StoredType;
 use crate::flight::Joined;
 use crate::key::{CacheKey, FullKey};
-use crate::observe::{Counters, Observer};
+use crate::observe::{Counters, Function, Observer};
 use crate::site::Site;
 
 /// What the events of calls without an annotated function are filed under.
-const UNNAMED: &str = "memo";
+const UNNAMED: Function<'static> = Function {
+    module: "",
+    name: "memo",
+};
 
 /// A key and a policy, on the runtime that was current when the call began.
 pub(crate) struct Request {
@@ -84,16 +88,30 @@ impl Request {
     }
 
     /// Joins the others that compute this entry now.
-    pub(crate) fn join(&self, name: &CacheKey) -> Joined<Bytes> {
+    pub(crate) fn join(&self, name: &CacheKey) -> Joined<Bytes, Lease> {
         self.runtime
             .flights()
             .join(name.as_str(), self.fingerprint, self.overwrite)
     }
 
+    /// What one call's cache work may take.
+    pub(super) fn budget(&self) -> Budget {
+        if self.runtime.limits().blocking {
+            Budget::Standing(self.runtime.budget())
+        } else {
+            Budget::Endless
+        }
+    }
+
+    /// The same for cache work that stands for itself.
+    pub(super) fn deadline(&self) -> Deadline {
+        self.budget().deadline()
+    }
+
     pub(crate) fn observer(&self) -> Observer<'_> {
         let runtime: &Runtime = &self.runtime;
         Observer {
-            function: self.site.map_or(UNNAMED, Site::name),
+            function: self.site.map_or(UNNAMED, Site::function),
             of_function: self
                 .site
                 .map(Site::counters as fn(&'static Site) -> &'static Counters),
@@ -104,7 +122,7 @@ impl Request {
     /// Counts a value that is not stored, and says why where that was not said before.
     pub(crate) fn unstorable(&self, why: &Unstored) {
         let tell = match why {
-            Unstored::Unencodable(why) => self.stored.tells_unencodable(why),
+            Unstored::Unencodable(_) => self.stored.tells(why.why(), why.path()),
             Unstored::TooLarge | Unstored::NoLife | Unstored::NoRandom => true,
         };
         self.observer().unstorable(why.why(), why.path(), tell);

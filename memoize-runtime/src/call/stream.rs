@@ -8,18 +8,18 @@ use std::future::{Future, poll_fn};
 use std::mem;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
-use super::future::{ask, chunks, fetch, fill_by};
+use super::future::{ask, chunks, fetch_or_lease, fill_by};
 use super::outcome::Outcome;
-use super::reading::{Following, Opening, Reading, STALLED, Source, open};
+use super::place::Place;
+use super::reading::{Claim, Following, Opening, Reading, STALLED, Source, open};
 use super::recorder::{Begun, Chunk, Publication, Recorder};
 use super::request::Request;
-use super::turn::{Caller, Missed};
-use crate::backend::{Bytes, Deadline, Lease};
+use super::turn::{Caller, Missed, Right};
 use crate::config::Runtime;
 use crate::entry::chunk::{Next, Reader, fingerprint_of_stream};
 use crate::progress::Asks;
@@ -260,9 +260,9 @@ async fn look_up(request: Request) -> State {
                 request.observer().hit();
                 Begun::Follows(Reading::new(request, Source::Entry(reader)))
             }
-            Err(missed) => {
+            Err((missed, claim)) => {
                 missed.tell(&request.observer());
-                Recorder::join(request, Caller::Task)
+                Recorder::join(request, Caller::Task, &claim)
             }
         },
     };
@@ -275,36 +275,54 @@ async fn look_up(request: Request) -> State {
     }
 }
 
-async fn find_reader(request: &Request) -> Result<Reader, Missed> {
-    let place = request.place().ok_or(Missed::Absent)?;
-    let found = fetch(request, &place).await.ok_or(Missed::Unanswered)?;
-    let mut reader = open(request, &place, &found)?;
+async fn find_reader(request: &Request) -> Result<Reader, (Missed, Claim)> {
+    let Some(place) = request.place() else {
+        return Err((Missed::Absent, Claim::Open));
+    };
+    // What the lookup of a hit was granted is given up with it.
+    let mut right = Right::new(request, place.name(), Caller::Task);
+    let found = read_first(request, &place, &mut right).await;
+    found.map_err(|missed| {
+        let claim = Claim::of(request, &place, &mut right, &missed);
+        (missed, claim)
+    })
+}
+
+async fn read_first(
+    request: &Request,
+    place: &Place<'_>,
+    right: &mut Right<'_>,
+) -> Result<Reader, Missed> {
+    let found = fetch_or_lease(request, place, right).await?;
+    let mut reader = open(request, place, &found)?;
     // The first chunks are part of the lookup: where they are lost it is a miss like any other.
-    chunks::supply(request, &mut reader).await?;
+    chunks::supply(request, &mut reader, right.budget.deadline()).await?;
     Ok(reader)
 }
 
 /// With the right to publish.
 async fn leased(mut recorder: Recorder) -> Recorder {
-    if recorder.is_recording() {
-        let lease = lease(recorder.request()).await;
+    if recorder.needs_lease()
+        && let Some(place) = recorder.request().place()
+    {
+        let request = recorder.request();
+        let (life, deadline) = (request.runtime.longest_wait(), request.deadline());
+        let lease = ask(request, "lease", deadline, |backend| {
+            backend.lease(place.name().as_str(), life, deadline)
+        });
+        let lease = lease.await;
+        drop(place);
         recorder.hold(lease);
     }
     recorder
 }
 
-async fn lease(request: &Request) -> Option<Lease> {
-    let place = request.place()?;
-    let life = request.runtime.longest_wait();
-    let lease = ask(request, "lease", |backend| {
-        backend.lease(place.name().as_str(), life, Deadline::NEVER)
-    });
-    lease.await
-}
-
 async fn supply(mut reading: Reading) -> State {
     let supplied = match &mut reading.source {
-        Source::Entry(reader) => chunks::supply(&reading.request, reader).await,
+        Source::Entry(reader) => {
+            let deadline = reading.request.deadline();
+            chunks::supply(&reading.request, reader, deadline).await
+        }
         Source::Writer(following) => follow(&reading.request, following).await,
     };
     match supplied {
@@ -320,7 +338,8 @@ async fn follow(request: &Request, following: &mut Following) -> Result<(), Miss
     let Some((stored, names)) = following.take(request, view)? else {
         return Ok(());
     };
-    following.supply(stored, chunks::fetch(request, &names).await)
+    let chunks = chunks::fetch(request, &names, request.deadline()).await;
+    following.supply(stored, chunks)
 }
 
 async fn run_for_the_rest(reading: Reading, missed: Missed) -> State {
@@ -337,7 +356,8 @@ async fn store(mut running: Running, chunk: Chunk) -> State {
     let recorder = &mut running.recorder;
     let mut next = Some(chunk);
     while let Some(chunk) = next {
-        let stored = chunks::store_one(recorder.request(), chunk).await;
+        let request = recorder.request();
+        let stored = chunks::store_one(request, chunk, request.deadline()).await;
         recorder.acknowledge(stored);
         next = recorder.full_chunk();
     }
@@ -346,26 +366,21 @@ async fn store(mut running: Running, chunk: Chunk) -> State {
 
 /// Stores what is left of the stream, and then the manifest.
 async fn finish(mut recorder: Recorder) -> State {
-    recorder.request().observer().computed();
+    recorder.ended();
+    let deadline = recorder.request().deadline();
     if let Some(chunk) = recorder.last_chunk() {
-        let stored = chunks::store_one(recorder.request(), chunk).await;
+        let stored = chunks::store_one(recorder.request(), chunk, deadline).await;
         recorder.acknowledge(stored);
     }
     if let Some(Publication { lease, bytes, life }) = recorder.publication() {
-        let filled = publish(recorder.request(), lease, bytes, life).await;
-        recorder.published(filled);
+        let request = recorder.request();
+        if let Some(place) = request.place() {
+            let filled = fill_by(request, &place, lease, bytes, life, deadline).await;
+            drop(place);
+            recorder.published(filled);
+        }
     }
     State::Ended
-}
-
-async fn publish(
-    request: &Request,
-    lease: Option<Lease>,
-    bytes: Bytes,
-    life: Duration,
-) -> Option<bool> {
-    let place = request.place()?;
-    fill_by(request, &place, lease?, bytes, life).await
 }
 
 impl<R, F, B, S> fmt::Debug for MemoizedStream<R, F, B, S> {

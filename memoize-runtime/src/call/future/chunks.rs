@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::ask;
+use super::ask::ask;
 use crate::backend::{Bytes, Deadline};
+use crate::call::ask::NoAnswer;
 use crate::call::chunks::{BATCH, MOST_REMOVED, hand_over};
 use crate::call::place::Place;
 use crate::call::recorder::Chunk;
@@ -15,24 +16,41 @@ use crate::key::CacheKey;
 use crate::observe::Abandoned;
 
 /// Gives the reader the chunks that it wants next.
-pub(in crate::call) async fn supply(request: &Request, reader: &mut Reader) -> Result<(), Missed> {
+pub(in crate::call) async fn supply(
+    request: &Request,
+    reader: &mut Reader,
+    deadline: Deadline,
+) -> Result<(), Missed> {
     let names = reader.wants();
     if names.is_empty() {
         return Ok(());
     }
-    hand_over(reader, fetch(request, &names).await)
+    hand_over(reader, fetch(request, &names, deadline).await)
 }
 
 /// As [`chunks::fetch`](crate::call::chunks::fetch).
 pub(in crate::call) async fn fetch(
     request: &Request,
     names: &[CacheKey],
-) -> Option<Vec<Option<Bytes>>> {
+    deadline: Deadline,
+) -> Result<Vec<Option<Bytes>>, NoAnswer> {
     let names: Vec<&str> = names.iter().map(CacheKey::as_str).collect();
-    let chunks = ask(request, "get chunks", |backend| {
-        backend.get_many(&names, Deadline::NEVER)
+    let chunks = ask(request, "get chunks", deadline, |backend| {
+        backend.get_many(&names, deadline)
     });
     chunks.await
+}
+
+/// As [`chunks::store`](crate::call::chunks::store).
+pub(in crate::call) async fn store_one(
+    request: &Request,
+    Chunk { name, bytes, life }: Chunk,
+    deadline: Deadline,
+) -> bool {
+    let stored = ask(request, "set chunk", deadline, |backend| {
+        backend.set(name.as_str(), bytes, life, deadline)
+    });
+    stored.await.is_ok()
 }
 
 /// Stores the chunks of a value; the entry that lists them is still to be written. Without one, nothing is left of them.
@@ -41,6 +59,7 @@ pub(super) async fn store(
     place: &Place<'_>,
     chunked: &mut Chunked,
     cost: Duration,
+    deadline: Deadline,
 ) -> Option<Fill> {
     loop {
         let writer = &mut chunked.writer;
@@ -48,9 +67,8 @@ pub(super) async fn store(
             break;
         };
         let life = chunked.chunk_life(request.runtime.now_ms());
-        let chunk = Chunk { name, bytes, life };
-        if !store_one(request, chunk).await {
-            abandon(request, chunked).await;
+        if !store_one(request, Chunk { name, bytes, life }, deadline).await {
+            abandon(request, chunked, deadline).await;
             return None;
         }
     }
@@ -59,31 +77,24 @@ pub(super) async fn store(
         Ok(fill) => Some(fill),
         Err(unstored) => {
             request.unstorable(&unstored);
-            remove(request, chunked.writer.names()).await;
+            remove(request, chunked.writer.names(), deadline).await;
             None
         }
     }
 }
 
-/// Stores one chunk; says whether that was acknowledged.
-pub(in crate::call) async fn store_one(
-    request: &Request,
-    Chunk { name, bytes, life }: Chunk,
-) -> bool {
-    let stored = ask(request, "set chunk", |backend| {
-        backend.set(name.as_str(), bytes, life, Deadline::NEVER)
-    });
-    stored.await.is_some()
-}
-
 /// Removes the chunks of a value whose entry wasn't written.
-pub(super) async fn abandon(request: &Request, chunked: &Chunked) {
+pub(super) async fn abandon(request: &Request, chunked: &Chunked, deadline: Deadline) {
     request.observer().abandoned(Abandoned::Unwritten);
-    remove(request, chunked.writer.names()).await;
+    remove(request, chunked.writer.names(), deadline).await;
 }
 
 /// Removes chunks that no entry lists any more, as far as the backend lets it: the others die by their expiration.
-pub(super) async fn remove(request: &Request, names: impl Iterator<Item = CacheKey>) {
+pub(super) async fn remove(
+    request: &Request,
+    names: impl Iterator<Item = CacheKey>,
+    deadline: Deadline,
+) {
     let mut names = names.take(MOST_REMOVED);
     loop {
         let batch: Vec<CacheKey> = names.by_ref().take(BATCH).collect();
@@ -91,10 +102,10 @@ pub(super) async fn remove(request: &Request, names: impl Iterator<Item = CacheK
             return;
         }
         let batch: Vec<&str> = batch.iter().map(CacheKey::as_str).collect();
-        let removed = ask(request, "delete chunks", |backend| {
-            backend.delete_many(&batch, Deadline::NEVER)
+        let removed = ask(request, "delete chunks", deadline, |backend| {
+            backend.delete_many(&batch, deadline)
         });
-        if removed.await.is_none() {
+        if removed.await.is_err() {
             return;
         }
     }
