@@ -349,7 +349,7 @@ impl Observer<'_> {
         if let Some(counters) = self.of_function {
             counters.count(event);
         }
-        self.journal.write(self.function.name, event);
+        self.journal.write(&self.function, event);
         self.of_runtime.count(event)
     }
 }

@@ -1,7 +1,7 @@
 //! What the cache may cost a call: round trips, and time.
 
 use std::future::{Future, pending, ready};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -134,6 +134,70 @@ const CALLS: [fn(u32) -> u32; 2] = [
     |value| Memo::new("k").get_or_compute(|| value),
     |value| smol::block_on(Memo::new("k").get_or_compute_async(|| ready(value))),
 ];
+
+/// A memory whose lookups take all the time that there is, and says when a lease is given up.
+#[derive(Clone)]
+struct Slow {
+    memory: Memory,
+    released: mpsc::SyncSender<()>,
+}
+
+impl Backend for Slow {
+    fn get(&self, key: &str, deadline: Deadline) -> Result<Option<Bytes>, BackendError> {
+        self.memory.get(key, deadline)
+    }
+    fn set(
+        &self,
+        key: &str,
+        value: Bytes,
+        life: Duration,
+        deadline: Deadline,
+    ) -> Result<(), BackendError> {
+        self.memory.set(key, value, life, deadline)
+    }
+    fn delete(&self, key: &str, deadline: Deadline) -> Result<(), BackendError> {
+        self.memory.delete(key, deadline)
+    }
+    fn limits(&self) -> Limits {
+        Limits::new()
+    }
+    fn get_or_lease(
+        &self,
+        key: &str,
+        life: Duration,
+        deadline: Deadline,
+    ) -> Result<Lookup, BackendError> {
+        while let Some(left) = deadline.remaining().filter(|left| !left.is_zero()) {
+            thread::sleep(left);
+        }
+        self.memory.get_or_lease(key, life, deadline)
+    }
+    fn release(&self, key: &str, lease: Lease, deadline: Deadline) -> Result<(), BackendError> {
+        self.memory.release(key, lease, deadline)?;
+        self.released.send(()).expect("the test listens");
+        Ok(())
+    }
+}
+
+#[test]
+fn a_call_that_has_used_up_its_time_still_gives_its_lease_up() {
+    let (released, was_released) = mpsc::sync_channel(16);
+    let memory = Memory::new(1 << 20);
+    let slow = Slow {
+        memory: memory.clone(),
+        released,
+    };
+    let settings = Runtime::builder().backend(slow);
+    let runtime = build(settings.budget(Duration::from_millis(1)));
+    assert_eq!(runtime.scope(|| Memo::new("k").get_or_compute(|| 1)), 1);
+    assert_eq!(runtime.stats().stores, 0, "there was no time to");
+    let told = was_released.recv_timeout(Duration::from_secs(60));
+    told.expect("nobody is to wait for the lease to run out");
+
+    let other = build(Runtime::builder().backend(memory));
+    assert_eq!(other.scope(|| Memo::new("k").get_or_compute(|| 2)), 2);
+    assert_eq!(other.stats().stores, 1);
+}
 
 #[cache_memoize(key = "plain")]
 fn plain() -> u32 {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use cache_memoize::{Memory, Runtime, RuntimeBuilder};
+use smol::stream::{self, Stream, StreamExt};
 
 use crate::{Entries, Fleet, Leased, memo, rights, secret};
 
@@ -10,8 +11,9 @@ use crate::{Entries, Fleet, Leased, memo, rights, secret};
 type Form = (&'static str, fn() -> usize);
 
 /// Read in windows, and whole.
-const IN_CHUNKS: [Form; 3] = [
-    ("a stream", || many().count()),
+const IN_CHUNKS: [Form; 4] = [
+    ("an iterator", || many().count()),
+    ("a stream", || smol::block_on(many_awaited().count())),
     ("a long value", || {
         memo().get_or_compute(|| "v".repeat(LONG)).len()
     }),
@@ -27,6 +29,10 @@ const ITEMS: usize = 40;
 
 fn many() -> impl Iterator<Item = String> {
     memo().iter(|| (0..ITEMS).map(|nth| format!("{nth:>1000}")))
+}
+
+fn many_awaited() -> impl Stream<Item = String> {
+    memo().stream(|| stream::iter((0..ITEMS).map(|nth| format!("{nth:>1000}"))))
 }
 
 #[test]
@@ -85,6 +91,9 @@ fn a_reader_that_stops_leaves_only_the_old() {
             .ahead
             .scope(|| assert_eq!(many().take(taken).count(), taken));
         assert!(*fleet.backend.entries() == old, "{taken}");
+        let some = || smol::block_on(many_awaited().take(taken).count());
+        assert_eq!(fleet.ahead.scope(some), taken);
+        assert!(*fleet.backend.entries() == old, "{taken}, awaited");
     }
     assert_eq!(fleet.ahead.stats().resealed, 0);
 }
@@ -113,6 +122,32 @@ fn what_is_lost_while_it_is_sealed_anew_is_computed_and_stored() {
             whole,
             "one generation: {taken}"
         );
+    }
+}
+
+#[test]
+fn what_is_lost_while_a_stream_seals_it_anew_is_computed_and_stored() {
+    for taken in 0..ITEMS {
+        let fleet = Fleet::new();
+        fleet.before.scope(|| assert_eq!(many().count(), ITEMS));
+        let whole = fleet.backend.entries().len();
+        let last = |name: &String| name.ends_with(&format!(".{}", whole - 2));
+        fleet.ahead.scope(|| {
+            smol::block_on(async {
+                let mut items = Box::pin(many_awaited());
+                assert_eq!(items.as_mut().take(taken).count().await, taken);
+                fleet.backend.entries().retain(|name, _| !last(name));
+                assert_eq!(items.count().await, ITEMS - taken, "{taken}");
+            });
+        });
+        let stats = fleet.ahead.stats();
+        // Without any taken, the loss is met by the lookup; with the last chunk read, by nobody.
+        let lost = stats.interrupted + stats.incomplete;
+        assert_eq!((stats.resealed, stats.stores), (1 - lost, lost), "{taken}");
+        if lost == 1 && taken > 0 {
+            let left = fleet.backend.entries().len();
+            assert_eq!(left, whole, "one generation: {taken}");
+        }
     }
 }
 

@@ -14,14 +14,17 @@ mod iter;
 mod lookup;
 pub(crate) mod outcome;
 pub(crate) mod place;
+mod reading;
 mod recorder;
 pub(crate) mod request;
 mod resealing;
 mod rotation;
+mod stream;
 pub(crate) mod sync;
 mod turn;
 
 pub use iter::Memoized;
+pub use stream::MemoizedStream;
 
 use std::fmt;
 use std::marker::PhantomData;

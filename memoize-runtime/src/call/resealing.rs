@@ -1,23 +1,20 @@
 //! Sealing what is in chunks anew, while it is read under the name of a previous secret.
 
-use std::time::Duration;
-
-use super::ask::ask;
 use super::chunks;
 use super::place::Place;
+use super::recorder::Chunk;
 use super::request::Request;
 use super::rotation;
 use super::turn::{Caller, release};
-use crate::backend::{Bytes, Deadline, Lease};
+use crate::backend::{Deadline, Lease};
 use crate::engine::Renewal;
 use crate::entry::chunk::Resealer;
-use crate::key::CacheKey;
 
 /// An entry in chunks that was found under a previous name, on its way to the current one.
 ///
 /// What a reader opens becomes chunks of a new generation; when all of them are stored, the entry that lists them is. Where
-/// anything fails, or the reader stops, the old entry stays where it is: when this is dropped, what was stored is removed.
-/// A task can't wait for that; there it dies by its expiration.
+/// anything fails, or the reader stops, the old entry stays where it is: when this is dropped, what was stored is removed, which
+/// a task doesn't wait for.
 pub(super) struct Resealing {
     pub(super) request: Request,
     caller: Caller,
@@ -52,13 +49,8 @@ impl Resealing {
 
     /// Stores the chunks that were sealed; says whether that was acknowledged.
     pub(super) fn store(&mut self, deadline: Deadline) -> bool {
-        let (chunks, life) = self.take();
-        chunks.into_iter().all(|(name, bytes)| {
-            ask(&self.request, "set chunk", deadline, |backend| {
-                backend.set(name.as_str(), bytes, life, deadline)
-            })
-            .is_ok()
-        })
+        let mut sealed = self.take().into_iter();
+        sealed.all(|chunk| chunks::store(&self.request, chunk, deadline))
     }
 
     /// Stores the chunks that are left, and the entry that lists all of them.
@@ -67,11 +59,12 @@ impl Resealing {
             && rotation::renew(&self.request, place, &self.renewal, self.lease, deadline);
     }
 
-    /// The chunks that were sealed and not taken before, and how long they are to live.
-    pub(super) fn take(&mut self) -> (Vec<(CacheKey, Bytes)>, Duration) {
+    /// The chunks that were sealed and not taken before.
+    pub(super) fn take(&mut self) -> Vec<Chunk> {
         let life = self.renewal.chunk_life();
-        let chunks = self.resealer().map(Resealer::take);
-        (chunks.unwrap_or_default(), life)
+        let sealed = self.resealer().map(Resealer::take).unwrap_or_default();
+        let chunk = |(name, bytes)| Chunk { name, bytes, life };
+        sealed.into_iter().map(chunk).collect()
     }
 }
 
@@ -90,8 +83,9 @@ impl Drop for Resealing {
                 &mut budget,
             );
         }
-        if let (Caller::Thread, Some(resealer)) = (self.caller, &self.renewal.resealer) {
-            chunks::remove(&self.request, resealer.names(), budget.deadline());
+        if let Some(resealer) = &self.renewal.resealer {
+            let names = resealer.names();
+            chunks::discard(&self.request, names, self.caller, budget.deadline());
         }
     }
 }

@@ -25,6 +25,8 @@ pub(super) enum Missed {
     Unanswered,
     /// It was not asked.
     Skipped,
+    /// Who wrote the stream that was followed is gone, or stalls.
+    Deserted,
 }
 
 impl From<NoAnswer> for Missed {
@@ -42,8 +44,8 @@ impl Missed {
             Self::Absent => observer.absent(),
             Self::Rejected(reject) => observer.rejected(*reject),
             Self::Unanswered => observer.unanswered(),
-            // It was counted as a question.
-            Self::Skipped => {}
+            // It was counted as a question; and a lookup finds no writer.
+            Self::Skipped | Self::Deserted => {}
         }
     }
 
@@ -53,6 +55,7 @@ impl Missed {
             Self::Rejected(reject) => reject.name(),
             Self::Unanswered => "unanswered",
             Self::Skipped => "skipped",
+            Self::Deserted => "deserted by its writer",
         }
     }
 }
@@ -137,7 +140,7 @@ pub(super) enum Caller {
 pub(super) struct Right<'r> {
     request: &'r Request,
     name: &'r CacheKey,
-    caller: Caller,
+    pub(super) caller: Caller,
     pub(super) budget: Budget,
     pub(super) lease: Option<Lease>,
     pub(super) leader: Option<Leader<Bytes, Lease>>,
@@ -290,16 +293,16 @@ pub(super) fn release(
         return;
     }
     let name = name.as_str();
+    let deadline = budget.deadline();
     match caller {
-        Caller::Thread => {
-            let deadline = budget.deadline();
+        Caller::Thread if !deadline.has_passed() => {
             let _ = ask::ask(request, "release", deadline, |backend| {
                 backend.release(name, lease, deadline)
             });
         }
-        // It doesn't wait, so that there is always time for it.
-        Caller::Task if request.runtime.breaker().is_some_and(Breaker::is_open) => {}
-        Caller::Task => {
+        _ if request.runtime.breaker().is_some_and(Breaker::is_open) => {}
+        // It doesn't wait, so that there is always time for it: for a thread too that has used up its own.
+        Caller::Thread | Caller::Task => {
             let backend = request.runtime.async_backend();
             if guard(|| backend.release(name, lease)).is_none() {
                 request.observer().panicked("release");

@@ -12,6 +12,9 @@
 //!   callers behind each other.
 //! - The waiter's own patience, which is bounded by whoever waits. It then computes for itself.
 //!
+//! A forked child has its parent's table and none of its threads: flights that began in another process are nobody's, and those
+//! who come begin anew.
+//!
 //! A caller that would wait for itself doesn't: the flights that a thread or task leads are known, and so is who waits for
 //! whom.
 //!
@@ -38,8 +41,8 @@ pub(crate) use leader::Leader;
 pub(crate) use waiter::{Offer, Waiter};
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher, RandomState};
+use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 
@@ -69,6 +72,8 @@ struct Flight<T, L> {
     name: Box<str>,
     /// What is computed: callers of one name may want different types.
     kind: u64,
+    /// The process that it began in.
+    process: u32,
     state: Mutex<State<T, L>>,
 }
 
@@ -104,20 +109,26 @@ impl<T: Clone, L> Flights<T, L> {
     ///
     /// A caller that `insists` on a new computation never gets one that began before it came.
     pub(crate) fn join(&self, name: &str, kind: u64, insists: bool) -> Joined<T, L> {
+        self.join_as(process::id(), name, kind, insists)
+    }
+
+    fn join_as(&self, process: u32, name: &str, kind: u64, insists: bool) -> Joined<T, L> {
         let held = Held::current();
         let mut shard = self.shard(name);
-        let flight = match shard.entry(name.into()) {
-            Entry::Vacant(entry) => {
-                let flight = Arc::new(Flight::new(self.next_id(), name, kind));
-                entry.insert(Arc::clone(&flight));
-                drop(shard);
-                return Joined::Plays(Part::Leads(Leader::new(self.clone(), flight, held)));
-            }
-            Entry::Occupied(entry) => Arc::clone(entry.get()),
-        };
-        if held.as_ref().is_some_and(|held| held.contains(flight.id)) {
+        let found = shard.get(name).cloned();
+        if let Some(flight) = &found
+            && held.as_ref().is_some_and(|held| held.contains(flight.id))
+        {
             return Joined::Plays(Part::Inside);
         }
+        let Some(flight) = found.filter(|flight| flight.process == process) else {
+            let flight = Arc::new(Flight::new(self.next_id(), name, kind, process));
+            let inherited = shard.insert(name.into(), Arc::clone(&flight));
+            drop(shard);
+            // There may be wakers in it, which are their executors' code.
+            drop(inherited);
+            return Joined::Plays(Part::Leads(Leader::new(self.clone(), flight, held)));
+        };
         if insists || flight.kind != kind {
             return Joined::Plays(Part::Alone);
         }
@@ -193,11 +204,12 @@ impl<T, L> Clone for Flights<T, L> {
 }
 
 impl<T, L> Flight<T, L> {
-    fn new(id: u64, name: &str, kind: u64) -> Self {
+    fn new(id: u64, name: &str, kind: u64, process: u32) -> Self {
         Self {
             id,
             name: name.into(),
             kind,
+            process,
             state: Mutex::new(State::new()),
         }
     }
@@ -210,4 +222,56 @@ impl<T, L> Flight<T, L> {
 /// Nothing that is locked here can panic halfway, so there is nothing to distrust after a panic.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process;
+
+    use super::{Flights, Joined, Part};
+
+    type Table = Flights<u8, ()>;
+
+    fn leads(joined: Joined<u8, ()>) -> bool {
+        matches!(joined, Joined::Plays(Part::Leads(_)))
+    }
+
+    #[test]
+    fn a_forked_child_waits_for_nobody_who_is_not_there() {
+        let flights = Table::new();
+        let Joined::Plays(Part::Leads(parents)) = flights.join("key", 0, false) else {
+            panic!("it is the first");
+        };
+        assert!(matches!(flights.join("key", 0, false), Joined::Waits(_)));
+
+        // What the child of a fork does.
+        let child = process::id() ^ 1;
+        let Joined::Plays(Part::Leads(childs)) = flights.join_as(child, "key", 0, false) else {
+            panic!("nobody else is there");
+        };
+        let waits = flights.join_as(child, "key", 0, false);
+        assert!(matches!(waits, Joined::Waits(_)), "for the child's own");
+        drop(waits);
+
+        // The parent's may be gone or not: the child's stands, and ends as any.
+        drop(parents);
+        assert_eq!(flights.sizes(), (1, 0));
+        childs.land(7);
+        let landed = flights.join_as(child, "key", 0, false);
+        assert!(matches!(landed, Joined::Plays(Part::Landed(7))));
+        drop(childs);
+        assert_eq!(flights.sizes(), (0, 0));
+        assert!(leads(flights.join("key", 0, false)));
+    }
+
+    #[test]
+    fn a_body_that_forked_is_not_waited_for_by_itself() {
+        let flights = Table::new();
+        let Joined::Plays(Part::Leads(leader)) = flights.join("key", 0, false) else {
+            panic!("it is the first");
+        };
+        let _running = leader.run();
+        let inside = flights.join_as(process::id() ^ 1, "key", 0, false);
+        assert!(matches!(inside, Joined::Plays(Part::Inside)));
+    }
 }

@@ -18,6 +18,7 @@
 //! drivers, blocking or not, share everything else.
 
 mod cutter;
+mod follower;
 mod generation;
 mod joiner;
 mod manifest;
@@ -26,6 +27,7 @@ mod reader;
 mod resealer;
 mod writer;
 
+pub(crate) use follower::{Follower, Origin};
 pub(crate) use generation::{ChunkNames, Generation};
 pub(crate) use joiner::Item;
 pub(crate) use manifest::Manifest;

@@ -43,6 +43,21 @@ impl Packer {
         self.wrapper.wrap(index, piece)
     }
 
+    /// The piece of `raw_len` bytes that was packed.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open) and [`expand`](Self::expand).
+    pub(super) fn unpack(
+        &self,
+        index: u32,
+        stored: &Bytes,
+        raw_len: usize,
+    ) -> Result<Bytes, Reject> {
+        let piece = self.open(index, stored, raw_len)?;
+        self.expand(piece, raw_len)
+    }
+
     /// What was wrapped, compressed or not, of a piece that had `raw_len` bytes.
     ///
     /// # Errors
@@ -164,12 +179,6 @@ mod tests {
             generation,
         };
         Packer::new(wrapper, compress)
-    }
-
-    impl Packer {
-        fn unpack(&self, index: u32, stored: &Bytes, raw_len: usize) -> Result<Bytes, Reject> {
-            self.expand(self.open(index, stored, raw_len)?, raw_len)
-        }
     }
 
     #[test]
