@@ -20,6 +20,9 @@ mod engine;
 mod entry;
 mod error;
 mod flight;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 mod instance;
 mod key;
@@ -33,6 +36,8 @@ mod site;
 pub mod testing;
 mod timer;
 
+#[cfg(feature = "redis")]
+pub use backend::Redis;
 pub use backend::{
     Answer, AsyncBackend, Backend, BackendError, BlockOn, Bytes, Deadline, Lease, Limits, Lookup,
     Memory, Unblock,
