@@ -6,6 +6,7 @@
 #[doc(hidden)]
 pub mod __private;
 mod backend;
+mod breaker;
 mod cacheable;
 #[allow(
     missing_debug_implementations,

@@ -4,6 +4,7 @@ use std::fmt::{self, Display};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::backend::BackendError;
+use crate::breaker::Change;
 use crate::entry::{Refusal, Reject, StoredType};
 
 macro_rules! counters {
@@ -59,6 +60,9 @@ counters! {
     unknown_key / UnknownKey,
     /// Lookups that were answered by an error, or not in time.
     unanswered / Unanswered,
+    /// Questions that the backend was not asked, because it failed again and again and is left alone for a while. A call that only
+    /// looks up asks one; the miss that it then is counts as nothing else.
+    skipped / Skipped,
     /// Calls that missed, and got the value that another was computing meanwhile. Each is counted as a miss as well.
     shared / Shared,
     /// Calls that did not look, because of `force_overwrite` or `refresh`.
@@ -177,6 +181,10 @@ impl Observer<'_> {
     pub(crate) fn unanswered(&self) {
         self.count(Event::Unanswered);
         self.missed("unanswered");
+    }
+
+    pub(crate) fn skipped(&self) {
+        self.count(Event::Skipped);
     }
 
     pub(crate) fn shared(&self) {
@@ -330,6 +338,17 @@ impl Observer<'_> {
             counters.count(event);
         }
         self.of_runtime.count(event)
+    }
+}
+
+/// The breaker of a runtime opened or closed.
+pub(crate) fn breaker(change: Change) {
+    match change {
+        Change::Opened => tracing::warn!(
+            target: "cache_memoize",
+            "the cache fails again and again; it is left alone, and functions run as if they were not memoized"
+        ),
+        Change::Closed => tracing::warn!(target: "cache_memoize", "the cache answers again"),
     }
 }
 

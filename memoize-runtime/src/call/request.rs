@@ -1,6 +1,7 @@
 //! What one call asks of the cache, whatever the type of its value.
 
-use crate::backend::Bytes;
+use crate::backend::{Bytes, Deadline, Lease};
+use crate::call::budget::Budget;
 use crate::call::place::{self, Place, Protection};
 use crate::config::{Current, Runtime};
 use crate::engine::{Policy, Unstored};
@@ -87,10 +88,24 @@ impl Request {
     }
 
     /// Joins the others that compute this entry now.
-    pub(crate) fn join(&self, name: &CacheKey) -> Joined<Bytes> {
+    pub(crate) fn join(&self, name: &CacheKey) -> Joined<Bytes, Lease> {
         self.runtime
             .flights()
             .join(name.as_str(), self.fingerprint, self.overwrite)
+    }
+
+    /// What one call's cache work may take.
+    pub(super) fn budget(&self) -> Budget {
+        if self.runtime.limits().blocking {
+            Budget::Standing(self.runtime.budget())
+        } else {
+            Budget::Endless
+        }
+    }
+
+    /// The same for cache work that stands for itself.
+    pub(super) fn deadline(&self) -> Deadline {
+        self.budget().deadline()
     }
 
     pub(crate) fn observer(&self) -> Observer<'_> {
