@@ -11,28 +11,41 @@ use crate::item::{Source, awaited, item};
 use crate::rounds;
 use crate::storm::{Invalidation, LONGEST, runtime, storm};
 
-/// Until there are hits again: a second after the breaker's next probe at most.
-///
-/// A server that comes back during the first pause is met by the first probe, unless that goes by a connection which died with the
-/// old one; then by the second.
-fn until_hits(runtime: &Runtime, outage: Duration) -> Duration {
-    let before = runtime.stats().hits;
-    let pauses = (outage + FIRST_PAUSE).max(FIRST_PAUSE + 2 * FIRST_PAUSE);
-    let start = Instant::now();
-    while runtime.stats().hits == before {
-        sleep(Duration::from_millis(1));
-        assert!(
-            start.elapsed() <= pauses + Duration::from_secs(1),
-            "no hits {:?} after an outage of {outage:?}: {:#?}",
-            start.elapsed(),
-            runtime.stats()
-        );
-    }
-    start.elapsed()
-}
-
-/// Of the breaker, with its jitter. Each is twice as long as the one before.
+/// Of the breaker, with its jitter.
 const FIRST_PAUSE: Duration = Duration::from_millis(1_200);
+
+/// How long it took after each outage until there were hits again.
+#[derive(Default)]
+struct Recoveries(Vec<Duration>);
+
+impl Recoveries {
+    /// Waits for hits after an outage that was over during the breaker's first pause.
+    fn wait(&mut self, runtime: &Runtime) {
+        let before = runtime.stats().hits;
+        let start = Instant::now();
+        while runtime.stats().hits == before {
+            sleep(Duration::from_millis(1));
+            let stats = runtime.stats();
+            assert!(start.elapsed() < Duration::from_secs(20), "{stats:#?}");
+        }
+        self.0.push(start.elapsed());
+    }
+
+    /// One line; panics if they were not there within the pause and a second, save for a few.
+    ///
+    /// Where the probe itself fails, by a connection that died with the old server or a thread that wasn't scheduled, it takes the next
+    /// one, after a pause that is twice as long.
+    fn check(mut self) -> String {
+        self.0.sort_unstable();
+        let limit = FIRST_PAUSE + Duration::from_secs(1);
+        let (median, last) = (self.0[self.0.len() / 2], self.0[self.0.len() - 1]);
+        let late = self.0.len() - self.0.partition_point(|took| *took <= limit);
+        assert!(late <= 2 + self.0.len() / 10, "{:?}", self.0);
+        format!(
+            "hits again after {median:.1?}, {last:.1?} at most, {late} times more than {limit:?}"
+        )
+    }
+}
 
 #[test]
 fn a_server_that_is_killed_in_the_middle_of_writes() {
@@ -40,22 +53,22 @@ fn a_server_that_is_killed_in_the_middle_of_writes() {
     let runtime = runtime(&server.url());
     let kills = rounds("KILLS", 10);
     let mut random = Random::seeded();
-    let mut longest = Duration::ZERO;
+    let mut recoveries = Recoveries::default();
     let start = Instant::now();
     let tally = storm(&runtime, Invalidation::Holds, || {
         for _ in 0..kills {
             sleep(Duration::from_millis(random.below(100)));
             server.kill();
-            let outage = Instant::now();
             sleep(Duration::from_millis(random.below(200)));
             server.restart();
-            longest = longest.max(until_hits(&runtime, outage.elapsed()));
+            recoveries.wait(&runtime);
         }
     });
     let took = start.elapsed();
     println!(
-        "{kills} kills in {took:.1?}: {}; hits again within {longest:.1?}",
-        tally.check()
+        "{kills} kills in {took:.1?}: {}; {}",
+        tally.check(),
+        recoveries.check()
     );
 }
 
@@ -65,22 +78,22 @@ fn a_server_that_is_stopped_and_goes_on() {
     let runtime = runtime(&server.url());
     let stops = rounds("STOPS", 8);
     let mut random = Random::seeded();
-    let mut longest = Duration::ZERO;
+    let mut recoveries = Recoveries::default();
     let start = Instant::now();
     let tally = storm(&runtime, Invalidation::Holds, || {
         for _ in 0..stops {
             sleep(Duration::from_millis(random.below(100)));
             server.stop();
-            let outage = Instant::now();
             sleep(Duration::from_millis(random.below(600)));
             server.cont();
-            longest = longest.max(until_hits(&runtime, outage.elapsed()));
+            recoveries.wait(&runtime);
         }
     });
     let took = start.elapsed();
     println!(
-        "{stops} stops in {took:.1?}: {}; hits again within {longest:.1?}",
-        tally.check()
+        "{stops} stops in {took:.1?}: {}; {}",
+        tally.check(),
+        recoveries.check()
     );
 }
 
@@ -143,16 +156,15 @@ fn a_closed_port_where_a_server_comes_later() {
     let mut server = RedisServer::start();
     let runtime = runtime(&server.url());
     server.kill();
-    let outage = Instant::now();
     calls_in_vain(&runtime);
     server.restart();
-    let outage = outage.elapsed();
-    let mut hits_after = Duration::ZERO;
+    let mut recoveries = Recoveries::default();
     let tally = storm(&runtime, Invalidation::Holds, || {
-        hits_after = until_hits(&runtime, outage);
+        recoveries.wait(&runtime);
     });
     println!(
-        "a server that came later: hits after {hits_after:.1?}; {}",
-        tally.check()
+        "a server that came later: {}; {}",
+        tally.check(),
+        recoveries.check()
     );
 }

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use cache_memoize::{Redis, Runtime, RuntimeBuilder};
+use tokio::task::yield_now;
 
 use crate::common::Random;
 use crate::item::{Item, Source, awaited, is_whole, item, items};
@@ -100,6 +101,8 @@ pub(crate) fn storm(
         tasks.block_on(runtime.scope_async(async {
             while !over.load(Ordering::Relaxed) {
                 worker.call_as_task().await;
+                // With the breaker open no call waits, and the task that reads from the connection would never run.
+                yield_now().await;
             }
         }));
         worker.tally
