@@ -278,7 +278,7 @@ async fn write(request: &Request, place: &Place<'_>, fill: Fill, deadline: Deadl
 
 /// As [`sync::peek`](super::sync::peek).
 pub(crate) async fn peek<R>(request: &Request, outcome: &Outcome<R>) -> Option<R> {
-    if !request.has_key() || request.stored.refusal().is_some() {
+    if !request.may_be_stored() {
         return None;
     }
     // Nothing is written on the way: who only looks is not the one to seal it anew.

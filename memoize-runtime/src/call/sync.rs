@@ -215,7 +215,7 @@ pub(super) fn fill_by(
 
 /// The value that is in the cache, computing nothing. It counts as neither hit nor miss.
 pub(crate) fn peek<R>(request: &Request, outcome: &Outcome<R>) -> Option<R> {
-    if !request.has_key() || request.stored.refusal().is_some() {
+    if !request.may_be_stored() {
         return None;
     }
     // Nothing is written on the way: who only looks is not the one to seal it anew.

@@ -13,7 +13,7 @@ use crate::clock::{Clock, SystemClock, millis};
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::flight::Flights;
 use crate::key::escape_namespace;
-use crate::observe::Counters;
+use crate::observe::{Counters, Journal};
 
 const DEFAULT_NAMESPACE: &str = "cache";
 const DEFAULT_EXPIRATION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -37,6 +37,7 @@ pub struct RuntimeBuilder {
     breaker: Option<Monotonic>,
     pub(super) sealing: SealingSettings,
     compress: bool,
+    caching: bool,
 }
 
 impl RuntimeBuilder {
@@ -52,6 +53,7 @@ impl RuntimeBuilder {
             breaker: Some(Monotonic::system()),
             sealing: SealingSettings::default(),
             compress: true,
+            caching: true,
         }
     }
 
@@ -148,6 +150,15 @@ impl RuntimeBuilder {
         self
     }
 
+    /// Whether anything is cached; `false` makes memoized functions run as if they were not.
+    ///
+    /// Nothing is then looked up, shared or stored, `peek` finds nothing and `prime` says `false`. `invalidate` still removes
+    /// what other processes may have stored.
+    pub fn caching(mut self, caching: bool) -> Self {
+        self.caching = caching;
+        self
+    }
+
     /// The time that entries are dated with and checked against; the system's unless given.
     ///
     /// The default backend has it too; one that is [given](Self::backend) has its own, see [`Memory::with_clock`].
@@ -200,7 +211,9 @@ impl RuntimeBuilder {
             flights: Flights::new(),
             sealing: self.sealing.build(limits)?,
             compress: self.compress,
+            caching: self.caching,
             counters: Counters::new(),
+            journal: Journal::new(),
         })))
     }
 

@@ -18,7 +18,7 @@ use crate::backend::{AsyncBackend, Backend, Bytes, Lease, Limits};
 use crate::breaker::Breaker;
 use crate::clock::Clock;
 use crate::flight::Flights;
-use crate::observe::{Counters, Stats};
+use crate::observe::{Counters, Journal, Stats};
 use sealing::Sealing;
 
 /// A configured cache: a backend, a namespace and defaults.
@@ -55,7 +55,9 @@ struct Inner {
     flights: Flights<Bytes, Lease>,
     sealing: Sealing,
     compress: bool,
+    caching: bool,
     counters: Counters,
+    journal: Journal,
 }
 
 impl Runtime {
@@ -119,6 +121,14 @@ impl Runtime {
 
     pub(crate) fn compresses(&self) -> bool {
         self.0.compress
+    }
+
+    pub(crate) fn caches(&self) -> bool {
+        self.0.caching
+    }
+
+    pub(crate) fn journal(&self) -> &Journal {
+        &self.0.journal
     }
 
     pub(crate) fn counters(&self) -> &Counters {
