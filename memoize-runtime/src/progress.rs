@@ -388,7 +388,7 @@ mod tests {
                 tail: tail.clone(),
                 ..State::default()
             }),
-            ..Progress::new("name", publisher.progress.origin)
+            ..Progress::new("name", publisher.progress.origin.clone())
         };
         let unstored = Some(View::Unstored(vec![1; 10].into()));
         assert_eq!(view(&in_the_child, 0), unstored, "what there is is read");

@@ -1,6 +1,7 @@
 //! What the cache may cost a call: round trips, and time.
 
 use std::future::{Future, pending, ready};
+use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -50,6 +51,11 @@ impl Server {
             .into_iter()
             .map(|(question, _)| question)
             .collect()
+    }
+
+    fn has_asked(&self, question: &'static str) -> bool {
+        let asked = self.asked.lock().expect("no panic");
+        asked.iter().any(|(name, _)| *name == question)
     }
 
     fn times(&self) -> Vec<(&'static str, Duration)> {
@@ -294,6 +300,44 @@ fn the_body_does_not_count_and_all_else_does() {
             counted <= took.saturating_sub(BODY),
             "{counted:?} of {took:?}"
         );
+    });
+}
+
+#[test]
+fn waiting_does_not_count_where_a_lease_was_given_up_before() {
+    const WAIT: Duration = Duration::from_millis(50);
+    let server = Server::new();
+    let runtime = build(settings(&server));
+    let elsewhere = build(settings(&server));
+    let (came, comes) = mpsc::channel();
+    thread::scope(|scope| {
+        let leader = scope.spawn(|| {
+            runtime.scope(|| {
+                Memo::new("k").get_or_compute(|| -> u32 {
+                    // Its lease is void from here on, so that the other is granted one, has no use for it, and waits.
+                    assert!(elsewhere.scope(|| Memo::new("k").invalidate()));
+                    server.asked();
+                    came.send(()).expect("the other waits");
+                    while !server.has_asked("release") {
+                        thread::yield_now();
+                    }
+                    thread::sleep(WAIT);
+                    resume_unwind(Box::new("as it should"));
+                })
+            })
+        });
+        comes.recv().expect("it computes");
+        let began = Instant::now();
+        let value = runtime.scope(|| Memo::new("k").get_or_compute(|| 7_u32));
+        let took = began.elapsed();
+        assert_eq!(value, 7);
+        assert!(leader.join().is_err());
+        let times = server.times();
+        let again = times.iter().rfind(|(name, _)| *name == "get_or_lease");
+        let (_, left) = again.expect("it has taken over");
+        let counted = BUDGET.saturating_sub(*left);
+        // Half of it, since between giving up and waiting a busy machine may do something else.
+        assert!(counted + WAIT / 2 <= took, "{counted:?} of {took:?}");
     });
 }
 

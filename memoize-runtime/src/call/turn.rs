@@ -182,7 +182,6 @@ impl<'r> Right<'r> {
 
     /// Before it waits: who leads gets the lease if it has none, and begins; else others are not to wait for this one.
     pub(super) fn offer_to(&mut self, waiter: &Waiter<Bytes, Lease>) {
-        self.budget.stop();
         if let Some(lease) = self.lease.take() {
             match waiter.offer(lease) {
                 Ok(offer) => self.offer = Some(offer),
@@ -195,6 +194,7 @@ impl<'r> Right<'r> {
                 ),
             }
         }
+        self.budget.stop();
     }
 
     /// Takes the part that it got in the flight; returns what has landed.
@@ -293,9 +293,9 @@ pub(super) fn release(
         return;
     }
     let name = name.as_str();
-    let deadline = budget.deadline();
     match caller {
-        Caller::Thread if !deadline.has_passed() => {
+        Caller::Thread if !budget.deadline().has_passed() => {
+            let deadline = budget.deadline();
             let _ = ask::ask(request, "release", deadline, |backend| {
                 backend.release(name, lease, deadline)
             });
