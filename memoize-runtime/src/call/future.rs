@@ -240,6 +240,9 @@ async fn fill(
     };
     let name = place.name().as_str();
     let filled = fill_by(request, place, lease, bytes, life, deadline).await;
+    if filled.is_err() {
+        right.keep_if_late(lease, deadline);
+    }
     if right.must_take_back(lease) {
         let deleted = ask(request, "delete", deadline, |backend| {
             backend.delete(name, deadline)

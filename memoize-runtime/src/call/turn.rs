@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::backend::{Bytes, Lease, Lookup};
+use crate::backend::{Bytes, Deadline, Lease, Lookup};
 use crate::breaker::Breaker;
 use crate::call::ask::{self, NoAnswer};
 use crate::call::budget::Budget;
@@ -253,6 +253,13 @@ impl<'r> Right<'r> {
             return None;
         }
         self.lease.take()
+    }
+
+    /// Takes back a lease that there was no time to fill by, so that it is given up. Where the backend failed it would only fail again.
+    pub(super) fn keep_if_late(&mut self, lease: Lease, deadline: Deadline) {
+        if deadline.has_passed() {
+            self.lease = Some(lease);
+        }
     }
 
     /// Whether what was stored must go again: a backend without leases can't tell that it was too late.
