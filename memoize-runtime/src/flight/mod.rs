@@ -112,7 +112,14 @@ impl<T: Clone, L> Flights<T, L> {
         self.join_as(process::id(), name, kind, insists)
     }
 
-    fn join_as(&self, process: u32, name: &str, kind: u64, insists: bool) -> Joined<T, L> {
+    /// The same in a process of this number.
+    pub(crate) fn join_as(
+        &self,
+        process: u32,
+        name: &str,
+        kind: u64,
+        insists: bool,
+    ) -> Joined<T, L> {
         let held = Held::current();
         let mut shard = self.shard(name);
         let found = shard.get(name).cloned();
@@ -222,56 +229,4 @@ impl<T, L> Flight<T, L> {
 /// Nothing that is locked here can panic halfway, so there is nothing to distrust after a panic.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::process;
-
-    use super::{Flights, Joined, Part};
-
-    type Table = Flights<u8, ()>;
-
-    fn leads(joined: Joined<u8, ()>) -> bool {
-        matches!(joined, Joined::Plays(Part::Leads(_)))
-    }
-
-    #[test]
-    fn a_forked_child_waits_for_nobody_who_is_not_there() {
-        let flights = Table::new();
-        let Joined::Plays(Part::Leads(parents)) = flights.join("key", 0, false) else {
-            panic!("it is the first");
-        };
-        assert!(matches!(flights.join("key", 0, false), Joined::Waits(_)));
-
-        // What the child of a fork does.
-        let child = process::id() ^ 1;
-        let Joined::Plays(Part::Leads(childs)) = flights.join_as(child, "key", 0, false) else {
-            panic!("nobody else is there");
-        };
-        let waits = flights.join_as(child, "key", 0, false);
-        assert!(matches!(waits, Joined::Waits(_)), "for the child's own");
-        drop(waits);
-
-        // The parent's may be gone or not: the child's stands, and ends as any.
-        drop(parents);
-        assert_eq!(flights.sizes(), (1, 0));
-        childs.land(7);
-        let landed = flights.join_as(child, "key", 0, false);
-        assert!(matches!(landed, Joined::Plays(Part::Landed(7))));
-        drop(childs);
-        assert_eq!(flights.sizes(), (0, 0));
-        assert!(leads(flights.join("key", 0, false)));
-    }
-
-    #[test]
-    fn a_body_that_forked_is_not_waited_for_by_itself() {
-        let flights = Table::new();
-        let Joined::Plays(Part::Leads(leader)) = flights.join("key", 0, false) else {
-            panic!("it is the first");
-        };
-        let _running = leader.run();
-        let inside = flights.join_as(process::id() ^ 1, "key", 0, false);
-        assert!(matches!(inside, Joined::Plays(Part::Inside)));
-    }
 }
