@@ -176,31 +176,23 @@ impl<'e> History<'e> {
         let Some(barriers) = self.barriers.get(&(seen.function, seen.key)) else {
             return;
         };
-        let passed = barriers.between(stamp.began, seen.began);
-        match maker.what {
-            What::Primed { acknowledged, .. } => {
-                let mut passed = passed.filter(|barrier| barrier.began > maker.ended);
-                match passed.next() {
-                    Some(barrier) if acknowledged => {
-                        report.violate(Promise::Invalidated, &[maker, barrier, seen]);
-                    }
-                    Some(_) => report.counts.late += 1,
-                    None => {}
-                }
-            }
-            _ => {
-                let mut is_joined = false;
-                let mut passed = passed.filter(|barrier| {
-                    let may_be_joined = self.may_join(seen, maker, barrier);
-                    is_joined |= may_be_joined;
-                    !may_be_joined
-                });
-                if let Some(barrier) = passed.next() {
+        let mut passed = barriers.between(stamp.began, seen.began);
+        if let What::Primed { acknowledged, .. } = maker.what {
+            match passed.find(|barrier| barrier.began > maker.ended) {
+                Some(barrier) if acknowledged => {
                     report.violate(Promise::Invalidated, &[maker, barrier, seen]);
-                } else if is_joined {
-                    report.counts.joined += 1;
                 }
+                Some(_) => report.counts.late += 1,
+                None => {}
             }
+            return;
+        }
+        let (joined, broken): (Vec<_>, Vec<_>) =
+            passed.partition(|barrier| self.may_join(seen, maker, barrier));
+        if let Some(barrier) = broken.first() {
+            report.violate(Promise::Invalidated, &[maker, barrier, seen]);
+        } else if !joined.is_empty() {
+            report.counts.joined += 1;
         }
     }
 

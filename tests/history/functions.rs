@@ -1,13 +1,15 @@
 //! The memoized functions, and the values that they compute.
 
+use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Write as _};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use cache_memoize::cache_memoize;
+use futures::stream::{self, Stream, StreamExt};
 use serde::{Deserialize, Serialize};
 
 use super::event::{Event, Operation, Run, Stamp, What, now};
@@ -53,7 +55,7 @@ pub(crate) async fn awaited_sealed(key: u64, actor: &Actor) -> Value {
     actor.compute_awaited(AWAITED_SEALED, key).await
 }
 
-/// In up to three chunks.
+/// In up to two chunks.
 #[cache_memoize(key = "items:<key>", skip(actor), expiration = LIFE)]
 pub(crate) fn items(key: u64, actor: &Actor) -> impl Iterator<Item = Value> {
     actor.compute_items(ITEMS, key)
@@ -64,9 +66,15 @@ pub(crate) fn sealed_items(key: u64, actor: &Actor) -> impl Iterator<Item = Valu
     actor.compute_items(SEALED_ITEMS, key)
 }
 
+/// The same entries, for tasks: either reads and follows what the other writes.
+#[cache_memoize(key = "items:<key>", skip(actor), expiration = LIFE)]
+pub(crate) fn awaited_items(key: u64, actor: &Actor) -> impl Stream<Item = Value> {
+    actor.compute_awaited_items(ITEMS, key)
+}
+
 /// How many items a stream has.
 pub(crate) fn items_of(key: u64) -> u64 {
-    2 + key * 9
+    [2, 15, 60, 5, 30][usize::try_from(key % 5).expect("it is small")]
 }
 
 /// A value, or an item of a stream.
@@ -75,7 +83,7 @@ pub(crate) struct Value {
     stamp: Stamp,
     /// Its place in the stream.
     nth: u64,
-    padding: Vec<u64>,
+    padding: String,
 }
 
 impl Value {
@@ -103,14 +111,18 @@ impl Value {
 }
 
 /// What can't be compressed, and differs from one computation to the next.
-fn padding(stamp: Stamp, nth: u64) -> Vec<u64> {
+fn padding(stamp: Stamp, nth: u64) -> String {
     let length = match stamp.function {
-        LARGE => 120_000,
-        ITEMS | SEALED_ITEMS => 600,
+        LARGE => 70_000,
+        ITEMS | SEALED_ITEMS => 350,
         _ => [0, 3, 30, 300][usize::try_from(stamp.key % 4).expect("it is small")],
     };
     let mut random = Random::new(stamp.version.wrapping_mul(1000) + nth);
-    (0..length).map(|_| random.number()).collect()
+    let mut padding = String::new();
+    for _ in 0..length {
+        write!(padding, "{:016x}", random.number()).expect("a string takes all");
+    }
+    padding
 }
 
 /// Who calls: a thread or a task, which notes down what it does.
@@ -181,6 +193,18 @@ impl Actor {
         let pause = self.cost() / u32::try_from(count).expect("it is small");
         (0..count).map(move |nth| {
             thread::sleep(pause);
+            Value::new(stamp, nth)
+        })
+    }
+
+    fn compute_awaited_items(&self, function: u8, key: u64) -> impl Stream<Item = Value> {
+        let stamp = self.stamp(function, key);
+        self.note_computed(stamp);
+        let pause = self.cost() / 8;
+        stream::iter(0..items_of(key)).then(move |nth| async move {
+            if nth % 16 == 0 {
+                tokio::time::sleep(pause).await;
+            }
             Value::new(stamp, nth)
         })
     }

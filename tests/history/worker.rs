@@ -3,27 +3,29 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use cache_memoize::{Redis, Runtime, Secret};
+use futures::stream::{Stream, StreamExt};
 use serde::{Deserialize, Serialize};
 
 use super::event::{Run, What, now};
 use super::functions::{
     AWAITED, AWAITED_SEALED, Actor, ITEMS, LARGE, SEALED, SEALED_ITEMS, VALUE, Value, awaited,
-    awaited_sealed, items, items_of, large, sealed, sealed_items, value,
+    awaited_items, awaited_sealed, items, items_of, large, sealed, sealed_items, value,
 };
 
 pub(crate) const THREADS: u32 = 4;
 pub(crate) const TASKS: u32 = 4;
 
 /// Keys that everything happens to.
-const BUSY_KEYS: u64 = 8;
+const BUSY_KEYS: u64 = 3;
 /// Keys after them that are only called, so that their entries live until they expire.
-const CALM_KEYS: u64 = 4;
+const CALM_KEYS: u64 = 2;
 
 /// What a process is to do.
 #[derive(Debug, Serialize, Deserialize)]
@@ -169,9 +171,9 @@ macro_rules! do_to_value {
     }};
 }
 
-/// The same to one that returns an iterator, which has no peek and no prime.
+/// The same to one that returns an iterator or a stream, which has no peek and no prime.
 macro_rules! do_to_items {
-    ($actor:ident, $number:ident, $function:ident) => {{
+    ($actor:ident, $number:ident, $function:ident, $runs:ident $($awaits:tt)*) => {{
         let (deed, key) = choose($actor);
         let began = now();
         let (runs, due) = match deed {
@@ -179,12 +181,12 @@ macro_rules! do_to_items {
             Deed::Peek | Deed::Prime => {
                 let due = $actor.below(items_of(key));
                 let few = usize::try_from(due).expect("it is small");
-                (runs($function(key, $actor).take(few)), due)
+                ($runs($function(key, $actor).take(few))$($awaits)*, due)
             }
-            Deed::Refresh => (runs($function::refresh(key, $actor)), items_of(key)),
-            Deed::Call => (runs($function(key, $actor)), items_of(key)),
+            Deed::Refresh => ($runs($function::refresh(key, $actor))$($awaits)*, items_of(key)),
+            Deed::Call => ($runs($function(key, $actor))$($awaits)*, items_of(key)),
             Deed::Invalidate => {
-                let acknowledged = $function::invalidate(key);
+                let acknowledged = $function::invalidate(key)$($awaits)*;
                 $actor.note($number, key, began, What::Invalidated { acknowledged });
                 return;
             }
@@ -198,30 +200,40 @@ fn act(actor: &Actor) {
         0..4 => do_to_value!(actor, VALUE, value),
         4..6 => do_to_value!(actor, SEALED, sealed),
         6 if actor.below(3) == 0 => do_to_value!(actor, LARGE, large),
-        6..8 => do_to_items!(actor, ITEMS, items),
-        _ => do_to_items!(actor, SEALED_ITEMS, sealed_items),
+        6..8 => do_to_items!(actor, ITEMS, items, runs),
+        _ => do_to_items!(actor, SEALED_ITEMS, sealed_items, runs),
     }
 }
 
 async fn act_awaiting(actor: &Actor) {
-    if actor.below(3) > 0 {
-        do_to_value!(actor, AWAITED, awaited.await);
-    } else {
-        do_to_value!(actor, AWAITED_SEALED, awaited_sealed.await);
+    match actor.below(10) {
+        0..5 => do_to_value!(actor, AWAITED, awaited.await),
+        5..7 => do_to_value!(actor, AWAITED_SEALED, awaited_sealed.await),
+        _ => do_to_items!(actor, ITEMS, awaited_items, runs_awaiting.await),
     }
 }
 
 /// What was handed out, as runs of one computation each.
 fn runs(items: impl Iterator<Item = Value>) -> Vec<Run> {
-    let mut runs: Vec<Run> = Vec::new();
-    for item in items {
-        let item = item.run();
-        match runs.last_mut() {
-            Some(run) if run.stamp == item.stamp && run.first + run.length == item.first => {
-                run.length += 1;
-            }
-            _ => runs.push(item),
-        }
+    let mut runs = Vec::new();
+    items.for_each(|item| push(&mut runs, item.run()));
+    runs
+}
+
+async fn runs_awaiting(items: impl Stream<Item = Value>) -> Vec<Run> {
+    let mut runs = Vec::new();
+    let mut items = pin!(items);
+    while let Some(item) = items.next().await {
+        push(&mut runs, item.run());
     }
     runs
+}
+
+fn push(runs: &mut Vec<Run>, item: Run) {
+    match runs.last_mut() {
+        Some(run) if run.stamp == item.stamp && run.first + run.length == item.first => {
+            run.length += 1;
+        }
+        _ => runs.push(item),
+    }
 }
