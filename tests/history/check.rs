@@ -58,6 +58,8 @@ pub(crate) struct Counts {
     pub(crate) joined: u64,
     /// Values of a `prime` that had returned `false`, after an invalidation that began later.
     pub(crate) late: u64,
+    /// How long the longest operation took.
+    pub(crate) longest: Duration,
 }
 
 #[derive(Debug)]
@@ -74,6 +76,8 @@ pub(crate) fn check(events: &[Event], life: Duration) -> Report {
         violations: Vec::new(),
     };
     for event in events {
+        let took = Duration::from_nanos(event.ended - event.began);
+        report.counts.longest = report.counts.longest.max(took);
         match &event.what {
             What::Computed { .. } => report.counts.computed += 1,
             What::Returned { runs, due } => history.check(event, runs, *due, &mut report),
@@ -381,6 +385,7 @@ mod tests {
             returned: 3,
             cached: 2,
             from_others: 1,
+            longest: Duration::from_millis(20),
             ..Counts::default()
         };
         assert_eq!(report.counts, counts);

@@ -97,6 +97,8 @@ fn install(orders: &Orders) {
     let runtime = Runtime::builder()
         .backend(Redis::open(&orders.url).expect("the URL is one"))
         .secret(secret.expect("the secret is one"))
+        // A lease that was granted to who had given up is waited for so long.
+        .longest_wait(Duration::from_secs(1))
         // Open, it would keep a process out of what happens for most of the time.
         .breaker(orders.process == 0);
     let runtime = match orders.process % 3 {
