@@ -22,6 +22,7 @@ mod flight;
 mod guard;
 mod instance;
 mod key;
+mod local;
 mod memo;
 mod observe;
 mod secret;

@@ -254,6 +254,7 @@ impl Memo {
             overwrite: self.overwrite,
             protection: self.protection,
             compress: self.compress,
+            origin: None,
         }
     }
 }

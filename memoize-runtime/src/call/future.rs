@@ -6,8 +6,9 @@
 mod chunks;
 mod rotation;
 
-use std::future::{Future, poll_fn};
+use std::future::{Future, poll_fn, ready};
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,7 @@ use crate::entry::Reject;
 use crate::flight::{Joined, Part};
 use crate::guard::guard;
 use crate::key::CacheKey;
+use crate::local::Kept;
 use crate::timer::{sleep_until, timeout};
 
 /// As [`sync::get_or_compute`](super::sync::get_or_compute).
@@ -86,11 +88,19 @@ pub(crate) async fn get_or_compute<R, F: Future<Output = R>>(
     match verdict(request, outcome, accept, &value) {
         Verdict::Store if right.is_none() => observer.outdated(),
         Verdict::Store => {
-            let filling =
-                request
-                    .policy(&place)
-                    .fill(&value, outcome, cost, request.runtime.now_ms());
-            store(request, &place, filling, cost, Some(&mut right)).await;
+            let filling = {
+                let _running = right.run();
+                request.filling(&place, outcome, &value, cost)
+            };
+            let kept = match &filling {
+                Ok(Filling::Whole(fill)) => Some(fill.kept.clone()),
+                Ok(Filling::Chunks(_)) | Err(_) => None,
+            };
+            if store(request, &place, filling, cost, Some(&mut right)).await
+                && let Some(kept) = kept
+            {
+                request.settle(outcome, &kept);
+            }
         }
         Verdict::Leave => {}
         Verdict::Remove => {
@@ -134,8 +144,8 @@ async fn take_turn<'r, R>(
             .unwrap_or(Part::Alone),
     };
     match part {
-        Part::Landed(bytes) => {
-            if let Ok(value) = open(request, place, outcome, &bytes).await {
+        Part::Landed(kept) => {
+            if let Ok(value) = open_kept(request, place, outcome, kept).await {
                 return Turn::Value(value);
             }
         }
@@ -152,7 +162,7 @@ async fn take_turn<'r, R>(
             Some(backend::Lookup::Found(bytes)) => {
                 match open(request, place, outcome, &bytes).await {
                     Ok(value) => {
-                        right.land(bytes);
+                        right.land(Kept::Bytes(bytes));
                         return Turn::Value(value);
                     }
                     Err(_) => replaces = true,
@@ -223,16 +233,24 @@ async fn store(
 
 /// As [`sync::fill`](super::sync).
 async fn fill(request: &Request, place: &Place<'_>, right: &mut Right<'_>, fill: Fill) -> bool {
-    let life = fill.life;
-    let bytes = fill.into_bytes();
-    right.land(bytes.clone());
+    let Fill { kept, life } = fill;
+    right.land(kept.clone());
     let Some(lease) = right.lease_to_fill() else {
         request.observer().outdated();
         return false;
     };
     let name = right.name;
     let filled = ask(request, "fill", |backend| {
-        backend.fill(name.as_str(), lease, bytes, life, Deadline::NEVER)
+        match (kept, request.shelf(place)) {
+            (Kept::Bytes(bytes), _) => {
+                backend.fill(name.as_str(), lease, bytes, life, Deadline::NEVER)
+            }
+            (kept, Some(shelf)) => {
+                let filled = shelf.fill_kept(name.as_str(), lease, kept, life);
+                Box::pin(ready(Ok(filled)))
+            }
+            (Kept::Value(_), None) => Box::pin(ready(Ok(false))),
+        }
     });
     let filled = filled.await;
     match filled {
@@ -266,10 +284,17 @@ async fn write(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
 }
 
 async fn set(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
-    let life = fill.life;
-    let bytes = fill.into_bytes();
+    let Fill { kept, life } = fill;
+    let name = place.name().as_str();
     let written = ask(request, "set", |backend| {
-        backend.set(place.name().as_str(), bytes, life, Deadline::NEVER)
+        match (kept, request.shelf(place)) {
+            (Kept::Bytes(bytes), _) => backend.set(name, bytes, life, Deadline::NEVER),
+            (kept, Some(shelf)) => {
+                shelf.keep(name, kept, life);
+                Box::pin(ready(Ok(())))
+            }
+            (Kept::Value(_), None) => Box::pin(ready(Ok(()))),
+        }
     });
     written.await.is_some()
 }
@@ -298,10 +323,7 @@ pub(crate) async fn prime<R>(request: &Request, outcome: &Outcome<R>, value: R) 
         observer.refused(refusal, request.stored.tells_refusal());
         return false;
     }
-    let filling =
-        request
-            .policy(&place)
-            .fill(&value, outcome, Duration::ZERO, request.runtime.now_ms());
+    let filling = request.filling(&place, outcome, &value, Duration::ZERO);
     drop(value);
     store(request, &place, filling, Duration::ZERO, None).await
 }
@@ -359,8 +381,27 @@ async fn find<R>(
     place: &Place<'_>,
     outcome: &Outcome<R>,
 ) -> Result<(R, Option<Renewal>), Missed> {
+    if let Some(copy) = request.copy(place, outcome) {
+        return copy.map(|value| (value, None)).map_err(Missed::Rejected);
+    }
     let found = fetch(request, place).await.ok_or(Missed::Unanswered)?;
     read(request, place, outcome, &found).await
+}
+
+/// As [`sync::open_kept`](super::sync).
+async fn open_kept<R>(
+    request: &Request,
+    place: &Place<'_>,
+    outcome: &Outcome<R>,
+    kept: Kept,
+) -> Result<R, Missed> {
+    if let Kept::Value(value) = &kept
+        && let Some(copy) = request.read(place, outcome, Arc::clone(value))
+    {
+        return copy.map_err(Missed::Rejected);
+    }
+    let bytes = kept.into_bytes().ok_or(Missed::Absent)?;
+    open(request, place, outcome, &bytes).await
 }
 
 /// What the backend has under the names of the place; `None` where it could not be asked.

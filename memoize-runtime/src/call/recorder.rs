@@ -124,9 +124,7 @@ impl Recorder {
         {
             Ok(fill) => {
                 let lease = recording.lease.take();
-                let life = fill.life;
-                let bytes = fill.into_bytes();
-                match lease.and_then(|lease| fill_by(&self.request, &place, lease, bytes, life)) {
+                match lease.and_then(|lease| fill_by(&self.request, &place, lease, fill)) {
                     Some(true) => self.recording = None,
                     Some(false) => self.remove(),
                     // It may be written all the same: a reader then finds chunks missing, and runs the function.

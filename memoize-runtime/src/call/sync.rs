@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 use std::pin::pin;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,7 @@ use crate::entry::chunk::Reader;
 use crate::flight::{Joined, Part, block_on};
 use crate::guard::guard;
 use crate::key::CacheKey;
+use crate::local::Kept;
 use crate::observe::Abandoned;
 
 /// Returns the value from the cache, or computes and stores it.
@@ -77,9 +79,9 @@ pub(crate) fn get_or_compute<R>(
 
     // Compute: the user's code, with nothing of ours locked. Its panic is the caller's, and ends the turn.
     let started = Instant::now();
-    let running = right.run();
+    // Until the value is stored: to copy and serialize it is the user's code as well.
+    let _running = right.run();
     let value = compute();
-    drop(running);
     let cost = started.elapsed();
     observer.computed();
 
@@ -88,7 +90,12 @@ pub(crate) fn get_or_compute<R>(
         Verdict::Store if right.is_none() => observer.outdated(),
         Verdict::Store => {
             store(request, &place, outcome, &value, cost, |entry| {
-                fill(request, &place, &mut right, entry)
+                let kept = entry.kept.clone();
+                let filled = fill(request, &place, &mut right, entry);
+                if filled {
+                    request.settle(outcome, &kept);
+                }
+                filled
             });
         }
         Verdict::Leave => {}
@@ -117,8 +124,8 @@ fn take_turn<'r, R>(
         Joined::Waits(waiter) => block_on(pin!(waiter), patience.until()).unwrap_or(Part::Alone),
     };
     match part {
-        Part::Landed(bytes) => {
-            if let Ok(value) = open(request, place, outcome, &bytes) {
+        Part::Landed(kept) => {
+            if let Ok(value) = open_kept(request, place, outcome, kept) {
                 return Turn::Value(value);
             }
         }
@@ -134,7 +141,7 @@ fn take_turn<'r, R>(
             }
             Some(backend::Lookup::Found(bytes)) => match open(request, place, outcome, &bytes) {
                 Ok(value) => {
-                    right.land(bytes);
+                    right.land(Kept::Bytes(bytes));
                     return Turn::Value(value);
                 }
                 Err(_) => replaces = true,
@@ -164,15 +171,13 @@ fn ask_for_lease(request: &Request, name: &CacheKey, replaces: bool) -> Option<b
 
 /// Gives the entry to those who wait for it, then to the backend, as far as there is the right to; says whether it is stored.
 fn fill(request: &Request, place: &Place<'_>, right: &mut Right<'_>, fill: Fill) -> bool {
-    let life = fill.life;
-    let bytes = fill.into_bytes();
-    right.land(bytes.clone());
+    right.land(fill.kept.clone());
     let Some(lease) = right.lease_to_fill() else {
         request.observer().outdated();
         return false;
     };
     let name = right.name;
-    let filled = fill_by(request, place, lease, bytes, life);
+    let filled = fill_by(request, place, lease, fill);
     if right.must_take_back(lease) {
         ask(request, "delete", |backend| {
             backend.delete(name.as_str(), Deadline::NEVER)
@@ -187,11 +192,15 @@ pub(super) fn fill_by(
     request: &Request,
     place: &Place<'_>,
     lease: Lease,
-    bytes: Bytes,
-    life: Duration,
+    Fill { kept, life }: Fill,
 ) -> Option<bool> {
+    let name = place.name().as_str();
     let filled = ask(request, "fill", |backend| {
-        backend.fill(place.name().as_str(), lease, bytes, life, Deadline::NEVER)
+        match (kept, request.shelf(place)) {
+            (Kept::Bytes(bytes), _) => backend.fill(name, lease, bytes, life, Deadline::NEVER),
+            (kept, Some(shelf)) => Ok(shelf.fill_kept(name, lease, kept, life)),
+            (Kept::Value(_), None) => Ok(false),
+        }
     });
     match filled {
         Some(true) => {
@@ -282,8 +291,27 @@ fn find<R>(
     place: &Place<'_>,
     outcome: &Outcome<R>,
 ) -> Result<(R, Option<Renewal>), Missed> {
+    if let Some(copy) = request.copy(place, outcome) {
+        return copy.map(|value| (value, None)).map_err(Missed::Rejected);
+    }
     let found = fetch(request, place).ok_or(Missed::Unanswered)?;
     read(request, place, outcome, &found)
+}
+
+/// The value that another call had computed meanwhile.
+fn open_kept<R>(
+    request: &Request,
+    place: &Place<'_>,
+    outcome: &Outcome<R>,
+    kept: Kept,
+) -> Result<R, Missed> {
+    if let Kept::Value(value) = &kept
+        && let Some(copy) = request.read(place, outcome, Arc::clone(value))
+    {
+        return copy.map_err(Missed::Rejected);
+    }
+    let bytes = kept.into_bytes().ok_or(Missed::Absent)?;
+    open(request, place, outcome, &bytes)
 }
 
 /// The value of an entry that stands under the current name, if it may be used and all of it is there.
@@ -376,9 +404,7 @@ fn store<R>(
     cost: Duration,
     write: impl FnOnce(Fill) -> bool,
 ) -> bool {
-    let filling = request
-        .policy(place)
-        .fill(value, outcome, cost, request.runtime.now_ms());
+    let filling = request.filling(place, outcome, value, cost);
     let stored = match filling {
         Ok(Filling::Whole(fill)) => Ok(write(fill)),
         Ok(Filling::Chunks(chunked)) => store_in_chunks(request, place, *chunked, cost, write),
@@ -437,11 +463,17 @@ fn write(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
     written
 }
 
-pub(super) fn set(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
-    let life = fill.life;
-    let bytes = fill.into_bytes();
+pub(super) fn set(request: &Request, place: &Place<'_>, Fill { kept, life }: Fill) -> bool {
+    let name = place.name().as_str();
     ask(request, "set", |backend| {
-        backend.set(place.name().as_str(), bytes, life, Deadline::NEVER)
+        match (kept, request.shelf(place)) {
+            (Kept::Bytes(bytes), _) => backend.set(name, bytes, life, Deadline::NEVER),
+            (kept, Some(shelf)) => {
+                shelf.keep(name, kept, life);
+                Ok(())
+            }
+            (Kept::Value(_), None) => Ok(()),
+        }
     })
     .is_some()
 }

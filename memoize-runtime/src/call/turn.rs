@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::backend::{Bytes, Deadline, Lease};
+use crate::backend::{Deadline, Lease};
 use crate::call::outcome::Outcome;
 use crate::call::request::Request;
 use crate::entry::Reject;
@@ -12,6 +12,7 @@ use crate::entry::chunk::{Next, Reader};
 use crate::flight::{Leader, Running};
 use crate::guard::guard;
 use crate::key::CacheKey;
+use crate::local::Kept;
 use crate::observe::Observer;
 
 /// Why a lookup gave nothing.
@@ -126,7 +127,7 @@ pub(super) struct Right<'r> {
     pub(super) name: &'r CacheKey,
     caller: Caller,
     pub(super) lease: Option<Lease>,
-    pub(super) leader: Option<Leader<Bytes>>,
+    pub(super) leader: Option<Leader<Kept>>,
 }
 
 impl<'r> Right<'r> {
@@ -151,7 +152,7 @@ impl<'r> Right<'r> {
     }
 
     /// Gives the entry to those who wait.
-    pub(super) fn land(&self, entry: Bytes) {
+    pub(super) fn land(&self, entry: Kept) {
         if let Some(leader) = &self.leader {
             leader.land(entry);
         }

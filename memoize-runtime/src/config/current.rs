@@ -19,6 +19,7 @@ thread_local! {
 }
 
 /// The runtime of one call. The process's own is borrowed, so that a call outside any scope touches no shared count.
+#[derive(Clone)]
 pub(crate) enum Current {
     Process(&'static Runtime),
     Scoped(Runtime),
@@ -38,7 +39,7 @@ impl Deref for Current {
 impl Runtime {
     /// The runtime that a call made here and now would use.
     pub fn current() -> Self {
-        Current::get().clone()
+        Self::clone(&Current::get())
     }
 
     /// Makes this the process's runtime.

@@ -14,9 +14,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::backend::{AsyncBackend, Backend, Bytes, Limits};
+use crate::backend::{AsyncBackend, Backend, Limits};
 use crate::clock::Clock;
 use crate::flight::Flights;
+use crate::local::{Kept, Tier};
 use crate::observe::{Counters, Stats};
 use sealing::Sealing;
 
@@ -47,8 +48,10 @@ struct Inner {
     expiration_ms: u64,
     longest_ms: u64,
     longest_wait: Duration,
-    /// The entries that are being computed, as bytes: those that go to the backend.
-    flights: Flights<Bytes>,
+    /// The entries that are being computed, as they go to where they are kept.
+    flights: Flights<Kept>,
+    /// Values as they are, beside the backend or in its place.
+    tier: Tier,
     sealing: Sealing,
     compress: bool,
     counters: Counters,
@@ -97,8 +100,12 @@ impl Runtime {
         self.0.longest_wait
     }
 
-    pub(crate) fn flights(&self) -> &Flights<Bytes> {
+    pub(crate) fn flights(&self) -> &Flights<Kept> {
         &self.0.flights
+    }
+
+    pub(crate) fn tier(&self) -> &Tier {
+        &self.0.tier
     }
 
     pub(crate) fn sealing(&self) -> &Sealing {

@@ -1,22 +1,28 @@
 //! One backend, as threads and as tasks see it.
 
+use std::any::Any;
 use std::sync::Arc;
 
-use crate::backend::{AsyncBackend, Backend, BlockOn, Immediate, Unblock};
+use crate::backend::{AsyncBackend, Backend, BlockOn, Immediate, Memory, Unblock};
 
 pub(super) struct Store {
+    /// The embedded backend, where it is that.
+    pub(super) memory: Option<Memory>,
     pub(super) blocking: Arc<dyn Backend>,
     pub(super) asynchronous: Arc<dyn AsyncBackend>,
 }
 
 impl Store {
-    pub(super) fn blocking(backend: Arc<dyn Backend>) -> Self {
+    pub(super) fn blocking<B: Backend>(backend: B) -> Self {
+        let memory = (&backend as &dyn Any).downcast_ref::<Memory>().cloned();
+        let backend: Arc<dyn Backend> = Arc::new(backend);
         let asynchronous: Arc<dyn AsyncBackend> = if backend.limits().blocking {
             Arc::new(Unblock::shared(Arc::clone(&backend)))
         } else {
             Arc::new(Immediate::new(Arc::clone(&backend)))
         };
         Self {
+            memory,
             blocking: backend,
             asynchronous,
         }
@@ -24,6 +30,7 @@ impl Store {
 
     pub(super) fn asynchronous(backend: Arc<dyn AsyncBackend>) -> Self {
         Self {
+            memory: None,
             blocking: Arc::new(BlockOn::shared(Arc::clone(&backend))),
             asynchronous: backend,
         }

@@ -107,7 +107,7 @@ fn fill(place: &Place<'_>, key: usize, kind: usize, serial: usize, age: u64) -> 
     let made =
         policy(place, kind, serial == 0).fill(&value, &Outcome::VALUE, Duration::ZERO, NOW - age);
     match made.expect("it fits") {
-        Filling::Whole(fill) => fill.bytes,
+        Filling::Whole(fill) => bytes_of(fill),
         Filling::Chunks(_) => unreachable!("it is short"),
     }
 }
@@ -124,7 +124,7 @@ fn manifest(place: &Place<'_>, kind: usize) -> Vec<u8> {
     chunked.writer.push(item).expect("it is short");
     chunked.writer.last_chunk().expect("there was an item");
     let published = policy.publish(&chunked, Duration::ZERO, NOW);
-    published.expect("it fits").bytes
+    bytes_of(published.expect("it fits"))
 }
 
 /// `SplitMix64`: enough to draw attacks, and they can be drawn again.
