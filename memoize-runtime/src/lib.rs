@@ -25,6 +25,7 @@ mod key;
 mod local;
 mod memo;
 mod observe;
+mod seat;
 mod secret;
 mod shim;
 mod site;

@@ -110,8 +110,13 @@ impl<'m> Chain<'m> {
     }
 
     fn default_step(&self, value: &TokenStream, location: Span) -> TokenStream {
-        let span = Span::mixed_site().located_at(location);
-        quote_spanned!(span=> .arg(#value).__part())
+        self.step(value, "__part", location)
+    }
+
+    /// The name of the method is located where its bound is told of; all else keeps the chain at one place.
+    fn step(&self, value: &TokenStream, method: &str, location: Span) -> TokenStream {
+        let method = Ident::new(method, Span::mixed_site().located_at(location));
+        quote_spanned!(self.span=> .arg(#value).#method())
     }
 
     fn template_steps(&self, template: &Template, key: &LitStr) -> TokenStream {
@@ -138,7 +143,13 @@ impl<'m> Chain<'m> {
         match &placeholder.format {
             Format::Display => {
                 let value = self.reference(placeholder, &subject, key);
-                quote_spanned!(self.span=> .arg(#value).__text())
+                let location = match &subject {
+                    Subject::Argument(argument, _) if placeholder.path.is_empty() => {
+                        argument.typed.ty.span()
+                    }
+                    _ => key,
+                };
+                self.step(&value, "__text", location)
             }
             Format::Digest => {
                 let value = self.reference(placeholder, &subject, key);

@@ -68,7 +68,10 @@ impl<R> Call<R> {
     /// Returns the value from the cache, or runs `body` and stores what it returns.
     #[inline]
     pub fn run(self, body: impl FnOnce() -> R) -> R {
-        self.0.run_if(|_| true, body)
+        match self.0.copy() {
+            Some(value) => value,
+            None => self.0.run_slowly(body),
+        }
     }
 
     /// Returns the items from the cache, or those of the iterator that `body` returns, which are stored as they are consumed.
@@ -159,14 +162,15 @@ impl<R> AnyCall<R> {
     fn run_if(&self, accept: impl FnOnce(&R) -> bool, body: impl FnOnce() -> R) -> R {
         match self.copy() {
             Some(value) => value,
-            None => self.run_slowly(accept, body),
+            None => sync::get_or_compute(&self.request(), &self.outcome, accept, body),
         }
     }
 
+    /// Takes the call by value, so that the fast way needn't have it in memory.
     #[cold]
     #[inline(never)]
-    fn run_slowly(&self, accept: impl FnOnce(&R) -> bool, body: impl FnOnce() -> R) -> R {
-        sync::get_or_compute(&self.request(), &self.outcome, accept, body)
+    fn run_slowly(self, body: impl FnOnce() -> R) -> R {
+        sync::get_or_compute(&self.request(), &self.outcome, |_| true, body)
     }
 
     /// A hit of the fastest kind: a copy of the value, found by the arguments' bytes.

@@ -17,8 +17,11 @@ pub(crate) struct Origin {
     /// Whether each argument could be written.
     usable: bool,
     /// Makes the key's text of the arguments.
-    show: fn(&Arguments, &mut FullKey, &mut dyn FnMut(&mut FullKey)),
+    show: Show,
 }
+
+/// Adds the text of the arguments to a key, with something of the caller's before each.
+type Show = fn(&Arguments, &mut FullKey, before: &mut dyn FnMut(&mut FullKey));
 
 impl Origin {
     #[inline]

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Filling, Lookup, Opened, Policy, Unstored};
+use super::{Fill, Filling, Lookup, Opened, Policy, Unstored};
 use crate::backend::Bytes;
 use crate::call::outcome::Outcome;
 use crate::call::place::Place;
@@ -110,6 +110,11 @@ fn fill(place: &Place<'_>, key: usize, kind: usize, serial: usize, age: u64) -> 
         Filling::Whole(fill) => bytes_of(fill),
         Filling::Chunks(_) => unreachable!("it is short"),
     }
+}
+
+fn bytes_of(fill: Fill) -> Vec<u8> {
+    let bytes = fill.kept.into_bytes().expect("it was written as bytes");
+    bytes.to_vec()
 }
 
 /// The entry of a stream of one item.

@@ -176,8 +176,8 @@ impl<D: Display + Copy> Part for Shown<D> {
     }
 
     fn show(from: &mut Recorded<'_>, key: &mut FullKey) {
-        let (text, is_whole) = from.text();
-        key.shown(text);
+        let (text, is_whole) = from.shown();
+        key.shown(&text);
         if !is_whole {
             key.spoil();
         }
@@ -242,28 +242,51 @@ macro_rules! plain_integers {
         #[expect(private_interfaces, reason = "only the key builder calls it")]
         impl Plain for $integer {
             #[inline]
+            #[allow(clippy::cast_sign_loss, clippy::cast_lossless, reason = "it is cast back")]
             fn record(&self, to: &mut Recorder) {
-                to.fixed(self.to_le_bytes());
+                to.word(*self as u64);
             }
 
+            #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "it was such a one")]
             fn show(from: &mut Recorded<'_>, key: &mut FullKey) {
-                key.shown(&Self::from_le_bytes(from.fixed()));
+                key.shown(&(from.word() as Self));
             }
         }
     )*};
 }
 
-plain_integers! { u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize }
+plain_integers! { u8, u16, u32, u64, usize, i8, i16, i32, i64, isize }
+
+macro_rules! plain_long_integers {
+    ($($integer:ty),*) => {$(
+        #[expect(private_interfaces, reason = "only the key builder calls it")]
+        impl Plain for $integer {
+            #[inline]
+            #[allow(clippy::cast_sign_loss, clippy::cast_possible_truncation, reason = "both halves are recorded")]
+            fn record(&self, to: &mut Recorder) {
+                to.word(*self as u64);
+                to.word((*self >> 64) as u64);
+            }
+
+            fn show(from: &mut Recorded<'_>, key: &mut FullKey) {
+                let low = Self::from(from.word());
+                key.shown(&(low | Self::from(from.word()) << 64));
+            }
+        }
+    )*};
+}
+
+plain_long_integers! { u128, i128 }
 
 #[expect(private_interfaces, reason = "only the key builder calls it")]
 impl Plain for bool {
     #[inline]
     fn record(&self, to: &mut Recorder) {
-        to.fixed([u8::from(*self)]);
+        to.word(u64::from(*self));
     }
 
     fn show(from: &mut Recorded<'_>, key: &mut FullKey) {
-        key.shown(&(from.fixed() == [1]));
+        key.shown(&(from.word() == 1));
     }
 }
 
@@ -271,11 +294,11 @@ impl Plain for bool {
 impl Plain for char {
     #[inline]
     fn record(&self, to: &mut Recorder) {
-        to.fixed(u32::from(*self).to_le_bytes());
+        to.word(u64::from(*self));
     }
 
     fn show(from: &mut Recorded<'_>, key: &mut FullKey) {
-        let character = char::from_u32(u32::from_le_bytes(from.fixed()));
+        let character = u32::try_from(from.word()).ok().and_then(Self::from_u32);
         key.shown(&character.unwrap_or_default());
     }
 }
@@ -290,7 +313,7 @@ macro_rules! plain_texts {
             }
 
             fn show(from: &mut Recorded<'_>, key: &mut FullKey) {
-                <Shown<&str> as Part>::show(from, key);
+                key.shown(&from.text());
             }
         }
     )*};

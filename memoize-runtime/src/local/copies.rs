@@ -7,6 +7,7 @@ use super::slot::{Facts, Shelved, Slot};
 use crate::Cacheable;
 use crate::call::origin::Origin;
 use crate::guard::guard;
+use crate::seat::Seat;
 
 /// A type whose values can be kept for all threads, each call getting a clone.
 pub trait Copied: Clone + Send + Sync + 'static {}
@@ -61,11 +62,15 @@ impl<T: Copied + Cacheable, E> Copies<Result<T, E>> {
 
 #[inline]
 fn hit<T: Copied>(origin: &Origin) -> Option<T> {
+    let seat = Seat::current();
+    if seat.is_ending() {
+        return None;
+    }
     let runtime = &origin.runtime;
     let value = origin.instance.with_front(runtime, |front: &Front<T>| {
         front.copy(&origin.arguments, runtime.now_ms())
     })??;
-    origin.observer().hit();
+    origin.observer().hit_from(seat);
     Some(value)
 }
 
@@ -82,7 +87,8 @@ fn read<T: Copied>(kept: Arc<dyn Shelved>) -> Reading<T> {
 }
 
 fn settle<T: Copied>(origin: &Origin, kept: Arc<dyn Shelved>) {
-    if let Ok(slot) = kept.into_any().downcast::<Slot<T>>()
+    if !Seat::current().is_ending()
+        && let Ok(slot) = kept.into_any().downcast::<Slot<T>>()
         && let Some(front) = origin.instance.front_or_new::<T>(&origin.runtime)
     {
         front.adopt(&origin.arguments, &slot);

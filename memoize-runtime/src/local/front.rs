@@ -10,6 +10,7 @@ use super::copies::Copied;
 use super::slot::Slot;
 use crate::backend::Memory;
 use crate::key::arguments::Arguments;
+use crate::seat::Seat;
 
 /// The values of one instantiation of a function, on one runtime.
 pub(crate) struct Front<T> {
@@ -57,6 +58,10 @@ impl<T: Copied> Front<T> {
 
 impl<T> Front<T> {
     pub(super) fn remove(&self, arguments: &Arguments, slot: &Slot<T>) {
+        if Seat::current().is_ending() {
+            // It stays there, ended, until another one takes its place.
+            return;
+        }
         let slots = self.slots.pin();
         // Another one may be in its place.
         let _ = slots.remove_if(arguments, |_, found| ptr::eq(&raw const **found, slot));
