@@ -3,7 +3,11 @@
 //! ```text
 //! cargo run --release --example census               # this project and all it depends on
 //! cargo run --release --example census -- PATH...    # these files and folders
+//!
+//! CACHE_MEMOIZE_URL=redis://127.0.0.1 cargo run --release --features redis --example census
 //! ```
+//!
+//! With the last, run twice, the second process counts nothing: it finds what the first one counted.
 //!
 //! Each package is counted as a whole, and then all its functions go by one at a time. All the caching is in the attribute on
 //! [`census`] and on [`functions`].
@@ -21,7 +25,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 use std::{env, fs, thread};
 
-use cache_memoize::{Stats, cache_memoize};
+use cache_memoize::{Runtime, RuntimeBuilder, Stats, cache_memoize};
 
 use progress::Progress;
 use report::Pass;
@@ -56,6 +60,10 @@ fn main() -> ExitCode {
 }
 
 fn run() -> ExitCode {
+    if let Err(error) = Runtime::from_env().and_then(RuntimeBuilder::install) {
+        eprintln!("census: {error}");
+        return ExitCode::from(2);
+    }
     let packages = match find_packages() {
         Ok(packages) => packages,
         Err(error) => {

@@ -69,6 +69,11 @@ impl Fill {
             life: Duration::from_millis(life_ms),
         }
     }
+
+    #[cfg(test)]
+    fn into_bytes(self) -> Bytes {
+        self.kept.into_bytes().expect("it was written as bytes")
+    }
 }
 
 /// How a value is to be written.
@@ -404,3 +409,5 @@ fn meta(cost: Duration, header: &Header) -> BodyMeta {
 
 #[cfg(all(test, feature = "encrypt"))]
 mod attacks;
+#[cfg(all(test, feature = "encrypt"))]
+mod reference;

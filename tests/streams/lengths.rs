@@ -3,7 +3,7 @@
 use cache_memoize::{Memory, Runtime};
 
 use crate::shelf::{SHORT_CHUNK, Shelf};
-use crate::{Source, items, runtime};
+use crate::{Source, in_the_clear_and_sealed, items, runtime};
 
 /// The usual length of a chunk.
 const CHUNK: usize = 256 << 10;
@@ -36,11 +36,14 @@ fn of_bytes(bytes: usize) -> Vec<Vec<u8>> {
 
 #[test]
 fn of_every_length_around_the_ends_of_short_chunks() {
-    for bytes in (2..4 * SHORT_CHUNK + 3).chain(20 * SHORT_CHUNK - 3..20 * SHORT_CHUNK + 3) {
-        let shelf = Shelf::short();
-        comes_back(&runtime(&shelf), of_bytes(bytes));
-        assert_eq!(shelf.chunks().len(), bytes.div_ceil(SHORT_CHUNK), "{bytes}");
-    }
+    in_the_clear_and_sealed(|shelf, runtime| {
+        let short = shelf.chunk_len();
+        for bytes in (2..4 * short + 3).chain(20 * short - 3..20 * short + 3) {
+            shelf.content().entries.clear();
+            comes_back(&runtime, of_bytes(bytes));
+            assert_eq!(shelf.chunks().len(), bytes.div_ceil(short), "{bytes}");
+        }
+    });
 }
 
 #[test]
@@ -71,7 +74,11 @@ fn of_no_item_one_item_and_many() {
 
 #[test]
 fn of_items_that_are_longer_than_a_chunk() {
-    for length in [98, 99, 100, 101, 199, 200, 1000, 30_000] {
+    let around = |length| length - 2..length + 2;
+    for length in around(SHORT_CHUNK)
+        .chain(around(2 * SHORT_CHUNK))
+        .chain([1000, 30_000])
+    {
         comes_back(&runtime(&Shelf::short()), items(3, length));
     }
     let mut mixed = items(5, 3);

@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
-use cache_memoize::{Bytes, Memo};
+use cache_memoize::{Bytes, Memo, Runtime};
 
 use crate::shelf::{SHORT_CHUNK, Shelf};
-use crate::{Source, items, runtime};
+use crate::{Source, in_the_clear_and_sealed, items, runtime};
 
 const ITEMS: usize = 25;
 
-/// Five items make four chunks, which is read as a whole; all 25 make more than that.
+/// Five items make at most four chunks, which is read as a whole; all 25 make more than that.
 const LENGTH: usize = 62;
 
 /// What can happen to a chunk.
@@ -63,9 +63,12 @@ impl Mishap {
 
 /// Each mishap, to each chunk, while the reader has taken each number of items.
 fn each_mishap(count: usize) {
+    in_the_clear_and_sealed(|shelf, runtime| each_mishap_there(count, shelf, &runtime));
+}
+
+fn each_mishap_there(count: usize, shelf: &Shelf, runtime: &Runtime) {
     let source = Source::new(items(count, LENGTH));
-    let shelf = Shelf::short();
-    runtime(&shelf).scope(|| {
+    runtime.scope(|| {
         source.store();
         let others: Vec<Bytes> = {
             let content = shelf.content();
@@ -92,7 +95,7 @@ fn each_mishap(count: usize) {
                     let mut reader = source.iter();
                     let mut taken: Vec<_> = reader.by_ref().take(position).collect();
                     assert_eq!(source.runs.get(), 0, "it comes from the cache");
-                    mishap.befall(&shelf, &names, index, &others);
+                    mishap.befall(shelf, &names, index, &others);
                     taken.extend(reader);
                     assert!(taken == source.items, "{mishap:?} of {index} at {position}");
                     noticed += source.runs.get();
@@ -103,7 +106,7 @@ fn each_mishap(count: usize) {
                         shelf.content().entries.clear();
                         source.store();
                         let names = shelf.chunks();
-                        mishap.befall(&shelf, &names, index, &others);
+                        mishap.befall(shelf, &names, index, &others);
                         assert!(source.iter().eq(source.items.iter().cloned()));
                         assert_eq!(source.runs.get(), 1, "{mishap:?} of {index}");
                     }
@@ -134,44 +137,44 @@ fn to_each_chunk_of_a_short_stream_at_each_item() {
 #[test]
 fn before_the_first_item_it_is_a_miss_like_any_other() {
     for count in [5, ITEMS] {
-        let source = Source::new(items(count, LENGTH));
-        let shelf = Shelf::short();
-        let runtime = runtime(&shelf);
-        runtime.scope(|| {
-            source.store();
-            Mishap::Lost.befall(&shelf, &shelf.chunks(), 0, &[]);
-            let mut reader = source.iter();
-            assert_eq!(source.runs.get(), 1, "the body runs at the call");
-            assert!(reader.by_ref().eq(source.items.iter().cloned()));
+        in_the_clear_and_sealed(|shelf, runtime| {
+            let source = Source::new(items(count, LENGTH));
+            runtime.scope(|| {
+                source.store();
+                Mishap::Lost.befall(shelf, &shelf.chunks(), 0, &[]);
+                let mut reader = source.iter();
+                assert_eq!(source.runs.get(), 1, "the body runs at the call");
+                assert!(reader.by_ref().eq(source.items.iter().cloned()));
+            });
+            let stats = runtime.stats();
+            assert_eq!((stats.incomplete, stats.interrupted, stats.hits), (1, 0, 0));
+            assert_eq!(stats.misses(), 1);
         });
-        let stats = runtime.stats();
-        assert_eq!((stats.incomplete, stats.interrupted, stats.hits), (1, 0, 0));
-        assert_eq!(stats.misses(), 1);
     }
 }
 
 #[test]
 fn a_backend_that_starts_to_fail_at_each_item() {
     for position in 0..=ITEMS {
-        let source = Source::new(items(ITEMS, LENGTH));
-        let shelf = Shelf::short();
-        let runtime = runtime(&shelf);
-        runtime.scope(|| {
-            source.store();
-            let mut reader = source.iter();
-            let mut taken: Vec<_> = reader.by_ref().take(position).collect();
-            shelf.content().fails = true;
-            taken.extend(reader);
-            assert!(taken == source.items, "{position}");
-            let stats = runtime.stats();
-            assert_eq!(stats.interrupted, source.runs.get() as u64);
-            assert_eq!(stats.unwritten, stats.interrupted);
+        in_the_clear_and_sealed(|shelf, runtime| {
+            runtime.scope(|| {
+                let source = Source::new(items(ITEMS, LENGTH));
+                source.store();
+                let mut reader = source.iter();
+                let mut taken: Vec<_> = reader.by_ref().take(position).collect();
+                shelf.content().fails = true;
+                taken.extend(reader);
+                assert!(taken == source.items, "{position}");
+                let stats = runtime.stats();
+                assert_eq!(stats.interrupted, source.runs.get() as u64);
+                assert_eq!(stats.unwritten, stats.interrupted);
 
-            // Nothing was published, and what is there still serves.
-            shelf.content().fails = false;
-            source.runs.set(0);
-            assert!(source.iter().eq(source.items.iter().cloned()));
-            assert_eq!(source.runs.get(), 0);
+                // Nothing was published, and what is there still serves.
+                shelf.content().fails = false;
+                source.runs.set(0);
+                assert!(source.iter().eq(source.items.iter().cloned()));
+                assert_eq!(source.runs.get(), 0);
+            });
         });
     }
 }
@@ -180,23 +183,24 @@ fn a_backend_that_starts_to_fail_at_each_item() {
 fn another_writer_replaces_the_entry_at_each_item() {
     for removed in [false, true] {
         for position in 0..=ITEMS {
-            let source = Source::new(items(ITEMS, LENGTH));
-            let shelf = Shelf::short();
-            runtime(&shelf).scope(|| {
-                source.store();
-                let old = shelf.chunks();
-                let mut reader = source.iter();
-                let mut taken: Vec<_> = reader.by_ref().take(position).collect();
-                source.store();
-                if removed {
-                    shelf.lose(&old);
-                }
-                taken.extend(reader);
-                assert!(taken == source.items, "{position}");
-                assert!(
-                    removed || source.runs.get() == 0,
-                    "the old chunks are still there"
-                );
+            in_the_clear_and_sealed(|shelf, runtime| {
+                runtime.scope(|| {
+                    let source = Source::new(items(ITEMS, LENGTH));
+                    source.store();
+                    let old = shelf.chunks();
+                    let mut reader = source.iter();
+                    let mut taken: Vec<_> = reader.by_ref().take(position).collect();
+                    source.store();
+                    if removed {
+                        shelf.lose(&old);
+                    }
+                    taken.extend(reader);
+                    assert!(taken == source.items, "{position}");
+                    assert!(
+                        removed || source.runs.get() == 0,
+                        "the old chunks are still there"
+                    );
+                });
             });
         }
     }

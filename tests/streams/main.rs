@@ -21,6 +21,28 @@ fn runtime(shelf: &Shelf) -> Runtime {
         .expect("valid settings")
 }
 
+/// Tests what is stored in the clear and, where that is built, what is sealed: each on a short shelf of its own.
+fn in_the_clear_and_sealed(test: impl Fn(&Shelf, Runtime)) {
+    let shelf = Shelf::short();
+    test(&shelf, runtime(&shelf));
+    #[cfg(feature = "encrypt")]
+    {
+        let shelf = Shelf::short_sealed();
+        test(&shelf, sealing_runtime(&shelf));
+    }
+}
+
+#[cfg(feature = "encrypt")]
+fn sealing_runtime(shelf: &Shelf) -> Runtime {
+    let secret = "9f3c5d0be2a14786b1e0c7d2f4a8935e6c1b7d20a4e8f3915bc6d7028e4f1a3c";
+    Runtime::builder()
+        .backend(shelf.clone())
+        .secret(cache_memoize::Secret::from_hex(secret).expect("it is random"))
+        .force_encryption(true)
+        .build()
+        .expect("valid settings")
+}
+
 /// The items of a sequence, none of which compresses or is equal to another.
 fn items(count: usize, length: usize) -> Vec<Vec<u8>> {
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;

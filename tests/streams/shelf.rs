@@ -9,6 +9,10 @@ use cache_memoize::{Backend, BackendError, Bytes, Deadline, Limits};
 /// Where chunks are this short, a few bytes are a long stream.
 pub(crate) const SHORT_CHUNK: usize = 100;
 
+/// As short as they can be where the manifest is sealed.
+#[cfg(feature = "encrypt")]
+const SHORT_SEALED_CHUNK: usize = 120;
+
 /// What the runtime keeps for itself in a stored chunk.
 const OVERHEAD: usize = 16;
 
@@ -50,6 +54,15 @@ impl Shelf {
 
     pub(crate) fn short() -> Self {
         Self::new(SHORT_CHUNK)
+    }
+
+    #[cfg(feature = "encrypt")]
+    pub(crate) fn short_sealed() -> Self {
+        Self::new(SHORT_SEALED_CHUNK)
+    }
+
+    pub(crate) fn chunk_len(&self) -> usize {
+        self.value_bytes - OVERHEAD
     }
 
     pub(crate) fn content(&self) -> MutexGuard<'_, Content> {

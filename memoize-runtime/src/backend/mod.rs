@@ -15,6 +15,7 @@ pub use memory::Memory;
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A place that keeps bytes under text keys.
@@ -37,12 +38,14 @@ use std::time::{Duration, Instant};
 ///
 /// - [`get_or_lease`](Self::get_or_lease) grants one where there is nothing under the key and nobody else holds one.
 ///   [`lease`](Self::lease) always grants one, in place of whichever stood.
-/// - [`fill`](Self::fill) stores only while the lease stands, in one step with the check. [`set`](Self::set),
-///   [`delete`](Self::delete), `fill` itself and [`release`](Self::release) end it.
+/// - [`fill`](Self::fill) stores only while the lease stands, in one step with the check. [`release`](Self::release) and `fill` itself
+///   end it, and [`set`](Self::set) and [`delete`](Self::delete) void whichever stands, also where nothing is under the key:
+///   `fill` then stores nothing and says `false`.
 /// - The `life` of a lease is how long others are told [`Lookup::Busy`]. One that ran out, and was neither ended nor
-///   replaced, may still be filled: what takes long to compute is worth keeping most.
+///   replaced, may still be filled: what takes long to compute is worth keeping most. A backend may forget a lease early, as it
+///   may an entry; `fill` then says `false`, and the value is computed once more.
 ///
-/// The four have defaults for a backend without leases: everybody is granted one, and `fill` is `set`. There is then single
+/// They have defaults for a backend without leases: everybody is granted one, and `fill` is `set`. There is then single
 /// flight within each process, and an invalidation wins within the process, save that a value may be seen for the moment
 /// between its being written and its being taken back.
 pub trait Backend: Send + Sync + 'static {
@@ -123,6 +126,34 @@ pub trait Backend: Send + Sync + 'static {
         Ok(found.map_or(Lookup::Granted(Lease::UNCONDITIONAL), Lookup::Found))
     }
 
+    /// [`get_or_lease`](Self::get_or_lease) of `key` and [`get`](Self::get) of `others`, in their order; one round trip where the
+    /// backend can.
+    ///
+    /// The others are read when the lease has been granted, or in one step with that, never before: what is found there may be
+    /// stored by that lease, and whoever removes it removes it there first and then under `key`.
+    ///
+    /// # Errors
+    /// As `get_or_lease`.
+    fn get_many_or_lease(
+        &self,
+        key: &str,
+        others: &[&str],
+        life: Duration,
+        deadline: Deadline,
+    ) -> Result<(Lookup, Vec<Option<Bytes>>), BackendError> {
+        let lookup = self.get_or_lease(key, life, deadline)?;
+        match self.get_many(others, deadline) {
+            Ok(found) => Ok((lookup, found)),
+            Err(error) => {
+                if let Lookup::Granted(lease) = lookup {
+                    // What went wrong first is what is told.
+                    let _ = self.release(key, lease, deadline);
+                }
+                Err(error)
+            }
+        }
+    }
+
     /// The lease to fill `key`, whatever is under it.
     ///
     /// # Errors
@@ -155,6 +186,15 @@ pub trait Backend: Send + Sync + 'static {
     fn release(&self, key: &str, lease: Lease, deadline: Deadline) -> Result<(), BackendError> {
         let _ = (key, lease, deadline);
         Ok(())
+    }
+
+    /// The same entries for async functions, where this backend has an async client of its own; it is asked for once, when a
+    /// [runtime](crate::Runtime) is built.
+    ///
+    /// Sync functions then ask this, and async ones await that. Without one, async functions ask this right there or through
+    /// [`Unblock`], as its [`limits`](Self::limits) say.
+    fn async_twin(self: Arc<Self>) -> Option<Arc<dyn AsyncBackend>> {
+        None
     }
 }
 

@@ -60,8 +60,8 @@ impl RuntimeBuilder {
 
     /// Where entries live; [`Memory`] of the default size unless given.
     ///
-    /// Async functions can use it as well: right there if its [limits](crate::Limits) say that it doesn't block, and else through
-    /// [`Unblock`](crate::Unblock).
+    /// Async functions can use it as well: by its [async twin](Backend::async_twin) if it has one, right there if its
+    /// [limits](crate::Limits) say that it doesn't block, and else through [`Unblock`](crate::Unblock).
     pub fn backend(mut self, backend: impl Backend) -> Self {
         self.store = Some(Store::blocking(backend));
         self

@@ -16,11 +16,8 @@ impl Store {
     pub(super) fn blocking<B: Backend>(backend: B) -> Self {
         let memory = (&backend as &dyn Any).downcast_ref::<Memory>().cloned();
         let backend: Arc<dyn Backend> = Arc::new(backend);
-        let asynchronous: Arc<dyn AsyncBackend> = if backend.limits().blocking {
-            Arc::new(Unblock::shared(Arc::clone(&backend)))
-        } else {
-            Arc::new(Immediate::new(Arc::clone(&backend)))
-        };
+        let asynchronous = Arc::clone(&backend).async_twin();
+        let asynchronous = asynchronous.unwrap_or_else(|| adapted(&backend));
         Self {
             memory,
             blocking: backend,
@@ -34,5 +31,14 @@ impl Store {
             blocking: Arc::new(BlockOn::shared(Arc::clone(&backend))),
             asynchronous: backend,
         }
+    }
+}
+
+fn adapted(backend: &Arc<dyn Backend>) -> Arc<dyn AsyncBackend> {
+    let backend = Arc::clone(backend);
+    if backend.limits().blocking {
+        Arc::new(Unblock::shared(backend))
+    } else {
+        Arc::new(Immediate::new(backend))
     }
 }

@@ -98,9 +98,12 @@ impl<'g> Draft<'g> {
             return Err(Unfinished::TooLarge);
         }
         let mut header = *header;
+        let padded_len = self.padding.padded(len, largest);
+        // No more than it takes: a large entry would be moved to twice its room for the few bytes behind it, and back.
+        self.entry.reserve_exact(padded_len - self.entry.len());
         if self.padding.is_on() {
             header.flags = header.flags.with(Flags::PADDED);
-            self.pad(header.flags, self.padding.padded(len, largest))?;
+            self.pad(header.flags, padded_len)?;
         }
         match self.guard {
             Guard::Plain { full_key, .. } => Ok(plain::finish(self.entry, full_key, &header)),

@@ -37,8 +37,6 @@ mod guard;
 mod header;
 mod padding;
 mod plain;
-#[cfg(all(test, feature = "encrypt"))]
-mod reference;
 mod reject;
 mod sealed;
 mod stored;

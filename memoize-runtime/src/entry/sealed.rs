@@ -322,6 +322,20 @@ mod tests {
         }
     }
 
+    /// Room for twice the value costs a large one the time to move it there and back.
+    #[test]
+    fn a_finished_entry_has_the_room_that_it_takes() {
+        let secret = secret();
+        let seal = Seal::new(&secret, KEY);
+        for padding in [Padding::default(), padding(256)] {
+            let mut draft = Draft::new(Guard::Sealed(&seal), META, padding);
+            draft.buffer().resize(100_000, 7);
+            let entry = draft.finish(&header(&seal), 150_000);
+            let entry = entry.expect("the system has random bytes");
+            assert!(entry.capacity() - entry.len() < 100, "{padding:?}");
+        }
+    }
+
     #[test]
     fn padded_entries_have_few_lengths() {
         let secret = secret();

@@ -90,6 +90,19 @@ impl<A: AsyncBackend + ?Sized> Backend for BlockOn<A> {
         wait(self.0.get_or_lease(key, life, deadline), deadline)
     }
 
+    fn get_many_or_lease(
+        &self,
+        key: &str,
+        others: &[&str],
+        life: Duration,
+        deadline: Deadline,
+    ) -> Result<(Lookup, Vec<Option<Bytes>>), BackendError> {
+        wait(
+            self.0.get_many_or_lease(key, others, life, deadline),
+            deadline,
+        )
+    }
+
     fn lease(&self, key: &str, life: Duration, deadline: Deadline) -> Result<Lease, BackendError> {
         wait(self.0.lease(key, life, deadline), deadline)
     }

@@ -69,6 +69,16 @@ impl AsyncBackend for Immediate {
         Box::pin(ready(self.0.get_or_lease(key, life, deadline)))
     }
 
+    fn get_many_or_lease<'a>(
+        &'a self,
+        key: &'a str,
+        others: &'a [&'a str],
+        life: Duration,
+        deadline: Deadline,
+    ) -> Answer<'a, (Lookup, Vec<Option<Bytes>>)> {
+        Box::pin(ready(self.0.get_many_or_lease(key, others, life, deadline)))
+    }
+
     fn lease<'a>(&'a self, key: &'a str, life: Duration, deadline: Deadline) -> Answer<'a, Lease> {
         Box::pin(ready(self.0.lease(key, life, deadline)))
     }

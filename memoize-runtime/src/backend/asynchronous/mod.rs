@@ -96,6 +96,28 @@ pub trait AsyncBackend: Send + Sync + 'static {
         })
     }
 
+    /// As [`Backend::get_many_or_lease`](super::Backend::get_many_or_lease).
+    fn get_many_or_lease<'a>(
+        &'a self,
+        key: &'a str,
+        others: &'a [&'a str],
+        life: Duration,
+        deadline: Deadline,
+    ) -> Answer<'a, (Lookup, Vec<Option<Bytes>>)> {
+        Box::pin(async move {
+            let lookup = self.get_or_lease(key, life, deadline).await?;
+            match self.get_many(others, deadline).await {
+                Ok(found) => Ok((lookup, found)),
+                Err(error) => {
+                    if let Lookup::Granted(lease) = lookup {
+                        self.release(key, lease);
+                    }
+                    Err(error)
+                }
+            }
+        })
+    }
+
     /// As [`Backend::lease`](super::Backend::lease).
     fn lease<'a>(&'a self, key: &'a str, life: Duration, deadline: Deadline) -> Answer<'a, Lease> {
         let _ = (key, life, deadline);

@@ -132,6 +132,20 @@ impl AsyncBackend for Unblock {
         })
     }
 
+    fn get_many_or_lease<'a>(
+        &'a self,
+        key: &'a str,
+        others: &'a [&'a str],
+        life: Duration,
+        deadline: Deadline,
+    ) -> Answer<'a, (Lookup, Vec<Option<Bytes>>)> {
+        let key = key.to_owned();
+        let others = owned(others);
+        self.ask(deadline, move |backend| {
+            backend.get_many_or_lease(&key, &borrowed(&others), life, deadline)
+        })
+    }
+
     fn lease<'a>(&'a self, key: &'a str, life: Duration, deadline: Deadline) -> Answer<'a, Lease> {
         let key = key.to_owned();
         self.ask(deadline, move |backend| backend.lease(&key, life, deadline))

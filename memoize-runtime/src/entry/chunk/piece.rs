@@ -55,7 +55,7 @@ impl Packer {
         raw_len: usize,
     ) -> Result<Bytes, Reject> {
         if stored.len() > raw_len + OVERHEAD {
-            return Err(Reject::Damaged);
+            return Err(self.wrapper.broken());
         }
         let piece = self.wrapper.unwrap(index, stored)?;
         // What doesn't shrink is stored as it is, so the length tells which it is.
@@ -109,14 +109,22 @@ impl Wrapper {
                     .split_last_chunk::<CHECKSUM_LEN>()
                     .ok_or(Reject::Truncated)?;
                 if checksum(full_key, *generation, index, piece) != *stored_checksum {
-                    return Err(Reject::Damaged);
+                    return Err(self.broken());
                 }
                 Ok(stored.slice(..piece.len()))
             }
             Self::Sealed(keys) => {
                 let piece = keys.open_piece(index, stored);
-                piece.map(Bytes::from).map_err(|Forged| Reject::Tampered)
+                piece.map(Bytes::from).map_err(|Forged| self.broken())
             }
+        }
+    }
+
+    /// What a piece is that was changed: of a sealed one only somebody without the secret can have made that.
+    fn broken(&self) -> Reject {
+        match self {
+            Self::Plain { .. } => Reject::Damaged,
+            Self::Sealed(_) => Reject::Tampered,
         }
     }
 }

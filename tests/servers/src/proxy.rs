@@ -1,0 +1,216 @@
+//! A network that cuts, delays and mixes up what it carries.
+
+use std::io::{self, BufReader, Write};
+use std::mem;
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use crate::random::Random;
+use crate::resp::read_frame;
+
+/// What a [`Proxy`] does to replies: each to one in so many, chosen by the seed; zero is never.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Faults {
+    /// The connection ends, often within a reply.
+    pub cut: u64,
+    /// The reply comes later, by up to [`longest_delay`](Self::longest_delay).
+    pub delay: u64,
+    /// The longest delay.
+    pub longest_delay: Duration,
+    /// The reply and the last one that any connection had for this are exchanged, so an answer to another question comes.
+    pub exchange: u64,
+    /// The reply comes after the one that follows it, as far as that one comes within 2 ms.
+    pub reorder: u64,
+    /// The reply is left out: all that follow on the connection answer the question before theirs.
+    pub lose: u64,
+    /// The reply comes twice: all that follow on the connection answer the question after theirs.
+    pub repeat: u64,
+}
+
+/// A server in front of a server, that behaves as a bad network does.
+#[derive(Debug)]
+pub struct Proxy {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+impl Proxy {
+    /// Starts to listen and to forward to `server`, faithfully at first. It ends on drop.
+    pub fn start(server: SocketAddr, seed: u64) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let address = listener
+            .local_addr()
+            .expect("a bound socket has an address");
+        let shared = Arc::new(Shared {
+            server,
+            seed,
+            ..Shared::default()
+        });
+        let accepting = Arc::clone(&shared);
+        thread::spawn(move || accepting.accept(&listener));
+        Self { address, shared }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What it does from now on.
+    pub fn set_faults(&self, faults: Faults) {
+        *lock(&self.shared.faults) = faults;
+    }
+
+    /// How many faults there were so far.
+    pub fn faults(&self) -> u64 {
+        self.shared.count.load(Ordering::Relaxed)
+    }
+
+    /// Ends all connections; new ones are taken.
+    pub fn cut(&self) {
+        for stream in mem::take(&mut *lock(&self.shared.streams)) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.shared.over.store(true, Ordering::Relaxed);
+        // Wakes who accepts.
+        let _ = TcpStream::connect(self.address);
+        self.cut();
+    }
+}
+
+#[derive(Debug)]
+struct Shared {
+    server: SocketAddr,
+    seed: u64,
+    faults: Mutex<Faults>,
+    /// The reply to be exchanged next.
+    spare: Mutex<Option<Vec<u8>>>,
+    streams: Mutex<Vec<TcpStream>>,
+    count: AtomicU64,
+    over: AtomicBool,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self {
+            server: ([127, 0, 0, 1], 0).into(),
+            seed: 0,
+            faults: Mutex::default(),
+            spare: Mutex::default(),
+            streams: Mutex::default(),
+            count: AtomicU64::new(0),
+            over: AtomicBool::new(false),
+        }
+    }
+}
+
+impl Shared {
+    fn accept(self: Arc<Self>, listener: &TcpListener) {
+        let mut seeds = Random::new(self.seed);
+        for client in listener.incoming() {
+            if self.over.load(Ordering::Relaxed) {
+                return;
+            }
+            // A server that isn't there ends the client's connection, too.
+            if let Ok(client) = client {
+                let _ = Arc::clone(&self).forward(client, Random::new(seeds.number()));
+            }
+        }
+    }
+
+    fn forward(self: Arc<Self>, client: TcpStream, random: Random) -> io::Result<()> {
+        let server = TcpStream::connect(self.server)?;
+        client.set_nodelay(true)?;
+        server.set_nodelay(true)?;
+        lock(&self.streams).extend([client.try_clone()?, server.try_clone()?]);
+        let (questions, asked) = (client.try_clone()?, server.try_clone()?);
+        thread::spawn(move || {
+            let _ = io::copy(&mut &questions, &mut &asked);
+            let _ = asked.shutdown(Shutdown::Write);
+        });
+        thread::spawn(move || {
+            let _ = self.answer(&server, &client, random);
+            let _ = server.shutdown(Shutdown::Both);
+            let _ = client.shutdown(Shutdown::Both);
+        });
+        Ok(())
+    }
+
+    /// Hands on replies until one side or a fault ends the connection.
+    fn answer(
+        &self,
+        server: &TcpStream,
+        mut client: &TcpStream,
+        mut random: Random,
+    ) -> io::Result<()> {
+        let mut replies = BufReader::new(server);
+        while let Some(mut reply) = read_frame(&mut replies)? {
+            let faults = *lock(&self.faults);
+            let mut chosen = |one_in| {
+                let chosen = random.one_in(one_in);
+                self.count.fetch_add(u64::from(chosen), Ordering::Relaxed);
+                chosen
+            };
+            if chosen(faults.exchange) {
+                let spare = lock(&self.spare).replace(reply.clone());
+                reply = spare.unwrap_or(reply);
+            }
+            let (delayed, reordered) = (chosen(faults.delay), chosen(faults.reorder));
+            let (lost, repeated, cut) = (
+                chosen(faults.lose),
+                chosen(faults.repeat),
+                chosen(faults.cut),
+            );
+            if delayed {
+                let most = u64::try_from(faults.longest_delay.as_micros()).unwrap_or(u64::MAX);
+                thread::sleep(Duration::from_micros(random.below(most.max(1))));
+            }
+            if reordered
+                && let Some(mut next) = next_within(&mut replies, Duration::from_millis(2))?
+            {
+                mem::swap(&mut reply, &mut next);
+                client.write_all(&reply)?;
+                reply = next;
+            }
+            if cut {
+                let most = u64::try_from(reply.len()).unwrap_or(u64::MAX);
+                let kept = usize::try_from(random.below(most)).unwrap_or(0);
+                return client.write_all(&reply[..kept]);
+            }
+            if repeated {
+                client.write_all(&reply)?;
+            }
+            if !lost {
+                client.write_all(&reply)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The next reply, if it begins soon.
+fn next_within(replies: &mut BufReader<&TcpStream>, wait: Duration) -> io::Result<Option<Vec<u8>>> {
+    if replies.buffer().is_empty() {
+        let server = *replies.get_ref();
+        server.set_read_timeout(Some(wait))?;
+        let come = server.peek(&mut [0]).is_ok_and(|length| length > 0);
+        server.set_read_timeout(None)?;
+        if !come {
+            return Ok(None);
+        }
+    }
+    read_frame(replies)
+}
+
+/// A thread that panicked left nothing half done.
+fn lock<T>(mutex: &Mutex<T>) -> impl std::ops::DerefMut<Target = T> + '_ {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
