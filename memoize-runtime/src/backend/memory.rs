@@ -341,6 +341,9 @@ impl Store {
     /// Puts the item in the place of what is returned, to be dropped once nothing is locked.
     fn insert(&self, key: &str, item: Item) -> Evicted {
         let expires_ms = item.expires_ms;
+        if let Kept::Value(value) = &item.kept {
+            value.begin();
+        }
         let mut evicted = self.remove(key);
         self.entries
             .insert_with_lifecycle(key.into(), item, &mut evicted);

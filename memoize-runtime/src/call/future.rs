@@ -357,6 +357,7 @@ async fn remove(request: &Request, place: &Place<'_>) -> bool {
         Some(names) => backend.delete_many(names, Deadline::NEVER),
     });
     let removed = removed.await;
+    request.runtime.flights().void(place.name().as_str());
     let readers: Vec<_> = request.policy(place).chunks_of(&found).collect();
     for reader in readers {
         chunks::remove(request, reader.names()).await;

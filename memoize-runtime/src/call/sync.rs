@@ -271,6 +271,8 @@ fn remove(request: &Request, place: &Place<'_>) -> bool {
         None => backend.delete(place.name().as_str(), Deadline::NEVER),
         Some(names) => backend.delete_many(&names, Deadline::NEVER),
     });
+    // Again: a flight that began meanwhile may have landed what it still found.
+    request.runtime.flights().void(place.name().as_str());
     for reader in request.policy(place).chunks_of(&found.unwrap_or_default()) {
         chunks::remove(request, reader.names());
     }

@@ -45,12 +45,12 @@ impl<T: Copied> Front<T> {
 
     /// Has `slot` found by these arguments, if it is found by no others.
     pub(super) fn adopt(self: &Arc<Self>, arguments: &Arguments, slot: &Arc<Slot<T>>) {
-        if !slot.settle(self, arguments) {
+        if !slot.is_stored() || !slot.settle(self, arguments) {
             return;
         }
         self.slots.pin().insert(arguments.clone(), Arc::clone(slot));
         // It may have been removed from the store before it was here to be removed.
-        if slot.is_ended() {
+        if !slot.is_stored() {
             self.remove(arguments, slot);
         }
     }

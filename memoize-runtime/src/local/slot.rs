@@ -32,7 +32,7 @@ pub(crate) struct Slot<T> {
 struct Life {
     /// Before this the clock was turned back further than is believed.
     from_ms: u64,
-    /// 0 once it was removed.
+    /// 0 before the value is in the store, and once it was removed.
     until_ms: AtomicU64,
     /// As of the store when the value was last reported to be in use.
     epoch: AtomicU32,
@@ -86,6 +86,9 @@ pub(crate) trait Shelved: Any + Send + Sync {
     /// What it takes in memory, but for the store's own bookkeeping.
     fn weight(&self) -> u64;
 
+    /// Says that it is going to be in the store.
+    fn begin(&self);
+
     /// Says that nobody may use it any more.
     fn end(&self);
 
@@ -103,7 +106,7 @@ impl<T: Copied> Slot<T> {
         Self {
             life: Life {
                 from_ms: Header::readable_from(facts.created_ms),
-                until_ms: AtomicU64::new(facts.expires_ms),
+                until_ms: AtomicU64::new(0),
                 epoch: AtomicU32::new(0),
             },
             value: Some(value),
@@ -117,8 +120,9 @@ impl<T: Copied> Slot<T> {
         now_ms < self.life.until_ms.load(Ordering::Acquire) && now_ms >= self.life.from_ms
     }
 
-    pub(super) fn is_ended(&self) -> bool {
-        self.life.until_ms.load(Ordering::Acquire) == 0
+    /// Whether the value is in the store. One that others got from the flight of its key may never come there.
+    pub(super) fn is_stored(&self) -> bool {
+        self.life.until_ms.load(Ordering::Acquire) != 0
     }
 
     pub(super) fn name(&self) -> &str {
@@ -157,6 +161,12 @@ impl<T: Copied + Cacheable> Shelved for Slot<T> {
     fn weight(&self) -> u64 {
         let facts = &self.facts;
         (size_of::<Self>() + facts.bytes + facts.name.as_str().len() + facts.full_key.len()) as u64
+    }
+
+    fn begin(&self) {
+        self.life
+            .until_ms
+            .store(self.facts.expires_ms, Ordering::Release);
     }
 
     fn end(&self) {
