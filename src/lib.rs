@@ -3,6 +3,8 @@
 pub use memoize_macros::cache_memoize;
 #[doc(hidden)]
 pub use memoize_runtime::__private;
+#[cfg(feature = "redis")]
+pub use memoize_runtime::Redis;
 #[cfg(feature = "testing")]
 pub use memoize_runtime::testing;
 pub use memoize_runtime::{

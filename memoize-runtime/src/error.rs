@@ -25,6 +25,9 @@ pub(crate) enum ConfigErrorKind {
     UnknownUrl {
         scheme: String,
     },
+    RedisUrl {
+        problem: &'static str,
+    },
     MemorySize,
     NotUnicode {
         variable: &'static str,
@@ -119,9 +122,10 @@ impl fmt::Display for ConfigError {
             }
             Kind::UnknownUrl { scheme } => write!(
                 f,
-                "`CACHE_MEMOIZE_URL` has the scheme `{scheme}`, which this build has no backend for; write `memory:` or \
-                 `memory:256MiB`"
+                "`CACHE_MEMOIZE_URL` has the scheme `{scheme}`, which there is no backend for; write `memory:`, `memory:256MiB` \
+                 or `redis://host:6379/`"
             ),
+            Kind::RedisUrl { problem } => write!(f, "the URL of Redis {problem}"),
             Kind::MemorySize => f.write_str(
                 "`CACHE_MEMOIZE_URL` has a size that can't be read, or is above 16 TiB; write whole bytes, `KiB`, `MiB` or `GiB`, as in \
                  `memory:256MiB`",

@@ -22,7 +22,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use once_cell::sync::OnceCell;
 
 use crate::config::Current;
-use crate::entry::{Shape, StoredType};
+use crate::entry::{Codec, Shape, StoredType};
 use crate::local::{Copied, Front};
 use crate::observe;
 use crate::site::Site;
@@ -163,14 +163,14 @@ impl Instance {
     pub(crate) fn stored(
         &'static self,
         site: &Site,
-        shape: fn() -> Option<Shape>,
+        shape: fn(Codec) -> Option<Shape>,
     ) -> &'static StoredType {
         if let Some(stored) = self.stored.get() {
-            return stored;
+            return stored.unless_busy();
         }
         // The user's code runs in `shape`, and may come back to this function: so not inside of `get_or_init`.
-        let Some(shape) = shape() else {
-            return StoredType::being_traced();
+        let Some(shape) = shape(site.codec()) else {
+            return StoredType::unstored();
         };
         let stored = StoredType::new(shape, site.codec(), |fingerprint| {
             fingerprint
@@ -180,9 +180,9 @@ impl Instance {
         });
         // Another thread may have come first: then it was the one to tell.
         if self.stored.set(stored).is_ok() {
-            observe::traced(site.name(), self.stored.wait());
+            observe::traced(site.function(), self.stored.wait());
         }
-        self.stored.wait()
+        self.stored.wait().unless_busy()
     }
 }
 

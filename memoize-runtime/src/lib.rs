@@ -33,6 +33,8 @@ mod site;
 pub mod testing;
 mod timer;
 
+#[cfg(feature = "redis")]
+pub use backend::Redis;
 pub use backend::{
     Answer, AsyncBackend, Backend, BackendError, BlockOn, Bytes, Deadline, Lease, Limits, Lookup,
     Memory, Unblock,

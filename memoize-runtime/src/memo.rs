@@ -212,12 +212,12 @@ impl Memo {
 
     /// Removes the entry, whatever its type; `false` where the backend could not be asked, so that it may still be there.
     pub fn invalidate(self) -> bool {
-        sync::invalidate(&self.request(StoredType::being_traced()))
+        sync::invalidate(&self.request(StoredType::unstored()))
     }
 
     /// As [`invalidate`](Self::invalidate), for a backend that is awaited.
     pub async fn invalidate_async(self) -> bool {
-        future::invalidate(&self.request(StoredType::being_traced())).await
+        future::invalidate(&self.request(StoredType::unstored())).await
     }
 
     fn run<R>(self, outcome: &Outcome<R>, compute: impl FnOnce() -> R) -> R {

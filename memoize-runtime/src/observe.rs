@@ -1,6 +1,6 @@
 //! What the cache did: counters for a function and in total, and `tracing` events, neither with a key or a value.
 
-use std::fmt;
+use std::fmt::{self, Display};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::backend::BackendError;
@@ -153,9 +153,26 @@ impl fmt::Debug for Counters {
 /// A level of `debug` for what is normal, `warn` for what somebody should look into.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Observer<'a> {
-    pub(crate) function: &'a str,
+    pub(crate) function: Function<'a>,
     pub(crate) of_function: Option<&'a Counters>,
     pub(crate) of_runtime: &'a Counters,
+}
+
+/// A function's path, as logs show it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Function<'a> {
+    /// Empty for what is no function of the user's.
+    pub(crate) module: &'a str,
+    pub(crate) name: &'a str,
+}
+
+impl Display for Function<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.module.is_empty() {
+            write!(f, "{}::", self.module)?;
+        }
+        f.write_str(self.name)
+    }
 }
 
 impl Observer<'_> {
@@ -170,7 +187,7 @@ impl Observer<'_> {
             counters.hits.count(seat);
         }
         self.of_runtime.hits.count(seat);
-        tracing::debug!(target: "cache_memoize", function = self.function, "hit");
+        tracing::debug!(target: "cache_memoize", function = %self.function, "hit");
     }
 
     pub(crate) fn absent(&self) {
@@ -190,7 +207,7 @@ impl Observer<'_> {
 
     pub(crate) fn shared(&self) {
         self.count(Event::Shared);
-        tracing::debug!(target: "cache_memoize", function = self.function, "shared");
+        tracing::debug!(target: "cache_memoize", function = %self.function, "shared");
     }
 
     pub(crate) fn forced(&self) {
@@ -202,7 +219,7 @@ impl Observer<'_> {
         self.count(Event::Bypassed);
         tracing::warn!(
             target: "cache_memoize",
-            function = self.function,
+            function = %self.function,
             "no key could be made of the arguments or the instantiation; the cache was not used"
         );
     }
@@ -217,7 +234,7 @@ impl Observer<'_> {
             };
             tracing::warn!(
                 target: "cache_memoize",
-                function = self.function,
+                function = %self.function,
                 "there is no secret to encrypt with, so functions with `encrypt` compute every time and store nothing; {fix}"
             );
         }
@@ -225,7 +242,7 @@ impl Observer<'_> {
 
     pub(crate) fn resealed(&self) {
         self.count(Event::Resealed);
-        tracing::debug!(target: "cache_memoize", function = self.function, "sealed anew");
+        tracing::debug!(target: "cache_memoize", function = %self.function, "sealed anew");
     }
 
     pub(crate) fn computed(&self) {
@@ -234,14 +251,14 @@ impl Observer<'_> {
 
     pub(crate) fn stored(&self) {
         self.count(Event::Stored);
-        tracing::debug!(target: "cache_memoize", function = self.function, "stored");
+        tracing::debug!(target: "cache_memoize", function = %self.function, "stored");
     }
 
     /// A `cache_if` panicked, which is taken for a no.
     pub(crate) fn cache_if_panicked(&self) -> bool {
         tracing::warn!(
             target: "cache_memoize",
-            function = self.function,
+            function = %self.function,
             "`cache_if` panicked; the value was not stored"
         );
         false
@@ -251,16 +268,16 @@ impl Observer<'_> {
         self.count(Event::Declined);
     }
 
-    /// A value was not stored; `field` is the way to what is at fault, empty for the value itself.
+    /// A value was not stored; `path` is the way to what is at fault, empty for the value itself.
     ///
     /// What is so by the type of the value is told `once`.
-    pub(crate) fn unstorable(&self, why: &'static str, field: &str, tell: bool) {
+    pub(crate) fn unstorable(&self, why: &'static str, path: &str, tell: bool) {
         self.count(Event::Unstorable);
         if tell {
             tracing::warn!(
                 target: "cache_memoize",
-                function = self.function,
-                field,
+                function = %self.function,
+                field = field(path),
                 why,
                 "a value could not be stored"
             );
@@ -273,17 +290,17 @@ impl Observer<'_> {
         if tell {
             tracing::warn!(
                 target: "cache_memoize",
-                function = self.function,
-                field = refusal.path,
+                function = %self.function,
+                field = field(&refusal.path),
                 why = refusal.why,
-                "postcard can't hold what the function returns, and nothing is stored; write `codec = \"msgpack\"`"
+                "what the function returns can't be stored; it runs as if it were not memoized"
             );
         }
     }
 
     pub(crate) fn outdated(&self) {
         self.count(Event::Outdated);
-        tracing::debug!(target: "cache_memoize", function = self.function, "outdated");
+        tracing::debug!(target: "cache_memoize", function = %self.function, "outdated");
     }
 
     /// What was being written in chunks is not going to be complete.
@@ -293,7 +310,7 @@ impl Observer<'_> {
             Abandoned::Panicked => Event::Panicked,
             Abandoned::Unwritten => Event::Unwritten,
         });
-        tracing::debug!(target: "cache_memoize", function = self.function, why = ?abandoned, "not stored");
+        tracing::debug!(target: "cache_memoize", function = %self.function, why = ?abandoned, "not stored");
     }
 
     /// The chunks that a reader needs next are not there.
@@ -301,7 +318,7 @@ impl Observer<'_> {
         self.count(Event::Interrupted);
         tracing::warn!(
             target: "cache_memoize",
-            function = self.function,
+            function = %self.function,
             reason,
             "chunks of a stream were lost while it was read; the function ran for the rest"
         );
@@ -309,7 +326,7 @@ impl Observer<'_> {
 
     pub(crate) fn invalidated(&self) {
         self.count(Event::Invalidated);
-        tracing::debug!(target: "cache_memoize", function = self.function, "invalidated");
+        tracing::debug!(target: "cache_memoize", function = %self.function, "invalidated");
     }
 
     /// The backend failed; its reason is its own fixed text, without what it was asked for.
@@ -317,7 +334,7 @@ impl Observer<'_> {
         self.count(Event::Fault);
         tracing::warn!(
             target: "cache_memoize",
-            function = self.function,
+            function = %self.function,
             operation,
             reason = %error,
             "the cache failed; the function is not affected"
@@ -330,7 +347,7 @@ impl Observer<'_> {
     }
 
     fn missed(&self, reason: &'static str) {
-        tracing::debug!(target: "cache_memoize", function = self.function, reason, "miss");
+        tracing::debug!(target: "cache_memoize", function = %self.function, reason, "miss");
     }
 
     /// Counts, and says how often it was before on this runtime.
@@ -343,10 +360,10 @@ impl Observer<'_> {
 }
 
 /// What was found out about the type that a function stores, once.
-pub(crate) fn traced(function: &str, stored: &StoredType) {
+pub(crate) fn traced(function: Function<'_>, stored: &StoredType) {
     tracing::debug!(
         target: "cache_memoize",
-        function,
+        %function,
         fingerprint = stored.fingerprint(),
         shape = %stored.shape(),
         "the stored type"
@@ -354,13 +371,22 @@ pub(crate) fn traced(function: &str, stored: &StoredType) {
     if stored.refusal().is_some() {
         return;
     }
-    if let Some(field) = stored.unseen() {
+    if let Some(path) = stored.unseen() {
         tracing::info!(
             target: "cache_memoize",
-            function,
-            field,
+            %function,
+            field = field(&path),
             "a change inside of this field may not be seen; raise `version` with it"
         );
+    }
+}
+
+/// What the way to a field is shown as.
+fn field(path: &str) -> &str {
+    if path.is_empty() {
+        "(the value itself)"
+    } else {
+        path
     }
 }
 

@@ -7,7 +7,7 @@ use crate::call::Key;
 use crate::call::place::Protection;
 use crate::entry::Codec;
 use crate::instance::{Instance, Instances};
-use crate::observe::{Counters, Stats};
+use crate::observe::{Counters, Function, Stats};
 
 /// The one static of an annotated function.
 ///
@@ -117,6 +117,14 @@ impl Site {
 
     pub(crate) fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// What the function is called in logs.
+    pub(crate) fn function(&self) -> Function<'static> {
+        Function {
+            module: self.module,
+            name: self.name,
+        }
     }
 
     pub(crate) fn location(&self) -> &'static Location<'static> {

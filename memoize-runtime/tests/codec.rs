@@ -1,49 +1,18 @@
 //! What a codec can't hold: the function runs as if it were not memoized, and says why, once.
 
+mod common;
+
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::io;
-use std::sync::{Arc, Mutex};
 
-use cache_memoize::{Cacheable, Memo, Runtime, cache_memoize};
+use cache_memoize::{Cacheable, Memo, cache_memoize};
+use common::{logged, runtime};
 use serde::{Deserialize, Deserializer, Serialize};
 
 trait Stored: Cacheable + Clone + PartialEq + Debug {}
 
 impl<T: Cacheable + Clone + PartialEq + Debug> Stored for T {}
-
-fn runtime() -> Runtime {
-    Runtime::builder().build().expect("the defaults are valid")
-}
-
-/// What is logged by `work`.
-fn logged(work: impl FnOnce()) -> String {
-    #[derive(Clone, Default)]
-    struct Log(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Log {
-        fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-            self.0.lock().expect("no writer panicked").extend(text);
-            Ok(text.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .with_max_level(tracing_subscriber::filter::LevelFilter::INFO)
-        .with_writer(move || writer.clone())
-        .finish();
-    tracing::subscriber::with_default(subscriber, work);
-    let text = log.0.lock().expect("no writer panicked").clone();
-    String::from_utf8(text).expect("logs are text")
-}
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -120,7 +89,7 @@ fn what_postcard_refuses_runs_uncached_and_is_told_once() {
     );
     assert_eq!(log.lines().count(), 1, "{log}");
     for part in [
-        "function=\"load\"",
+        "function=codec::load",
         "field=\"lines[].amount\"",
         "codec = \\\"msgpack\\\"",
     ] {

@@ -6,12 +6,16 @@
 mod asynchronous;
 mod lease;
 mod memory;
+#[cfg(feature = "redis")]
+mod redis;
 
 pub(crate) use asynchronous::Immediate;
 pub use asynchronous::{Answer, AsyncBackend, BlockOn, Unblock};
 pub use bytes::Bytes;
 pub use lease::{Lease, Lookup};
 pub use memory::Memory;
+#[cfg(feature = "redis")]
+pub use redis::Redis;
 
 use std::error::Error;
 use std::fmt;

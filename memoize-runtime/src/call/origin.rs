@@ -51,7 +51,7 @@ impl Origin {
 
     pub(crate) fn observer(&self) -> Observer<'_> {
         Observer {
-            function: self.site.name(),
+            function: self.site.function(),
             of_function: Some(self.site.counters()),
             of_runtime: self.runtime.counters(),
         }

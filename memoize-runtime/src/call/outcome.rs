@@ -13,7 +13,7 @@ pub(crate) struct Outcome<R> {
     pub(crate) encode: fn(&R, &StoredType, &mut Vec<u8>) -> Result<(), Unencodable>,
     pub(crate) decode: fn(&[u8], &StoredType) -> Result<R, Reject>,
     /// What is stored asks for when it is read; `None` while this thread finds that out of another type.
-    pub(crate) shape: fn() -> Option<Shape>,
+    pub(crate) shape: fn(Codec) -> Option<Shape>,
     /// How values are kept as they are, where that can be.
     pub(crate) copies: Option<Copies<R>>,
     /// The stored type where no function stands for it.

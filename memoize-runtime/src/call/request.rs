@@ -13,11 +13,14 @@ use crate::entry::{Reject, StoredType};
 use crate::flight::Joined;
 use crate::key::{CacheKey, FullKey};
 use crate::local::{Facts, Kept, Reading, Shelved};
-use crate::observe::{Counters, Observer};
+use crate::observe::{Counters, Function, Observer};
 use crate::site::Site;
 
 /// What the events of calls without an annotated function are filed under.
-const UNNAMED: &str = "memo";
+const UNNAMED: Function<'static> = Function {
+    module: "",
+    name: "memo",
+};
 
 /// A key and a policy, on the runtime that was current when the call began.
 pub(crate) struct Request {
@@ -208,7 +211,7 @@ impl Request {
     pub(crate) fn observer(&self) -> Observer<'_> {
         let runtime: &Runtime = &self.runtime;
         Observer {
-            function: self.site.map_or(UNNAMED, Site::name),
+            function: self.site.map_or(UNNAMED, Site::function),
             of_function: self
                 .site
                 .map(Site::counters as fn(&'static Site) -> &'static Counters),
@@ -219,7 +222,7 @@ impl Request {
     /// Counts a value that is not stored, and says why where that was not said before.
     pub(crate) fn unstorable(&self, why: &Unstored) {
         let tell = match why {
-            Unstored::Unencodable(why) => self.stored.tells_unencodable(why),
+            Unstored::Unencodable(_) => self.stored.tells(why.why(), why.path()),
             Unstored::TooLarge | Unstored::NoLife | Unstored::NoRandom => true,
         };
         self.observer().unstorable(why.why(), why.path(), tell);

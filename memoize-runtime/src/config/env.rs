@@ -16,7 +16,7 @@ impl Runtime {
     ///
     /// | variable | meaning |
     /// |---|---|
-    /// | `CACHE_MEMOIZE_URL` | the backend: `memory:`, or `memory:256MiB` (also `KiB`, `GiB`, or bytes without a unit) |
+    /// | `CACHE_MEMOIZE_URL` | the backend: `memory:`, or `memory:256MiB` (also `KiB`, `GiB`, or bytes without a unit); with the feature `redis` a URL that `Redis::open` takes |
     /// | `CACHE_MEMOIZE_NAMESPACE` | [`namespace`](RuntimeBuilder::namespace) |
     /// | `CACHE_MEMOIZE_SECRET` | [`secret`](RuntimeBuilder::secret), in hexadecimal or base64: `openssl rand -hex 32` |
     ///
@@ -44,7 +44,11 @@ fn from_variables(
 ) -> Result<RuntimeBuilder, ConfigError> {
     let mut builder = Runtime::builder();
     if let Some(url) = variable(URL)? {
-        builder = builder.backend(memory(&url)?);
+        builder = if is_redis(&url) {
+            redis(builder, &url)?
+        } else {
+            builder.backend(memory(&url)?)
+        };
     }
     if let Some(namespace) = variable(NAMESPACE)? {
         builder = builder.namespace(namespace);
@@ -53,6 +57,25 @@ fn from_variables(
         builder = builder.secret(Secret::from_variable(SECRET, secret)?);
     }
     Ok(builder)
+}
+
+fn is_redis(url: &str) -> bool {
+    let scheme = url.split(':').next().unwrap_or_default();
+    let family = scheme.split('+').next().unwrap_or_default();
+    ["redis", "rediss", "unix"]
+        .iter()
+        .any(|known| family.eq_ignore_ascii_case(known))
+}
+
+#[cfg(feature = "redis")]
+fn redis(builder: RuntimeBuilder, url: &str) -> Result<RuntimeBuilder, ConfigError> {
+    Ok(builder.backend(crate::backend::Redis::open(url)?))
+}
+
+#[cfg(not(feature = "redis"))]
+fn redis(_: RuntimeBuilder, _: &str) -> Result<RuntimeBuilder, ConfigError> {
+    let problem = "is of no use to this build, which has no client; enable the feature `redis` of `cache-memoize`";
+    Err(ConfigErrorKind::RedisUrl { problem }.into())
 }
 
 fn memory(url: &str) -> Result<Memory, ConfigError> {
@@ -127,7 +150,9 @@ mod tests {
     #[test]
     fn says_what_is_wrong_without_repeating_a_url() {
         for (url, part) in [
-            ("redis://user:hunter2@host/", "scheme `redis`"),
+            ("memcached://user:hunter2@host/", "scheme `memcached`"),
+            ("redis://user:hunter2@host/x", "the URL of Redis"),
+            ("rediss+hunter2://host", "the URL of Redis"),
             ("memory:lots", "size that can't be read"),
             ("memory:99999999999GiB", "size that can't be read"),
             ("memory:1000000GiB", "size that can't be read"),
@@ -136,6 +161,21 @@ mod tests {
             let error = with(variables).expect_err(url).to_string();
             assert!(
                 error.contains(part) && !error.contains("hunter2"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn redis_takes_its_feature() {
+        let built = with(&[("CACHE_MEMOIZE_URL", "redis://:hunter2@127.0.0.1:1/")]);
+        if cfg!(feature = "redis") {
+            let runtime = built.and_then(RuntimeBuilder::build);
+            assert!(runtime.expect("nothing is connected yet").limits().shared);
+        } else {
+            let error = built.expect_err("there is no client").to_string();
+            assert!(
+                error.contains("feature `redis`") && !error.contains("hunter2"),
                 "{error}"
             );
         }

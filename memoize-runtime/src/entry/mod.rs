@@ -35,6 +35,7 @@ mod draft;
 mod fingerprint;
 mod guard;
 mod header;
+mod nesting;
 mod padding;
 mod plain;
 mod reject;

@@ -7,8 +7,8 @@ use std::any::TypeId;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::convert::identity;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError, RwLock};
 
 use serde::de::DeserializeOwned;
 
@@ -16,9 +16,10 @@ use super::conform::{Divergence, Watch};
 use super::fingerprint::shape::{Node, Shape, Unseen, Why};
 use super::fingerprint::{Fingerprint, trace};
 use super::header::Codec;
+use super::nesting::{Level, is_busy};
 use super::reject::Reject;
 use crate::Cacheable;
-use crate::key::digest::same_in_any_order;
+use crate::key::digest::{same, same_in_any_order};
 
 /// The type that one function stores, its codec, and what is known of the two.
 #[derive(Debug)]
@@ -27,11 +28,20 @@ pub(crate) struct StoredType {
     fingerprint: u64,
     shape: Shape,
     refusal: Option<Refusal>,
-    /// A value was written, read back, and written as the same bytes again.
+    /// A value was written, and came back the same.
     proved: AtomicBool,
-    /// What was logged already, a bit for each [`Unencodable`].
-    told: AtomicU32,
+    /// What was logged already; `None` where nothing is.
+    told: Option<Mutex<Vec<Told>>>,
 }
+
+/// A reason for which something is not stored, and the way to it.
+type Told = (&'static str, String);
+
+/// Reports of one type; there are as many as fields, at most, and a tuple may have any number.
+const MAX_TOLD: usize = 64;
+
+/// How often a value is read to see whether it is in another order each time.
+const READS: usize = 16;
 
 /// Why no value of a type is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,8 +58,12 @@ pub(crate) enum Unencodable {
     Failed,
     /// It would have been read back as another value.
     Diverged(Divergence),
-    /// What was written could not be read, or was written otherwise the second time.
+    /// What was written could not be read.
+    Unreadable,
+    /// What was read is another value than what was written.
     Asymmetric,
+    /// It was to be stored from within the `Serialize` or `Deserialize` of such a value.
+    Nested,
 }
 
 impl Unencodable {
@@ -57,9 +71,15 @@ impl Unencodable {
         match self {
             Self::Failed => "it could not be serialized",
             Self::Diverged(divergence) => divergence.fault.text(),
-            Self::Asymmetric => {
-                "read back it was another value; make `Serialize` and `Deserialize` agree"
+            Self::Unreadable => {
+                "it could not be read back; make `Deserialize` take what `Serialize` writes, which inside of `untagged`, \
+                 `tag` and `flatten` can't be a number of 128 bits"
             }
+            Self::Asymmetric => {
+                "read back it was another value; make `Serialize` and `Deserialize` agree, \
+                 and the variants of an `untagged` enum differ in form"
+            }
+            Self::Nested => "it was to be stored while another value of its type was",
         }
     }
 
@@ -67,20 +87,10 @@ impl Unencodable {
     pub(crate) fn path(&self) -> &str {
         match self {
             Self::Diverged(divergence) => &divergence.path,
-            Self::Failed | Self::Asymmetric => "",
-        }
-    }
-
-    fn bit(&self) -> u32 {
-        match self {
-            Self::Failed => 1,
-            Self::Asymmetric => 1 << 1,
-            Self::Diverged(divergence) => 1 << (2 + divergence.fault as u32),
+            Self::Failed | Self::Unreadable | Self::Asymmetric | Self::Nested => "",
         }
     }
 }
-
-const REFUSED: u32 = 1 << 31;
 
 impl StoredType {
     /// For values of this shape. `of_function` adds to the fingerprint what isn't the type's.
@@ -94,30 +104,42 @@ impl StoredType {
             Codec::Postcard => refused_by_postcard(&shape),
             Codec::Msgpack => None,
         };
+        let refusal = refused_by_all(&shape).or(refusal);
         Self {
             codec,
             fingerprint,
             shape,
             refusal,
             proved: AtomicBool::new(false),
-            told: AtomicU32::new(0),
+            told: Some(Mutex::new(Vec::new())),
         }
     }
 
-    /// For a call that comes from the `Deserialize` of a type that is being traced: it runs uncached, and says nothing.
-    pub(crate) fn being_traced() -> &'static Self {
-        static BEING_TRACED: StoredType = StoredType {
+    /// For a call that comes from the `Serialize` or `Deserialize` of the type that it returns, or of one that is being
+    /// traced: it runs uncached, and says nothing.
+    pub(crate) fn unstored() -> &'static Self {
+        static UNSTORED: StoredType = StoredType {
             codec: Codec::Postcard,
             fingerprint: 0,
             shape: Shape::EMPTY,
             refusal: Some(Refusal {
                 path: String::new(),
-                why: "it was called by the type that it returns, while that was being looked at",
+                why: "it was called by the type that it returns, while that was being read or written",
             }),
             proved: AtomicBool::new(false),
-            told: AtomicU32::new(u32::MAX),
+            told: None,
         };
-        &BEING_TRACED
+        &UNSTORED
+    }
+
+    /// Itself, for a new call, unless that is one from within.
+    #[inline]
+    pub(crate) fn unless_busy(&'static self) -> &'static Self {
+        if is_busy(self) {
+            Self::unstored()
+        } else {
+            self
+        }
     }
 
     /// For the type `T` where there is no function; each type and codec is traced once in a process.
@@ -128,12 +150,12 @@ impl StoredType {
         let key = (typeid::of::<T>(), codec);
         let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = known.as_ref().and_then(|known| known.get(&key)) {
-            return known;
+            return known.unless_busy();
         }
         drop(known);
         // The user's code runs in here, so not under the lock. Another thread may do the same; one result is kept.
-        let Some(shape) = shape_of::<T>() else {
-            return Self::being_traced();
+        let Some(shape) = shape_of::<T>(codec) else {
+            return Self::unstored();
         };
         let made = Self::new(shape, codec, identity);
         let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
@@ -141,6 +163,7 @@ impl StoredType {
             .get_or_insert_default()
             .entry(key)
             .or_insert_with(|| Box::leak(Box::new(made)))
+            .unless_busy()
     }
 
     pub(crate) fn codec(&self) -> Codec {
@@ -161,16 +184,19 @@ impl StoredType {
 
     /// Whether nobody was told of the refusal before.
     pub(crate) fn tells_refusal(&self) -> bool {
-        self.tells(REFUSED)
+        self.tells("refused", "")
     }
 
-    /// Whether nobody was told of something like this before.
-    pub(crate) fn tells_unencodable(&self, why: &Unencodable) -> bool {
-        self.tells(why.bit())
-    }
-
-    fn tells(&self, bit: u32) -> bool {
-        self.told.fetch_or(bit, Ordering::Relaxed) & bit == 0
+    /// Whether nobody was told of this before: that there is a `fault`, at the end of this way.
+    pub(crate) fn tells(&self, fault: &'static str, path: &str) -> bool {
+        let Some(told) = &self.told else { return false };
+        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new =
+            told.len() < MAX_TOLD && !told.iter().any(|(known, at)| *known == fault && at == path);
+        if is_new {
+            told.push((fault, path.to_owned()));
+        }
+        is_new
     }
 
     /// The first part in which a change would not be seen, where there is one.
@@ -179,7 +205,7 @@ impl StoredType {
             Node::Unseen(_) => Some(()),
             _ => None,
         });
-        found.map(|(path, ())| path)
+        found.map(|(path, ())| without_key(path))
     }
 
     /// Appends the bytes of a value that will be read back as the same one, as far as serde can tell.
@@ -192,6 +218,9 @@ impl StoredType {
         value: &T,
         out: &mut Vec<u8>,
     ) -> Result<(), Unencodable> {
+        let Some(_level) = Level::enter(self) else {
+            return Err(Unencodable::Nested);
+        };
         let start = out.len();
         let watch = Watch::new(&self.shape, self.codec);
         if self.codec.encode(&watch.over(value), out).is_err() {
@@ -201,9 +230,9 @@ impl StoredType {
         }
         // What the shape doesn't show has to be shown by each value.
         if !self.proved.load(Ordering::Relaxed) || self.shape.has_unseen() {
-            if !self.comes_back(value, &out[start..]) {
+            if let Err(why) = self.check_comes_back(value, &out[start..]) {
                 out.truncate(start);
-                return Err(Unencodable::Asymmetric);
+                return Err(why);
             }
             self.proved.store(true, Ordering::Relaxed);
         }
@@ -215,52 +244,97 @@ impl StoredType {
     /// # Errors
     ///
     /// `Undecodable`.
+    #[inline]
     pub(crate) fn decode<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, Reject> {
+        let Some(_level) = Level::enter(self) else {
+            return Err(Reject::Undecodable);
+        };
         self.codec.decode(bytes)
     }
 
-    /// Whether `bytes` are read as a value that is written as the same bytes again: hand-written impls may disagree.
-    fn comes_back<T: Cacheable>(&self, value: &T, bytes: &[u8]) -> bool {
-        let Ok(back) = self.codec.decode::<T>(bytes) else {
-            return false;
+    /// Whether `bytes` are read as what serde takes for the same value: hand-written impls may disagree, and an `untagged` enum
+    /// may be read as another variant, which the same bytes again would not show.
+    fn check_comes_back<T: Cacheable>(&self, value: &T, bytes: &[u8]) -> Result<(), Unencodable> {
+        let read = || -> Result<T, _> {
+            let read = self.codec.decode(bytes);
+            read.map_err(|_| Unencodable::Unreadable)
         };
-        let mut again = Vec::with_capacity(bytes.len());
-        if self.codec.encode(&back, &mut again).is_err() {
-            return false;
+        let back = read()?;
+        if same(value, &back) {
+            return Ok(());
         }
-        // A hash map or set is in another order each time.
-        again == bytes || same_in_any_order(value, &back)
+        if !same_in_any_order(value, &back) {
+            return Err(Unencodable::Asymmetric);
+        }
+        // The order of a hash set is no part of its value, and that of a list is. Serde can't tell the two apart, but most
+        // sets are in another order whenever they are made.
+        if self.shape.has_sets() {
+            return Ok(());
+        }
+        for _ in 0..READS {
+            if !same(&back, &read()?) {
+                return Ok(());
+            }
+        }
+        Err(Unencodable::Asymmetric)
     }
 }
 
 /// The shape of `T`; `None` while this thread is looking at a type already.
-pub(crate) fn shape_of<T: DeserializeOwned>() -> Option<Shape> {
+pub(crate) fn shape_of<T: DeserializeOwned>(codec: Codec) -> Option<Shape> {
     thread_local! {
         static TRACING: Cell<bool> = const { Cell::new(false) };
     }
     if TRACING.replace(true) {
         return None;
     }
-    let shape = trace::<T>();
+    let shape = trace::<T>(codec);
     TRACING.set(false);
     Some(shape)
+}
+
+fn refused_by_all(shape: &Shape) -> Option<Refusal> {
+    let found = shape.find(|node| match node {
+        Node::Unseen(Unseen {
+            why: Why::Large, ..
+        }) => {
+            Some("it is too large to be read on a thread's stack; use a `Vec` instead of an array")
+        }
+        _ => None,
+    });
+    found.map(|(path, why)| Refusal { path, why })
 }
 
 fn refused_by_postcard(shape: &Shape) -> Option<Refusal> {
     let found = shape.find(|node| match node {
         Node::Unseen(Unseen { why, .. }) => match why {
-            Why::Any => Some("it takes a value of any kind"),
-            Why::Buffered | Why::Identifier => Some("it uses `untagged`, `tag` or `flatten`"),
-            Why::Ignored => Some("it takes a value of any kind, and ignores it"),
-            Why::Unreached | Why::Beyond => None,
+            Why::Any => Some("it takes a value of any kind; write `codec = \"msgpack\"`"),
+            Why::Buffered | Why::Identifier => {
+                Some("it uses `untagged`, `tag` or `flatten`; write `codec = \"msgpack\"`")
+            }
+            Why::Ignored => {
+                Some("it takes a value of any kind, and ignores it; write `codec = \"msgpack\"`")
+            }
+            Why::Unreached | Why::Beyond | Why::Large => None,
         },
         Node::Struct {
             by_order: false, ..
-        } => Some("its fields can only be told by their names"),
+        } => Some("its fields can only be told by their names; write `codec = \"msgpack\"`"),
         Node::Enum {
             by_number: false, ..
-        } => Some("its variants can only be told by their names"),
+        } => Some("its variants can only be told by their names; write `codec = \"msgpack\"`"),
         _ => None,
     });
-    found.map(|(path, why)| Refusal { path, why })
+    found.map(|(path, why)| Refusal {
+        path: without_key(path),
+        why,
+    })
+}
+
+/// `flatten` shows in the keys of the map that its struct is read as, and who wrote the struct knows of no map.
+fn without_key(path: String) -> String {
+    match path.strip_suffix("{key}") {
+        Some(of_map) => of_map.to_owned(),
+        None => path,
+    }
 }

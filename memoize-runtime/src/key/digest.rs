@@ -40,26 +40,32 @@ pub(crate) struct DigestError;
 ///
 /// [`DigestError`], also where the value's `Serialize` panics.
 pub(crate) fn digest<T: Serialize + ?Sized>(value: &T) -> Result<[u8; 32], DigestError> {
+    digest_in(Order::AsGiven, value)
+}
+
+/// Whether serde sees the same in two values, kinds and names included.
+pub(crate) fn same<T: Serialize + ?Sized>(one: &T, other: &T) -> bool {
+    same_in(Order::AsGiven, one, other)
+}
+
+/// The same, but for the order of the elements of sequences: a set is a sequence to serde, and may be in another order each
+/// time.
+pub(crate) fn same_in_any_order<T: Serialize + ?Sized>(one: &T, other: &T) -> bool {
+    same_in(Order::Any, one, other)
+}
+
+fn same_in<T: Serialize + ?Sized>(order: Order, one: &T, other: &T) -> bool {
+    let digest = |value| digest_in(order, value);
+    matches!((digest(one), digest(other)), (Ok(one), Ok(other)) if one == other)
+}
+
+fn digest_in<T: Serialize + ?Sized>(order: Order, value: &T) -> Result<[u8; 32], DigestError> {
     guard(|| {
-        let mut encoder = Encoder::new(Order::AsGiven);
+        let mut encoder = Encoder::new(order);
         value.serialize(&mut encoder)?;
         Ok(encoder.finish())
     })
     .unwrap_or(Err(DigestError))
-}
-
-/// Whether serde sees the same in two values, but for the order of the elements of sequences: a set is a sequence to serde,
-/// and may be in another order each time.
-pub(crate) fn same_in_any_order<T: Serialize + ?Sized>(one: &T, other: &T) -> bool {
-    let digest = |value: &T| {
-        guard(|| {
-            let mut encoder = Encoder::new(Order::Any);
-            value.serialize(&mut encoder)?;
-            Ok::<_, DigestError>(encoder.finish())
-        })
-        .unwrap_or(Err(DigestError))
-    };
-    matches!((digest(one), digest(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 /// What kind of value follows. The numbers are part of every digest: they are never changed or used again.

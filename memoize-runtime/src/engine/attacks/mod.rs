@@ -27,7 +27,7 @@ const KEYS: [&str; 4] = ["app:user:1", "app:user:2", "app:order:1", "app"];
 /// Fingerprints: two functions under one key, or two types, or two versions of one.
 static KINDS: LazyLock<[StoredType; 2]> = LazyLock::new(|| {
     [1, 2].map(|kind| {
-        let shape = shape_of::<Stored>().expect("nothing else is being traced");
+        let shape = shape_of::<Stored>(Codec::Postcard).expect("nothing else is being traced");
         StoredType::new(shape, Codec::Postcard, |fingerprint| {
             fingerprint.version(kind)
         })

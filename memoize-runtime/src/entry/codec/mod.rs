@@ -27,6 +27,14 @@ impl Codec {
         }
     }
 
+    /// What types are told that have a form for people to read.
+    pub(crate) fn is_human_readable(self) -> bool {
+        match self {
+            Self::Postcard => false,
+            Self::Msgpack => true,
+        }
+    }
+
     /// Appends the encoded `value` to `out`.
     ///
     /// # Errors

@@ -32,7 +32,9 @@ pub(crate) enum Fault {
     Kind,
     Skipped,
     Unread,
+    Tag,
     Count,
+    UnknownLength,
     Variant,
     SomeOfNothing,
 }
@@ -41,9 +43,18 @@ impl Fault {
     pub(crate) fn text(self) -> &'static str {
         match self {
             Self::Kind => "it is written as something else than it is read as",
-            Self::Skipped => "`skip_serializing_if` left it out; write it always",
+            Self::Skipped => {
+                "`skip_serializing_if` left it out; remove the attribute, so that it is always written"
+            }
             Self::Unread => {
                 "it is written, and not read there; make `Serialize` and `Deserialize` agree"
+            }
+            Self::Tag => {
+                "the `tag` of a struct is written and not read; write `codec = \"msgpack\"`, where it does no harm"
+            }
+            Self::UnknownLength => {
+                "its length is not known before it is written; tell `serialize_seq` or `serialize_map`, \
+                 or write `codec = \"msgpack\"`"
             }
             Self::Count => {
                 "not as much is written as is read; make `Serialize` and `Deserialize` agree"
@@ -51,7 +62,9 @@ impl Fault {
             Self::Variant => {
                 "the variant is read as another one, or not at all; a variant with `skip` has to be the last"
             }
-            Self::SomeOfNothing => "msgpack can't tell `Some` of nothing from `None`",
+            Self::SomeOfNothing => {
+                "msgpack can't tell `Some(())`, `Some(None)` or `Some(Null)` from `None`; use an enum of your own"
+            }
         }
     }
 }
@@ -177,6 +190,14 @@ impl<'w> Place<'w> {
         Ok(())
     }
 
+    /// Postcard writes how many there are before the first.
+    fn length<E: serde::ser::Error>(self, len: Option<usize>) -> Result<(), E> {
+        if len.is_none() && self.watch.codec == Codec::Postcard {
+            return Err(self.diverge(Fault::UnknownLength));
+        }
+        Ok(())
+    }
+
     /// A type that asks for nothing is read from the nothing that postcard makes of a unit.
     fn takes_nothing(self) -> bool {
         *self.node() == Node::Nothing && self.watch.codec == Codec::Postcard
@@ -252,7 +273,5 @@ impl<'w> Place<'w> {
     }
 }
 
-#[cfg(test)]
-mod cost;
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,14 @@
 //! What has several parts: lists and tuples, maps, structs.
 
+use std::fmt::{self, Display};
+
 use serde::ser::{
     Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
     SerializeTupleStruct, SerializeTupleVariant,
 };
 
-use super::super::fingerprint::shape::{Field, Node, Segment, Unseen, Why};
+use super::super::fingerprint::shape::{Field, Node, Scalar, Segment, Unseen, Why};
+use super::super::header::Codec;
 use super::{Fault, Place};
 
 /// How many were announced, and how many came.
@@ -173,29 +176,60 @@ pub(crate) struct Fields<'w, I> {
     /// `None` where nothing is known.
     pub(super) known: Option<&'w [Field]>,
     pub(super) count: Count,
+    /// Of the struct, if it isn't a variant.
+    pub(super) name: &'static str,
     pub(super) variant: Option<&'static str>,
+    /// How many were written that are no fields: the tag.
+    pub(super) tags: usize,
 }
 
 impl<'w, I> Fields<'w, I> {
     /// Where the field of this name is read, if it is the next one.
     #[inline]
-    fn next<E: serde::ser::Error>(&mut self, name: &'static str) -> Result<Place<'w>, E> {
-        let at = self.count.next();
+    fn next<E: serde::ser::Error, T: Serialize + ?Sized>(
+        &mut self,
+        name: &'static str,
+        value: &T,
+    ) -> Result<Place<'w>, E> {
+        let at = self.count.next() - self.tags;
         let Some(fields) = self.known else {
             return Ok(self.place.unseen());
         };
         match fields.get(at) {
             Some(field) if field.names.contain(name) => Ok(self.place.at(field.node)),
             None if self.is_cut_off(fields) => Ok(self.place.at(fields[fields.len() - 1].node)),
-            _ => Err(self.place.diverge(Fault::Unread)),
+            _ => self.tag(value),
         }
     }
 
-    /// What is left out is read as something else: as the field behind it, or as a default.
-    fn skip<E: serde::ser::Error>(&self, name: &'static str) -> Result<(), E> {
-        if self.known.is_none() {
-            return Ok(());
+    /// The tag of a struct is its name, written as a field before the others. A format with names drops it; to one without, it
+    /// would be the first field.
+    #[cold]
+    fn tag<E: serde::ser::Error, T: Serialize + ?Sized>(
+        &mut self,
+        value: &T,
+    ) -> Result<Place<'w>, E> {
+        let is_tag = self.count.written == 1
+            && self.variant.is_none()
+            && typeid::of::<T>() == typeid::of::<str>()
+            && Text(value).to_string() == self.name;
+        if !is_tag {
+            return Err(self.place.diverge(Fault::Unread));
         }
+        if self.place.watch.codec == Codec::Postcard {
+            return Err(self.place.diverge(Fault::Tag));
+        }
+        self.tags = 1;
+        Ok(Place {
+            node: &Node::Scalar(Scalar::Str),
+            in_some: false,
+            ..self.place
+        })
+    }
+
+    /// What is left out is read as something else: as the field behind it, or as a default. Where nothing is known it may
+    /// be, too, and reading it back would not show it, since it would be left out again.
+    fn skip<E: serde::ser::Error>(&self, name: &'static str) -> Result<(), E> {
         let error = self.place.diverge(Fault::Skipped);
         self.passes(name);
         Err(error)
@@ -211,10 +245,11 @@ impl<'w, I> Fields<'w, I> {
 
     #[inline]
     fn check_end<E: serde::ser::Error>(&self) -> Result<(), E> {
+        let written = self.count.written - self.tags;
         let all = self.known.is_none_or(|fields| {
-            self.count.written == fields.len()
+            written == fields.len()
                 || self.is_cut_off(fields)
-                || self.is_tag(fields.get(self.count.written..).unwrap_or_default())
+                || self.is_unit_variant(fields.get(written..).unwrap_or_default())
         });
         if all && self.count.is_right() {
             return Ok(());
@@ -227,7 +262,7 @@ impl<'w, I> Fields<'w, I> {
     }
 
     /// Whether only the content of an enum with `tag` and `content` is missing: a unit variant has none.
-    fn is_tag(&self, missing: &[Field]) -> bool {
+    fn is_unit_variant(&self, missing: &[Field]) -> bool {
         let [content] = missing else { return false };
         self.count.written == 1
             && matches!(
@@ -237,6 +272,15 @@ impl<'w, I> Fields<'w, I> {
                     ..
                 })
             )
+    }
+}
+
+/// What is serialized as a text, as that text.
+struct Text<'a, T: ?Sized>(&'a T);
+
+impl<T: Serialize + ?Sized> Display for Text<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.serialize(f)
     }
 }
 
@@ -252,7 +296,7 @@ macro_rules! fields {
                 name: &'static str,
                 value: &T,
             ) -> Result<(), I::Error> {
-                let result = match self.next(name) {
+                let result = match self.next(name, value) {
                     Ok(place) => self.inner.serialize_field(name, &place.watched(value)),
                     Err(error) => Err(error),
                 };

@@ -153,6 +153,7 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
             Node::Unseen(_) => &[],
             _ => return Err(self.place.diverge(Fault::Kind)),
         };
+        self.place.length(len)?;
         Ok(Elements {
             inner: self.inner.serialize_seq(len)?,
             place: self.place,
@@ -219,6 +220,7 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
             Node::Unseen(_) => (self.place.unseen(), self.place.unseen()),
             _ => return Err(self.place.diverge(Fault::Kind)),
         };
+        self.place.length(len)?;
         Ok(Entries {
             inner: self.inner.serialize_map(len)?,
             key,
@@ -239,7 +241,9 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
             place: self.place,
             known: fields,
             count: Count::of(Some(len)),
+            name,
             variant: None,
+            tags: 0,
         })
     }
 
@@ -264,7 +268,9 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
             place: inside,
             known: fields,
             count: Count::of(Some(len)),
+            name,
             variant: Some(variant),
+            tags: 0,
         })
     }
 }

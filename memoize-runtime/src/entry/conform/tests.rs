@@ -8,7 +8,7 @@ use super::super::fingerprint::trace;
 use super::*;
 
 fn written<T: Serialize + DeserializeOwned>(value: &T, codec: Codec) -> Option<Divergence> {
-    let shape = trace::<T>();
+    let shape = trace::<T>(codec);
     let watch = Watch::new(&shape, codec);
     let mut bytes = Vec::new();
     let result = codec.encode(&watch.over(value), &mut bytes);

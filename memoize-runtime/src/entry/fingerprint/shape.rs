@@ -14,6 +14,7 @@ pub(crate) type Id = usize;
 pub(crate) struct Shape {
     pub(super) nodes: Vec<Node>,
     has_unseen: bool,
+    has_sets: bool,
 }
 
 /// One thing that is asked for, with what is asked for inside of it.
@@ -125,6 +126,8 @@ pub(crate) enum Why {
     Unreached,
     /// It was beyond the bounds of a trace.
     Beyond,
+    /// To make a value of it would take too much of a thread's stack.
+    Large,
 }
 
 /// What Rust says of a type, where serde says nothing.
@@ -162,7 +165,7 @@ impl Names {
     #[inline]
     pub(crate) fn contain(&self, name: &str) -> bool {
         // Both come from one derive, and so often from one place in memory.
-        std::ptr::eq(self.first, name) || self.iter().any(|known| known == name)
+        std::ptr::eq(self.first, name) || self.first == name || self.others.contains(&name)
     }
 }
 
@@ -173,16 +176,30 @@ impl Shape {
     pub(crate) const EMPTY: Self = Self {
         nodes: Vec::new(),
         has_unseen: false,
+        has_sets: false,
     };
 
     pub(super) fn new(nodes: Vec<Node>) -> Self {
         let has_unseen = nodes.iter().any(|node| matches!(node, Node::Unseen(_)));
-        Self { nodes, has_unseen }
+        Self {
+            nodes,
+            has_unseen,
+            has_sets: false,
+        }
+    }
+
+    pub(super) fn with_sets(self, has_sets: bool) -> Self {
+        Self { has_sets, ..self }
     }
 
     /// Whether there are parts that can't be seen.
     pub(crate) fn has_unseen(&self) -> bool {
         self.has_unseen
+    }
+
+    /// Whether some of its sequences are hash sets, as far as their names tell: their order is no part of the value.
+    pub(crate) fn has_sets(&self) -> bool {
+        self.has_sets
     }
 
     #[inline]

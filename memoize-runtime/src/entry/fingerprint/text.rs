@@ -216,6 +216,7 @@ impl Why {
             Self::Ignored => "ignored",
             Self::Unreached => "unreached",
             Self::Beyond => "beyond",
+            Self::Large => "large",
         }
     }
 }

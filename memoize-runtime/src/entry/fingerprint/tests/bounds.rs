@@ -266,13 +266,18 @@ fn what_is_called_while_tracing_is_told() {
     use super::super::super::stored::shape_of;
 
     asks!(Calls, |deserializer| {
-        assert!(shape_of::<u8>().is_none(), "a trace within a trace");
+        assert!(
+            shape_of::<u8>(Codec::Postcard).is_none(),
+            "a trace within a trace"
+        );
         u8::deserialize(deserializer).map(|_| Self)
     });
 
     assert_eq!(
-        shape_of::<Calls>().expect("none is going on").to_string(),
+        shape_of::<Calls>(Codec::Postcard)
+            .expect("none is going on")
+            .to_string(),
         "u8"
     );
-    assert!(shape_of::<u8>().is_some());
+    assert!(shape_of::<u8>(Codec::Postcard).is_some());
 }

@@ -8,6 +8,11 @@ mod merging;
 mod random;
 mod seen;
 
+/// What `T` asks of postcard.
+fn trace<T: DeserializeOwned>() -> Shape {
+    super::trace::<T>(Codec::Postcard)
+}
+
 /// The text of what `T` asks for.
 fn text<T: DeserializeOwned>() -> String {
     trace::<T>().to_string()

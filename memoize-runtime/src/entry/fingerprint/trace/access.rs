@@ -65,7 +65,12 @@ impl<'de> MapAccess<'de> for Entries<'_> {
         if self.inside.graph.borrow().is_over() {
             return Err(Stop);
         }
-        Err(self.inside.child(VALUE).below_sample().seed(seed))
+        let value = self.inside.child(VALUE);
+        // The struct around a `flatten` has fields of its own, and which one is read depends on the key that was made up.
+        if self.inside.graph.borrow().asks_for_names(self.inside.id) {
+            return Err(value.buffered());
+        }
+        Err(value.below_sample().seed(seed))
     }
 
     /// Most maps ask for both at once, and then no key has to be made up.

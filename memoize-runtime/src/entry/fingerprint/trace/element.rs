@@ -3,8 +3,8 @@
 use serde::de::{DeserializeSeed, SeqAccess, Visitor};
 
 use super::access::Inside;
+use super::draft::{Ask, Child, List, MAX_WIDTH};
 use super::follow::stateless;
-use super::graph::{Ask, Child, List, MAX_WIDTH};
 use super::sample::sample;
 use super::stop::Stop;
 

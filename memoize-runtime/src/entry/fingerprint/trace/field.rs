@@ -7,8 +7,8 @@ use serde::de::value::BorrowedStrDeserializer;
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 
 use super::access::Inside;
+use super::draft::{Child, Unknown, Way};
 use super::element::Elements;
-use super::graph::{Child, Unknown, Way};
 use super::stop::Stop;
 
 /// A name that no struct has.

@@ -7,9 +7,10 @@ use serde::de::{DeserializeSeed, Deserializer, Visitor};
 
 use super::super::shape::{Facts, Id, Scalar, Why};
 use super::access::Inside;
+use super::draft::{Ask, List, Slot};
 use super::element::Elements;
 use super::field;
-use super::graph::{Ask, Graph, List, Slot};
+use super::graph::Graph;
 use super::stop::Stop;
 use super::variant::Variants;
 
@@ -63,10 +64,11 @@ impl<'g> Follow<'g> {
     /// Lets `seed` ask for what it wants. The run is at its end then, in whichever way.
     pub(super) fn seed<'de, S: DeserializeSeed<'de>>(self, seed: S) -> Stop {
         let id = stateless::<S>();
-        let made = seed.deserialize(Self {
-            facts: Facts::of::<S::Value>(),
-            ..self
-        });
+        let facts = Facts::of::<S::Value>();
+        if !self.graph.borrow().has_room_for(facts.size) {
+            return self.leaf(Ask::Unseen(Why::Large, facts));
+        }
+        let made = seed.deserialize(Self { facts, ..self });
         let mut graph = self.graph.borrow_mut();
         if made.is_ok() && graph.child(self.slot).is_none() {
             graph.leaf(self.slot, Ask::Nothing);
@@ -105,6 +107,11 @@ impl<'g> Follow<'g> {
         })
     }
 
+    /// What is read here is kept, to be looked at later.
+    pub(super) fn buffered(&self) -> Stop {
+        self.leaf(Ask::Unseen(Why::Buffered, self.outer))
+    }
+
     pub(super) fn leaf(&self, ask: Ask) -> Stop {
         self.graph.borrow_mut().leaf(self.slot, ask)
     }
@@ -114,8 +121,10 @@ impl<'g> Follow<'g> {
     }
 
     fn unseen<T>(self, why: Why) -> Result<T, Stop> {
-        // What serde keeps to look at later is of its own type, which says nothing of the one that it is kept for.
-        let buffers = self.facts.name.starts_with("serde") && self.facts.name.contains("Content");
+        // What serde keeps to look at later is of a type of its own, which says nothing of the one that it is kept for. What that is
+        // called is serde's affair, but not the crate that it is in.
+        let name = self.facts.name;
+        let buffers = name.starts_with("serde::") || name.starts_with("serde_core::");
         let (why, facts) = match why {
             Why::Any if buffers => (Why::Buffered, self.outer),
             Why::Ignored if self.below_sample => (Why::Unreached, self.outer),
@@ -163,9 +172,8 @@ impl<'de> Deserializer<'de> for Follow<'_> {
         deserialize_unit => Unit,
     }
 
-    /// As both codecs are binary.
     fn is_human_readable(&self) -> bool {
-        false
+        self.graph.borrow().is_human_readable
     }
 
     fn deserialize_unit_struct<V: Visitor<'de>>(

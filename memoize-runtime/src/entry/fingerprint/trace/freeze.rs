@@ -1,7 +1,8 @@
 //! What was found out, as the nodes of a shape.
 
 use super::super::shape::{Field, Id, Names, Node, Payload, Unseen, Variant, Why};
-use super::graph::{Ask, Child, Draft, Graph, List, Way};
+use super::draft::{Ask, Child, Draft, List, Way};
+use super::graph::Graph;
 
 impl Graph {
     /// The nodes as they are at the end, and which one is the root.
@@ -11,6 +12,14 @@ impl Graph {
         }
         let nodes = (0..self.drafts.len()).map(|id| self.node(id)).collect();
         (nodes, self.root.unwrap_or_default())
+    }
+
+    /// Whether something that is read as a sequence is a hash set, which nothing but its name tells.
+    pub(super) fn has_sets(&self) -> bool {
+        self.drafts.iter().any(|draft| {
+            let path = draft.facts.name.split('<').next().unwrap_or_default();
+            draft.ask == Ask::Seq && path.ends_with("HashSet")
+        })
     }
 
     fn node(&self, id: Id) -> Node {

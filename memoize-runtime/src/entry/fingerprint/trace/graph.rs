@@ -2,9 +2,9 @@
 
 use std::any::TypeId;
 use std::collections::HashMap;
-use std::hash::{Hash, Hasher};
 
-use super::super::shape::{Facts, Id, Scalar, Why};
+use super::super::shape::{Facts, Id, Why};
+use super::draft::{Ask, Child, Draft, List, Slot, Way};
 use super::sample::Samples;
 use super::stop::Stop;
 
@@ -14,108 +14,9 @@ const MAX_STEPS: usize = 100_000;
 /// Things asked for within one another. Only a type that nests by hand gets there: others come back to a known visitor.
 const MAX_DEPTH: usize = 128;
 
-/// Elements of one tuple, fields of one struct, or variants of one enum.
-pub(super) const MAX_WIDTH: usize = 1 << 12;
-
-/// Different elements of one sequence.
-const MAX_SEQUENCE: usize = 16;
-
-/// What was asked for, but for what is inside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Ask {
-    Nothing,
-    Scalar(Scalar),
-    UnitStruct(&'static str),
-    Option,
-    Newtype(&'static str),
-    Seq,
-    Map,
-    Tuple(usize),
-    TupleStruct(&'static str, usize),
-    Struct(Option<&'static str>, List),
-    Enum(&'static str, List),
-    /// A variant with one value in it; the others are [`Ask::Scalar`], [`Ask::Tuple`] and [`Ask::Struct`].
-    NewtypeVariant,
-    /// The variant refuses to be read.
-    Refused,
-    Unseen(Why, Facts),
-}
-
-/// The names of fields or variants. It comes from one static, mostly, and is compared in every run.
-#[derive(Clone, Copy, Debug, Eq)]
-pub(super) struct List(pub(super) &'static [&'static str]);
-
-impl PartialEq for List {
-    fn eq(&self, other: &Self) -> bool {
-        std::ptr::eq(self.0, other.0) || self.0 == other.0
-    }
-}
-
-impl Hash for List {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.hash(state);
-    }
-}
-
-/// Where something is asked for: in which node, as its how manieth child.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Slot {
-    pub(super) parent: Option<Id>,
-    pub(super) index: usize,
-}
-
-/// A node that is being explored.
-#[derive(Debug)]
-pub(super) struct Draft {
-    pub(super) ask: Ask,
-    pub(super) facts: Facts,
-    pub(super) children: Vec<Child>,
-    /// How many of them, from the first on, are done.
-    done_children: usize,
-    /// Whether there are no further children.
-    pub(super) closed: bool,
-    /// Whether all that is below is known too.
-    done: bool,
-    /// What the last element was read by.
-    pub(super) last_seed: Option<TypeId>,
-    /// How a struct's fields or an enum's variants are gone to.
-    pub(super) way: Way,
-    /// What the key of each child, or else each name, was read as.
-    pub(super) keys: Vec<Option<u64>>,
-    /// What a name is read as that no field has.
-    pub(super) unknown: Unknown,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unknown {
-    OfNoInterest,
-    ToBeAsked,
-    ReadAs(u64),
-    Refused,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Child {
-    Unknown,
-    Is(Id),
-    /// Another name of an earlier one.
-    AliasOf(usize),
-}
-
-/// How the children of a struct or an enum are gone to. Each begins with the first that applies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
-    /// A struct is asked once whether it can be read by order, as postcard does.
-    AskingForOrder,
-    /// Fields by name; nothing has to be made before one.
-    ByName { by_order: bool },
-    /// Fields by their order, as names are refused; variants by name, as numbers are refused.
-    Other,
-    /// Variants by number.
-    ByNumber,
-    /// The variants are known, but not which names are theirs.
-    Naming,
-}
+/// Sizes of the values that are being made within one another, in bytes. Without optimization each takes a dozen times as much,
+/// of the 2 MiB of stack that threads have by default.
+const MAX_BYTES: usize = 64 << 10;
 
 #[derive(Debug)]
 pub(super) struct Graph {
@@ -127,6 +28,7 @@ pub(super) struct Graph {
     by_seed: HashMap<TypeId, Id>,
     pub(super) root: Option<Id>,
     facts: Facts,
+    pub(super) is_human_readable: bool,
     steps: usize,
     pub(super) samples: Samples,
 
@@ -138,7 +40,7 @@ pub(super) struct Graph {
 }
 
 impl Graph {
-    pub(super) fn new(facts: Facts) -> Self {
+    pub(super) fn new(facts: Facts, is_human_readable: bool) -> Self {
         Self {
             drafts: Vec::new(),
             by_ask: HashMap::new(),
@@ -146,6 +48,7 @@ impl Graph {
             by_seed: HashMap::new(),
             root: None,
             facts,
+            is_human_readable,
             steps: 0,
             samples: Samples::default(),
             path: Vec::new(),
@@ -165,6 +68,16 @@ impl Graph {
                 Some(Child::Is(id)) => Some(*id),
                 _ => None,
             },
+        }
+    }
+
+    /// Whether the keys of this map are names of fields.
+    pub(super) fn asks_for_names(&self, map: Id) -> bool {
+        match self.drafts[map].children.first() {
+            Some(Child::Is(key)) => {
+                matches!(self.drafts[*key].ask, Ask::Unseen(Why::Identifier, _))
+            }
+            _ => false,
         }
     }
 
@@ -211,6 +124,12 @@ impl Graph {
         Ok(())
     }
 
+    /// Whether the stack has room for a value of this size inside of those on the path.
+    pub(super) fn has_room_for(&self, size: usize) -> bool {
+        let sizes = self.path.iter().map(|&id| self.drafts[id].facts.size);
+        sizes.fold(size, usize::saturating_add) <= MAX_BYTES
+    }
+
     /// Something without anything inside is asked for at `slot`.
     pub(super) fn leaf(&mut self, slot: Slot, ask: Ask) -> Stop {
         if self.step().is_ok() {
@@ -232,6 +151,9 @@ impl Graph {
         self.step()?;
         if self.path.len() >= MAX_DEPTH {
             return Err(self.leaf(slot, Ask::Unseen(Why::Beyond, facts)));
+        }
+        if !self.has_room_for(facts.size) {
+            return Err(self.leaf(slot, Ask::Unseen(Why::Large, facts)));
         }
         let id = match self.child(slot) {
             Some(id) if self.drafts[id].ask == ask => id,
@@ -406,39 +328,7 @@ impl Graph {
     }
 
     fn add(&mut self, ask: Ask, facts: Facts) -> Id {
-        let (children, closed) = match ask {
-            Ask::Option | Ask::Newtype(_) | Ask::NewtypeVariant => (1, true),
-            Ask::Map => (2, true),
-            Ask::Struct(_, List(fields)) => (fields.len().min(MAX_WIDTH), true),
-            Ask::Seq => (0, false),
-            Ask::Tuple(len) | Ask::TupleStruct(_, len) => (0, len == 0),
-            Ask::Enum(_, List(variants)) => (0, variants.is_empty()),
-            Ask::Nothing | Ask::Scalar(_) | Ask::UnitStruct(_) | Ask::Refused | Ask::Unseen(..) => {
-                (0, true)
-            }
-        };
-        self.drafts.push(Draft {
-            ask,
-            facts,
-            children: vec![Child::Unknown; children],
-            done_children: 0,
-            closed,
-            done: closed && children == 0 && !matches!(ask, Ask::Struct(..)),
-            last_seed: None,
-            way: match ask {
-                Ask::Enum(..) => Way::ByNumber,
-                _ => Way::AskingForOrder,
-            },
-            keys: Vec::new(),
-            unknown: Unknown::OfNoInterest,
-        });
+        self.drafts.push(Draft::new(ask, facts));
         self.drafts.len() - 1
-    }
-}
-
-impl Draft {
-    /// Whether a sequence can't have further elements of another kind.
-    pub(super) fn is_long_enough(&self) -> bool {
-        self.ask == Ask::Seq && self.children.len() >= MAX_SEQUENCE
     }
 }

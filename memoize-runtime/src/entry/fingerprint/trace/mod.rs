@@ -14,10 +14,12 @@
 //! result must not depend on the machine.
 
 mod access;
+mod draft;
 mod element;
 mod field;
 mod follow;
 mod freeze;
+mod given;
 mod graph;
 mod sample;
 mod stop;
@@ -25,26 +27,30 @@ mod values;
 mod variant;
 
 use std::cell::RefCell;
+use std::marker::PhantomData;
 
 use serde::de::DeserializeOwned;
 
 use super::merge::merge;
 use super::shape::{Facts, Shape};
+use crate::entry::header::Codec;
 use crate::guard::guard;
 use follow::Follow;
 use graph::Graph;
 
-/// What `T` asks for, or an account of why that can't be seen: the same in every process.
-pub(crate) fn trace<T: DeserializeOwned>() -> Shape {
-    let graph = RefCell::new(Graph::new(Facts::of::<T>()));
+/// What `T` asks a codec for, or an account of why that can't be seen: the same in every process.
+pub(crate) fn trace<T: DeserializeOwned>(codec: Codec) -> Shape {
+    let graph = RefCell::new(Graph::new(Facts::of::<T>(), codec.is_human_readable()));
     loop {
         // A run leaves the graph whole, wherever the user's code ends it.
-        let run = || T::deserialize(Follow::root(&graph, Facts::of::<T>())).map(drop);
+        let run = || Follow::root(&graph, Facts::of::<T>()).seed(PhantomData::<T>);
         guard(run);
         if graph.borrow_mut().settle() {
             break;
         }
     }
-    let (nodes, root) = graph.into_inner().freeze();
-    merge(&nodes, root)
+    let graph = graph.into_inner();
+    let has_sets = graph.has_sets();
+    let (nodes, root) = graph.freeze();
+    merge(&nodes, root).with_sets(has_sets)
 }

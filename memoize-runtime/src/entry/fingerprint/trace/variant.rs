@@ -5,10 +5,10 @@ use serde::de::{DeserializeSeed, EnumAccess, VariantAccess, Visitor};
 
 use super::super::shape::{Facts, Scalar};
 use super::access::Inside;
+use super::draft::{Ask, Child, List, MAX_WIDTH, Way};
 use super::element::Elements;
 use super::field;
 use super::field::key_of;
-use super::graph::{Ask, Child, List, MAX_WIDTH, Way};
 use super::stop::Stop;
 
 /// One variant: by its number, or by its name where numbers are refused.

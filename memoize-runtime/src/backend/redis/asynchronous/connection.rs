@@ -1,0 +1,143 @@
+//! One connection of the async client, which many tasks ask at one time.
+//!
+//! Answers come in the order of the questions. The client of `redis` keeps a place for each question until its answer has come,
+//! whether or not somebody still waits for it: the answer to a question that was dropped is thrown away, and never handed
+//! to another.
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Cmd, Pipeline, RedisConnectionInfo, Value};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+
+use super::super::error;
+use super::super::login::Greeting;
+use super::super::tls::Tls;
+use super::super::url::Address;
+use crate::backend::BackendError;
+use crate::timer::timeout;
+
+/// Clones are the same connection.
+#[derive(Clone)]
+pub(super) struct Connection {
+    multiplexed: MultiplexedConnection,
+    driver: Arc<Driver>,
+    id: u64,
+}
+
+/// The task that reads and writes. It ends with the last who may ask.
+struct Driver(JoinHandle<()>);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Connection {
+    pub(super) async fn open(
+        address: &Address,
+        tls: Option<&Tls>,
+        greeting: &Greeting,
+        until: Instant,
+    ) -> Result<Self, BackendError> {
+        let opened = timeout(Some(until), Box::pin(open(address, tls))).await;
+        let connection = opened.unwrap_or_else(|| Err(late()))?;
+        let commands = greeting.commands();
+        if !commands.is_empty() {
+            let commands: Vec<_> = commands.iter().collect();
+            Greeting::check(connection.ask(&commands, until).await?)?;
+        }
+        Ok(connection)
+    }
+
+    /// The answers to these commands, in their order.
+    pub(super) async fn ask(
+        &self,
+        commands: &[&Cmd],
+        until: Instant,
+    ) -> Result<Vec<Value>, BackendError> {
+        let mut multiplexed = self.multiplexed.clone();
+        let answers = async {
+            if let [command] = commands {
+                return Ok(vec![multiplexed.send_packed_command(command).await?]);
+            }
+            let mut pipeline = Pipeline::with_capacity(commands.len());
+            for &command in commands {
+                pipeline.add_command(command.clone());
+            }
+            multiplexed
+                .send_packed_commands(&pipeline, 0, commands.len())
+                .await
+        };
+        let answers = timeout(Some(until), answers).await.ok_or_else(late)?;
+        answers.map_err(error::of_client)
+    }
+
+    /// Whether nobody reads from it any more: it was lost, or its runtime has ended.
+    pub(super) fn is_over(&self) -> bool {
+        self.driver.0.is_finished()
+    }
+
+    pub(super) fn is(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+fn late() -> BackendError {
+    BackendError::new(error::LATE)
+}
+
+async fn open(address: &Address, tls: Option<&Tls>) -> Result<Connection, BackendError> {
+    match (address, tls) {
+        (Address::Tcp { host, port }, None) => {
+            let stream = connect(host, *port).await.map_err(error::of_io)?;
+            over(stream).await
+        }
+        (Address::Tcp { host, port }, Some(tls)) => {
+            let stream = connect(host, *port).await.map_err(error::of_io)?;
+            over(tls.tokio(host, stream).await.map_err(error::of_io)?).await
+        }
+        #[cfg(unix)]
+        (Address::Unix(path), _) => {
+            let stream = tokio::net::UnixStream::connect(path).await;
+            over(stream.map_err(error::of_io)?).await
+        }
+        #[cfg(not(unix))]
+        (Address::Unix(_), _) => Err(error::of_io(io::ErrorKind::Unsupported.into())),
+    }
+}
+
+async fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
+    let stream = match host.parse::<IpAddr>() {
+        Ok(address) => TcpStream::connect((address, port)).await?,
+        Err(_) => TcpStream::connect((host, port)).await?,
+    };
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+async fn over(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+) -> Result<Connection, BackendError> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    // We say hello ourselves, as the other client does, and keep the time.
+    let info = RedisConnectionInfo::default().set_skip_set_lib_name();
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(None)
+        .set_response_timeout(None);
+    let (multiplexed, driver) = MultiplexedConnection::new_with_config(&info, stream, config)
+        .await
+        .map_err(error::of_client)?;
+    Ok(Connection {
+        multiplexed,
+        driver: Arc::new(Driver(tokio::spawn(driver))),
+        id: NEXT.fetch_add(1, Ordering::Relaxed),
+    })
+}

@@ -1,0 +1,334 @@
+//! The client of async functions: one connection to each server, which answers many at one time, in a tokio runtime.
+
+mod connection;
+mod table;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use redis::Value;
+use tokio::runtime::Handle;
+use tokio::task::JoinSet;
+
+use super::blocking::share;
+use super::command::{self, Request};
+use super::exchange::{Exchange, Group, MOST_ROUNDS};
+use super::login::Greeting;
+use super::url::Address;
+use super::{Redis, Shared, until};
+use crate::backend::{
+    Answer, AsyncBackend, Backend, BackendError, Bytes, Deadline, Lease, Limits, Lookup, Unblock,
+};
+use connection::Connection;
+use table::Table;
+
+/// The same entries as those of a [`Redis`], awaited.
+pub(super) struct Twin {
+    client: Arc<Client>,
+    /// For where there is no tokio runtime.
+    unblock: Unblock,
+}
+
+struct Client {
+    shared: Arc<Shared>,
+    table: Table,
+}
+
+impl Twin {
+    pub(super) fn new(redis: &Arc<Redis>) -> Self {
+        Self {
+            client: Arc::new(Client {
+                shared: Arc::clone(&redis.shared),
+                table: Table::new(),
+            }),
+            unblock: Unblock::shared(Arc::clone(redis) as Arc<dyn Backend>),
+        }
+    }
+}
+
+impl Client {
+    /// As [the other](super::blocking::Client::ask) does.
+    async fn ask(
+        &self,
+        mut exchange: Exchange,
+        deadline: Deadline,
+    ) -> Result<Vec<Value>, BackendError> {
+        let until = until(deadline);
+        for _ in 0..MOST_ROUNDS {
+            if self.shared.router.is_lost() {
+                let found = Box::pin(self.find_servers(until)).await;
+                // What was known before may still do.
+                if self.shared.router.knows_nothing() {
+                    found?;
+                }
+            }
+            for (group, answers) in self.send(&exchange, until).await? {
+                exchange.take(&group, answers, &self.shared.router)?;
+            }
+            match exchange.finish() {
+                Ok(answers) => return Ok(answers),
+                Err(unfinished) => exchange = unfinished,
+            }
+        }
+        Err(BackendError::new("the cluster sends us from node to node"))
+    }
+
+    /// Sends what there is to send, to all servers at the same time.
+    async fn send(
+        &self,
+        exchange: &Exchange,
+        until: Instant,
+    ) -> Result<Vec<(Group, Vec<Value>)>, BackendError> {
+        let mut groups = exchange.groups(&self.shared.router)?;
+        if groups.len() <= 1 {
+            let Some(group) = groups.pop() else {
+                return Ok(Vec::new());
+            };
+            let connection = self.connection(&group.address, until).await?;
+            let asked = connection.ask(&exchange.commands(&group), until).await;
+            let answers = self.or_forget(&group.address, &connection, asked)?;
+            return Ok(vec![(group, answers)]);
+        }
+        let mut asking = JoinSet::new();
+        for (index, group) in groups.iter().enumerate() {
+            let connection = self.connection(&group.address, until).await?;
+            let commands: Vec<_> = exchange.commands(group).into_iter().cloned().collect();
+            asking.spawn(async move {
+                let commands: Vec<_> = commands.iter().collect();
+                let asked = connection.ask(&commands, until).await;
+                (index, connection, asked)
+            });
+        }
+        let mut answered: Vec<Option<Vec<Value>>> = groups.iter().map(|_| None).collect();
+        while let Some(joined) = asking.join_next().await {
+            let (index, connection, asked) =
+                joined.map_err(|error| BackendError::new("it panicked").with_source(error))?;
+            let answers = self.or_forget(&groups[index].address, &connection, asked)?;
+            answered[index] = Some(answers);
+        }
+        let answered = answered.into_iter().map(Option::unwrap_or_default);
+        Ok(groups.into_iter().zip(answered).collect())
+    }
+
+    async fn find_servers(&self, until: Instant) -> Result<(), BackendError> {
+        let router = &self.shared.router;
+        let mut guides = router.guides();
+        let mut last = BackendError::new("no server is known");
+        while let Some(guide) = guides.pop_front() {
+            let until = share(until, guides.len());
+            let answer = self.ask_guide(&guide, until).await;
+            match answer.and_then(|answer| router.learn(&guide, answer)) {
+                Ok(()) => return Ok(()),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    async fn ask_guide(&self, guide: &Address, until: Instant) -> Result<Value, BackendError> {
+        let greeting = if self.shared.router.asks_sentinels() {
+            Greeting::to_sentinels(&self.shared.target)
+        } else {
+            Greeting::to_servers(&self.shared.target)
+        };
+        let tls = self.shared.tls.as_ref();
+        let connection = Connection::open(guide, tls, &greeting, until).await?;
+        let answers = connection
+            .ask(&[&self.shared.router.question()], until)
+            .await?;
+        super::only(answers)
+    }
+
+    async fn connection(
+        &self,
+        address: &Address,
+        until: Instant,
+    ) -> Result<Connection, BackendError> {
+        let greeting = Greeting::to_servers(&self.shared.target);
+        let tls = self.shared.tls.as_ref();
+        // In a box, as it is large and seldom needed.
+        let open = Box::pin(Connection::open(address, tls, &greeting, until));
+        let connection = self.table.get_or_open(address, open, until).await;
+        if connection.is_err() {
+            self.shared.router.doubt();
+        }
+        connection
+    }
+
+    fn or_forget<T>(
+        &self,
+        address: &Address,
+        connection: &Connection,
+        result: Result<T, BackendError>,
+    ) -> Result<T, BackendError> {
+        if result.is_err() {
+            self.table.forget(address, connection);
+            self.shared.router.doubt();
+        }
+        result
+    }
+
+    async fn ask_one(&self, request: Request, deadline: Deadline) -> Result<Value, BackendError> {
+        let answers = self.ask(Exchange::new([request]), deadline).await?;
+        super::only(answers)
+    }
+}
+
+/// Whether the connections can be used from here.
+fn in_tokio() -> bool {
+    Handle::try_current().is_ok()
+}
+
+impl AsyncBackend for Twin {
+    fn get<'a>(&'a self, key: &'a str, deadline: Deadline) -> Answer<'a, Option<Bytes>> {
+        if !in_tokio() {
+            return self.unblock.get(key, deadline);
+        }
+        Box::pin(
+            async move { command::found(self.client.ask_one(Request::get(key), deadline).await?) },
+        )
+    }
+
+    fn set<'a>(
+        &'a self,
+        key: &'a str,
+        value: Bytes,
+        life: Duration,
+        deadline: Deadline,
+    ) -> Answer<'a, ()> {
+        if !in_tokio() {
+            return self.unblock.set(key, value, life, deadline);
+        }
+        Box::pin(async move {
+            let request = Request::set(key, &value, life);
+            command::done(self.client.ask_one(request, deadline).await?)
+        })
+    }
+
+    fn delete<'a>(&'a self, key: &'a str, deadline: Deadline) -> Answer<'a, ()> {
+        if !in_tokio() {
+            return self.unblock.delete(key, deadline);
+        }
+        Box::pin(async move {
+            command::done(self.client.ask_one(Request::delete(key), deadline).await?)
+        })
+    }
+
+    fn limits(&self) -> Limits {
+        super::limits()
+    }
+
+    fn get_many<'a>(
+        &'a self,
+        keys: &'a [&'a str],
+        deadline: Deadline,
+    ) -> Answer<'a, Vec<Option<Bytes>>> {
+        if !in_tokio() {
+            return self.unblock.get_many(keys, deadline);
+        }
+        Box::pin(async move {
+            let answers = self.client.ask(super::gets(keys), deadline).await?;
+            super::all(answers, command::found)
+        })
+    }
+
+    fn set_many<'a>(
+        &'a self,
+        entries: &'a [(&'a str, Bytes)],
+        life: Duration,
+        deadline: Deadline,
+    ) -> Answer<'a, ()> {
+        if !in_tokio() {
+            return self.unblock.set_many(entries, life, deadline);
+        }
+        Box::pin(async move {
+            super::nothing(
+                self.client
+                    .ask(super::sets(entries, life), deadline)
+                    .await?,
+            )
+        })
+    }
+
+    fn delete_many<'a>(&'a self, keys: &'a [&'a str], deadline: Deadline) -> Answer<'a, ()> {
+        if !in_tokio() {
+            return self.unblock.delete_many(keys, deadline);
+        }
+        Box::pin(
+            async move { super::nothing(self.client.ask(super::deletes(keys), deadline).await?) },
+        )
+    }
+
+    fn get_or_lease<'a>(
+        &'a self,
+        key: &'a str,
+        life: Duration,
+        deadline: Deadline,
+    ) -> Answer<'a, Lookup> {
+        if !in_tokio() {
+            return self.unblock.get_or_lease(key, life, deadline);
+        }
+        Box::pin(async move {
+            let lease = command::new_lease()?;
+            let request = Request::get_or_lease(key, lease, life);
+            command::looked_up(self.client.ask_one(request, deadline).await?, lease)
+        })
+    }
+
+    fn get_many_or_lease<'a>(
+        &'a self,
+        key: &'a str,
+        others: &'a [&'a str],
+        life: Duration,
+        deadline: Deadline,
+    ) -> Answer<'a, (Lookup, Vec<Option<Bytes>>)> {
+        if !in_tokio() {
+            return self.unblock.get_many_or_lease(key, others, life, deadline);
+        }
+        Box::pin(async move {
+            let lease = command::new_lease()?;
+            let lookups = super::lookups(key, others, lease, life);
+            super::all_looked_up(self.client.ask(lookups, deadline).await?, lease)
+        })
+    }
+
+    fn lease<'a>(&'a self, key: &'a str, life: Duration, deadline: Deadline) -> Answer<'a, Lease> {
+        if !in_tokio() {
+            return self.unblock.lease(key, life, deadline);
+        }
+        Box::pin(async move {
+            let lease = command::new_lease()?;
+            let request = Request::lease(key, lease, life);
+            command::done(self.client.ask_one(request, deadline).await?)?;
+            Ok(lease)
+        })
+    }
+
+    fn fill<'a>(
+        &'a self,
+        key: &'a str,
+        lease: Lease,
+        value: Bytes,
+        life: Duration,
+        deadline: Deadline,
+    ) -> Answer<'a, bool> {
+        if !in_tokio() {
+            return self.unblock.fill(key, lease, value, life, deadline);
+        }
+        Box::pin(async move {
+            let request = Request::fill(key, lease, &value, life);
+            command::filled(self.client.ask_one(request, deadline).await?)
+        })
+    }
+
+    fn release(&self, key: &str, lease: Lease) {
+        let Ok(runtime) = Handle::try_current() else {
+            self.unblock.release(key, lease);
+            return;
+        };
+        let client = Arc::clone(&self.client);
+        let request = Request::release(key, lease);
+        // Where it can't be done the lease runs out.
+        runtime.spawn(async move { client.ask_one(request, Deadline::NEVER).await.map(drop) });
+    }
+}

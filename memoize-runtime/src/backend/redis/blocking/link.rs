@@ -1,0 +1,140 @@
+//! One connection of the blocking client.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::time::Instant;
+
+use redis::{Cmd, Parser, Value};
+
+use super::super::login::Greeting;
+use super::super::tls::{Tls, TlsStream};
+use super::super::url::Address;
+use super::super::{ANSWER_BYTES, error};
+use super::socket::Socket;
+use crate::backend::BackendError;
+
+/// A connection that has answered all that it was asked. One that has not is dropped, so that no answer can be taken for
+/// that to another question.
+pub(super) struct Link(Stream);
+
+enum Stream {
+    Plain(Socket),
+    Tls(Box<TlsStream>),
+}
+
+impl Link {
+    pub(super) fn open(
+        address: &Address,
+        tls: Option<&Tls>,
+        greeting: &Greeting,
+        until: Instant,
+    ) -> Result<Self, BackendError> {
+        let socket = Socket::connect(address, until).map_err(error::of_io)?;
+        let stream = match (tls, address) {
+            (Some(tls), Address::Tcp { host, .. }) => tls
+                .blocking(host, socket)
+                .map(|stream| Stream::Tls(Box::new(stream)))
+                .map_err(error::of_io)?,
+            _ => Stream::Plain(socket),
+        };
+        let mut link = Self(stream);
+        let commands = greeting.commands();
+        if !commands.is_empty() {
+            link.send(&commands.iter().collect::<Vec<_>>(), until)?;
+            Greeting::check(link.receive(commands.len(), until)?)?;
+        }
+        Ok(link)
+    }
+
+    /// Whether it can be used again after a while.
+    pub(super) fn is_quiet(&mut self) -> bool {
+        self.socket().is_quiet()
+    }
+
+    pub(super) fn send(&mut self, commands: &[&Cmd], until: Instant) -> Result<(), BackendError> {
+        let mut bytes = Vec::new();
+        for command in commands {
+            command.write_packed_command(&mut bytes);
+        }
+        self.socket().until = until;
+        self.0
+            .write_all(&bytes)
+            .and_then(|()| self.0.flush())
+            .map_err(error::of_io)
+    }
+
+    pub(super) fn receive(
+        &mut self,
+        answers: usize,
+        until: Instant,
+    ) -> Result<Vec<Value>, BackendError> {
+        self.socket().until = until;
+        let mut reader = Bounded {
+            stream: &mut self.0,
+            left: ANSWER_BYTES.saturating_mul(answers),
+        };
+        // With a parser of its own, nothing unasked stays behind in one.
+        let mut parser = Parser::new();
+        let mut received = Vec::with_capacity(answers);
+        while received.len() < answers {
+            match parser.parse_value(&mut reader) {
+                // Between answers; nothing is subscribed to.
+                Ok(Value::Push { .. }) => {}
+                Ok(answer) => received.push(answer),
+                Err(_) if reader.left == 0 => {
+                    return Err(error::of_io(ErrorKind::FileTooLarge.into()));
+                }
+                Err(error) => return Err(error::of_client(error)),
+            }
+        }
+        Ok(received)
+    }
+
+    fn socket(&mut self) -> &mut Socket {
+        match &mut self.0 {
+            Stream::Plain(socket) => socket,
+            Stream::Tls(stream) => &mut stream.sock,
+        }
+    }
+}
+
+/// No more than is believed to be an answer.
+struct Bounded<'a> {
+    stream: &'a mut Stream,
+    left: usize,
+}
+
+impl Read for Bounded<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.left == 0 {
+            return Err(ErrorKind::FileTooLarge.into());
+        }
+        let read = self.stream.read(buffer)?;
+        self.left = self.left.saturating_sub(read);
+        Ok(read)
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.read(buffer),
+            Self::Tls(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.write(bytes),
+            Self::Tls(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(socket) => socket.flush(),
+            Self::Tls(stream) => stream.flush(),
+        }
+    }
+}

@@ -1,0 +1,357 @@
+//! Requests on their way to their answers: which goes to which server, and what is to be asked again. No I/O is in here, so
+//! that both clients share it.
+
+use std::sync::LazyLock;
+
+use redis::{Cmd, ServerErrorKind, Value};
+
+use super::command::Request;
+use super::error;
+use super::router::{Router, redirection};
+use super::url::Address;
+use crate::backend::BackendError;
+
+/// How often something is asked again. Once for a script that isn't known and once for a slot that has moved is usual.
+pub(super) const MOST_ROUNDS: usize = 5;
+
+static ASKING: LazyLock<Cmd> = LazyLock::new(|| redis::cmd("ASKING"));
+
+pub(super) struct Exchange {
+    asked: Vec<Asked>,
+    /// Whether none of the others may be worked on before the first.
+    first_leads: bool,
+}
+
+struct Asked {
+    request: Request,
+    /// The server that a slot on its way was sent to, for this one time.
+    guest_of: Option<Address>,
+    answer: Option<Value>,
+}
+
+/// Requests that go to one server, in one piece.
+pub(super) struct Group {
+    pub(super) address: Address,
+    members: Vec<usize>,
+}
+
+impl Exchange {
+    pub(super) fn new(requests: impl IntoIterator<Item = Request>) -> Self {
+        let asked = |request| Asked {
+            request,
+            guest_of: None,
+            answer: None,
+        };
+        Self {
+            asked: requests.into_iter().map(asked).collect(),
+            first_leads: false,
+        }
+    }
+
+    /// The same where the others are worked on after the first.
+    pub(super) fn first_leads(mut self) -> Self {
+        self.first_leads = true;
+        self
+    }
+
+    /// What is still to be sent, server by server.
+    ///
+    /// # Errors
+    /// There is no server for one of the requests.
+    pub(super) fn groups(&self, router: &Router) -> Result<Vec<Group>, BackendError> {
+        let mut groups: Vec<Group> = Vec::new();
+        for (index, asked) in self.asked.iter().enumerate() {
+            if asked.answer.is_some() {
+                continue;
+            }
+            let address = match &asked.guest_of {
+                Some(address) => address.clone(),
+                None => router.route(asked.request.slot)?,
+            };
+            if let Some(group) = groups.iter_mut().find(|group| group.address == address) {
+                group.members.push(index);
+                continue;
+            }
+            // Only its own server works on the first one before those that are sent behind it.
+            if self.first_is_open() && !groups.is_empty() {
+                continue;
+            }
+            groups.push(Group {
+                address,
+                members: vec![index],
+            });
+        }
+        Ok(groups)
+    }
+
+    /// The commands of a group. A guest's has `ASKING` in front of it.
+    pub(super) fn commands(&self, group: &Group) -> Vec<&Cmd> {
+        let mut commands = Vec::with_capacity(group.members.len());
+        for &index in &group.members {
+            let asked = &self.asked[index];
+            if asked.guest_of.is_some() {
+                commands.push(&*ASKING);
+            }
+            commands.push(&asked.request.command);
+        }
+        commands
+    }
+
+    /// Takes the answers to the commands of a group; says whether the connection they came by may be used again.
+    ///
+    /// # Errors
+    /// There are not as many as there were commands.
+    pub(super) fn take(
+        &mut self,
+        group: &Group,
+        answers: Vec<Value>,
+        router: &Router,
+    ) -> Result<bool, BackendError> {
+        let mut sound = true;
+        let mut answers = answers.into_iter();
+        for &index in &group.members {
+            if self.asked[index].guest_of.take().is_some() {
+                answers.next();
+            }
+            let answer = answers
+                .next()
+                .ok_or_else(|| BackendError::new("the server's answer makes no sense"))?;
+            // The first one will be worked on once more, and this has been.
+            if index != 0 && self.first_is_open() {
+                continue;
+            }
+            let asked = &mut self.asked[index];
+            let Value::ServerError(error) = &answer else {
+                asked.answer = Some(answer);
+                continue;
+            };
+            let to = error
+                .details()
+                .and_then(|to| redirection(&group.address, to));
+            match (error.kind(), to) {
+                (Some(ServerErrorKind::NoScript), _) => {
+                    if let Some(in_full) = asked.request.in_full() {
+                        asked.request = in_full;
+                        continue;
+                    }
+                }
+                (Some(ServerErrorKind::Moved), Some((slot, to))) if router.moved(slot, &to) => {
+                    continue;
+                }
+                (Some(ServerErrorKind::Ask), Some((_, to))) => {
+                    asked.guest_of = Some(to);
+                    continue;
+                }
+                _ => {
+                    sound = false;
+                    if error::is_of_the_wrong_server(error) {
+                        router.doubt();
+                    }
+                }
+            }
+            asked.answer = Some(answer);
+        }
+        Ok(sound)
+    }
+
+    fn first_is_open(&self) -> bool {
+        self.first_leads
+            && self
+                .asked
+                .first()
+                .is_some_and(|first| first.answer.is_none())
+    }
+
+    /// All answers, in the order of the requests; the exchange itself, if there is more to ask.
+    pub(super) fn finish(self) -> Result<Vec<Value>, Self> {
+        if self.asked.iter().any(|asked| asked.answer.is_none()) {
+            return Err(self);
+        }
+        Ok(self
+            .asked
+            .into_iter()
+            .filter_map(|asked| asked.answer)
+            .collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use redis::{Value, parse_redis_value};
+
+    use super::{Exchange, MOST_ROUNDS};
+    use crate::backend::redis::command::Request;
+    use crate::backend::redis::router::Router;
+    use crate::backend::redis::slot::slot;
+    use crate::backend::redis::url::{Address, Target};
+
+    fn router(url: &str) -> Router {
+        Router::new(Target::parse(url).expect(url).servers)
+    }
+
+    fn value(text: &str) -> Value {
+        parse_redis_value(text.as_bytes()).expect("it is RESP")
+    }
+
+    fn node(port: u16) -> Address {
+        let host = "node".to_owned();
+        Address::Tcp { host, port }
+    }
+
+    /// A cluster of two nodes, the first of which has the slots below `border`.
+    fn cluster(border: u16) -> Router {
+        let router = router("redis+cluster://node:1");
+        let last = border - 1;
+        let slots = format!(
+            "*2\r\n*3\r\n:0\r\n:{last}\r\n*2\r\n+\r\n:1\r\n*3\r\n:{border}\r\n:16383\r\n*2\r\n+node\r\n:2\r\n"
+        );
+        assert!(router.is_lost());
+        router
+            .learn(&node(1), value(&slots))
+            .expect("it says where");
+        router
+    }
+
+    /// What was sent to which node, given what these answer one after the other.
+    fn run(
+        mut exchange: Exchange,
+        router: &Router,
+        answers: &[&str],
+    ) -> (Vec<String>, Option<Vec<Value>>) {
+        let mut answers: VecDeque<&str> = answers.iter().copied().collect();
+        let mut log = Vec::new();
+        for _ in 0..MOST_ROUNDS {
+            for group in exchange.groups(router).expect("each slot has a node") {
+                let mut received = Vec::new();
+                for command in exchange.commands(&group) {
+                    let packed = String::from_utf8(command.get_packed_command()).expect("text");
+                    let name = packed.split("\r\n").nth(2).expect("a command has a name");
+                    log.push(format!("{name} {}", group.address));
+                    received.push(value(answers.pop_front().expect("an answer for each")));
+                }
+                exchange
+                    .take(&group, received, router)
+                    .expect("one for each");
+            }
+            match exchange.finish() {
+                Ok(answers) => return (log, Some(answers)),
+                Err(unfinished) => exchange = unfinished,
+            }
+        }
+        (log, None)
+    }
+
+    #[test]
+    fn each_slot_is_asked_for_where_it_is_and_answers_keep_their_order() {
+        let router = cluster(slot("b").max(slot("a")));
+        let (low, high) = if slot("a") < slot("b") {
+            ("a", "b")
+        } else {
+            ("b", "a")
+        };
+        let exchange = Exchange::new([high, low, high].map(Request::get));
+        let (log, answers) = run(exchange, &router, &[":1\r\n", ":3\r\n", ":2\r\n"]);
+        assert_eq!(log, ["GET node:2", "GET node:2", "GET node:1"]);
+        assert_eq!(answers, Some([1, 2, 3].map(Value::Int).to_vec()));
+    }
+
+    #[test]
+    fn a_slot_that_moved_is_followed_and_noted() {
+        let router = cluster(16383);
+        let moved = format!("-MOVED {} node:2\r\n", slot("a"));
+        let (log, answers) = run(
+            Exchange::new([Request::get("a")]),
+            &router,
+            &[&moved, ":1\r\n"],
+        );
+        assert_eq!(log, ["GET node:1", "GET node:2"]);
+        assert_eq!(answers, Some(vec![Value::Int(1)]));
+        assert!(
+            router.is_lost(),
+            "where the others are is asked anew, by one"
+        );
+        assert!(!router.is_lost());
+        assert_eq!(router.route(slot("a")).expect("it is known"), node(2));
+    }
+
+    #[test]
+    fn a_slot_on_its_way_is_a_guest_once() {
+        let router = cluster(16383);
+        let ask = format!("-ASK {} node:2\r\n", slot("a"));
+        let answers = [&*ask, "+OK\r\n", ":1\r\n"];
+        let (log, answers) = run(Exchange::new([Request::get("a")]), &router, &answers);
+        assert_eq!(log, ["GET node:1", "ASKING node:2", "GET node:2"]);
+        assert_eq!(answers, Some(vec![Value::Int(1)]));
+        assert_eq!(router.route(slot("a")).expect("it is known"), node(1));
+    }
+
+    #[test]
+    fn nodes_that_send_us_around_are_left_alone() {
+        let router = cluster(16383);
+        let moved = [2, 1, 2, 1, 2].map(|port| format!("-MOVED {} node:{port}\r\n", slot("a")));
+        let answers: Vec<&str> = moved.iter().map(String::as_str).collect();
+        let (log, answers) = run(Exchange::new([Request::get("a")]), &router, &answers);
+        assert_eq!((log.len(), answers), (MOST_ROUNDS, None));
+    }
+
+    #[test]
+    fn what_was_worked_on_too_early_is_asked_again() {
+        let router = router("redis://node");
+        let lease = crate::backend::Lease::new(7);
+        let lookup = || Request::get_or_lease("a", lease, std::time::Duration::from_secs(1));
+        let answers = ["-NOSCRIPT none\r\n", ":1\r\n", ":2\r\n", ":3\r\n"];
+        let exchange = Exchange::new([lookup(), Request::get("b")]).first_leads();
+        let (log, found) = run(exchange, &router, &answers);
+        assert_eq!(log[..2], ["EVALSHA node:6379", "GET node:6379"]);
+        assert_eq!(log[2..], ["EVAL node:6379", "GET node:6379"]);
+        assert_eq!(found, Some([2, 3].map(Value::Int).to_vec()));
+        let exchange = Exchange::new([lookup(), Request::get("b")]);
+        let (log, found) = run(exchange, &router, &answers[..3]);
+        assert_eq!(log.len(), 3, "where nothing leads the other answer stands");
+        assert_eq!(found, Some([2, 1].map(Value::Int).to_vec()));
+    }
+
+    #[test]
+    fn the_first_is_answered_before_other_nodes_are_asked() {
+        let (low, high) = if slot("a") < slot("b") {
+            ("a", "b")
+        } else {
+            ("b", "a")
+        };
+        let router = cluster(slot(high));
+        let exchange = Exchange::new([high, low, low].map(Request::get)).first_leads();
+        assert_eq!(exchange.groups(&router).expect("both are known").len(), 1);
+        let (log, _) = run(exchange, &router, &[":1\r\n", ":2\r\n", ":3\r\n"]);
+        assert_eq!(log, ["GET node:2", "GET node:1", "GET node:1"]);
+    }
+
+    #[test]
+    fn a_map_that_makes_no_sense_is_an_error() {
+        for answer in [
+            ":1\r\n",
+            "*0\r\n",
+            "*1\r\n:1\r\n",
+            "*1\r\n*3\r\n:5\r\n:1\r\n*2\r\n+node\r\n:1\r\n",
+            "*1\r\n*3\r\n:0\r\n:16384\r\n*2\r\n+node\r\n:1\r\n",
+            "*1\r\n*3\r\n:-1\r\n:1\r\n*2\r\n+node\r\n:1\r\n",
+            "*1\r\n*3\r\n:0\r\n:1\r\n*2\r\n+node\r\n:70000\r\n",
+            "*1\r\n*3\r\n:0\r\n:9223372036854775807\r\n*2\r\n+node\r\n:1\r\n",
+        ] {
+            let router = router("redis+cluster://node:1");
+            router.learn(&node(1), value(answer)).expect_err(answer);
+            assert!(router.is_lost());
+        }
+        let router = router("redis+sentinel://node/service");
+        for answer in ["*-1\r\n", "*1\r\n+a\r\n", "*2\r\n+a\r\n+b\r\n", ":1\r\n"] {
+            router.learn(&node(1), value(answer)).expect_err(answer);
+        }
+        router
+            .learn(&node(1), value("*2\r\n+node\r\n+2\r\n"))
+            .expect("it says where");
+        assert_eq!(router.route(0).expect("it is known"), node(2));
+        router.doubt();
+        router.route(0).expect_err("it may be another one by now");
+    }
+}

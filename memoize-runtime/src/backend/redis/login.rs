@@ -1,0 +1,72 @@
+//! What a connection begins with.
+
+use redis::{Cmd, Value};
+
+use super::error;
+use super::url::{Login, Target};
+use crate::backend::BackendError;
+
+/// Login, protocol and database of a connection.
+pub(super) struct Greeting {
+    login: Login,
+    db: u32,
+    resp3: bool,
+}
+
+impl Greeting {
+    /// To the servers that keep the entries.
+    pub(super) fn to_servers(target: &Target) -> Self {
+        Self {
+            login: target.login.clone(),
+            db: target.db,
+            resp3: target.resp3,
+        }
+    }
+
+    /// To those that know where these are.
+    pub(super) fn to_sentinels(target: &Target) -> Self {
+        Self {
+            login: target.sentinel_login.clone(),
+            db: 0,
+            resp3: false,
+        }
+    }
+
+    pub(super) fn commands(&self) -> Vec<Cmd> {
+        let mut commands = Vec::new();
+        let Login { user, password } = &self.login;
+        if self.resp3 {
+            let mut hello = redis::cmd("HELLO");
+            hello.arg(3);
+            if let Some(password) = password {
+                let user = user.as_deref().unwrap_or("default");
+                hello.arg("AUTH").arg(user).arg(password);
+            }
+            commands.push(hello);
+        } else if let Some(password) = password {
+            let mut auth = redis::cmd("AUTH");
+            if let Some(user) = user {
+                auth.arg(user);
+            }
+            auth.arg(password);
+            commands.push(auth);
+        }
+        if self.db != 0 {
+            let mut select = redis::cmd("SELECT");
+            select.arg(self.db);
+            commands.push(select);
+        }
+        commands
+    }
+
+    /// # Errors
+    /// One of the commands was refused.
+    pub(super) fn check(answers: Vec<Value>) -> Result<(), BackendError> {
+        for answer in answers {
+            if let Value::ServerError(refusal) = answer {
+                return Err(error::of_server(refusal));
+            }
+        }
+        Ok(())
+    }
+}

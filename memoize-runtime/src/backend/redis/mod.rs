@@ -1,0 +1,298 @@
+//! Redis and Valkey: one server, a master that sentinels name, or a cluster.
+//!
+//! What is asked (`command`), whom (`router`, `slot`) and what is to be asked again (`exchange`) is decided without I/O, and
+//! two clients carry it: `blocking`, and with the feature `redis-tokio` `asynchronous`.
+
+#[cfg(feature = "redis-tokio")]
+mod asynchronous;
+mod blocking;
+mod command;
+mod error;
+mod exchange;
+mod login;
+mod router;
+mod slot;
+mod tls;
+mod url;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use redis::Value;
+
+use super::{AsyncBackend, Backend, BackendError, Bytes, Deadline, Lease, Limits, Lookup};
+use crate::error::ConfigError;
+use command::Request;
+use exchange::Exchange;
+use router::Router;
+use tls::Tls;
+use url::Target;
+
+/// The largest value that is stored as one. A server works on one command at a time: larger ones would keep others waiting,
+/// and take longer on the way than the budget of a call allows.
+const VALUE_BYTES: usize = 1 << 20;
+
+/// The longest answer that is read: another program may have put something larger under a key of ours.
+const ANSWER_BYTES: usize = 8 << 20;
+
+/// How long is waited at the most where the caller has no deadline.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// A backend on Redis 6 or later, or Valkey, shared by all processes that use the same server and namespace.
+///
+/// | URL | servers |
+/// |---|---|
+/// | `redis://user:password@host:6379/0` | one; `rediss://` with TLS |
+/// | `redis+unix:///path/of/the/socket` | one, by a Unix socket; also `unix:` |
+/// | `redis+sentinel://host:26379,host/service/0` | the master of a service, as the sentinels name it; `rediss+sentinel://` with TLS |
+/// | `redis+cluster://host:6379,host` | a cluster, of which any nodes are named; `rediss+cluster://` with TLS |
+///
+/// User and password are percent-encoded. Behind a `?` may stand `protocol=resp3`, and in place of what a URL has no room for
+/// `user`, `password`, `db`, `sentinel_user` and `sentinel_password`. TLS takes the feature `redis-tls`, and a C compiler to build.
+///
+/// # Connections
+///
+/// Nothing is connected before something is asked, and what was lost is connected again when it is: the server may be absent
+/// at start, come later and go away. Sync functions have connections of their own, as many as there are threads that ask at one
+/// time, of which up to 32 stay open to each server. With the feature `redis-tokio`, async functions share one connection to
+/// each server; without it, or outside of a tokio runtime, they ask from a few threads, see [`Unblock`](crate::Unblock). A connection
+/// is dropped after any error or missed deadline, so that a late answer is never taken for another's. A forked process uses none of its
+/// parent's.
+///
+/// # What is asked
+///
+/// A lookup is one command, hit or miss: a script by its digest. The server's own statistics show it as `evalsha`. A user of
+/// the server (ACL) needs `+get +set +del +unlink +pttl +evalsha +eval`, in a cluster `+cluster|slots +asking`, and the keys
+/// `~namespace:*` and, for the records of leases, `~{namespace:*`; sealed keys begin with neither.
+///
+/// Evicted or lost records of leases cost computations, never a wrong value. Replication is asynchronous: after a failover an
+/// invalidation may be lost.
+///
+/// # Limits
+///
+/// A value of more than 1 MiB is stored in chunks. An answer of more than 8 MiB isn't read by sync functions; async ones rely
+/// on the server's own limit, `proto-max-bulk-len`.
+#[derive(Clone)]
+pub struct Redis {
+    shared: Arc<Shared>,
+}
+
+/// What both clients have.
+struct Shared {
+    target: Target,
+    tls: Option<Tls>,
+    router: Router,
+    blocking: blocking::Client,
+}
+
+impl Redis {
+    /// The backend that a URL stands for. Nothing is connected yet.
+    ///
+    /// # Errors
+    /// The URL can't be used; the text says why and what to write, and repeats no part of it. For TLS, the certificate
+    /// authorities of the system can't be read.
+    pub fn open(url: &str) -> Result<Self, ConfigError> {
+        let target = Target::parse(url)?;
+        let tls = target.tls.then(Tls::system).transpose()?;
+        Ok(Self::new(target, tls))
+    }
+
+    /// The same with TLS that trusts these certificate authorities, in PEM, in place of the system's. Where the URL doesn't ask for
+    /// TLS, nothing changes.
+    ///
+    /// # Errors
+    /// It is no certificate.
+    #[cfg(feature = "redis-tls")]
+    pub fn ca_certificate(self, pem: &[u8]) -> Result<Self, ConfigError> {
+        let tls = Tls::trusting(pem)?;
+        let target = self.shared.target.clone();
+        let tls = target.tls.then_some(tls);
+        Ok(Self::new(target, tls))
+    }
+
+    fn new(target: Target, tls: Option<Tls>) -> Self {
+        let router = Router::new(target.servers.clone());
+        Self {
+            shared: Arc::new(Shared {
+                target,
+                tls,
+                router,
+                blocking: blocking::Client::new(),
+            }),
+        }
+    }
+
+    fn ask(&self, exchange: Exchange, deadline: Deadline) -> Result<Vec<Value>, BackendError> {
+        self.shared.blocking.ask(&self.shared, exchange, deadline)
+    }
+
+    fn ask_one(&self, request: Request, deadline: Deadline) -> Result<Value, BackendError> {
+        self.ask(Exchange::new([request]), deadline).and_then(only)
+    }
+}
+
+impl Backend for Redis {
+    fn get(&self, key: &str, deadline: Deadline) -> Result<Option<Bytes>, BackendError> {
+        command::found(self.ask_one(Request::get(key), deadline)?)
+    }
+
+    fn set(
+        &self,
+        key: &str,
+        value: Bytes,
+        life: Duration,
+        deadline: Deadline,
+    ) -> Result<(), BackendError> {
+        command::done(self.ask_one(Request::set(key, &value, life), deadline)?)
+    }
+
+    fn delete(&self, key: &str, deadline: Deadline) -> Result<(), BackendError> {
+        command::done(self.ask_one(Request::delete(key), deadline)?)
+    }
+
+    fn limits(&self) -> Limits {
+        limits()
+    }
+
+    fn get_many(
+        &self,
+        keys: &[&str],
+        deadline: Deadline,
+    ) -> Result<Vec<Option<Bytes>>, BackendError> {
+        all(self.ask(gets(keys), deadline)?, command::found)
+    }
+
+    fn set_many(
+        &self,
+        entries: &[(&str, Bytes)],
+        life: Duration,
+        deadline: Deadline,
+    ) -> Result<(), BackendError> {
+        nothing(self.ask(sets(entries, life), deadline)?)
+    }
+
+    fn delete_many(&self, keys: &[&str], deadline: Deadline) -> Result<(), BackendError> {
+        nothing(self.ask(deletes(keys), deadline)?)
+    }
+
+    fn get_or_lease(
+        &self,
+        key: &str,
+        life: Duration,
+        deadline: Deadline,
+    ) -> Result<Lookup, BackendError> {
+        let lease = command::new_lease()?;
+        let answer = self.ask_one(Request::get_or_lease(key, lease, life), deadline)?;
+        command::looked_up(answer, lease)
+    }
+
+    fn get_many_or_lease(
+        &self,
+        key: &str,
+        others: &[&str],
+        life: Duration,
+        deadline: Deadline,
+    ) -> Result<(Lookup, Vec<Option<Bytes>>), BackendError> {
+        let lease = command::new_lease()?;
+        let answers = self.ask(lookups(key, others, lease, life), deadline)?;
+        all_looked_up(answers, lease)
+    }
+
+    fn lease(&self, key: &str, life: Duration, deadline: Deadline) -> Result<Lease, BackendError> {
+        let lease = command::new_lease()?;
+        command::done(self.ask_one(Request::lease(key, lease, life), deadline)?)?;
+        Ok(lease)
+    }
+
+    fn fill(
+        &self,
+        key: &str,
+        lease: Lease,
+        value: Bytes,
+        life: Duration,
+        deadline: Deadline,
+    ) -> Result<bool, BackendError> {
+        command::filled(self.ask_one(Request::fill(key, lease, &value, life), deadline)?)
+    }
+
+    fn release(&self, key: &str, lease: Lease, deadline: Deadline) -> Result<(), BackendError> {
+        command::done(self.ask_one(Request::release(key, lease), deadline)?)
+    }
+
+    fn async_twin(self: Arc<Self>) -> Option<Arc<dyn AsyncBackend>> {
+        #[cfg(feature = "redis-tokio")]
+        return Some(Arc::new(asynchronous::Twin::new(&self)));
+        #[cfg(not(feature = "redis-tokio"))]
+        None
+    }
+}
+
+fn limits() -> Limits {
+    Limits::new().value_bytes(VALUE_BYTES).shared(true)
+}
+
+fn gets(keys: &[&str]) -> Exchange {
+    Exchange::new(keys.iter().map(|key| Request::get(key)))
+}
+
+fn sets(entries: &[(&str, Bytes)], life: Duration) -> Exchange {
+    let set = |(key, value): &(&str, Bytes)| Request::set(key, value, life);
+    Exchange::new(entries.iter().map(set))
+}
+
+fn deletes(keys: &[&str]) -> Exchange {
+    Exchange::new(keys.iter().map(|key| Request::delete(key)))
+}
+
+fn lookups(key: &str, others: &[&str], lease: Lease, life: Duration) -> Exchange {
+    let first = Request::get_or_lease(key, lease, life);
+    let others = others.iter().map(|key| Request::get(key));
+    Exchange::new([first].into_iter().chain(others)).first_leads()
+}
+
+fn only(answers: Vec<Value>) -> Result<Value, BackendError> {
+    let mut answers = answers.into_iter();
+    answers
+        .next()
+        .ok_or_else(|| BackendError::new("the server's answer makes no sense"))
+}
+
+fn all<T>(
+    answers: Vec<Value>,
+    read: impl Fn(Value) -> Result<T, BackendError>,
+) -> Result<Vec<T>, BackendError> {
+    answers.into_iter().map(read).collect()
+}
+
+fn nothing(answers: Vec<Value>) -> Result<(), BackendError> {
+    answers.into_iter().try_for_each(command::done)
+}
+
+fn all_looked_up(
+    mut answers: Vec<Value>,
+    lease: Lease,
+) -> Result<(Lookup, Vec<Option<Bytes>>), BackendError> {
+    let others = answers.split_off(1);
+    let lookup = command::looked_up(only(answers)?, lease)?;
+    Ok((lookup, all(others, command::found)?))
+}
+
+/// When an answer must be there.
+fn until(deadline: Deadline) -> Instant {
+    let longest = Instant::now() + LONGEST;
+    deadline.0.map_or(longest, |until| until.min(longest))
+}
+
+impl fmt::Debug for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Shared { target, .. } = &*self.shared;
+        let addresses: Vec<String> = target
+            .servers
+            .addresses()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        write!(f, "Redis({}://{})", target.scheme(), addresses.join(","))
+    }
+}

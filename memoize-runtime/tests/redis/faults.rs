@@ -1,0 +1,354 @@
+//! Servers that are absent, silent, slow, or talk nonsense.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use memoize_runtime::{Backend, Deadline};
+use test_servers::{BlackHole, Faults, Proxy, RedisServer, closed_port, eventually};
+
+use crate::clients::{HOUR, clients, open, soon, text};
+
+/// What a question may take that has a tenth of a second, on a machine that is busy with other tests.
+const GENEROUS: Duration = Duration::from_secs(3);
+
+fn at(address: SocketAddr) -> String {
+    format!("redis://{address}")
+}
+
+/// The error that a question with a tenth of a second ends with, in about that time.
+fn fails(client: &dyn Backend) -> String {
+    let started = Instant::now();
+    let deadline = Deadline::after(Duration::from_millis(100));
+    let error = client
+        .get("key", deadline)
+        .expect_err("it can't be answered");
+    let took = started.elapsed();
+    assert!(took < GENEROUS, "{took:?}");
+    error.to_string()
+}
+
+#[test]
+fn a_server_may_come_later_and_go_away() {
+    let mut server = RedisServer::start();
+    server.kill();
+    for (name, client) in clients(&open(&server.url())) {
+        assert_eq!(fails(&*client), "connection refused", "{name}");
+        for _ in 0..2 {
+            server.restart();
+            client.set("key", text("value"), HOUR, soon()).expect(name);
+            assert_eq!(client.get("key", soon()).expect(name), Some(text("value")));
+            server.kill();
+            fails(&*client);
+            assert_eq!(fails(&*client), "connection refused", "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_restart_between_two_questions_is_no_error() {
+    let mut server = RedisServer::start();
+    for (name, client) in clients(&open(&server.url())) {
+        client.set("key", text("value"), HOUR, soon()).expect(name);
+        server.restart();
+        // The async connection learns of it in a task of its own.
+        thread::sleep(Duration::from_millis(if name == "sync" { 0 } else { 200 }));
+        assert_eq!(client.get("key", soon()).expect(name), None, "{name}");
+    }
+}
+
+#[test]
+fn nothing_waits_beyond_its_deadline() {
+    let hole = BlackHole::start();
+    let hosts = [at(closed_port()), at(hole.address())];
+    for url in &hosts {
+        for (name, client) in clients(&open(url)) {
+            let error = fails(&*client);
+            assert!(
+                ["connection refused", "no answer in time"].contains(&&*error),
+                "{name}: {error}"
+            );
+        }
+    }
+    let kinds = [
+        format!("redis+cluster://{}", hole.address()),
+        format!("redis+sentinel://{}/service", hole.address()),
+        // Nobody has that name, and who knows when that is said.
+        "redis://nobody.invalid".to_owned(),
+        "redis+unix:///no/such/socket".to_owned(),
+    ];
+    for url in &kinds {
+        for (_, client) in clients(&open(url)) {
+            fails(&*client);
+        }
+    }
+}
+
+#[test]
+fn a_guide_that_is_silent_leaves_time_for_the_next() {
+    let hole = BlackHole::start();
+    let cluster = test_servers::RedisCluster::start(3);
+    let others = cluster.url().replace("redis+cluster://", "");
+    let redis = open(&format!("redis+cluster://{},{others}", hole.address()));
+    for (name, client) in clients(&redis) {
+        let deadline = Deadline::after(Duration::from_secs(4));
+        client
+            .set("key", text("value"), HOUR, deadline)
+            .expect(name);
+    }
+}
+
+/// Sends what is given to whoever says something, byte by byte, with a pause between two.
+fn says(answer: &'static [u8], pause: Duration) -> SocketAddr {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
+    let address = listener.local_addr().expect("it is bound");
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            thread::spawn(move || {
+                let mut question = [0; 4096];
+                while stream.read(&mut question).is_ok_and(|read| read > 0) {
+                    for byte in answer {
+                        if stream.write_all(&[*byte]).is_err() {
+                            return;
+                        }
+                        thread::sleep(pause);
+                    }
+                }
+            });
+        }
+    });
+    address
+}
+
+#[test]
+fn an_answer_in_drips_is_not_waited_for() {
+    let slow = says(
+        b"$50\r\n12345678901234567890123456789012345678901234567890\r\n",
+        Duration::from_millis(80),
+    );
+    for (name, client) in clients(&open(&at(slow))) {
+        assert_eq!(fails(&*client), "no answer in time", "{name}");
+    }
+}
+
+#[test]
+fn nonsense_is_an_error_and_no_panic() {
+    let nonsense: [&[u8]; 13] = [
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        b"\0\0\0\0",
+        b"$abc\r\n",
+        b"*1\r\n$1\r\nx\r\n",
+        b"*2\r\n+\r\n*-1\r\n",
+        b":99999999999999999999\r\n",
+        b":1\r\n",
+        b"+OK\r\n",
+        b"-MOVED hunter2\r\n",
+        b"-MOVED 99999 host:1\r\n",
+        b"-ASK 1 127.0.0.1:1\r\n",
+        b"-LOADING hunter2\r\n",
+        b"-\r\n",
+    ];
+    for answer in nonsense {
+        for (name, client) in clients(&open(&at(says(answer, Duration::ZERO)))) {
+            let error = fails(&*client);
+            assert!(!error.contains("hunter2"), "{name}: {error}");
+        }
+    }
+}
+
+#[test]
+fn more_than_any_answer_of_ours_is_not_read() {
+    let server = RedisServer::start();
+    server.command(&["SETRANGE", "key", "20000000", "x"]);
+    // The async client can't tell before it was read.
+    let redis = open(&server.url());
+    let error = redis.get("key", soon()).expect_err("it is too long");
+    assert_eq!(error.to_string(), "the answer is longer than any of ours");
+    redis
+        .set("key", text("value"), HOUR, soon())
+        .expect("it is replaced");
+}
+
+#[test]
+fn a_late_answer_is_never_anothers() {
+    let mut server = RedisServer::start();
+    for (name, client) in clients(&open(&server.url())) {
+        for n in 0..20 {
+            client
+                .set(&format!("key:{n}"), text(&format!("{n}")), HOUR, soon())
+                .expect(name);
+        }
+        for round in 0..3 {
+            server.stop();
+            fails(&*client);
+            server.cont();
+            for n in 0..20 {
+                let found = client.get(&format!("key:{n}"), soon()).expect(name);
+                assert_eq!(found, Some(text(&format!("{n}"))), "{name}: {round}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_connection_that_was_answered_twice_is_not_used_again() {
+    let server = RedisServer::start();
+    let proxy = Proxy::start(server.address(), 7);
+    let redis = open(&at(proxy.address()));
+    for n in 0..20 {
+        redis
+            .set(&format!("key:{n}"), text(&format!("{n}")), HOUR, soon())
+            .expect("it answers");
+    }
+    for _ in 0..10 {
+        proxy.set_faults(Faults {
+            repeat: 1,
+            ..Faults::default()
+        });
+        let _ = redis.get("key:0", soon());
+        proxy.set_faults(Faults::default());
+        // However late the second answer comes, it shows up before long.
+        eventually("answers are to the questions again", || {
+            (0..20).all(|n| {
+                let found = redis.get(&format!("key:{n}"), soon());
+                found.is_ok_and(|found| found == Some(text(&format!("{n}"))))
+            })
+        });
+    }
+    assert!(proxy.faults() >= 10);
+}
+
+#[cfg(feature = "redis-tokio")]
+mod tokio {
+    use std::future::poll_fn;
+    use std::sync::Arc;
+    use std::task::Poll;
+    use std::time::Duration;
+
+    use memoize_runtime::AsyncBackend;
+    use test_servers::RedisServer;
+
+    use crate::clients::{HOUR, open, soon, text};
+
+    fn runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build()
+            .expect("the system has threads")
+    }
+
+    fn twin(server: &RedisServer) -> Arc<dyn AsyncBackend> {
+        let redis = Arc::new(open(&server.url()));
+        memoize_runtime::Backend::async_twin(redis).expect("it has one")
+    }
+
+    #[test]
+    fn an_answer_that_is_dropped_is_never_anothers() {
+        let server = RedisServer::start();
+        let twin = twin(&server);
+        runtime().block_on(async {
+            for n in 0..100 {
+                let key = format!("key:{n}");
+                twin.set(&key, text(&key), HOUR, soon())
+                    .await
+                    .expect("it answers");
+            }
+            for n in 0..100 {
+                let dropped = format!("key:{n}");
+                let kept = format!("key:{}", 99 - n);
+                // Sent, and dropped before the answer can be there.
+                let mut answer = twin.get(&dropped, soon());
+                poll_fn(|context| Poll::Ready(answer.as_mut().poll(context).is_ready())).await;
+                drop(answer);
+                let found = twin.get(&kept, soon()).await.expect("it answers");
+                assert_eq!(found, Some(text(&kept)));
+            }
+        });
+    }
+
+    #[test]
+    fn each_runtime_has_its_connection_and_none_uses_the_blocking_client() {
+        let server = RedisServer::start();
+        let twin = twin(&server);
+        for n in 0..3 {
+            let key = format!("key:{n}");
+            let first = runtime();
+            first.block_on(async {
+                twin.set(&key, text(&key), HOUR, soon())
+                    .await
+                    .expect("it answers");
+            });
+            // While the first one isn't polled, and when it has ended.
+            runtime().block_on(async {
+                assert_eq!(
+                    twin.get(&key, soon()).await.expect("it answers"),
+                    Some(text(&key))
+                );
+            });
+            drop(first);
+        }
+        let found = smol::block_on(twin.get("key:0", soon()));
+        assert_eq!(found.expect("without tokio"), Some(text("key:0")));
+    }
+
+    #[test]
+    fn tasks_share_a_connection() {
+        let server = RedisServer::start();
+        let twin = twin(&server);
+        let clients = || server.command(&["INFO", "clients"]).text();
+        let connected = || {
+            let clients = clients();
+            let line = clients
+                .lines()
+                .find_map(|line| line.strip_prefix("connected_clients:"));
+            line.expect("it is counted")
+                .parse::<u64>()
+                .expect("a number")
+        };
+        let before = connected();
+        runtime().block_on(async {
+            let mut tasks = Vec::new();
+            for n in 0..200 {
+                let twin = Arc::clone(&twin);
+                tasks.push(tokio::spawn(async move {
+                    let key = format!("key:{n}");
+                    twin.set(&key, text(&key), HOUR, soon())
+                        .await
+                        .expect("it answers");
+                    let found = twin.get(&key, soon()).await.expect("it answers");
+                    assert_eq!(found, Some(text(&key)));
+                }));
+            }
+            for task in tasks {
+                task.await.expect("no assertion failed");
+            }
+            assert_eq!(connected(), before + 1);
+        });
+    }
+
+    #[test]
+    fn a_lease_is_given_up_without_being_awaited() {
+        let server = RedisServer::start();
+        let twin = twin(&server);
+        runtime().block_on(async {
+            let lookup = twin
+                .get_or_lease("key", HOUR, soon())
+                .await
+                .expect("it answers");
+            let memoize_runtime::Lookup::Granted(lease) = lookup else {
+                panic!("there is nothing yet");
+            };
+            twin.release("key", lease);
+            for _ in 0..1000 {
+                if server.command(&["DBSIZE"]).integer() == 0 {
+                    return;
+                }
+                tokio::task::yield_now().await;
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            panic!("it is still there");
+        });
+    }
+}

@@ -1,0 +1,186 @@
+//! Who may fill a key.
+
+use std::time::Duration;
+
+use memoize_runtime::{Backend, Lease, Lookup};
+use test_servers::{RedisServer, eventually};
+
+use crate::clients::{HOUR, clients, open, soon, text};
+
+fn granted(client: &dyn Backend, key: &str, life: Duration) -> Option<Lease> {
+    match client.get_or_lease(key, life, soon()).expect("it answers") {
+        Lookup::Granted(lease) => Some(lease),
+        Lookup::Busy => None,
+        Lookup::Found(value) => panic!("{value:?} is there"),
+    }
+}
+
+/// Also keys that a cluster would take a part of for the whole.
+const KEYS: [&str; 6] = ["key", "a{b}c", "a{}b", "a}b", "a{b", "{a}}"];
+
+#[test]
+fn one_is_granted_and_it_alone_fills_once() {
+    let server = RedisServer::start();
+    let redis = open(&server.url());
+    for (name, client) in clients(&redis) {
+        for key in KEYS {
+            let lease = granted(&*client, key, HOUR).expect(name);
+            assert_eq!(granted(&*client, key, HOUR), None, "{name}: {key}");
+            let other = Lease::new(lease.token() ^ 1);
+            assert!(
+                !client
+                    .fill(key, other, text("other"), HOUR, soon())
+                    .expect(name)
+            );
+            assert!(
+                client
+                    .fill(key, lease, text("value"), HOUR, soon())
+                    .expect(name)
+            );
+            assert!(
+                !client
+                    .fill(key, lease, text("again"), HOUR, soon())
+                    .expect(name)
+            );
+            assert_eq!(client.get(key, soon()).expect(name), Some(text("value")));
+            client.delete(key, soon()).expect(name);
+            assert_eq!(server.command(&["DBSIZE"]).integer(), 0, "{name}: {key}");
+        }
+    }
+}
+
+#[test]
+fn a_write_or_a_removal_voids_it() {
+    let server = RedisServer::start();
+    for (name, client) in clients(&open(&server.url())) {
+        for key in KEYS {
+            let lease = granted(&*client, key, HOUR).expect(name);
+            client.delete(key, soon()).expect(name);
+            assert!(
+                !client
+                    .fill(key, lease, text("old"), HOUR, soon())
+                    .expect(name)
+            );
+            let lease = granted(&*client, key, HOUR).expect("it is free again");
+            client.set(key, text("new"), HOUR, soon()).expect(name);
+            assert!(
+                !client
+                    .fill(key, lease, text("old"), HOUR, soon())
+                    .expect(name)
+            );
+            assert_eq!(client.get(key, soon()).expect(name), Some(text("new")));
+            client.delete_many(&[key], soon()).expect(name);
+            let lease = granted(&*client, key, HOUR).expect("it is free again");
+            client.delete_many(&[key, "another"], soon()).expect(name);
+            assert!(
+                !client
+                    .fill(key, lease, text("old"), HOUR, soon())
+                    .expect(name)
+            );
+        }
+    }
+}
+
+#[test]
+fn one_that_ran_out_can_be_granted_to_another_or_else_be_filled() {
+    let server = RedisServer::start();
+    for (name, client) in clients(&open(&server.url())) {
+        let late = granted(&*client, "late", Duration::from_millis(1)).expect(name);
+        let kept = granted(&*client, "kept", Duration::from_millis(1)).expect(name);
+        let mut next = None;
+        eventually("the lease runs out", || {
+            next = granted(&*client, "late", HOUR);
+            next.is_some()
+        });
+        assert!(
+            !client
+                .fill("late", late, text("late"), HOUR, soon())
+                .expect(name)
+        );
+        let next = next.expect("it was waited for");
+        assert!(
+            client
+                .fill("late", next, text("next"), HOUR, soon())
+                .expect(name)
+        );
+        assert!(
+            client
+                .fill("kept", kept, text("kept"), HOUR, soon())
+                .expect(name)
+        );
+        client.delete_many(&["late", "kept"], soon()).expect(name);
+    }
+}
+
+#[test]
+fn one_that_is_given_up_is_free_at_once() {
+    let server = RedisServer::start();
+    for (name, client) in clients(&open(&server.url())) {
+        let lease = granted(&*client, "key", HOUR).expect(name);
+        client
+            .release("key", Lease::new(lease.token() ^ 1), soon())
+            .expect(name);
+        assert_eq!(
+            granted(&*client, "key", HOUR),
+            None,
+            "{name}: another's was released"
+        );
+        client.release("key", lease, soon()).expect(name);
+        // The async one doesn't wait for it.
+        eventually("the lease is free", || {
+            granted(&*client, "key", HOUR).is_some_and(|lease| {
+                client.release("key", lease, soon()).expect(name);
+                true
+            })
+        });
+        eventually("nothing is left", || {
+            server.command(&["DBSIZE"]).integer() == 0
+        });
+    }
+}
+
+#[test]
+fn one_can_be_taken_whatever_is_there() {
+    let server = RedisServer::start();
+    for (name, client) in clients(&open(&server.url())) {
+        client.set("key", text("old"), HOUR, soon()).expect(name);
+        let first = client.lease("key", HOUR, soon()).expect(name);
+        let second = client.lease("key", HOUR, soon()).expect(name);
+        assert!(
+            !client
+                .fill("key", first, text("first"), HOUR, soon())
+                .expect(name)
+        );
+        assert!(
+            client
+                .fill("key", second, text("second"), HOUR, soon())
+                .expect(name)
+        );
+        assert_eq!(client.get("key", soon()).expect(name), Some(text("second")));
+    }
+}
+
+#[test]
+fn previous_names_are_read_in_the_same_round_trip() {
+    let server = RedisServer::start();
+    for (name, client) in clients(&open(&server.url())) {
+        server.command(&["FLUSHALL"]);
+        client.set("old", text("value"), HOUR, soon()).expect(name);
+        let (lookup, others) = client
+            .get_many_or_lease("new", &["older", "old"], HOUR, soon())
+            .expect(name);
+        assert!(matches!(lookup, Lookup::Granted(_)), "{name}: {lookup:?}");
+        assert_eq!(others, [None, Some(text("value"))]);
+        let (lookup, others) = client
+            .get_many_or_lease("old", &[], HOUR, soon())
+            .expect(name);
+        assert!(matches!(lookup, Lookup::Found(_)) && others.is_empty());
+        // Read before the lease is granted, what is found there could be older than an invalidation.
+        server.command(&["SCRIPT", "FLUSH"]);
+        let (lookup, others) = client
+            .get_many_or_lease("newer", &["old"], HOUR, soon())
+            .expect(name);
+        assert!(matches!(lookup, Lookup::Granted(_)), "{name}: {lookup:?}");
+        assert_eq!(others, [Some(text("value"))]);
+    }
+}

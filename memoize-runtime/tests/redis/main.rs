@@ -1,0 +1,8 @@
+//! The Redis backend on real servers: each of these on the client of sync functions and, where it is built, on that of async ones.
+#![cfg(unix)]
+
+mod clients;
+mod faults;
+mod leases;
+mod servers;
+mod values;

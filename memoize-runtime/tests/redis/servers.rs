@@ -1,0 +1,278 @@
+//! The servers that a URL can stand for.
+
+use memoize_runtime::{Bytes, Lookup, Redis};
+use test_servers::{RedisCluster, RedisSentinel, RedisServer, eventually};
+
+use crate::clients::{HOUR, clients, open, soon, text};
+
+/// Goes once through what a server must be able to do.
+fn works(redis: &Redis) {
+    for (name, client) in clients(redis) {
+        let Lookup::Granted(lease) = client.get_or_lease("key", HOUR, soon()).expect(name) else {
+            panic!("{name}: there is nothing yet");
+        };
+        let value = Bytes::from(vec![7; 300_000]);
+        assert!(
+            client
+                .fill("key", lease, value.clone(), HOUR, soon())
+                .expect(name)
+        );
+        let found = client.get_or_lease("key", HOUR, soon()).expect(name);
+        assert!(
+            matches!(found, Lookup::Found(found) if found == value),
+            "{name}"
+        );
+        client.delete("key", soon()).expect(name);
+    }
+}
+
+#[test]
+fn a_socket() {
+    let server = RedisServer::start();
+    works(&open(&format!(
+        "redis+unix://{}",
+        server.socket().display()
+    )));
+}
+
+#[test]
+fn resp3() {
+    let server = RedisServer::start();
+    works(&open(&format!("{}?protocol=resp3", server.url())));
+    let server = RedisServer::with(&["--requirepass", "hunter2"]);
+    works(&open(&format!(
+        "redis://:hunter2@{}?protocol=resp3",
+        server.address()
+    )));
+}
+
+#[test]
+fn a_database() {
+    let server = RedisServer::start();
+    let redis = open(&format!("{}/3", server.url()));
+    works(&redis);
+    for (name, client) in clients(&redis) {
+        client.set(name, text("value"), HOUR, soon()).expect(name);
+    }
+    assert_eq!(
+        server.command(&["DBSIZE"]).integer(),
+        0,
+        "nothing is in database 0"
+    );
+    let error = open(&format!("{}/99", server.url())).get_dbg();
+    assert_eq!(error, "the server answered with an error");
+}
+
+#[test]
+fn user_and_password() {
+    let server = RedisServer::start();
+    server.command(&[
+        "ACL",
+        "SETUSER",
+        "us@er",
+        "on",
+        ">pa:ss/word",
+        "~*",
+        "+@all",
+    ]);
+    server.command(&["ACL", "SETUSER", "default", ">hunter2"]);
+    let address = server.address();
+    works(&open(&format!("redis://us%40er:pa%3Ass%2Fword@{address}")));
+    works(&open(&format!("redis://:hunter2@{address}")));
+    let wrong = open(&format!("redis://:hunter3@{address}"));
+    for (name, client) in clients(&wrong) {
+        let error = client.get("key", soon()).expect_err(name);
+        let shown = format!("{error} {error:?} {wrong:?}");
+        assert!(
+            shown.contains("refuses user or password"),
+            "{name}: {shown}"
+        );
+        assert!(!shown.contains("hunter"), "{name}: {shown}");
+    }
+}
+
+#[test]
+fn the_commands_that_the_documentation_names_are_enough() {
+    let server = RedisServer::start();
+    let commands = "+get +set +del +unlink +pttl +evalsha +eval";
+    let mut acl = vec!["ACL", "SETUSER", "default", "reset", "on", ">hunter2", "~*"];
+    acl.extend(commands.split(' '));
+    server.command(&["ACL", "SETUSER", "other", "on", "nopass", "~*", "+@all"]);
+    server.command(&acl);
+    works(&open(&format!("redis://:hunter2@{}", server.address())));
+}
+
+#[test]
+fn debug_shows_the_kind_and_the_hosts_alone() {
+    for (url, shown) in [
+        (
+            "redis://me:hunter2@host:1/2?protocol=resp3",
+            "Redis(redis://host:1)",
+        ),
+        (
+            "unix:/run/redis?password=hunter2",
+            "Redis(redis+unix:///run/redis)",
+        ),
+        (
+            "redis+sentinel://:hunter2@a,[::1]:2/service?sentinel_password=hunter3",
+            "Redis(redis+sentinel://a:26379,[::1]:2)",
+        ),
+    ] {
+        assert_eq!(format!("{:?}", open(url)), shown);
+    }
+}
+
+#[test]
+fn a_cluster() {
+    let mut cluster = RedisCluster::start(3);
+    let redis = open(&cluster.url());
+    works(&redis);
+    for (name, client) in clients(&redis) {
+        let keys: Vec<String> = (0..60).map(|n| format!("{name}:{n}")).collect();
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let entries: Vec<(&str, Bytes)> = keys.iter().map(|key| (*key, text(key))).collect();
+        client.set_many(&entries, HOUR, soon()).expect(name);
+        for node in cluster.nodes() {
+            assert!(
+                node.command(&["DBSIZE"]).integer() > 0,
+                "each node has some"
+            );
+        }
+        let found = client.get_many(&keys, soon()).expect(name);
+        assert!(
+            found
+                .iter()
+                .zip(&keys)
+                .all(|(found, key)| *found == Some(text(key)))
+        );
+        let (lookup, others) = client
+            .get_many_or_lease("new", &keys, HOUR, soon())
+            .expect(name);
+        assert!(matches!(lookup, Lookup::Granted(_)), "{name}");
+        assert!(
+            others
+                .iter()
+                .zip(&keys)
+                .all(|(found, key)| *found == Some(text(key)))
+        );
+        client.delete_many(&keys, soon()).expect(name);
+        client.delete("new", soon()).expect(name);
+        for key in ["a{b}c", "a{}b", "a}b", "a{b", "{a}}", "}{"] {
+            let Lookup::Granted(lease) = client.get_or_lease(key, HOUR, soon()).expect(key) else {
+                panic!("{name}: {key} is new");
+            };
+            assert!(client.fill(key, lease, text(key), HOUR, soon()).expect(key));
+            client.delete(key, soon()).expect(key);
+        }
+        for node in cluster.nodes() {
+            assert_eq!(node.command(&["DBSIZE"]).integer(), 0, "{name}");
+        }
+    }
+    // A node that is gone is an error for its keys alone.
+    cluster.nodes_mut()[0].kill();
+    for (name, client) in clients(&redis) {
+        let answers = (0..60).filter(|n| client.get(&format!("key:{n}"), soon()).is_ok());
+        let answers = answers.count();
+        assert!((20..60).contains(&answers), "{name}: {answers}");
+    }
+}
+
+#[test]
+fn a_slot_that_moves_is_followed() {
+    let cluster = RedisCluster::start(3);
+    let redis = open(&cluster.url());
+    let nodes = cluster.nodes();
+    for (name, client) in clients(&redis) {
+        client.set("key", text("value"), HOUR, soon()).expect(name);
+        let slot = nodes[0]
+            .command(&["CLUSTER", "KEYSLOT", "key"])
+            .integer()
+            .to_string();
+        let has = |node: &&RedisServer| {
+            node.command(&["CLUSTER", "GETKEYSINSLOT", &slot, "1"])
+                != test_servers::Reply::Array(Vec::new())
+        };
+        let from = nodes.iter().find(has).expect("one has it");
+        let to = nodes
+            .iter()
+            .find(|node| !has(node))
+            .expect("the others don't");
+        let id = |node: &RedisServer| node.command(&["CLUSTER", "MYID"]).text();
+        // On its way, and not there yet: what isn't found is asked for over there.
+        to.command(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &id(from)]);
+        from.command(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &id(to)]);
+        assert_eq!(client.get("key", soon()).expect(name), Some(text("value")));
+        let port = to.address().port().to_string();
+        from.command(&["MIGRATE", "127.0.0.1", &port, "key", "0", "5000"]);
+        assert_eq!(client.get("key", soon()).expect(name), Some(text("value")));
+        for node in [to, from] {
+            node.command(&["CLUSTER", "SETSLOT", &slot, "NODE", &id(to)]);
+        }
+        for _ in 0..3 {
+            assert_eq!(client.get("key", soon()).expect(name), Some(text("value")));
+        }
+        client.delete("key", soon()).expect(name);
+    }
+}
+
+#[test]
+fn the_master_that_sentinels_name() {
+    let mut service = RedisSentinel::start();
+    let redis = open(&service.url());
+    works(&redis);
+    service.master().kill();
+    for (name, client) in clients(&redis) {
+        eventually("the replica has taken over", || {
+            client.set(name, text("value"), HOUR, soon()).is_ok()
+        });
+        assert_eq!(client.get(name, soon()).expect(name), Some(text("value")));
+    }
+    let error = open(&service.url().replace("/main", "/other")).get_dbg();
+    assert!(
+        error.contains("the sentinel doesn't know the service"),
+        "{error}"
+    );
+}
+
+#[cfg(feature = "redis-tls")]
+#[test]
+fn tls() {
+    let server = RedisServer::with_tls();
+    let url = server.url();
+    let trusting = |redis: Redis| redis.ca_certificate(&server.ca_certificate());
+    works(&trusting(open(&url)).expect("it is a certificate"));
+    for (name, client) in clients(&open(&url)) {
+        let error = client
+            .get("key", soon())
+            .expect_err("nobody vouches for it");
+        assert!(!error.to_string().is_empty(), "{name}");
+    }
+    let other = RedisServer::with_tls();
+    let other = open(&url).ca_certificate(&other.ca_certificate());
+    for (name, client) in clients(&other.expect("it is a certificate")) {
+        client.get("key", soon()).expect_err(name);
+    }
+    for pem in [
+        &b"hunter2"[..],
+        b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    ] {
+        let error = open(&url)
+            .ca_certificate(pem)
+            .expect_err("it is none")
+            .to_string();
+        assert!(error.contains("no certificate in PEM"), "{error}");
+    }
+}
+
+trait GetDbg {
+    fn get_dbg(&self) -> String;
+}
+
+impl GetDbg for Redis {
+    /// The error that a question is answered with.
+    fn get_dbg(&self) -> String {
+        use memoize_runtime::Backend;
+        let error = self.get("key", soon()).expect_err("it can't be asked");
+        error.to_string()
+    }
+}
