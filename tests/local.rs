@@ -138,6 +138,30 @@ fn who_can_not_use_the_value_gets_its_bytes() {
 }
 
 #[test]
+fn bytes_are_kept_where_that_is_asked_for() {
+    #[cache_memoize(key = "bytes:<id>", local = false)]
+    fn value(id: u64) -> Watched {
+        Watched(id)
+    }
+    #[cache_memoize(key = "bytes:<id>", local = false)]
+    fn result(id: u64) -> Result<Watched, String> {
+        Err(id.to_string())
+    }
+    // The `'static` that a kept value needs, the type parameter needn't have.
+    #[cache_memoize(key = "bytes", local = false)]
+    fn generic<T: Clone + Send + Sync + Serialize + for<'de> Deserialize<'de> + Default>() -> T {
+        T::default()
+    }
+    runtime().scope(|| {
+        assert!(result(0).is_err());
+        value(1);
+        let hits = || assert_eq!((value(1), result(1)), (Watched(1), Ok(Watched(1))));
+        assert_eq!(done_by(hits), (0, 2, 0));
+        assert_eq!(generic::<u8>(), 0);
+    });
+}
+
+#[test]
 fn a_value_ends_with_its_life() {
     #[cache_memoize(key = "mortal", expiration = "1m")]
     fn mortal() -> u64 {

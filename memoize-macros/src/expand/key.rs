@@ -67,7 +67,12 @@ impl<'m> Chain<'m> {
             _ => self.default_steps(),
         };
         let secret = self.encryption_key();
-        quote_spanned!(self.span=> #steps.__call()#secret)
+        let end = if self.model.options.only_bytes {
+            quote_spanned!(self.span=> .__bytes())
+        } else {
+            quote_spanned!(self.span=> .__call())
+        };
+        quote_spanned!(self.span=> #steps #end #secret)
     }
 
     /// The secret stands where the key is made, so that companions know it as well. Arguments are references there,

@@ -43,6 +43,9 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(20);
 
 /// A backend in the memory of this process, bounded in bytes.
 ///
+/// What a function stores without `encrypt` is kept as the value that it is, where that is `Clone + Send + Sync + 'static`, and counts with
+/// what its bytes would take, and its own size. All else is kept as bytes.
+///
 /// Beyond its capacity the entries that were used least leave (S3-FIFO-like, by `quick_cache`). Expired entries leave by
 /// themselves, without being asked for: a thread starts with the first entry, and ends when there is none left. Clones share
 /// the entries. A value may be as large as [`Limits::value_bytes`] says: somewhat less than 4 MiB, or than half of a capacity
@@ -177,7 +180,7 @@ impl Memory {
         }
     }
 
-    /// The number of entries, expired ones that were not swept yet included.
+    /// The number of entries, in either form, expired ones that were not swept yet included.
     pub fn len(&self) -> usize {
         self.store.entries.len()
     }

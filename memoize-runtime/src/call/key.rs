@@ -118,6 +118,15 @@ impl<T, E, P: Parts> ResultKey<Result<T, E>, P> {
     {
         self.complete(Outcome::RESULT)
     }
+
+    /// The same, whatever can be done with copies.
+    #[doc(hidden)]
+    pub fn __bytes(&self) -> Call<Result<T, E>>
+    where
+        T: Cacheable,
+    {
+        self.complete(Outcome::RESULT)
+    }
 }
 
 impl<R: Copied, P: Parts> CopiedKey<R, P> {
@@ -136,6 +145,15 @@ impl<R, P: Parts> AnyKey<R, P> {
     /// Completes the key of a function that returns a plain value.
     #[doc(hidden)]
     pub fn __call(&self) -> Call<R>
+    where
+        R: Cacheable,
+    {
+        self.complete(Outcome::VALUE)
+    }
+
+    /// The same, whatever can be done with copies.
+    #[doc(hidden)]
+    pub fn __bytes(&self) -> Call<R>
     where
         R: Cacheable,
     {
