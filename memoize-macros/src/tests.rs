@@ -428,8 +428,8 @@ fn parameters_of_the_impl_are_told_by_their_case() {
     for step in [
         ".type_name::<T>()",
         ".type_name::<Item>()",
-        ".arg(&N).__text()",
-        ".arg(&LEN).__text()",
+        ".arg(&N)",
+        ".arg(&LEN)",
         ".type_name::<Self>()",
     ] {
         assert!(expanded.contains(step), "{expanded}");

@@ -151,6 +151,7 @@ impl Instance {
     }
 
     /// Whether entries of this instantiation can be told from those of all others.
+    #[inline]
     pub(crate) fn is_named(&self) -> bool {
         self.is_named
     }

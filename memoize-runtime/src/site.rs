@@ -120,6 +120,7 @@ impl Site {
     }
 
     /// What the function is called in logs.
+    #[inline]
     pub(crate) fn function(&self) -> Function<'static> {
         Function {
             module: self.module,
@@ -164,6 +165,7 @@ impl Site {
         self.tokens
     }
 
+    #[inline]
     pub(crate) fn counters(&self) -> &Counters {
         &self.counters
     }

@@ -146,19 +146,20 @@ impl<'m> Chain<'m> {
             return quote_spanned!(self.span=> .type_name::<#ty>());
         }
         match &placeholder.format {
-            Format::Display => {
+            Format::Display | Format::Digest => {
                 let value = self.reference(placeholder, &subject, key);
+                let method = if placeholder.format == Format::Digest {
+                    "__digest"
+                } else {
+                    "__text"
+                };
                 let location = match &subject {
                     Subject::Argument(argument, _) if placeholder.path.is_empty() => {
                         argument.typed.ty.span()
                     }
                     _ => key,
                 };
-                self.step(&value, "__text", location)
-            }
-            Format::Digest => {
-                let value = self.reference(placeholder, &subject, key);
-                quote_spanned!(self.span=> .digest(#value))
+                self.step(&value, method, location)
             }
             Format::Spec(spec) => {
                 let mut format = Literal::string(&format!("{{:{spec}}}"));

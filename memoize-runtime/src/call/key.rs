@@ -9,7 +9,7 @@ use super::outcome::Outcome;
 use super::{AnyCall, Call};
 use crate::Cacheable;
 use crate::instance::Instance;
-use crate::key::argument::{Argument, Digested, Named, Part, Parts, Shown, TemplateDigest};
+use crate::key::argument::{Argument, Named, Part, Parts, Shown};
 use crate::local::Copied;
 use crate::site::Site;
 
@@ -76,12 +76,6 @@ impl<R, P: Parts> Key<R, P> {
     #[inline]
     pub fn format(self, text: fmt::Arguments<'_>) -> Key<R, (P, Shown<fmt::Arguments<'_>>)> {
         self.join(Shown(text))
-    }
-
-    /// Adds a digest of a value's serialized form.
-    #[inline]
-    pub fn digest<T: TemplateDigest + ?Sized>(self, value: &T) -> Key<R, (P, Digested<'_, T>)> {
-        self.join(Digested(value))
     }
 
     /// Adds the name of a type.

@@ -49,6 +49,7 @@ impl Origin {
         self.usable
     }
 
+    #[inline]
     pub(crate) fn observer(&self) -> Observer<'_> {
         Observer {
             function: self.site.function(),

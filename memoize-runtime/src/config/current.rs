@@ -28,6 +28,7 @@ pub(crate) enum Current {
 impl Deref for Current {
     type Target = Runtime;
 
+    #[inline]
     fn deref(&self) -> &Runtime {
         match self {
             Self::Process(runtime) => runtime,
@@ -87,6 +88,7 @@ impl Runtime {
 }
 
 impl Current {
+    #[inline]
     pub(crate) fn get() -> Self {
         // A call made while the thread's locals are torn down is outside any scope.
         let scoped = SCOPES

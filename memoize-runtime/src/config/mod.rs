@@ -84,6 +84,7 @@ impl Runtime {
         self.0.limits
     }
 
+    #[inline]
     pub(crate) fn now_ms(&self) -> u64 {
         self.0.clock.unix_millis()
     }
@@ -104,6 +105,7 @@ impl Runtime {
         &self.0.flights
     }
 
+    #[inline]
     pub(crate) fn tier(&self) -> &Tier {
         &self.0.tier
     }
@@ -116,6 +118,7 @@ impl Runtime {
         self.0.compress
     }
 
+    #[inline]
     pub(crate) fn counters(&self) -> &Counters {
         &self.0.counters
     }

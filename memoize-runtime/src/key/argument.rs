@@ -116,15 +116,24 @@ impl<'a, R, P: Parts, T: Serialize + ?Sized> AsDigest<'a, R, P, T> {
     pub fn __part(&self) -> Key<R, (P, Digested<'a, T>)> {
         self.key.join(Digested(self.value))
     }
+
+    /// In a template, where a digest is asked for.
+    pub fn __digest(&self) -> Key<R, (P, Digested<'a, T>)> {
+        self.key.join(Digested(self.value))
+    }
 }
 
 impl<'a, R, P: Parts, T: Display + ?Sized> AsDisplay<'a, R, P, T> {
     pub fn __part(&self) -> Key<R, (P, Shown<&'a T>)> {
         self.key.join(Shown(self.value))
     }
+
+    pub fn __text(&self) -> Key<R, (P, Shown<&'a T>)> {
+        self.key.join(Shown(self.value))
+    }
 }
 
-impl<'a, R, P: Parts, T: ?Sized> Unfit<'a, R, P, T> {
+impl<R, P: Parts, T: ?Sized> Unfit<'_, R, P, T> {
     // The bound is the method's and not the impl's, so that the method is found, and the bound unmet in our words. Nothing
     // meets it; what is returned is only there to be no second error.
     pub fn __part(&self) -> Key<R, (P, Shown<&'static str>)>
@@ -134,11 +143,18 @@ impl<'a, R, P: Parts, T: ?Sized> Unfit<'a, R, P, T> {
         self.key.join(Shown(""))
     }
 
-    pub fn __text(&self) -> Key<R, (P, Shown<&'a T>)>
+    pub fn __text(&self) -> Key<R, (P, Shown<&'static str>)>
     where
         T: TemplateText,
     {
-        self.key.join(Shown(self.value))
+        self.key.join(Shown(""))
+    }
+
+    pub fn __digest(&self) -> Key<R, (P, Shown<&'static str>)>
+    where
+        T: TemplateDigest,
+    {
+        self.key.join(Shown(""))
     }
 }
 

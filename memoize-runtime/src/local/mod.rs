@@ -76,6 +76,7 @@ impl Tier {
         self.memory.as_ref()
     }
 
+    #[inline]
     pub(crate) fn id(&self) -> u64 {
         self.id
     }
