@@ -284,17 +284,18 @@ impl Backend for Memory {
         life: Duration,
         deadline: Deadline,
     ) -> Result<Lookup, BackendError> {
-        let found = {
+        // A hit takes no lock.
+        let found = if let Some(kept) = self.kept(key) {
+            kept
+        } else {
             let mut leases = self.store.leases.of(key);
-            // Under the lock, so that what was just filled is found.
-            match self.kept(key) {
-                Some(kept) => kept,
-                None => {
-                    return Ok(leases
-                        .grant_if_free(key, life)
-                        .map_or(Lookup::Busy, Lookup::Granted));
-                }
-            }
+            // Once more under the lock, so that what was just filled is found.
+            let Some(kept) = self.kept(key) else {
+                return Ok(leases
+                    .grant_if_free(key, life)
+                    .map_or(Lookup::Busy, Lookup::Granted));
+            };
+            kept
         };
         // Bytes may have to be made, which is the user's code, so not under the lock.
         Ok(match found.into_bytes() {

@@ -55,6 +55,7 @@ impl Origin {
             function: self.site.function(),
             of_function: Some(self.site.counters()),
             of_runtime: self.runtime.counters(),
+            journal: self.runtime.journal(),
         }
     }
 

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::backend::Memory;
+use crate::backend::{Deadline, Lease};
+use crate::call::budget::Budget;
 use crate::call::origin::Origin;
 use crate::call::outcome::Outcome;
 use crate::call::place::{self, Place, Protection};
@@ -48,6 +50,9 @@ impl Request {
 
     /// Where the entry is; `None`, and told, where the call has to run as if it were not memoized.
     pub(crate) fn place_or_bypass(&self, observer: &Observer<'_>) -> Option<Place<'_>> {
+        if !self.runtime.caches() {
+            return None;
+        }
         if !self.has_key() {
             observer.bypassed();
             return None;
@@ -57,6 +62,11 @@ impl Request {
             observer.unsealed();
         }
         place
+    }
+
+    /// Whether there may be an entry to be found.
+    pub(crate) fn may_be_stored(&self) -> bool {
+        self.runtime.caches() && self.has_key() && self.stored.refusal().is_none()
     }
 
     /// Where the entry is; `None` where it is to be sealed and there is no secret.
@@ -202,10 +212,24 @@ impl Request {
     }
 
     /// Joins the others that compute this entry now.
-    pub(crate) fn join(&self, name: &CacheKey) -> Joined<Kept> {
+    pub(crate) fn join(&self, name: &CacheKey) -> Joined<Kept, Lease> {
         self.runtime
             .flights()
             .join(name.as_str(), self.fingerprint, self.overwrite)
+    }
+
+    /// What one call's cache work may take.
+    pub(super) fn budget(&self) -> Budget {
+        if self.runtime.limits().blocking {
+            Budget::Standing(self.runtime.budget())
+        } else {
+            Budget::Endless
+        }
+    }
+
+    /// The same for cache work that stands for itself.
+    pub(super) fn deadline(&self) -> Deadline {
+        self.budget().deadline()
     }
 
     pub(crate) fn observer(&self) -> Observer<'_> {
@@ -216,6 +240,7 @@ impl Request {
                 .site
                 .map(Site::counters as fn(&'static Site) -> &'static Counters),
             of_runtime: runtime.counters(),
+            journal: runtime.journal(),
         }
     }
 

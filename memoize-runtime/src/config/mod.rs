@@ -14,11 +14,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::backend::{AsyncBackend, Backend, Limits};
+use crate::backend::{AsyncBackend, Backend, Lease, Limits};
+use crate::breaker::Breaker;
 use crate::clock::Clock;
 use crate::flight::Flights;
 use crate::local::{Kept, Tier};
-use crate::observe::{Counters, Stats};
+use crate::observe::{Counters, Journal, Stats};
 use sealing::Sealing;
 
 /// A configured cache: a backend, a namespace and defaults.
@@ -48,13 +49,18 @@ struct Inner {
     expiration_ms: u64,
     longest_ms: u64,
     longest_wait: Duration,
-    /// The entries that are being computed, as they go to where they are kept.
-    flights: Flights<Kept>,
     /// Values as they are, beside the backend or in its place.
     tier: Tier,
+    budget: Duration,
+    /// None for a backend that never waits, and where it is switched off.
+    breaker: Option<Breaker>,
+    /// The entries that are being computed, as they go to where they are kept.
+    flights: Flights<Kept, Lease>,
     sealing: Sealing,
     compress: bool,
+    caching: bool,
     counters: Counters,
+    journal: Journal,
 }
 
 impl Runtime {
@@ -101,7 +107,15 @@ impl Runtime {
         self.0.longest_wait
     }
 
-    pub(crate) fn flights(&self) -> &Flights<Kept> {
+    pub(crate) fn budget(&self) -> Duration {
+        self.0.budget
+    }
+
+    pub(crate) fn breaker(&self) -> Option<&Breaker> {
+        self.0.breaker.as_ref()
+    }
+
+    pub(crate) fn flights(&self) -> &Flights<Kept, Lease> {
         &self.0.flights
     }
 
@@ -116,6 +130,14 @@ impl Runtime {
 
     pub(crate) fn compresses(&self) -> bool {
         self.0.compress
+    }
+
+    pub(crate) fn caches(&self) -> bool {
+        self.0.caching
+    }
+
+    pub(crate) fn journal(&self) -> &Journal {
+        &self.0.journal
     }
 
     #[inline]
