@@ -67,6 +67,8 @@ impl<R> AnyCall<R> {
         if let Some(value) = self.copy() {
             return value;
         }
-        future::get_or_compute(&self.request(), &self.outcome, accept, body).await
+        // In a box, so that the future of a hit is small, and so is the stack of a recursion.
+        let (request, outcome) = (self.request(), &self.outcome);
+        Box::pin(future::get_or_compute(&request, outcome, accept, body)).await
     }
 }
