@@ -29,6 +29,7 @@ mod key;
 mod local;
 mod memo;
 mod observe;
+mod progress;
 mod seat;
 mod secret;
 mod shim;
@@ -44,7 +45,7 @@ pub use backend::{
     Memory, Unblock,
 };
 pub use cacheable::Cacheable;
-pub use call::Memoized;
+pub use call::{Memoized, MemoizedStream};
 pub use clock::Clock;
 pub use config::{Runtime, RuntimeBuilder};
 pub use error::ConfigError;

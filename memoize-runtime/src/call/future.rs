@@ -4,7 +4,7 @@
 //! told, and what was begun is given up.
 
 mod ask;
-mod chunks;
+pub(super) mod chunks;
 mod lookup;
 mod rotation;
 
@@ -17,13 +17,14 @@ use super::outcome::Outcome;
 use super::place::Place;
 use super::request::Request;
 use super::turn::{Caller, Missed, Patience, Right, Turn, Verdict, verdict};
-use crate::backend::{self, Deadline};
+use crate::backend::{self, Deadline, Lease};
 use crate::engine::{Fill, Filling, Unstored};
 use crate::flight::{Joined, Part};
 use crate::key::CacheKey;
 use crate::local::Kept;
 use crate::timer::timeout;
-use ask::ask;
+pub(super) use ask::ask;
+pub(super) use lookup::fetch_or_lease;
 use lookup::{fetch, find, look_up, open, open_kept};
 
 /// As [`sync::get_or_compute`](super::sync::get_or_compute).
@@ -238,12 +239,31 @@ async fn fill(
     fill: Fill,
     deadline: Deadline,
 ) -> bool {
-    let Fill { kept, life } = fill;
-    right.land(kept.clone());
+    right.land(fill.kept.clone());
     let Some(lease) = right.lease_to_fill() else {
         right.tell_unstored();
         return false;
     };
+    let name = place.name().as_str();
+    let filled = fill_by(request, place, lease, fill, deadline).await;
+    if right.must_take_back(lease) {
+        let deleted = ask(request, "delete", deadline, |backend| {
+            backend.delete(name, deadline)
+        });
+        let _ = deleted.await;
+        return false;
+    }
+    filled.unwrap_or(false)
+}
+
+/// As [`sync::fill_by`](super::sync::fill_by).
+pub(super) async fn fill_by(
+    request: &Request,
+    place: &Place<'_>,
+    lease: Lease,
+    Fill { kept, life }: Fill,
+    deadline: Deadline,
+) -> Result<bool, NoAnswer> {
     let name = place.name().as_str();
     let filled = ask(request, "fill", deadline, |backend| {
         match (kept, request.shelf(place)) {
@@ -264,20 +284,13 @@ async fn fill(
         Ok(false) => request.observer().outdated(),
         Err(_) => {}
     }
-    if right.must_take_back(lease) {
-        let deleted = ask(request, "delete", deadline, |backend| {
-            backend.delete(name, deadline)
-        });
-        let _ = deleted.await;
-        return false;
-    }
-    filled.unwrap_or(false)
+    filled
 }
 
 /// As [`sync::write`](super::sync).
 async fn write(request: &Request, place: &Place<'_>, fill: Fill, deadline: Deadline) -> bool {
     // A computation that began before must not overwrite it.
-    request.runtime.flights().void(place.name().as_str());
+    request.runtime.void(place.name().as_str());
     let Fill { kept, life } = fill;
     let name = place.name().as_str();
     let written = ask(request, "set", deadline, |backend| {
@@ -357,7 +370,7 @@ pub(crate) async fn invalidate(request: &Request) -> bool {
 /// As [`sync::remove`](super::sync).
 async fn remove(request: &Request, place: &Place<'_>, deadline: Deadline) -> bool {
     let found = fetch(request, place, deadline).await.unwrap_or_default();
-    request.runtime.flights().void(place.name().as_str());
+    request.runtime.void(place.name().as_str());
     // The current name last: a lookup that is granted its lease after that finds nothing under the others.
     let names = place.several_names();
     let mut removed = Ok(());
@@ -373,7 +386,7 @@ async fn remove(request: &Request, place: &Place<'_>, deadline: Deadline) -> boo
         });
         removed = current.await;
     }
-    request.runtime.flights().void(place.name().as_str());
+    request.runtime.void(place.name().as_str());
     let readers: Vec<_> = request.policy(place).chunks_of(&found).collect();
     for reader in readers {
         chunks::remove(request, reader.names(), deadline).await;

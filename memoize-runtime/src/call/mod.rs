@@ -16,14 +16,17 @@ mod lookup;
 pub(crate) mod origin;
 pub(crate) mod outcome;
 pub(crate) mod place;
+mod reading;
 mod recorder;
 pub(crate) mod request;
 mod rotation;
+mod stream;
 pub(crate) mod sync;
 mod turn;
 
 pub use iter::Memoized;
 pub use key::Key;
+pub use stream::MemoizedStream;
 
 use std::ops::Deref;
 use std::time::Duration;

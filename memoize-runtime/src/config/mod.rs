@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::flight::Flights;
 use crate::local::{Kept, Tier};
 use crate::observe::{Counters, Journal, Stats};
+use crate::progress::Writers;
 use sealing::Sealing;
 
 /// A configured cache: a backend, a namespace and defaults.
@@ -56,6 +57,8 @@ struct Inner {
     breaker: Option<Breaker>,
     /// The entries that are being computed, as they go to where they are kept.
     flights: Flights<Kept, Lease>,
+    /// The streams that are being written.
+    writers: Writers,
     sealing: Sealing,
     compress: bool,
     caching: bool,
@@ -122,6 +125,16 @@ impl Runtime {
     #[inline]
     pub(crate) fn tier(&self) -> &Tier {
         &self.0.tier
+    }
+
+    pub(crate) fn writers(&self) -> &Writers {
+        &self.0.writers
+    }
+
+    /// Takes what is being computed for an entry out of sight, as it has changed.
+    pub(crate) fn void(&self, name: &str) {
+        self.0.flights.void(name);
+        self.0.writers.void(name);
     }
 
     pub(crate) fn sealing(&self) -> &Sealing {

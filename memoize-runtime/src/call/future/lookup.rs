@@ -83,7 +83,7 @@ pub(super) async fn open_kept<R>(
 }
 
 /// As [`lookup::fetch_or_lease`](crate::call::lookup::fetch_or_lease).
-async fn fetch_or_lease(
+pub(in crate::call) async fn fetch_or_lease(
     request: &Request,
     place: &Place<'_>,
     right: &mut Right<'_>,
