@@ -20,11 +20,15 @@ mod engine;
 mod entry;
 mod error;
 mod flight;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 mod instance;
 mod key;
 mod memo;
 mod observe;
+mod progress;
 mod secret;
 mod shim;
 mod site;
@@ -39,7 +43,7 @@ pub use backend::{
     Memory, Unblock,
 };
 pub use cacheable::Cacheable;
-pub use call::Memoized;
+pub use call::{Memoized, MemoizedStream};
 pub use clock::Clock;
 pub use config::{Runtime, RuntimeBuilder};
 pub use error::ConfigError;

@@ -1,5 +1,11 @@
 //! What the cache did: counters for a function and in total, and `tracing` events, neither with a key or a value.
 
+mod journal;
+
+pub(crate) use journal::Journal;
+#[cfg(feature = "testing")]
+pub(crate) use journal::Log;
+
 use std::fmt::{self, Display};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -18,10 +24,15 @@ macro_rules! counters {
             $($(#[doc = $doc])+ pub $name: u64,)*
         }
 
-        /// Something that is counted.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(crate) enum Event {
-            $($event,)*
+        /// Something that is counted, each under the name that it has in [`Stats`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        #[cfg_attr(
+            not(feature = "testing"),
+            expect(unreachable_pub, reason = "only tests are told of single events")
+        )]
+        pub enum Event {
+            $(#[doc = concat!("One of [`", stringify!($name), "`](Stats::", stringify!($name), ").")] $event,)*
         }
 
         const EVENTS: usize = [$(Event::$event),*].len();
@@ -143,6 +154,7 @@ pub(crate) struct Observer<'a> {
     pub(crate) function: Function<'a>,
     pub(crate) of_function: Option<&'a Counters>,
     pub(crate) of_runtime: &'a Counters,
+    pub(crate) journal: &'a Journal,
 }
 
 /// A function's path, as logs show it.
@@ -337,6 +349,7 @@ impl Observer<'_> {
         if let Some(counters) = self.of_function {
             counters.count(event);
         }
+        self.journal.write(self.function.name, event);
         self.of_runtime.count(event)
     }
 }

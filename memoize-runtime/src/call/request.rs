@@ -41,6 +41,9 @@ impl Request {
 
     /// Where the entry is; `None`, and told, where the call has to run as if it were not memoized.
     pub(crate) fn place_or_bypass(&self, observer: &Observer<'_>) -> Option<Place<'_>> {
+        if !self.runtime.caches() {
+            return None;
+        }
         if !self.has_key() {
             observer.bypassed();
             return None;
@@ -50,6 +53,11 @@ impl Request {
             observer.unsealed();
         }
         place
+    }
+
+    /// Whether there may be an entry to be found.
+    pub(crate) fn may_be_stored(&self) -> bool {
+        self.runtime.caches() && self.has_key() && self.stored.refusal().is_none()
     }
 
     /// Where the entry is; `None` where it is to be sealed and there is no secret.
@@ -116,6 +124,7 @@ impl Request {
                 .site
                 .map(Site::counters as fn(&'static Site) -> &'static Counters),
             of_runtime: runtime.counters(),
+            journal: runtime.journal(),
         }
     }
 

@@ -13,7 +13,8 @@ use crate::clock::{Clock, SystemClock, millis};
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::flight::Flights;
 use crate::key::escape_namespace;
-use crate::observe::Counters;
+use crate::observe::{Counters, Journal};
+use crate::progress::Writers;
 
 const DEFAULT_NAMESPACE: &str = "cache";
 const DEFAULT_EXPIRATION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -37,6 +38,7 @@ pub struct RuntimeBuilder {
     breaker: Option<Monotonic>,
     pub(super) sealing: SealingSettings,
     compress: bool,
+    caching: bool,
 }
 
 impl RuntimeBuilder {
@@ -52,6 +54,7 @@ impl RuntimeBuilder {
             breaker: Some(Monotonic::system()),
             sealing: SealingSettings::default(),
             compress: true,
+            caching: true,
         }
     }
 
@@ -148,6 +151,15 @@ impl RuntimeBuilder {
         self
     }
 
+    /// Whether anything is cached; `false` makes memoized functions run as if they were not.
+    ///
+    /// Nothing is then looked up, shared or stored, `peek` finds nothing and `prime` says `false`. `invalidate` still removes
+    /// what other processes may have stored.
+    pub fn caching(mut self, caching: bool) -> Self {
+        self.caching = caching;
+        self
+    }
+
     /// The time that entries are dated with and checked against; the system's unless given.
     ///
     /// The default backend has it too; one that is [given](Self::backend) has its own, see [`Memory::with_clock`].
@@ -198,9 +210,12 @@ impl RuntimeBuilder {
             budget: self.budget,
             breaker: self.breaker.filter(|_| limits.blocking).map(Breaker::new),
             flights: Flights::new(),
+            writers: Writers::default(),
             sealing: self.sealing.build(limits)?,
             compress: self.compress,
+            caching: self.caching,
             counters: Counters::new(),
+            journal: Journal::new(),
         })))
     }
 

@@ -18,7 +18,8 @@ use crate::backend::{AsyncBackend, Backend, Bytes, Lease, Limits};
 use crate::breaker::Breaker;
 use crate::clock::Clock;
 use crate::flight::Flights;
-use crate::observe::{Counters, Stats};
+use crate::observe::{Counters, Journal, Stats};
+use crate::progress::Writers;
 use sealing::Sealing;
 
 /// A configured cache: a backend, a namespace and defaults.
@@ -53,9 +54,13 @@ struct Inner {
     breaker: Option<Breaker>,
     /// The entries that are being computed, as bytes: those that go to the backend.
     flights: Flights<Bytes, Lease>,
+    /// The streams that are being written.
+    writers: Writers,
     sealing: Sealing,
     compress: bool,
+    caching: bool,
     counters: Counters,
+    journal: Journal,
 }
 
 impl Runtime {
@@ -113,12 +118,30 @@ impl Runtime {
         &self.0.flights
     }
 
+    pub(crate) fn writers(&self) -> &Writers {
+        &self.0.writers
+    }
+
+    /// Takes what is being computed for an entry out of sight, as it has changed.
+    pub(crate) fn void(&self, name: &str) {
+        self.0.flights.void(name);
+        self.0.writers.void(name);
+    }
+
     pub(crate) fn sealing(&self) -> &Sealing {
         &self.0.sealing
     }
 
     pub(crate) fn compresses(&self) -> bool {
         self.0.compress
+    }
+
+    pub(crate) fn caches(&self) -> bool {
+        self.0.caching
+    }
+
+    pub(crate) fn journal(&self) -> &Journal {
+        &self.0.journal
     }
 
     pub(crate) fn counters(&self) -> &Counters {
