@@ -2,12 +2,10 @@
 
 use std::env;
 use std::fs;
-use std::hint::black_box;
 use std::process::Command;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use cache_memoize::{Memo, Memory, Runtime};
+use cache_memoize::Memo;
 
 use serde_bytes::ByteBuf;
 
@@ -16,10 +14,6 @@ use crate::figure::Figure;
 use crate::redis;
 use crate::row::{Goal, Row};
 
-/// How long it is waited for memory that doesn't come back.
-const PATIENCE: Duration = Duration::from_secs(90);
-const LIFE: Duration = Duration::from_secs(3);
-
 pub fn rows(bench: &Bench) -> Vec<Row> {
     vec![expired(bench)]
 }
@@ -27,8 +21,11 @@ pub fn rows(bench: &Bench) -> Vec<Row> {
 /// What a process of this program prints, as `name number` lines.
 pub fn ask(arguments: &[&str]) -> Result<Vec<(String, f64)>, String> {
     let program = env::current_exe().map_err(|error| error.to_string())?;
-    let output = Command::new(program).arg("alone").args(arguments).output();
-    let output = output.map_err(|error| error.to_string())?;
+    parse(Command::new(program).arg("alone").args(arguments))
+}
+
+fn parse(command: &mut Command) -> Result<Vec<(String, f64)>, String> {
+    let output = command.output().map_err(|error| error.to_string())?;
     if !output.status.success() {
         let errors = String::from_utf8_lossy(&output.stderr);
         return Err(errors
@@ -38,90 +35,60 @@ pub fn ask(arguments: &[&str]) -> Result<Vec<(String, f64)>, String> {
             .to_owned());
     }
     let text = String::from_utf8_lossy(&output.stdout);
-    let parse = |line: &str| {
+    let pair = |line: &str| {
         let (name, number) = line.split_once(' ')?;
         Some((name.to_owned(), number.parse().ok()?))
     };
-    Ok(text.lines().filter_map(parse).collect())
+    Ok(text.lines().filter_map(pair).collect())
 }
 
 /// The process itself.
 pub fn run(arguments: &[String]) {
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
-        ["expired", count] => expire(count.parse().expect("a number")),
         ["gigabyte", url, mebibytes] => gigabyte(url, mebibytes.parse().expect("a number")),
         ["hits", url, seconds] => hits(url, seconds.parse().expect("a number")),
         other => panic!("{other:?} can't be run alone"),
     }
 }
 
+/// A program of its own counts what is allocated: `src/bin/expired.rs`.
 fn expired(bench: &Bench) -> Row {
-    let count = bench.or_quick(1_000_000, 10_000);
-    let what = format!("{count} entries that expired unread: until their memory can be used");
+    let count = bench.or_quick("1000000", "10000");
+    let what =
+        format!("{count} entries that expired unread: until nine tenths of their memory are back");
     let goal = Some(Goal::AtMost(Figure::Seconds(60.0)));
     bench.progress("entries expire");
-    let found = match ask(&["expired", &count.to_string()]) {
+    let program = env::current_exe().map(|program| program.with_file_name("expired"));
+    let found = program
+        .map_err(|error| error.to_string())
+        .and_then(|program| parse(Command::new(program).arg(count)));
+    let found = match found {
         Ok(found) => found,
         Err(why) => return Row::missing(&what, &why, goal),
     };
     let number = |name| {
-        found
-            .iter()
-            .find(|(known, _)| known == name)
-            .map_or(f64::NAN, |(_, number)| *number)
+        let found = found.iter().find(|(known, _)| known == name);
+        found.map_or(f64::NAN, |(_, number)| *number)
     };
-    let (grown, kept) = (
-        Figure::Bytes(number("grown")),
-        Figure::Bytes(number("kept")),
-    );
     let beside = [
-        ("they took".to_owned(), grown),
+        ("they took", "grown"),
+        ("and left behind", "kept"),
         (
-            "held by the process in the end, its allocator's reserve included".to_owned(),
-            kept,
+            "held by the process in the end, its allocator's reserve included",
+            "resident",
         ),
     ];
-    if number("seconds").is_nan() {
+    let beside = beside.map(|(what, name)| (what.to_owned(), Figure::Bytes(number(name))));
+    let seconds = number("seconds");
+    if seconds.is_nan() {
         let why = format!(
-            "{kept} of {grown} are still there after {} s",
-            PATIENCE.as_secs()
+            "{} of {} are still there after 90 s",
+            beside[1].1, beside[0].1
         );
-        return Row::missing(&what, &why, goal);
+        return Row::missing(&what, &why, goal).beside(beside);
     }
-    Row::figure(&what, Figure::Seconds(number("seconds")), goal).beside(beside)
-}
-
-fn expire(count: u32) {
-    let runtime = Runtime::builder().backend(Memory::new(2 << 30));
-    let runtime = runtime.build().expect("valid settings");
-    let store = |index: u32| {
-        let memo = Memo::new(("key", index)).expiration(LIFE);
-        memo.get_or_compute(|| index)
-    };
-    runtime.scope(|| store(0));
-    let before = resident();
-    runtime.scope(|| (1..=count).for_each(|index| assert_eq!(store(index), index)));
-    let grown = resident().saturating_sub(before);
-    let expire = Instant::now() + LIFE;
-    println!("grown {grown}");
-    thread::sleep(LIFE);
-    // Allocators keep what was freed for their program. So it is back when as much can be had without the process growing.
-    let back = || {
-        let small = grown / 128;
-        let boxes: Vec<_> = (0..small).map(|index| Box::new([index; 14])).collect();
-        let room = resident().saturating_sub(before) <= grown + grown / 5;
-        drop(black_box(boxes));
-        room
-    };
-    while expire.elapsed() < PATIENCE {
-        if back() {
-            println!("seconds {}", expire.elapsed().as_secs_f64());
-            break;
-        }
-        thread::sleep(Duration::from_secs(1));
-    }
-    println!("kept {}", resident().saturating_sub(before));
+    Row::figure(&what, Figure::Seconds(seconds), goal).beside(beside)
 }
 
 /// Writes and reads a stream of items that don't compress, and are made one by one.
