@@ -6,7 +6,6 @@ use std::process::Command;
 use std::time::Instant;
 
 use cache_memoize::Memo;
-
 use serde_bytes::ByteBuf;
 
 use crate::bench::Bench;

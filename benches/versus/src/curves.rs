@@ -70,7 +70,7 @@ fn keys(bench: &Bench) -> Curve {
                     .wrapping_add(1);
                 (state >> 33) % count
             };
-            let mut other = next.clone();
+            let mut other = next;
             Rounds::new()
                 .add("ours", CALLS, |calls| {
                     runtime.scope(|| {
@@ -340,7 +340,7 @@ fn short(number: f64) -> String {
 const WIDTH: u32 = 1040;
 const HEIGHT: u32 = 250;
 const LEFT: f64 = 80.0;
-const RIGHT: f64 = 760.0;
+const RIGHT: f64 = 720.0;
 const COLOURS: [&str; 4] = ["#2f81f7", "#cf6a3c", "#2da44e", "#8250df"];
 
 /// Both axes in steps of powers.

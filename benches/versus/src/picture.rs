@@ -12,10 +12,10 @@ const SMALL: u32 = 17;
 
 /// Where the columns are: text begins there, figures end there.
 const WHAT: u32 = 24;
-const OURS: u32 = 490;
-const THEIRS: u32 = 580;
-const MEASURED: u32 = 690;
-const GOAL: u32 = 770;
+const OURS: u32 = 480;
+const THEIRS: u32 = 570;
+const MEASURED: u32 = 660;
+const GOAL: u32 = 775;
 /// The line that a bar begins at, which is the goal itself, and how far a bar goes on either side.
 const ZERO: u32 = 905;
 const REACH: f64 = 110.0;

@@ -44,8 +44,8 @@ pub fn measured(row: &Row) -> String {
 
 pub fn goal(row: &Row) -> String {
     match row.goal {
-        Some(Goal::AtMost(figure)) => format!("<= {figure}"),
-        Some(Goal::AtLeast(figure)) => format!(">= {figure}"),
+        Some(Goal::AtMost(figure)) => format!("≤ {figure}"),
+        Some(Goal::AtLeast(figure)) => format!("≥ {figure}"),
         None => String::new(),
     }
 }
