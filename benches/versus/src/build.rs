@@ -79,12 +79,12 @@ fn functions(annotated: bool) -> String {
         if annotated {
             let _ = writeln!(
                 text,
-                "#[cache_memoize::cache_memoize(key = \"f{index}:<id>:<name>\")]"
+                "#[cache_memoize::cache_memoize(key = \"function_{index}:<id>:<name>\")]"
             );
         }
         let _ = writeln!(
             text,
-            "pub fn f{index}(id: u64, name: &str) -> io::Result<(u64, String)> {{\n    Ok((id + {index}, name.to_owned()))\n}}"
+            "pub fn function_{index}(id: u64, name: &str) -> io::Result<(u64, String)> {{\n    Ok((id + {index}, name.to_owned()))\n}}"
         );
     }
     text
