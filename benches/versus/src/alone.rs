@@ -56,12 +56,14 @@ fn expired(bench: &Bench) -> Row {
     let count = bench.or_quick("1000000", "10000");
     let what =
         format!("{count} entries that expired unread: until nine tenths of their memory are back");
+    // How many seconds it is waited for what doesn't come back.
+    let patience = bench.or_quick("90", "1");
     let goal = Some(Goal::AtMost(Figure::Seconds(60.0)));
     bench.progress("entries expire");
     let program = env::current_exe().map(|program| program.with_file_name("expired"));
     let found = program
         .map_err(|error| error.to_string())
-        .and_then(|program| parse(Command::new(program).arg(count)));
+        .and_then(|program| parse(Command::new(program).args([count, patience])));
     let found = match found {
         Ok(found) => found,
         Err(why) => return Row::missing(&what, &why, goal),
@@ -82,7 +84,7 @@ fn expired(bench: &Bench) -> Row {
     let seconds = number("seconds");
     if seconds.is_nan() {
         let why = format!(
-            "{} of {} are still there after 90 s",
+            "{} of {} are still there after {patience} s",
             beside[1].1, beside[0].1
         );
         return Row::missing(&what, &why, goal).beside(beside);

@@ -1,7 +1,7 @@
 //! When the memory of entries is back that expired and that nobody asks for, by counting what is allocated. A program of its own, as
 //! counting takes time.
 //!
-//! `expired COUNT` prints lines of a name and a number.
+//! `expired COUNT SECONDS` waits for so long at the most, and prints lines of a name and a number.
 
 use std::alloc::System;
 use std::env;
@@ -18,14 +18,14 @@ static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
 /// Long enough for all of them to be there at one time.
 const LIFE: Duration = Duration::from_secs(10);
 
-/// How long it is waited for memory that doesn't come back.
-const PATIENCE: Duration = Duration::from_secs(90);
-
 fn main() {
-    let count: u32 = env::args()
-        .nth(1)
-        .and_then(|count| count.parse().ok())
-        .expect("a count");
+    let mut numbers = env::args()
+        .skip(1)
+        .map(|number| number.parse().expect("a number"));
+    let (Some(count), Some(seconds)) = (numbers.next(), numbers.next()) else {
+        panic!("`expired COUNT SECONDS` takes two numbers");
+    };
+    let patience = Duration::from_secs(u64::from(seconds));
     let runtime = Runtime::builder().backend(Memory::new(2 << 30));
     let runtime = runtime.build().expect("valid settings");
     let store = |index: u32| {
@@ -38,7 +38,7 @@ fn main() {
     let kept = || ALLOCATOR.allocated().saturating_sub(before);
     let (grown, expire) = (kept(), Instant::now() + LIFE);
     thread::sleep(LIFE);
-    while kept() > grown / 10 && expire.elapsed() < PATIENCE {
+    while kept() > grown / 10 && expire.elapsed() < patience {
         thread::sleep(Duration::from_millis(100));
     }
     println!("grown {grown}\nkept {}\nresident {}", kept(), resident());
