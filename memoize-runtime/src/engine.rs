@@ -16,6 +16,7 @@ use crate::entry::{
     self, Body, BodyMeta, Draft, Expect, Flags, Guard, Header, Padding, Reject, StoredType,
     Unencodable, Unfinished,
 };
+use crate::local::Kept;
 use crate::secret::Ring;
 
 /// Under how many names an entry may be found.
@@ -58,14 +59,22 @@ pub(crate) enum Opened<R> {
 /// An entry to be written.
 #[derive(Debug)]
 pub(crate) struct Fill {
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) kept: Kept,
     pub(crate) life: Duration,
 }
 
 impl Fill {
-    /// The entry without the room that its buffer had to grow: it may be kept as it is for long.
-    pub(crate) fn into_bytes(self) -> Bytes {
-        Bytes::from(self.bytes.into_boxed_slice())
+    /// The bytes without the room that their buffer had to grow: they may be kept as they are for long.
+    fn of_bytes(bytes: Vec<u8>, life_ms: u64) -> Self {
+        Self {
+            kept: Kept::Bytes(Bytes::from(bytes.into_boxed_slice())),
+            life: Duration::from_millis(life_ms),
+        }
+    }
+
+    #[cfg(test)]
+    fn into_bytes(self) -> Bytes {
+        self.kept.into_bytes().expect("it was written as bytes")
     }
 }
 
@@ -224,10 +233,8 @@ impl Policy<'_> {
                 .map(|chunked| Filling::Chunks(Box::new(chunked)));
         }
         let flags = header.flags.with(self.shrink(&mut draft));
-        Ok(Filling::Whole(Fill {
-            bytes: draft.finish(&Header { flags, ..header }, self.largest)?,
-            life: Duration::from_millis(self.life_ms),
-        }))
+        let entry = draft.finish(&Header { flags, ..header }, self.largest)?;
+        Ok(Filling::Whole(Fill::of_bytes(entry, self.life_ms)))
     }
 
     /// A stream that begins at `now_ms`.
@@ -254,10 +261,8 @@ impl Policy<'_> {
         let meta = meta(cost, &chunked.header);
         let mut draft = Draft::new(self.place.guard(), meta, Padding::default());
         chunked.writer.manifest().write(draft.buffer());
-        Ok(Fill {
-            bytes: draft.finish(&chunked.header, self.largest)?,
-            life: Duration::from_millis(life_ms),
-        })
+        let entry = draft.finish(&chunked.header, self.largest)?;
+        Ok(Fill::of_bytes(entry, life_ms))
     }
 
     /// What can be used of what was found under the names of the place: the newest, and of two as new the first.
@@ -283,9 +288,9 @@ impl Policy<'_> {
                 Ok((opened, body)) => {
                     let to_renew = nth != 0 && found[0].is_none();
                     let renewed = to_renew.then(|| self.reseal(&body, now_ms)).flatten();
-                    let renewal = renewed.map(|(fill, resealer)| Renewal {
-                        life: fill.life,
-                        bytes: fill.into_bytes(),
+                    let renewal = renewed.map(|(bytes, life, resealer)| Renewal {
+                        bytes,
+                        life,
                         nth,
                         found: found_here.clone(),
                         resealer,
@@ -304,7 +309,11 @@ impl Policy<'_> {
 
     /// The same entry under the current secret, for what is left of its life, and what seals the chunks that it lists; none
     /// where the system has no random numbers.
-    fn reseal(&self, body: &Body<'_>, now_ms: u64) -> Option<(Fill, Option<Box<Resealer>>)> {
+    fn reseal(
+        &self,
+        body: &Body<'_>,
+        now_ms: u64,
+    ) -> Option<(Bytes, Duration, Option<Box<Resealer>>)> {
         let (Guard::Sealed(current), Body::Sealed(opened)) = (self.place.guard(), body) else {
             return None;
         };
@@ -329,11 +338,8 @@ impl Policy<'_> {
             Box::new(resealer)
         });
         let left = body.header().expires_ms.saturating_sub(now_ms);
-        let fill = Fill {
-            bytes: opened.reseal(current, manifest.as_ref()).ok()?,
-            life: Duration::from_millis(left),
-        };
-        Some((fill, resealer))
+        let resealed = opened.reseal(current, manifest.as_ref()).ok()?;
+        Some((resealed.into(), Duration::from_millis(left), resealer))
     }
 
     fn check<'f>(

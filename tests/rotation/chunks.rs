@@ -143,7 +143,11 @@ fn what_is_lost_while_a_stream_seals_it_anew_is_computed_and_stored() {
         let stats = fleet.ahead.stats();
         // Without any taken, the loss is met by the lookup; with the last chunk read, by nobody.
         let losses = stats.interrupted + stats.incomplete;
-        assert_eq!((stats.resealed, stats.stores), (1 - losses, losses), "{taken}");
+        assert_eq!(
+            (stats.resealed, stats.stores),
+            (1 - losses, losses),
+            "{taken}"
+        );
         if losses == 1 && taken > 0 {
             let left = fleet.backend.entries().len();
             assert_eq!(left, whole, "one generation: {taken}");

@@ -1,6 +1,7 @@
 //! Looking up, for the drivers that block.
 
 use std::ops::Deref;
+use std::sync::Arc;
 
 use super::ask::{NoAnswer, ask};
 use super::chunks;
@@ -14,6 +15,7 @@ use crate::backend::{Bytes, Deadline};
 use crate::engine::{Lookup, Opened, Renewal};
 use crate::entry::Reject;
 use crate::entry::chunk::Reader;
+use crate::local::Kept;
 
 /// The value that is found, or the right to store one; what was sealed with a previous secret is stored anew on the way.
 pub(super) fn look_up<R>(
@@ -22,6 +24,10 @@ pub(super) fn look_up<R>(
     outcome: &Outcome<R>,
     right: &mut Right<'_>,
 ) -> Result<R, Missed> {
+    if let Some(copy) = request.copy(place, outcome) {
+        right.replaces = copy.is_err();
+        return copy.map_err(Missed::Rejected);
+    }
     let found = fetch_or_lease(request, place, right)?;
     let deadline = right.budget.deadline();
     read(request, place, outcome, &found, Some(right), deadline)
@@ -34,6 +40,9 @@ pub(super) fn find<R>(
     outcome: &Outcome<R>,
     deadline: Deadline,
 ) -> Result<R, Missed> {
+    if let Some(copy) = request.copy(place, outcome) {
+        return copy.map_err(Missed::Rejected);
+    }
     let found = fetch(request, place, deadline)?;
     read(request, place, outcome, &found, None, deadline)
 }
@@ -48,6 +57,23 @@ pub(super) fn open<R>(
 ) -> Result<R, Missed> {
     let found = [Some(entry.clone())];
     read(request, place, outcome, &found, None, deadline)
+}
+
+/// The value that another call had computed meanwhile.
+pub(super) fn open_kept<R>(
+    request: &Request,
+    place: &Place<'_>,
+    outcome: &Outcome<R>,
+    kept: Kept,
+    deadline: Deadline,
+) -> Result<R, Missed> {
+    if let Kept::Value(value) = &kept
+        && let Some(copy) = request.read(place, outcome, Arc::clone(value))
+    {
+        return copy.map_err(Missed::Rejected);
+    }
+    let bytes = kept.into_bytes().ok_or(Missed::Absent)?;
+    open(request, place, outcome, &bytes, deadline)
 }
 
 /// What the backend has under the names of the place; where there is nothing under the current one, `right` gets the lease, in the

@@ -1,5 +1,7 @@
 //! Looking up, awaited; as [`lookup`](crate::call::lookup) for the drivers that block.
 
+use std::sync::Arc;
+
 use super::ask::ask;
 use super::{chunks, resealing, rotation};
 use crate::backend::{Bytes, Deadline};
@@ -13,6 +15,7 @@ use crate::call::turn::{Caller, Gathered, Missed, Right, gather_some};
 use crate::engine::Opened;
 use crate::entry::Reject;
 use crate::entry::chunk::Reader;
+use crate::local::Kept;
 
 /// As [`lookup::look_up`](crate::call::lookup::look_up).
 pub(super) async fn look_up<R>(
@@ -21,6 +24,10 @@ pub(super) async fn look_up<R>(
     outcome: &Outcome<R>,
     right: &mut Right<'_>,
 ) -> Result<R, Missed> {
+    if let Some(copy) = request.copy(place, outcome) {
+        right.replaces = copy.is_err();
+        return copy.map_err(Missed::Rejected);
+    }
     let found = fetch_or_lease(request, place, right).await?;
     let deadline = right.budget.deadline();
     read(request, place, outcome, &found, Some(right), deadline).await
@@ -33,6 +40,9 @@ pub(super) async fn find<R>(
     outcome: &Outcome<R>,
     deadline: Deadline,
 ) -> Result<R, Missed> {
+    if let Some(copy) = request.copy(place, outcome) {
+        return copy.map_err(Missed::Rejected);
+    }
     let found = fetch(request, place, deadline).await?;
     read(request, place, outcome, &found, None, deadline).await
 }
@@ -47,6 +57,23 @@ pub(super) async fn open<R>(
 ) -> Result<R, Missed> {
     let found = [Some(entry.clone())];
     read(request, place, outcome, &found, None, deadline).await
+}
+
+/// As [`lookup::open_kept`](crate::call::lookup::open_kept).
+pub(super) async fn open_kept<R>(
+    request: &Request,
+    place: &Place<'_>,
+    outcome: &Outcome<R>,
+    kept: Kept,
+    deadline: Deadline,
+) -> Result<R, Missed> {
+    if let Kept::Value(value) = &kept
+        && let Some(copy) = request.read(place, outcome, Arc::clone(value))
+    {
+        return copy.map_err(Missed::Rejected);
+    }
+    let bytes = kept.into_bytes().ok_or(Missed::Absent)?;
+    open(request, place, outcome, &bytes, deadline).await
 }
 
 /// As [`lookup::fetch_or_lease`](crate::call::lookup::fetch_or_lease).
