@@ -338,8 +338,8 @@ impl Policy<'_> {
             Box::new(resealer)
         });
         let left = body.header().expires_ms.saturating_sub(now_ms);
-        let resealed = opened.reseal(current, manifest.as_ref()).ok()?;
-        Some((resealed.into(), Duration::from_millis(left), resealer))
+        let bytes = opened.reseal(current, manifest.as_ref()).ok()?.into();
+        Some((bytes, Duration::from_millis(left), resealer))
     }
 
     fn check<'f>(
