@@ -14,6 +14,8 @@ use crate::clock::millis;
 pub(super) struct Request {
     pub(super) command: Cmd,
     pub(super) slot: u16,
+    /// Whether it does no harm if the server works on it twice.
+    pub(super) repeatable: bool,
     /// Whose digest the command has, if it runs a script.
     script: Option<&'static Script>,
 }
@@ -25,11 +27,12 @@ const STILL_FILLED: Duration = Duration::from_secs(24 * 60 * 60);
 const LONGEST_MS: u64 = 100 * 366 * 24 * 60 * 60 * 1000;
 
 /// The value, or whether the lease is granted. Others are told that it is not as long as more than `ARGV[3]` remains of
-/// the record's life.
+/// the record's life; who has it may ask again.
 static GET_OR_LEASE: Script = Script::new(
     "local value = redis.call('GET', KEYS[1]) \
          if value then return value end \
-         if redis.call('PTTL', KEYS[2]) > tonumber(ARGV[3]) then return 0 end \
+         if redis.call('PTTL', KEYS[2]) > tonumber(ARGV[3]) \
+             and redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end \
          redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2]) \
          return 1",
 );
@@ -40,8 +43,10 @@ static SET: Script = Script::new(
          return 1",
 );
 
+/// Without the lease it is done only if it was done before, and nothing has come after it.
 static FILL: Script = Script::new(
-    "if redis.call('GET', KEYS[2]) ~= ARGV[3] then return 0 end \
+    "if redis.call('GET', KEYS[2]) ~= ARGV[3] then \
+             return redis.call('GET', KEYS[1]) == ARGV[1] and 1 or 0 end \
          redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) \
          redis.call('DEL', KEYS[2]) \
          return 1",
@@ -81,10 +86,16 @@ impl Request {
 
     /// In one step with the end of the lease: between the two, an older value could be filled in, or a lease be granted for
     /// what is older than this.
+    ///
+    /// Asked twice, it could bring back what somebody has read and removed in between.
     pub(super) fn set(key: &str, value: &Bytes, life: Duration) -> Self {
-        Self::scripted(&SET, key, |command| {
+        let set = Self::scripted(&SET, key, |command| {
             command.arg(&value[..]).arg(entry_life(life));
-        })
+        });
+        Self {
+            repeatable: false,
+            ..set
+        }
     }
 
     pub(super) fn delete(key: &str) -> Self {
@@ -137,6 +148,7 @@ impl Request {
         Some(Self {
             command,
             slot: self.slot,
+            repeatable: self.repeatable,
             script: None,
         })
     }
@@ -145,6 +157,7 @@ impl Request {
         Self {
             command,
             slot: slot(key),
+            repeatable: true,
             script: None,
         }
     }
@@ -157,6 +170,7 @@ impl Request {
         Self {
             command,
             slot: slot(key),
+            repeatable: true,
             script: Some(script),
         }
     }
