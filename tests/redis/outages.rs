@@ -4,7 +4,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use cache_memoize::Runtime;
-use test_servers::{BlackHole, RedisServer, closed_port};
+use test_servers::{BlackHole, RedisCluster, RedisSentinel, RedisServer, closed_port};
 
 use crate::common::Random;
 use crate::item::{Source, awaited, item};
@@ -89,6 +89,83 @@ fn a_server_that_is_stopped_and_goes_on() {
         tally.check(),
         recoveries.check()
     );
+}
+
+/// How long it takes until values on all servers are hits again.
+fn until_hits_everywhere(runtime: &Runtime) -> Duration {
+    // In slots of all nodes, and no worker's.
+    let keys = 1_000..1_030;
+    let source = Source::default();
+    let start = Instant::now();
+    let is_hit = |key| {
+        assert!(item(key, 100, &source).is_of(key, 100));
+        let before = source.runs();
+        assert!(item(key, 100, &source).is_of(key, 100));
+        source.runs() == before
+    };
+    while !runtime.scope(|| keys.clone().all(is_hit)) {
+        assert!(start.elapsed() < Duration::from_secs(60), "no hits");
+        sleep(Duration::from_millis(1));
+    }
+    start.elapsed()
+}
+
+/// Of the breaker when an outage is over that took so long: each pause is twice as long as the one before, and has jitter.
+fn pause_after(outage: Duration) -> Duration {
+    (outage + Duration::from_secs(1)).mul_f64(1.2)
+}
+
+/// Each of these outages, whose length it returns, in a storm.
+fn outages(
+    what: &str,
+    runtime: &Runtime,
+    invalidation: Invalidation,
+    mut outage: impl FnMut(u64) -> Duration,
+) {
+    let rounds = rounds("OUTAGES", 2);
+    let mut took = Vec::new();
+    let tally = storm(runtime, invalidation, || {
+        for round in 0..rounds {
+            until_hits_everywhere(runtime);
+            let outage = outage(round);
+            let back = until_hits_everywhere(runtime);
+            let limit = pause_after(outage) + Duration::from_secs(1);
+            assert!(back <= limit, "{back:?} after an outage of {outage:?}");
+            took.push((outage, back));
+        }
+    });
+    println!("{what}: {}", tally.check());
+    println!("{what}: outages, and how long after them there were hits: {took:.1?}");
+}
+
+#[test]
+fn a_node_of_a_cluster_that_is_killed() {
+    let mut cluster = RedisCluster::start(3);
+    let runtime = runtime(&cluster.url());
+    let mut random = Random::seeded();
+    outages("a cluster", &runtime, Invalidation::Holds, |round| {
+        let killed = usize::try_from(round % 3).expect("it is small");
+        let start = Instant::now();
+        cluster.nodes_mut()[killed].kill();
+        sleep(Duration::from_millis(random.below(500)));
+        cluster.restart(killed);
+        start.elapsed()
+    });
+}
+
+/// An invalidation may be lost with the master: replication doesn't wait.
+#[test]
+fn a_master_that_is_killed_and_replaced() {
+    let mut service = RedisSentinel::start();
+    let runtime = runtime(&service.url());
+    outages("sentinel", &runtime, Invalidation::Unknown, |round| {
+        if round > 0 {
+            service.restore();
+        }
+        let start = Instant::now();
+        service.fail_over();
+        start.elapsed()
+    });
 }
 
 /// Calls of a runtime whose server never answers; the longest, and the last ones' mean.
