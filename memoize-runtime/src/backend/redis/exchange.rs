@@ -168,23 +168,26 @@ impl Exchange {
         failure: Failure,
         router: &Router,
     ) -> Result<(), BackendError> {
-        let may_repeat = group.members.iter().all(|&index| {
-            let asked = &self.asked[index];
-            asked.request.repeatable && !asked.repeated
-        });
         match failure {
-            Failure::Stale(_) if may_repeat => {
-                for &index in &group.members {
-                    self.asked[index].repeated = true;
-                }
-                Ok(())
-            }
+            Failure::Stale(_) if self.again(group).is_some() => Ok(()),
             Failure::Stale(error) | Failure::Other(error) => {
                 // Nor is it believed that it is the right server.
                 router.doubt();
                 Err(error)
             }
         }
+    }
+
+    /// Puts requests in the place of those of a group, if each has one.
+    fn again(&mut self, group: &Group) -> Option<()> {
+        for &index in &group.members {
+            let asked = &mut self.asked[index];
+            if std::mem::replace(&mut asked.repeated, true) {
+                return None;
+            }
+            asked.request = asked.request.again()?;
+        }
+        Some(())
     }
 
     fn first_is_open(&self) -> bool {
