@@ -125,6 +125,14 @@ impl Request {
         }
     }
 
+    /// The same by who asked for `unanswered` before, and is granted another in its place.
+    pub(super) fn get_or_take_over(key: &str, unanswered: Lease, life: Duration) -> Self {
+        let mut request = Self::get_or_lease(key, second(unanswered), life);
+        request.command.arg(unanswered.token());
+        request.repeat = Repeat::Never;
+        request
+    }
+
     pub(super) fn lease(key: &str, lease: Lease, life: Duration) -> Self {
         let mut command = redis::cmd("SET");
         command.arg(lease_name(key)).arg(lease.token());
@@ -220,8 +228,8 @@ fn arguments(command: &Cmd) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// The lease that a lookup asks for that is asked again.
-fn second(lease: Lease) -> Lease {
+/// The lease that a lookup asks for in place of one that it may have been granted.
+pub(super) fn second(lease: Lease) -> Lease {
     Lease::new(lease.token().wrapping_add(1).max(1))
 }
 

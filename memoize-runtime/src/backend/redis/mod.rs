@@ -10,6 +10,7 @@ mod command;
 mod error;
 mod exchange;
 mod login;
+mod lookup;
 mod router;
 mod slot;
 mod tls;
@@ -25,6 +26,7 @@ use super::{AsyncBackend, Backend, BackendError, Bytes, Deadline, Lease, Limits,
 use crate::error::ConfigError;
 use command::Request;
 use exchange::Exchange;
+use lookup::{Looking, Unanswered};
 use router::Router;
 use tls::Tls;
 use url::Target;
@@ -84,6 +86,7 @@ struct Shared {
     tls: Option<Tls>,
     router: Router,
     blocking: blocking::Client,
+    unanswered: Unanswered,
 }
 
 impl Redis {
@@ -119,6 +122,7 @@ impl Redis {
                 tls,
                 router,
                 blocking: blocking::Client::new(),
+                unanswered: Unanswered::default(),
             }),
         }
     }
@@ -182,9 +186,9 @@ impl Backend for Redis {
         life: Duration,
         deadline: Deadline,
     ) -> Result<Lookup, BackendError> {
-        let lease = command::new_lease()?;
-        let answer = self.ask_one(Request::get_or_lease(key, lease, life), deadline)?;
-        command::looked_up(answer, lease)
+        let looking = self.shared.unanswered.look(key, life)?;
+        let answer = self.ask_one(looking.request.clone(), deadline)?;
+        command::looked_up(answer, looking.answered())
     }
 
     fn get_many_or_lease(
@@ -194,9 +198,9 @@ impl Backend for Redis {
         life: Duration,
         deadline: Deadline,
     ) -> Result<(Lookup, Vec<Option<Bytes>>), BackendError> {
-        let lease = command::new_lease()?;
-        let answers = self.ask(lookups(key, others, lease, life), deadline)?;
-        all_looked_up(answers, lease)
+        let looking = self.shared.unanswered.look(key, life)?;
+        let answers = self.ask(lookups(&looking, others), deadline)?;
+        all_looked_up(answers, looking.answered())
     }
 
     fn lease(&self, key: &str, life: Duration, deadline: Deadline) -> Result<Lease, BackendError> {
@@ -245,8 +249,8 @@ fn deletes(keys: &[&str]) -> Exchange {
     Exchange::new(keys.iter().map(|key| Request::delete(key)))
 }
 
-fn lookups(key: &str, others: &[&str], lease: Lease, life: Duration) -> Exchange {
-    let first = Request::get_or_lease(key, lease, life);
+fn lookups(looking: &Looking<'_>, others: &[&str]) -> Exchange {
+    let first = looking.request.clone();
     let others = others.iter().map(|key| Request::get(key));
     Exchange::new([first].into_iter().chain(others)).first_leads()
 }

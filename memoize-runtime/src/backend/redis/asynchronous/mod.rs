@@ -283,9 +283,10 @@ impl AsyncBackend for Twin {
             return self.unblock.get_or_lease(key, life, deadline);
         }
         Box::pin(async move {
-            let lease = command::new_lease()?;
-            let request = Request::get_or_lease(key, lease, life);
-            command::looked_up(self.client.ask_one(request, deadline).await?, lease)
+            let looking = self.client.shared.unanswered.look(key, life)?;
+            let request = looking.request.clone();
+            let answer = self.client.ask_one(request, deadline).await?;
+            command::looked_up(answer, looking.answered())
         })
     }
 
@@ -300,9 +301,10 @@ impl AsyncBackend for Twin {
             return self.unblock.get_many_or_lease(key, others, life, deadline);
         }
         Box::pin(async move {
-            let lease = command::new_lease()?;
-            let lookups = super::lookups(key, others, lease, life);
-            super::all_looked_up(self.client.ask(lookups, deadline).await?, lease)
+            let looking = self.client.shared.unanswered.look(key, life)?;
+            let lookups = super::lookups(&looking, others);
+            let answers = self.client.ask(lookups, deadline).await?;
+            super::all_looked_up(answers, looking.answered())
         })
     }
 
