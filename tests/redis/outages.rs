@@ -11,16 +11,13 @@ use crate::item::{Source, awaited, item};
 use crate::rounds;
 use crate::storm::{Invalidation, LONGEST, runtime, storm};
 
-/// Of the breaker, with its jitter.
-const FIRST_PAUSE: Duration = Duration::from_millis(1_200);
-
-/// How long it took after each outage until there were hits again.
+/// How long it took after each outage until there were hits again, and how long the outage was.
 #[derive(Default)]
-struct Recoveries(Vec<Duration>);
+struct Recoveries(Vec<(Duration, Duration)>);
 
 impl Recoveries {
-    /// Waits for hits after an outage that was over during the breaker's first pause.
-    fn wait(&mut self, runtime: &Runtime) {
+    /// Waits for hits after an outage.
+    fn wait(&mut self, runtime: &Runtime, outage: Duration) {
         let before = runtime.stats().hits;
         let start = Instant::now();
         while runtime.stats().hits == before {
@@ -28,16 +25,24 @@ impl Recoveries {
             let stats = runtime.stats();
             assert!(start.elapsed() < Duration::from_secs(20), "{stats:#?}");
         }
-        self.0.push(start.elapsed());
+        self.0.push((start.elapsed(), outage));
     }
 
-    /// One line; panics if they were not there within the pause and a second.
+    /// One line; panics if they were not there within the breaker's pause and a second, save for a few.
+    ///
+    /// Where the thread that probes isn't scheduled in time, it takes the next probe, after a pause that is twice as long.
     fn check(mut self) -> String {
         self.0.sort_unstable();
-        let limit = FIRST_PAUSE + Duration::from_secs(1);
-        let (median, last) = (self.0[self.0.len() / 2], self.0[self.0.len() - 1]);
-        assert!(last <= limit, "{:?}", self.0);
-        format!("hits again after {median:.1?}, {last:.1?} at most")
+        let is_late = |&&(took, outage): &&(Duration, Duration)| {
+            took > pause_after(outage) + Duration::from_secs(1)
+        };
+        let late: Vec<_> = self.0.iter().filter(is_late).collect();
+        assert!(late.len() <= 1 + self.0.len() / 20, "{late:?}");
+        let (median, last) = (self.0[self.0.len() / 2].0, self.0[self.0.len() - 1].0);
+        format!(
+            "hits again after {median:.1?}, {last:.1?} at most, {} times more than the pause and 1 s",
+            late.len()
+        )
     }
 }
 
@@ -52,10 +57,11 @@ fn a_server_that_is_killed_in_the_middle_of_writes() {
     let tally = storm(&runtime, Invalidation::Holds, || {
         for _ in 0..kills {
             sleep(Duration::from_millis(random.below(100)));
+            let outage = Instant::now();
             server.kill();
             sleep(Duration::from_millis(random.below(200)));
             server.restart();
-            recoveries.wait(&runtime);
+            recoveries.wait(&runtime, outage.elapsed());
         }
     });
     let took = start.elapsed();
@@ -77,10 +83,11 @@ fn a_server_that_is_stopped_and_goes_on() {
     let tally = storm(&runtime, Invalidation::Holds, || {
         for _ in 0..stops {
             sleep(Duration::from_millis(random.below(100)));
+            let outage = Instant::now();
             server.stop();
             sleep(Duration::from_millis(random.below(600)));
             server.cont();
-            recoveries.wait(&runtime);
+            recoveries.wait(&runtime, outage.elapsed());
         }
     });
     let took = start.elapsed();
@@ -226,12 +233,14 @@ fn a_closed_port_where_a_server_comes_later() {
 
     let mut server = RedisServer::start();
     let runtime = runtime(&server.url());
+    let outage = Instant::now();
     server.kill();
     calls_in_vain(&runtime);
     server.restart();
+    let outage = outage.elapsed();
     let mut recoveries = Recoveries::default();
     let tally = storm(&runtime, Invalidation::Holds, || {
-        recoveries.wait(&runtime);
+        recoveries.wait(&runtime, outage);
     });
     println!(
         "a server that came later: {}; {}",

@@ -41,15 +41,12 @@ impl Unanswered {
         key: &'a str,
         life: Duration,
     ) -> Result<Looking<'a>, BackendError> {
-        let (lease, asked, request) = match self.take(key) {
-            Some(lease) => {
-                let request = Request::get_or_take_over(key, lease, life);
-                (lease, command::second(lease), request)
-            }
-            None => {
-                let lease = command::new_lease()?;
-                (lease, lease, Request::get_or_lease(key, lease, life))
-            }
+        let (lease, asked, request) = if let Some(lease) = self.take(key) {
+            let request = Request::get_or_take_over(key, lease, life);
+            (lease, command::second(lease), request)
+        } else {
+            let lease = command::new_lease()?;
+            (lease, lease, Request::get_or_lease(key, lease, life))
         };
         Ok(Looking {
             unanswered: self,

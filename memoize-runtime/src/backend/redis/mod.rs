@@ -59,13 +59,15 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// at start, come later and go away. Sync functions have connections of their own, as many as there are threads that ask at one
 /// time, of which up to 32 stay open to each server. With the feature `redis-tokio`, async functions share one connection to
 /// each server; without it, or outside of a tokio runtime, they ask from a few threads, see [`Unblock`](crate::Unblock). A connection
-/// is dropped after any error or missed deadline, so that a late answer is never taken for another's. A forked process uses none of its
+/// is dropped after any error or missed deadline, so that a late answer is never taken for another's. One that turns out lost, by a restart
+/// of the server say, is followed by another, once and in the same time; what must not be done twice, `prime` say, fails. A forked process uses none of its
 /// parent's.
 ///
 /// # What is asked
 ///
 /// A lookup is one command, hit or miss: a script by its digest. The server's own statistics show it as `evalsha`. A user of
-/// the server (ACL) needs `+get +set +del +unlink +pttl +evalsha +eval`, in a cluster `+cluster|slots +asking`, and the keys
+/// the server (ACL) needs `+get +set +del +unlink +pttl +evalsha +eval`, in a cluster `+cluster|slots +asking`, for a database other than 0 `+select`, of
+/// sentinels `+sentinel|get-master-addr-by-name`, and the keys
 /// `~namespace:*` and, for the records of leases, `~{namespace:*`; sealed keys begin with neither.
 ///
 /// Evicted or lost records of leases cost computations, never a wrong value. Replication is asynchronous: after a failover an
