@@ -105,6 +105,30 @@ impl<'a> Watch<'a> {
         Some(Divergence { fault, path })
     }
 
+    /// Says that what is written is not what is read.
+    #[cold]
+    fn diverge<E: serde::ser::Error>(&self, fault: Fault) -> E {
+        *self.diverged.borrow_mut() = Some((fault, Vec::new()));
+        E::custom("not what is read")
+    }
+
+    #[cold]
+    fn scalar_at<E: serde::ser::Error>(&self, node: &Node, scalar: Scalar) -> Result<(), E> {
+        match self.inside_newtypes(node) {
+            Node::Scalar(read) if *read == scalar => Ok(()),
+            Node::Unseen(_) => Ok(()),
+            _ => Err(self.diverge(Fault::Kind)),
+        }
+    }
+
+    #[cold]
+    fn inside_newtypes<'w>(&'w self, mut node: &'w Node) -> &'w Node {
+        while let Node::Newtype(_, inner) = node {
+            node = self.shape.node(*inner);
+        }
+        node
+    }
+
     /// Adds a step to the way to a divergence that is on its way out.
     #[cold]
     fn passes(&self, segment: Segment) {
@@ -160,25 +184,23 @@ impl<'w> Place<'w> {
     /// What is read here; newtypes take no place in either codec.
     #[inline]
     fn node(self) -> &'w Node {
-        let mut node = self.node;
-        while let Node::Newtype(_, inner) = node {
-            node = self.watch.shape.node(*inner);
+        match self.node {
+            Node::Newtype(..) => self.watch.inside_newtypes(self.node),
+            node => node,
         }
-        node
-    }
-
-    #[cold]
-    fn diverge<E: serde::ser::Error>(self, fault: Fault) -> E {
-        *self.watch.diverged.borrow_mut() = Some((fault, Vec::new()));
-        E::custom("not what is read")
     }
 
     #[inline]
+    fn diverge<E: serde::ser::Error>(self, fault: Fault) -> E {
+        self.watch.diverge(fault)
+    }
+
+    /// One comparison for what is as it should be: this is most of what a write is held against.
+    #[inline]
     fn scalar<E: serde::ser::Error>(self, scalar: Scalar) -> Result<(), E> {
-        match self.node() {
+        match self.node {
             Node::Scalar(read) if *read == scalar => Ok(()),
-            Node::Unseen(_) => Ok(()),
-            _ => Err(self.diverge(Fault::Kind)),
+            node => self.watch.scalar_at(node, scalar),
         }
     }
 
@@ -238,26 +260,16 @@ impl<T: Serialize + ?Sized> Serialize for Watched<'_, T> {
 }
 
 impl<'w> Place<'w> {
-    /// Whether there may be more behind the last part, which could not be seen.
+    /// The elements of the tuple that is read here, and what those behind them are, where there may be any. Where nothing is
+    /// known, that holds for all of them.
     #[inline]
-    fn is_cut_off(self, last: Option<usize>) -> bool {
-        last.is_some_and(|last| {
-            matches!(
-                self.watch.shape.node(last),
-                Node::Unseen(Unseen {
-                    why: Why::Unreached | Why::Beyond,
-                    ..
-                })
-            )
-        })
-    }
-
-    /// The elements of the tuple that is read here; `None` where nothing is known.
-    #[inline]
-    fn tuple<E: serde::ser::Error>(self) -> Result<Option<&'w [usize]>, E> {
+    fn tuple<E: serde::ser::Error>(self) -> Result<(&'w [usize], Option<&'w Node>), E> {
         match self.node() {
-            Node::Tuple { elements, .. } => Ok(Some(elements)),
-            Node::Unseen(_) => Ok(None),
+            Node::Tuple { elements, .. } => {
+                let last = elements.last().map(|last| self.watch.shape.node(*last));
+                Ok((elements, last.filter(|last| last.is_cut_off())))
+            }
+            unseen @ Node::Unseen(_) => Ok((&[], Some(unseen))),
             _ => Err(self.diverge(Fault::Kind)),
         }
     }
@@ -270,6 +282,20 @@ impl<'w> Place<'w> {
             Node::Unseen(_) => Ok(None),
             _ => Err(self.diverge(Fault::Kind)),
         }
+    }
+}
+
+impl Node {
+    /// Whether there may be more behind this part, the last one, which could not be seen.
+    #[inline]
+    fn is_cut_off(&self) -> bool {
+        matches!(
+            self,
+            Self::Unseen(Unseen {
+                why: Why::Unreached | Why::Beyond,
+                ..
+            })
+        )
     }
 }
 

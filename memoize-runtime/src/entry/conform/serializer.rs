@@ -148,17 +148,19 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
     }
 
     fn serialize_seq(self, len: Option<usize>) -> Result<Self::SerializeSeq, S::Error> {
-        let elements: &[usize] = match self.place.node() {
+        let node = self.place.node();
+        let elements: &[usize] = match node {
             Node::Seq(elements) => elements,
             Node::Unseen(_) => &[],
             _ => return Err(self.place.diverge(Fault::Kind)),
         };
         self.place.length(len)?;
+        let last = elements.last().map(|last| self.place.at(*last).node);
         Ok(Elements {
             inner: self.inner.serialize_seq(len)?,
             place: self.place,
             known: elements,
-            endless: true,
+            beyond: Some(last.unwrap_or(node)),
             list: true,
             count: Count::of(len),
             variant: None,
@@ -239,11 +241,11 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
         Ok(Fields {
             inner: self.inner.serialize_struct(name, len)?,
             place: self.place,
-            known: fields,
-            count: Count::of(Some(len)),
-            name,
+            known: fields.unwrap_or_default(),
+            announced: len,
+            written: 0,
+            tag: Some(name),
             variant: None,
-            tags: 0,
         })
     }
 
@@ -266,11 +268,11 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
                 .inner
                 .serialize_struct_variant(name, index, variant, len)?,
             place: inside,
-            known: fields,
-            count: Count::of(Some(len)),
-            name,
+            known: fields.unwrap_or_default(),
+            announced: len,
+            written: 0,
+            tag: None,
             variant: Some(variant),
-            tags: 0,
         })
     }
 }
