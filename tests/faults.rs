@@ -50,7 +50,7 @@ impl Backend for Broken {
         self.answer()
     }
     fn limits(&self) -> Limits {
-        Limits::new()
+        Limits::new().blocking(false)
     }
 }
 
@@ -77,7 +77,7 @@ fn a_backend_that_fails_or_panics_is_not_noticed() {
         );
         assert_eq!(
             stats.faults, 9,
-            "get and set of two calls, peek, set of refresh, prime, get and delete of invalidate"
+            "lookup and lease of two calls, peek, fill of refresh, prime, get and delete of invalidate"
         );
     }
 }
@@ -166,7 +166,7 @@ fn a_reply_for_another_key_is_a_miss() {
             Ok(())
         }
         fn limits(&self) -> Limits {
-            Limits::new()
+            Limits::new().blocking(false)
         }
     }
     let runtime = runtime(Swapped(Memory::new(1 << 20)));
@@ -428,7 +428,7 @@ impl Backend for Bombed {
         Ok(())
     }
     fn limits(&self) -> Limits {
-        Limits::new()
+        Limits::new().blocking(false)
     }
 }
 

@@ -1,18 +1,21 @@
 //! Random sequences of everything one can do with a memoized function, against a plain map.
 //!
-//! `MODEL_SEQUENCES` sets how many; the default is what CI runs.
+//! `MODEL_SEQUENCES` sets how many and `MODEL_SEED` draws others; the default is what CI runs.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::env;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cache_memoize::{Runtime, cache_memoize};
 use memoize_runtime::testing::ManualClock;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::{Config, RngSeed, TestRunner};
 
 const LIFE_MS: u64 = 1000;
+
+/// How many operations a sequence has.
+const STEPS: usize = 50;
 
 /// Far enough from zero for a clock that is turned back.
 const START: u64 = 1 << 40;
@@ -197,17 +200,25 @@ fn run(steps: &[Step]) {
 
 #[test]
 fn behaves_like_a_plain_map() {
-    let sequences =
-        env::var("MODEL_SEQUENCES").map_or(1000, |count| count.parse().expect("a number"));
+    let number = |variable: &str| env::var(variable).ok().map(|given| given.parse());
+    let number = |variable| number(variable).map(|number| number.expect("a number"));
+    let sequences = number("MODEL_SEQUENCES").unwrap_or(1000);
+    let seed = number("MODEL_SEED").unwrap_or(1);
     let config = Config {
         cases: sequences,
         failure_persistence: None,
+        rng_seed: RngSeed::Fixed(seed.into()),
         ..Config::default()
     };
+    let started = Instant::now();
     TestRunner::new(config)
-        .run(&prop::collection::vec(step(), 50), |steps| {
+        .run(&prop::collection::vec(step(), STEPS), |steps| {
             run(&steps);
             Ok(())
         })
         .expect("every sequence agrees with the model");
+    println!(
+        "model: {sequences} sequences of {STEPS} operations, seed {seed}, {:.1?}",
+        started.elapsed()
+    );
 }

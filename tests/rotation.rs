@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use cache_memoize::{
-    Backend, BackendError, Bytes, Deadline, Limits, Memo, Runtime, RuntimeBuilder, Secret,
-    cache_memoize,
+    Backend, BackendError, Bytes, Deadline, Lease, Limits, Lookup, Memo, Memory, Runtime,
+    RuntimeBuilder, Secret, cache_memoize,
 };
 use memoize_runtime::testing::ManualClock;
 
@@ -58,7 +58,8 @@ impl Backend for Shared {
 
     fn limits(&self) -> Limits {
         // Little, so that streams and long texts have chunks.
-        Limits::new().shared(true).value_bytes(4096)
+        let limits = Limits::new().shared(true).blocking(false);
+        limits.value_bytes(4096)
     }
 }
 
@@ -278,4 +279,96 @@ fn to_peek_writes_nothing() {
     let peeked = fleet.ahead.scope(rights::peek);
     assert_eq!(peeked.as_deref(), Some("old"));
     assert_eq!(fleet.backend.sets(), 1);
+}
+
+/// A backend with leases, and what another process does just before the next fill.
+#[derive(Clone)]
+struct Leased {
+    memory: Memory,
+    before_fill: Arc<Mutex<Option<Hook>>>,
+}
+
+impl Backend for Leased {
+    fn get(&self, key: &str, deadline: Deadline) -> Result<Option<Bytes>, BackendError> {
+        self.memory.get(key, deadline)
+    }
+
+    fn set(
+        &self,
+        key: &str,
+        value: Bytes,
+        life: Duration,
+        deadline: Deadline,
+    ) -> Result<(), BackendError> {
+        self.memory.set(key, value, life, deadline)
+    }
+
+    fn delete(&self, key: &str, deadline: Deadline) -> Result<(), BackendError> {
+        self.memory.delete(key, deadline)
+    }
+
+    fn limits(&self) -> Limits {
+        self.memory.limits()
+    }
+
+    fn get_or_lease(
+        &self,
+        key: &str,
+        life: Duration,
+        deadline: Deadline,
+    ) -> Result<Lookup, BackendError> {
+        self.memory.get_or_lease(key, life, deadline)
+    }
+
+    fn fill(
+        &self,
+        key: &str,
+        lease: Lease,
+        value: Bytes,
+        life: Duration,
+        deadline: Deadline,
+    ) -> Result<bool, BackendError> {
+        let hook = self.before_fill.lock().expect("not poisoned").take();
+        if let Some(hook) = hook {
+            hook();
+        }
+        self.memory.fill(key, lease, value, life, deadline)
+    }
+
+    fn release(&self, key: &str, lease: Lease, deadline: Deadline) -> Result<(), BackendError> {
+        self.memory.release(key, lease, deadline)
+    }
+}
+
+/// Nothing has to be taken back: it is never there.
+#[test]
+fn with_leases_sealing_anew_stores_nothing_after_an_invalidation() {
+    let backend = Leased {
+        memory: Memory::new(1 << 20),
+        before_fill: Arc::default(),
+    };
+    let runtime = |builder: RuntimeBuilder| {
+        let runtime = builder.backend(backend.clone()).build();
+        runtime.expect("valid settings")
+    };
+    let before = runtime(Runtime::builder().secret(secret(1)));
+    let ahead = || {
+        runtime(
+            Runtime::builder()
+                .secret(secret(2))
+                .previous_secret(secret(1)),
+        )
+    };
+    let (ahead, other) = (ahead(), ahead());
+    assert!(before.scope(|| rights::prime("old".to_owned())));
+    let hook = move || assert!(other.scope(rights::invalidate));
+    *backend.before_fill.lock().expect("not poisoned") = Some(Box::new(hook));
+    assert_eq!(ahead.scope(rights), "old", "read before it");
+    assert_eq!((backend.memory.len(), ahead.stats().resealed), (0, 0));
+    assert_eq!(ahead.scope(rights), COMPUTED);
+
+    assert!(ahead.scope(rights::invalidate));
+    assert!(before.scope(|| rights::prime("older".to_owned())));
+    assert_eq!(ahead.scope(rights), "older");
+    assert_eq!((backend.memory.len(), ahead.stats().resealed), (2, 1));
 }

@@ -7,8 +7,8 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use std::time::Duration;
 
 use cache_memoize::{
-    Backend, BackendError, Bytes, Deadline, KeyOptions, Limits, Memo, Runtime, RuntimeBuilder,
-    Secret, Stats, cache_memoize, make_cache_key,
+    Backend, BackendError, Bytes, Deadline, KeyOptions, Lease, Limits, Lookup, Memo, Runtime,
+    RuntimeBuilder, Secret, Stats, cache_memoize, make_cache_key,
 };
 use memoize_runtime::testing::ManualClock;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -87,6 +87,19 @@ impl Backend for Open {
         Ok(keys.iter().map(|key| entries.get(*key).cloned()).collect())
     }
 
+    fn get_many_or_lease(
+        &self,
+        key: &str,
+        others: &[&str],
+        _: Duration,
+        deadline: Deadline,
+    ) -> Result<(Lookup, Vec<Option<Bytes>>), BackendError> {
+        let mut found = self.get_many(&[&[key], others].concat(), deadline)?;
+        let granted = Lookup::Granted(Lease::UNCONDITIONAL);
+        let lookup = found.remove(0).map_or(granted, Lookup::Found);
+        Ok((lookup, found))
+    }
+
     fn delete_many(&self, keys: &[&str], _: Deadline) -> Result<(), BackendError> {
         self.note(format!("delete_many of {}", keys.len()));
         for key in keys {
@@ -97,7 +110,8 @@ impl Backend for Open {
 
     fn limits(&self) -> Limits {
         // Little, so that what is larger is in chunks.
-        Limits::new().shared(!self.private).value_bytes(4096)
+        let limits = Limits::new().shared(!self.private).blocking(false);
+        limits.value_bytes(4096)
     }
 }
 
@@ -346,7 +360,10 @@ fn invalidation_reaches_all_names() {
     assert_eq!(backend.names().len(), 2);
     backend.asked();
     assert!(rotated.scope(|| memo().invalidate()));
-    assert_eq!(backend.asked(), ["get_many of 2", "delete_many of 2"]);
+    assert_eq!(
+        backend.asked(),
+        ["get_many of 2", "delete_many of 1", "delete"]
+    );
     assert_eq!(backend.names(), [""; 0]);
 }
 

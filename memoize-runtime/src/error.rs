@@ -43,6 +43,7 @@ pub(crate) enum ConfigErrorKind {
     PreviousSecretAlone,
     ForcedWithoutSecret,
     ZeroPadding,
+    ZeroBudget,
 }
 
 /// Where a secret came from.
@@ -149,6 +150,9 @@ impl fmt::Display for ConfigError {
             } else {
                 "`force_encryption` would cache nothing, as this build can't seal; enable the feature `encrypt` of `cache-memoize`"
             }),
+            Kind::ZeroBudget => f.write_str(
+                "a `budget` of zero would never ask the backend; give it the time that a call may wait for the cache",
+            ),
             Kind::ZeroPadding => {
                 f.write_str("`pad_to` of no bytes hides nothing; give it a size, or leave it out")
             }

@@ -6,6 +6,7 @@
 #[doc(hidden)]
 pub mod __private;
 mod backend;
+mod breaker;
 mod cacheable;
 #[allow(
     missing_debug_implementations,
@@ -19,6 +20,9 @@ mod engine;
 mod entry;
 mod error;
 mod flight;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 mod instance;
 mod key;

@@ -1,9 +1,16 @@
 //! What the cache did: counters for a function and in total, and `tracing` events, neither with a key or a value.
 
+mod journal;
+
+pub(crate) use journal::Journal;
+#[cfg(feature = "testing")]
+pub(crate) use journal::Log;
+
 use std::fmt::{self, Display};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::backend::BackendError;
+use crate::breaker::Change;
 use crate::entry::{Refusal, Reject, StoredType};
 
 macro_rules! counters {
@@ -17,10 +24,15 @@ macro_rules! counters {
             $($(#[doc = $doc])+ pub $name: u64,)*
         }
 
-        /// Something that is counted.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(crate) enum Event {
-            $($event,)*
+        /// Something that is counted, each under the name that it has in [`Stats`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        #[cfg_attr(
+            not(feature = "testing"),
+            expect(unreachable_pub, reason = "only tests are told of single events")
+        )]
+        pub enum Event {
+            $(#[doc = concat!("One of [`", stringify!($name), "`](Stats::", stringify!($name), ").")] $event,)*
         }
 
         const EVENTS: usize = [$(Event::$event),*].len();
@@ -59,6 +71,9 @@ counters! {
     unknown_key / UnknownKey,
     /// Lookups that were answered by an error, or not in time.
     unanswered / Unanswered,
+    /// Questions that the backend was not asked, because it failed again and again and is left alone for a while. A call that only
+    /// looks up asks one; the miss that it then is counts as nothing else.
+    skipped / Skipped,
     /// Calls that missed, and got the value that another was computing meanwhile. Each is counted as a miss as well.
     shared / Shared,
     /// Calls that did not look, because of `force_overwrite` or `refresh`.
@@ -139,6 +154,7 @@ pub(crate) struct Observer<'a> {
     pub(crate) function: Function<'a>,
     pub(crate) of_function: Option<&'a Counters>,
     pub(crate) of_runtime: &'a Counters,
+    pub(crate) journal: &'a Journal,
 }
 
 /// A function's path, as logs show it.
@@ -177,6 +193,10 @@ impl Observer<'_> {
     pub(crate) fn unanswered(&self) {
         self.count(Event::Unanswered);
         self.missed("unanswered");
+    }
+
+    pub(crate) fn skipped(&self) {
+        self.count(Event::Skipped);
     }
 
     pub(crate) fn shared(&self) {
@@ -329,7 +349,19 @@ impl Observer<'_> {
         if let Some(counters) = self.of_function {
             counters.count(event);
         }
+        self.journal.write(self.function.name, event);
         self.of_runtime.count(event)
+    }
+}
+
+/// The breaker of a runtime opened or closed.
+pub(crate) fn breaker(change: Change) {
+    match change {
+        Change::Opened => tracing::warn!(
+            target: "cache_memoize",
+            "the cache fails again and again; it is left alone, and functions run as if they were not memoized"
+        ),
+        Change::Closed => tracing::warn!(target: "cache_memoize", "the cache answers again"),
     }
 }
 

@@ -48,7 +48,7 @@ enum Body {
 
 /// The callers of one key, what ran, and what came out.
 struct World {
-    flights: Flights<usize>,
+    flights: Flights<usize, u64>,
     /// The number of the latest invalidation.
     version: AtomicUsize,
     runs: AtomicUsize,
@@ -65,12 +65,12 @@ impl World {
         })
     }
 
-    fn join(&self) -> Joined<usize> {
+    fn join(&self) -> Joined<usize, u64> {
         self.flights.join("key", 0, false)
     }
 
     /// Computes as a thread does; the value is the version that was current when the computation began.
-    fn compute(&self, leader: Option<Leader<usize>>, body: Body) -> Option<usize> {
+    fn compute(&self, leader: Option<Leader<usize, u64>>, body: Body) -> Option<usize> {
         self.runs.fetch_add(1, Ordering::SeqCst);
         let version = self.version.load(Ordering::SeqCst);
         let ran = catch_unwind(AssertUnwindSafe(|| {
@@ -92,7 +92,7 @@ impl World {
         Some(version)
     }
 
-    fn play(&self, part: Part<usize>, body: Body) -> Option<usize> {
+    fn play(&self, part: Part<usize, u64>, body: Body) -> Option<usize> {
         match part {
             Part::Leads(leader) => self.compute(Some(leader), body),
             Part::Landed(value) => Some(value),
@@ -321,7 +321,7 @@ fn an_invalidation_wins() {
 /// P6: each leads what the others want next.
 #[test]
 fn circles_of_keys_do_not_deadlock() {
-    fn call(flights: &Flights<usize>, keys: &[&str], depth: usize) {
+    fn call(flights: &Flights<usize, u64>, keys: &[&str], depth: usize) {
         let part = match flights.join(keys[0], 0, false) {
             Joined::Plays(part) => part,
             Joined::Waits(waiter) => block_on(pin!(waiter), None).expect("without end"),
@@ -354,4 +354,185 @@ fn circles_of_keys_do_not_deadlock() {
         }
         assert_eq!(flights.sizes(), (0, 0));
     });
+}
+
+/// A backend's lease of one key: at most one stands, and it is granted where none does and nothing is stored.
+#[derive(Default)]
+struct Shelf {
+    standing: shuttle::sync::Mutex<Option<u64>>,
+    granted: AtomicUsize,
+    stored: AtomicUsize,
+}
+
+impl Shelf {
+    /// As a lookup of a key that nothing is stored under; `None` is busy.
+    fn ask(&self) -> Option<u64> {
+        let mut standing = self.standing.lock().expect("nobody panics in here");
+        if standing.is_some() {
+            return None;
+        }
+        let lease = self.granted.fetch_add(1, Ordering::SeqCst) as u64 + 1;
+        *standing = Some(lease);
+        Some(lease)
+    }
+
+    /// Ends the lease if it stands.
+    fn take(&self, lease: u64) -> bool {
+        let mut standing = self.standing.lock().expect("nobody panics in here");
+        let stands = *standing == Some(lease);
+        if stands {
+            *standing = None;
+        }
+        stands
+    }
+}
+
+/// Looks up first and joins then, as the drivers do; says whether it computed.
+fn look_up_and_join(flights: &Flights<usize, u64>, shelf: &Shelf, body: Body, patient: bool) {
+    let mut lease = shelf.ask();
+    let mut offer = None;
+    thread::yield_now();
+    let part = match flights.join("key", 0, false) {
+        Joined::Plays(part) => part,
+        Joined::Waits(mut waiter) => {
+            if let Some(granted) = lease.take() {
+                match waiter.offer(granted) {
+                    Ok(offered) => offer = Some(offered),
+                    Err(granted) => assert!(shelf.take(granted), "it was the standing one"),
+                }
+            }
+            if patient {
+                block_on(pin!(waiter), None).expect("without end")
+            } else {
+                match Pin::new(&mut waiter).poll(&mut Context::from_waker(Waker::noop())) {
+                    Poll::Ready(part) => part,
+                    // Cancelled.
+                    Poll::Pending => Part::Landed(0),
+                }
+            }
+        }
+    };
+    lease = lease.or_else(|| offer.and_then(|offer| offer.take_back()));
+    let leader = match part {
+        Part::Leads(leader) => Some(leader),
+        Part::Alone | Part::Inside => None,
+        Part::Landed(_) => {
+            if let Some(lease) = lease {
+                shelf.take(lease);
+            }
+            return;
+        }
+    };
+    if let (None, Some(leader)) = (lease, &leader) {
+        // Asked again, and waited for: whoever has it offers it, or gives it up.
+        lease = shelf.ask();
+        while lease.is_none() {
+            let offered =
+                Pin::new(&mut pin!(leader.offered())).poll(&mut Context::from_waker(Waker::noop()));
+            lease = match offered {
+                Poll::Ready(lease) => Some(lease),
+                Poll::Pending => {
+                    thread::yield_now();
+                    shelf.ask()
+                }
+            };
+        }
+    }
+    if let Some(leader) = &leader {
+        lease = leader.settle(lease);
+    }
+    thread::yield_now();
+    if body == Body::Returns {
+        if let Some(leader) = &leader {
+            leader.land(1);
+        }
+        if lease.take().is_some_and(|lease| shelf.take(lease)) {
+            shelf.stored.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    if let Some(lease) = lease {
+        shelf.take(lease);
+    }
+}
+
+/// A lease goes from the one that was granted it to the one that leads, and never gets lost.
+#[test]
+fn no_lease_is_lost_on_the_way_to_the_leader() {
+    check(|| {
+        let (flights, shelf) = (Flights::new(), Arc::new(Shelf::default()));
+        let callers: Vec<_> = [
+            (Body::Returns, true),
+            (Body::Fails, true),
+            (Body::Returns, false),
+        ]
+        .into_iter()
+        .map(|(body, patient)| {
+            let (flights, shelf) = (flights.clone(), Arc::clone(&shelf));
+            thread::spawn(move || look_up_and_join(&flights, &shelf, body, patient))
+        })
+        .collect();
+        for caller in callers {
+            caller.join().expect("no panic");
+        }
+        assert_eq!(flights.sizes(), (0, 0));
+        let standing = *shelf.standing.lock().expect("nobody panics in here");
+        assert_eq!(
+            standing, None,
+            "everybody who had a lease used it or gave it up"
+        );
+    });
+}
+
+/// Nothing but the offer wakes the leader here.
+#[test]
+fn an_offer_wakes_the_leader() {
+    check(|| {
+        let flights = Flights::<usize, u64>::new();
+        let Joined::Plays(Part::Leads(leader)) = flights.join("key", 0, false) else {
+            panic!("the first one leads")
+        };
+        let offering = {
+            let flights = flights.clone();
+            thread::spawn(move || {
+                let Joined::Waits(waiter) = flights.join("key", 0, false) else {
+                    panic!("one leads already")
+                };
+                let Ok(offer) = waiter.offer(7) else {
+                    panic!("the leader seeks one")
+                };
+                let part = block_on(pin!(waiter), None).expect("without end");
+                assert!(matches!(part, Part::Landed(1)));
+                assert_eq!(offer.take_back(), None, "the leader has it");
+            })
+        };
+        let offered = block_on(pin!(leader.offered()), None).expect("without end");
+        assert_eq!(leader.settle(Some(offered)), Some(7));
+        leader.land(1);
+        drop(leader);
+        offering.join().expect("no panic");
+        assert_eq!(flights.sizes(), (0, 0));
+    });
+}
+
+/// What is computed already may be older than the lease.
+#[test]
+fn who_computes_takes_no_lease() {
+    let steps = || {
+        let flights = Flights::<usize, u64>::new();
+        let Joined::Plays(Part::Leads(leader)) = flights.join("key", 0, false) else {
+            panic!("the first one leads")
+        };
+        let join = || match flights.join("key", 0, false) {
+            Joined::Waits(waiter) => waiter,
+            Joined::Plays(_) => panic!("one leads already"),
+        };
+        let before = join();
+        let Ok(offer) = before.offer(7) else {
+            panic!("it seeks one")
+        };
+        assert_eq!(leader.settle(None), Some(7));
+        assert_eq!(join().offer(8).err(), Some(8));
+        assert_eq!(offer.take_back(), None);
+    };
+    shuttle::check_random(steps, 1);
 }

@@ -1,4 +1,4 @@
-//! The service answers, and stops when it is told to.
+//! The service answers, from one cache if it is given one, and stops when it is told to.
 #![cfg(unix)]
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::{env, fs, process, thread};
 
-use test_servers::eventually;
+use test_servers::{RedisServer, eventually};
 
 struct Service {
     process: Child,
@@ -150,4 +150,31 @@ fn a_request_that_has_begun_is_answered() {
         service.tell_to_stop();
         assert_eq!(answer.join().expect("it is answered"), digest(4, "time"));
     });
+}
+
+#[test]
+fn with_a_server_one_process_finds_the_work_of_another() {
+    let articles = Articles::new("redis");
+    let mut redis = RedisServer::start();
+    let (mut one, mut other) = (
+        Service::start(&articles.0, &redis.url()),
+        Service::start(&articles.0, &redis.url()),
+    );
+    one.put("/articles/1", "once upon a time");
+    assert_eq!(one.get("/articles/1"), digest(4, "time"));
+    assert_eq!(other.get("/articles/1"), digest(4, "time"));
+    assert_eq!(other.stats(), "1 hits, 0 misses");
+
+    other.put("/articles/1", "another story");
+    assert_eq!(one.get("/articles/1"), digest(2, "another"));
+    assert_eq!(one.stats(), "0 hits, 2 misses");
+
+    redis.kill();
+    assert_eq!(
+        one.get("/articles/1"),
+        digest(2, "another"),
+        "it needs no server to answer"
+    );
+    one.stop();
+    other.stop();
 }

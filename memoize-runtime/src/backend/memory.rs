@@ -193,8 +193,12 @@ impl Backend for Memory {
         life: Duration,
         deadline: Deadline,
     ) -> Result<Lookup, BackendError> {
+        // A hit takes no lock.
+        if let Some(value) = self.get(key, deadline)? {
+            return Ok(Lookup::Found(value));
+        }
         let mut leases = self.store.leases.of(key);
-        // Under the lock, so that what was just filled is found.
+        // Once more under the lock, so that what was just filled is found.
         Ok(match self.get(key, deadline)? {
             Some(value) => Lookup::Found(value),
             None => leases

@@ -275,10 +275,23 @@ impl Deadline {
         Self(Instant::now().checked_add(budget))
     }
 
+    pub(crate) fn at(moment: Instant) -> Self {
+        Self(Some(moment))
+    }
+
     /// The time that is left: zero when it has passed, `None` without a deadline.
     pub fn remaining(self) -> Option<Duration> {
         self.0
             .map(|at| at.saturating_duration_since(Instant::now()))
+    }
+
+    /// The moment itself.
+    pub(crate) fn moment(self) -> Option<Instant> {
+        self.0
+    }
+
+    pub(crate) fn has_passed(self) -> bool {
+        self.0.is_some_and(|at| at <= Instant::now())
     }
 }
 

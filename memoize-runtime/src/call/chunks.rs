@@ -1,7 +1,7 @@
 //! What the drivers do with chunks: fetch, store and remove them. Those that block are here.
 
+use super::ask::{NoAnswer, ask};
 use super::request::Request;
-use super::sync::ask;
 use super::turn::Missed;
 use crate::backend::{Bytes, Deadline};
 use crate::engine::Chunked;
@@ -16,14 +16,18 @@ pub(super) const BATCH: usize = 64;
 pub(super) const MOST_REMOVED: usize = 1 << 16;
 
 /// Gives the reader the chunks that it wants next.
-pub(super) fn supply(request: &Request, reader: &mut Reader) -> Result<(), Missed> {
+pub(super) fn supply(
+    request: &Request,
+    reader: &mut Reader,
+    deadline: Deadline,
+) -> Result<(), Missed> {
     let names = reader.wants();
     let names: Vec<&str> = names.iter().map(CacheKey::as_str).collect();
     if names.is_empty() {
         return Ok(());
     }
-    let chunks = ask(request, "get chunks", |backend| {
-        backend.get_many(&names, Deadline::NEVER)
+    let chunks = ask(request, "get chunks", deadline, |backend| {
+        backend.get_many(&names, deadline)
     });
     hand_over(reader, chunks)
 }
@@ -31,9 +35,9 @@ pub(super) fn supply(request: &Request, reader: &mut Reader) -> Result<(), Misse
 /// Gives the reader the backend's answer.
 pub(super) fn hand_over(
     reader: &mut Reader,
-    chunks: Option<Vec<Option<Bytes>>>,
+    chunks: Result<Vec<Option<Bytes>>, NoAnswer>,
 ) -> Result<(), Missed> {
-    let chunks = chunks.ok_or(Missed::Unanswered)?;
+    let chunks = chunks?;
     reader.supply(chunks).map_err(|reject| {
         Missed::Rejected(match reject {
             Reject::Flags | Reject::Tampered => reject,
@@ -48,16 +52,17 @@ pub(super) fn store(
     request: &Request,
     chunked: &Chunked,
     (name, bytes): (CacheKey, Bytes),
+    deadline: Deadline,
 ) -> bool {
     let life = chunked.chunk_life(request.runtime.now_ms());
-    ask(request, "set chunk", |backend| {
-        backend.set(name.as_str(), bytes, life, Deadline::NEVER)
+    ask(request, "set chunk", deadline, |backend| {
+        backend.set(name.as_str(), bytes, life, deadline)
     })
-    .is_some()
+    .is_ok()
 }
 
 /// Removes chunks that no entry lists any more, as far as the backend lets it: the others die by their expiration.
-pub(super) fn remove(request: &Request, names: impl Iterator<Item = CacheKey>) {
+pub(super) fn remove(request: &Request, names: impl Iterator<Item = CacheKey>, deadline: Deadline) {
     let mut names = names.take(MOST_REMOVED);
     loop {
         let batch: Vec<CacheKey> = names.by_ref().take(BATCH).collect();
@@ -65,10 +70,10 @@ pub(super) fn remove(request: &Request, names: impl Iterator<Item = CacheKey>) {
             return;
         }
         let batch: Vec<&str> = batch.iter().map(CacheKey::as_str).collect();
-        let removed = ask(request, "delete chunks", |backend| {
-            backend.delete_many(&batch, Deadline::NEVER)
+        let removed = ask(request, "delete chunks", deadline, |backend| {
+            backend.delete_many(&batch, deadline)
         });
-        if removed.is_none() {
+        if removed.is_err() {
             return;
         }
     }

@@ -3,28 +3,27 @@
 //! A future of these is `Send` where the body's future and the value are. It may be dropped at any moment: whoever waits for it is
 //! told, and what was begun is given up.
 
+mod ask;
 mod chunks;
+mod lookup;
 mod rotation;
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use crate::backend::{self, Answer, AsyncBackend, BackendError, Bytes, Deadline};
-use crate::call::outcome::Outcome;
-use crate::call::place::Place;
-use crate::call::request::Request;
-use crate::call::sync::{Found, usable};
-use crate::call::turn::{
-    Caller, Gathered, Missed, Patience, Right, Turn, Verdict, gather_some, verdict,
-};
-use crate::engine::{Fill, Filling, Opened, Renewal, Unstored};
-use crate::entry::Reject;
+use super::ask::NoAnswer;
+use super::outcome::Outcome;
+use super::place::Place;
+use super::request::Request;
+use super::turn::{Caller, Missed, Patience, Right, Turn, Verdict, verdict};
+use crate::backend::{self, Deadline};
+use crate::engine::{Fill, Filling, Unstored};
 use crate::flight::{Joined, Part};
-use crate::guard::guard;
 use crate::key::CacheKey;
-use crate::timer::{sleep_until, timeout};
+use crate::timer::timeout;
+use ask::ask;
+use lookup::{fetch, find, look_up, open};
 
 /// As [`sync::get_or_compute`](super::sync::get_or_compute).
 pub(crate) async fn get_or_compute<R, F: Future<Output = R>>(
@@ -51,30 +50,28 @@ pub(crate) async fn get_or_compute<R, F: Future<Output = R>>(
     }
 
     // Look up.
-    let mut replaces = request.overwrite;
+    let mut right = Right::new(request, place.name(), Caller::Task);
     if request.overwrite {
         observer.forced();
     } else {
-        match look_up(request, &place, outcome).await {
+        match look_up(request, &place, outcome, &mut right).await {
             Ok(value) => {
                 observer.hit();
                 return value;
             }
             Err(missed) => {
                 missed.tell(&observer);
-                replaces = missed.is_rejected();
+                right.failed = matches!(missed, Missed::Skipped);
             }
         }
     }
 
     // Join: of those that miss at one time, one computes.
-    let mut right = match take_turn(request, &place, outcome, replaces).await {
-        Turn::Value(value) => {
-            observer.shared();
-            return value;
-        }
-        Turn::Compute(right) => right,
-    };
+    if let Turn::Value(value) = take_turn(request, &place, outcome, &mut right).await {
+        observer.shared();
+        return value;
+    }
+    right.settle();
 
     // Compute: the user's code, with nothing of ours locked. Its panic is the caller's, and ends the turn.
     let started = Instant::now();
@@ -84,17 +81,18 @@ pub(crate) async fn get_or_compute<R, F: Future<Output = R>>(
 
     // Store.
     match verdict(request, outcome, accept, &value) {
-        Verdict::Store if right.is_none() => observer.outdated(),
+        Verdict::Store if !right.is_of_use() => right.tell_unstored(),
         Verdict::Store => {
             let filling =
                 request
                     .policy(&place)
                     .fill(&value, outcome, cost, request.runtime.now_ms());
-            store(request, &place, filling, cost, Some(&mut right)).await;
+            let deadline = right.budget.deadline();
+            store(request, &place, filling, cost, deadline, Some(&mut right)).await;
         }
         Verdict::Leave => {}
         Verdict::Remove => {
-            remove(request, &place).await;
+            remove(request, &place, right.budget.deadline()).await;
         }
     }
     value
@@ -115,75 +113,75 @@ async fn run<F: Future>(right: &Right<'_>, compute: impl FnOnce() -> F) -> F::Ou
 }
 
 /// As [`sync::take_turn`](super::sync).
-async fn take_turn<'r, R>(
-    request: &'r Request,
-    place: &'r Place<'r>,
+async fn take_turn<R>(
+    request: &Request,
+    place: &Place<'_>,
     outcome: &Outcome<R>,
-    mut replaces: bool,
-) -> Turn<'r, R> {
-    let mut right = Right::new(request, place.name(), Caller::Task);
+    right: &mut Right<'_>,
+) -> Turn<R> {
     if request.policy(place).life_ms == 0 {
-        return Turn::Compute(right);
+        return Turn::Compute;
     }
     let mut patience = Patience::new(request);
     let part = match request.join(place.name()) {
         Joined::Plays(part) => part,
-        // Who has waited long enough computes for itself.
-        Joined::Waits(waiter) => timeout(patience.until(), waiter)
-            .await
-            .unwrap_or(Part::Alone),
-    };
-    match part {
-        Part::Landed(bytes) => {
-            if let Ok(value) = open(request, place, outcome, &bytes).await {
-                return Turn::Value(value);
-            }
+        Joined::Waits(waiter) => {
+            right.offer_to(&waiter);
+            // Who has waited long enough computes for itself.
+            let part = timeout(patience.until(), waiter).await;
+            part.unwrap_or(Part::Alone)
         }
-        Part::Leads(leader) => right.leader = Some(leader),
-        Part::Alone => {}
-        Part::Inside => return Turn::Compute(right),
+    };
+    let is_inside = matches!(part, Part::Inside);
+    if let Some(bytes) = right.play(part)
+        && let Ok(value) = open(request, place, outcome, &bytes, request.deadline()).await
+    {
+        return Turn::Value(value);
     }
-    loop {
-        match ask_for_lease(request, place.name(), replaces).await {
-            Some(backend::Lookup::Granted(lease)) => {
-                right.lease = Some(lease);
-                return Turn::Compute(right);
-            }
-            Some(backend::Lookup::Found(bytes)) => {
-                match open(request, place, outcome, &bytes).await {
+    let mut deadline = right.budget.deadline();
+    while right.lease.is_none() && !right.failed && !is_inside {
+        match ask_for_lease(request, place.name(), right.replaces, deadline).await {
+            Ok(backend::Lookup::Granted(lease)) => right.lease = Some(lease),
+            Ok(backend::Lookup::Found(bytes)) => {
+                match open(request, place, outcome, &bytes, deadline).await {
                     Ok(value) => {
                         right.land(bytes);
                         return Turn::Value(value);
                     }
-                    Err(_) => replaces = true,
+                    Err(_) => right.replaces = true,
                 }
             }
             // Another process computes it. Only the one that leads here waits for that; the others wait for that one.
-            Some(backend::Lookup::Busy) => match patience.next_pause() {
-                Some(pause) if right.leader.is_some() => {
-                    sleep_until(Instant::now() + pause).await;
+            Ok(backend::Lookup::Busy) => match (patience.next_pause(), &right.leader) {
+                (Some(until), Some(leader)) => {
+                    right.budget.stop();
+                    right.lease = timeout(Some(until), leader.offered()).await;
+                    // Waiting has its own bound, so that what is asked meanwhile is not on the call's budget.
+                    deadline = request.deadline();
                 }
-                _ => return Turn::Compute(right),
+                _ => break,
             },
-            None => return Turn::Compute(right),
+            Err(_) => right.failed = true,
         }
     }
+    Turn::Compute
 }
 
 async fn ask_for_lease(
     request: &Request,
     name: &CacheKey,
     replaces: bool,
-) -> Option<backend::Lookup> {
+    deadline: Deadline,
+) -> Result<backend::Lookup, NoAnswer> {
     let life = request.runtime.longest_wait();
     if replaces {
-        let lease = ask(request, "lease", |backend| {
-            backend.lease(name.as_str(), life, Deadline::NEVER)
+        let lease = ask(request, "lease", deadline, |backend| {
+            backend.lease(name.as_str(), life, deadline)
         });
         lease.await.map(backend::Lookup::Granted)
     } else {
-        let lookup = ask(request, "lease", |backend| {
-            backend.get_or_lease(name.as_str(), life, Deadline::NEVER)
+        let lookup = ask(request, "lease", deadline, |backend| {
+            backend.get_or_lease(name.as_str(), life, deadline)
         });
         lookup.await
     }
@@ -196,12 +194,14 @@ async fn store(
     place: &Place<'_>,
     filling: Result<Filling, Unstored>,
     cost: Duration,
+    deadline: Deadline,
     right: Option<&mut Right<'_>>,
 ) -> bool {
     let (entry, chunked) = match filling {
         Ok(Filling::Whole(fill)) => (fill, None),
         Ok(Filling::Chunks(mut chunked)) => {
-            let Some(fill) = chunks::store(request, place, &mut chunked, cost).await else {
+            let Some(fill) = chunks::store(request, place, &mut chunked, cost, deadline).await
+            else {
                 return false;
             };
             (fill, Some(chunked))
@@ -212,76 +212,78 @@ async fn store(
         }
     };
     let written = match right {
-        Some(right) => fill(request, place, right, entry).await,
-        None => write(request, place, entry).await,
+        Some(right) => fill(request, place, right, entry, deadline).await,
+        None => write(request, place, entry, deadline).await,
     };
     if let Some(chunked) = chunked.filter(|_| !written) {
-        chunks::abandon(request, &chunked).await;
+        chunks::abandon(request, &chunked, deadline).await;
     }
     written
 }
 
 /// As [`sync::fill`](super::sync).
-async fn fill(request: &Request, place: &Place<'_>, right: &mut Right<'_>, fill: Fill) -> bool {
+async fn fill(
+    request: &Request,
+    place: &Place<'_>,
+    right: &mut Right<'_>,
+    fill: Fill,
+    deadline: Deadline,
+) -> bool {
     let life = fill.life;
     let bytes = fill.into_bytes();
     right.land(bytes.clone());
     let Some(lease) = right.lease_to_fill() else {
-        request.observer().outdated();
+        right.tell_unstored();
         return false;
     };
-    let name = right.name;
-    let filled = ask(request, "fill", |backend| {
-        backend.fill(name.as_str(), lease, bytes, life, Deadline::NEVER)
+    let name = place.name().as_str();
+    let filled = ask(request, "fill", deadline, |backend| {
+        backend.fill(name, lease, bytes, life, deadline)
     });
     let filled = filled.await;
     match filled {
-        Some(true) => request.observer().stored(),
-        Some(false) => request.observer().outdated(),
-        None => {}
-    }
-    if filled == Some(true) {
-        rotation::forget_previous(request, place).await;
+        Ok(true) => {
+            request.observer().stored();
+            rotation::forget_previous(request, place, deadline).await;
+        }
+        Ok(false) => request.observer().outdated(),
+        Err(_) => {}
     }
     if right.must_take_back(lease) {
-        let deleted = ask(request, "delete", |backend| {
-            backend.delete(name.as_str(), Deadline::NEVER)
+        let deleted = ask(request, "delete", deadline, |backend| {
+            backend.delete(name, deadline)
         });
-        deleted.await;
+        let _ = deleted.await;
         return false;
     }
-    filled == Some(true)
+    filled.unwrap_or(false)
 }
 
-/// Writes an entry whatever there is, and whoever computes one.
-async fn write(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
+/// As [`sync::write`](super::sync).
+async fn write(request: &Request, place: &Place<'_>, fill: Fill, deadline: Deadline) -> bool {
     // A computation that began before must not overwrite it.
     request.runtime.flights().void(place.name().as_str());
-    let written = set(request, place, fill).await;
+    let life = fill.life;
+    let bytes = fill.into_bytes();
+    let written = ask(request, "set", deadline, |backend| {
+        backend.set(place.name().as_str(), bytes, life, deadline)
+    });
+    let written = written.await.is_ok();
     if written {
         request.observer().stored();
-        rotation::forget_previous(request, place).await;
+        rotation::forget_previous(request, place, deadline).await;
     }
     written
 }
 
-async fn set(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
-    let life = fill.life;
-    let bytes = fill.into_bytes();
-    let written = ask(request, "set", |backend| {
-        backend.set(place.name().as_str(), bytes, life, Deadline::NEVER)
-    });
-    written.await.is_some()
-}
-
 /// As [`sync::peek`](super::sync::peek).
 pub(crate) async fn peek<R>(request: &Request, outcome: &Outcome<R>) -> Option<R> {
-    if !request.has_key() || request.stored.refusal().is_some() {
+    if !request.may_be_stored() {
         return None;
     }
     // Nothing is written on the way: who only looks is not the one to seal it anew.
-    let (value, _) = find(request, &request.place()?, outcome).await.ok()?;
-    Some(value)
+    let found = find(request, &request.place()?, outcome, request.deadline()).await;
+    found.ok()
 }
 
 /// As [`sync::prime`](super::sync::prime).
@@ -303,7 +305,15 @@ pub(crate) async fn prime<R>(request: &Request, outcome: &Outcome<R>, value: R) 
             .policy(&place)
             .fill(&value, outcome, Duration::ZERO, request.runtime.now_ms());
     drop(value);
-    store(request, &place, filling, Duration::ZERO, None).await
+    store(
+        request,
+        &place,
+        filling,
+        Duration::ZERO,
+        request.deadline(),
+        None,
+    )
+    .await
 }
 
 /// As [`sync::invalidate`](super::sync::invalidate).
@@ -318,7 +328,7 @@ pub(crate) async fn invalidate(request: &Request) -> bool {
         observer.unsealed();
         return false;
     };
-    let removed = remove(request, &place).await;
+    let removed = remove(request, &place, request.deadline()).await;
     if removed {
         observer.invalidated();
     }
@@ -326,115 +336,27 @@ pub(crate) async fn invalidate(request: &Request) -> bool {
 }
 
 /// As [`sync::remove`](super::sync).
-async fn remove(request: &Request, place: &Place<'_>) -> bool {
-    let found = fetch(request, place).await.unwrap_or_default();
+async fn remove(request: &Request, place: &Place<'_>, deadline: Deadline) -> bool {
+    let found = fetch(request, place, deadline).await.unwrap_or_default();
     request.runtime.flights().void(place.name().as_str());
+    // The current name last: a lookup that is granted its lease after that finds nothing under the others.
     let names = place.several_names();
-    let removed = ask(request, "delete", |backend| match &names {
-        None => backend.delete(place.name().as_str(), Deadline::NEVER),
-        Some(names) => backend.delete_many(names, Deadline::NEVER),
-    });
-    let removed = removed.await;
+    let mut removed = Ok(());
+    if let Some(names) = &names {
+        let previous = ask(request, "delete", deadline, |backend| {
+            backend.delete_many(&names[1..], deadline)
+        });
+        removed = previous.await;
+    }
+    if removed.is_ok() {
+        let current = ask(request, "delete", deadline, |backend| {
+            backend.delete(place.name().as_str(), deadline)
+        });
+        removed = current.await;
+    }
     let readers: Vec<_> = request.policy(place).chunks_of(&found).collect();
     for reader in readers {
-        chunks::remove(request, reader.names()).await;
+        chunks::remove(request, reader.names(), deadline).await;
     }
-    removed.is_some()
-}
-
-async fn look_up<R>(
-    request: &Request,
-    place: &Place<'_>,
-    outcome: &Outcome<R>,
-) -> Result<R, Missed> {
-    let (value, renewal) = find(request, place, outcome).await?;
-    if let Some(renewal) = renewal {
-        rotation::renew(request, place, renewal).await;
-    }
-    Ok(value)
-}
-
-async fn find<R>(
-    request: &Request,
-    place: &Place<'_>,
-    outcome: &Outcome<R>,
-) -> Result<(R, Option<Renewal>), Missed> {
-    let found = fetch(request, place).await.ok_or(Missed::Unanswered)?;
-    read(request, place, outcome, &found).await
-}
-
-/// What the backend has under the names of the place; `None` where it could not be asked.
-async fn fetch(request: &Request, place: &Place<'_>) -> Option<Found> {
-    if let Some(names) = place.several_names() {
-        let found = ask(request, "get", |backend| {
-            backend.get_many(&names, Deadline::NEVER)
-        });
-        return found.await.map(Found::Many);
-    }
-    let found = ask(request, "get", |backend| {
-        backend.get(place.name().as_str(), Deadline::NEVER)
-    });
-    found.await.map(|found| Found::One([found]))
-}
-
-/// The value of an entry that stands under the current name, if it may be used and all of it is there.
-async fn open<R>(
-    request: &Request,
-    place: &Place<'_>,
-    outcome: &Outcome<R>,
-    entry: &Bytes,
-) -> Result<R, Missed> {
-    let found = [Some(entry.clone())];
-    let (value, _) = read(request, place, outcome, &found).await?;
-    Ok(value)
-}
-
-async fn read<R>(
-    request: &Request,
-    place: &Place<'_>,
-    outcome: &Outcome<R>,
-    found: &[Option<Bytes>],
-) -> Result<(R, Option<Renewal>), Missed> {
-    let now_ms = request.runtime.now_ms();
-    let lookup = request.policy(place).look(found, outcome, now_ms);
-    let (opened, renewal) = usable(lookup)?;
-    let mut reader = match opened {
-        Opened::Value(value) => return Ok((value, renewal)),
-        Opened::Chunks(reader) => reader,
-    };
-    let mut value = None;
-    while let Gathered::Starved = gather_some(request, &mut reader, outcome, &mut value)? {
-        chunks::supply(request, &mut reader).await?;
-    }
-    let value = value.ok_or(Missed::Rejected(Reject::Damaged))?;
-    Ok((value, renewal))
-}
-
-/// Asks the backend, whose errors and panics end here.
-async fn ask<'r, T>(
-    request: &'r Request,
-    operation: &'static str,
-    question: impl FnOnce(&'r dyn AsyncBackend) -> Answer<'r, T>,
-) -> Option<T> {
-    let backend = request.runtime.async_backend();
-    let panicked = || BackendError::new("it panicked");
-    let answer = match guard(|| question(backend)) {
-        Some(mut answer) => {
-            poll_fn(|context| {
-                guard(|| answer.as_mut().poll(context))
-                    .unwrap_or_else(|| Poll::Ready(Err(panicked())))
-            })
-            .await
-        }
-        None => Err(panicked()),
-    };
-    match answer {
-        Ok(answer) => Some(answer),
-        Err(error) => {
-            request.observer().fault(operation, &error);
-            // Its source is anybody's code, which may panic when it is dropped.
-            guard(|| drop(error));
-            None
-        }
-    }
+    removed.is_ok()
 }

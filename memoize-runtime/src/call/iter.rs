@@ -5,11 +5,12 @@ use std::iter::FusedIterator;
 use std::mem;
 
 use super::chunks;
+use super::lookup::{fetch_or_lease, usable};
 use super::outcome::Outcome;
-use super::recorder::Recorder;
+use super::place::Place;
+use super::recorder::{Claim, Recorder};
 use super::request::Request;
-use super::sync::{fetch, usable};
-use super::turn::Missed;
+use super::turn::{Caller, Missed, Right};
 use crate::config::Runtime;
 use crate::entry::chunk::{Item, Next, Reader, fingerprint_of_stream};
 
@@ -71,9 +72,10 @@ where
             Recorder::idle(request)
         } else if request.overwrite {
             observer.forced();
-            Recorder::new(request)
+            Recorder::new(request, &Claim::Open)
         } else {
-            match look_up(&request) {
+            let (found, claim) = look_up(&request);
+            match found {
                 Ok(reader) => {
                     observer.hit();
                     let reading = Reading {
@@ -88,7 +90,7 @@ where
                 }
                 Err(missed) => missed.tell(&observer),
             }
-            Recorder::new(request)
+            Recorder::new(request, &claim)
         };
         let state = State::Running(Running::new(recorder, compute, 0));
         Self { outcome, state }
@@ -104,21 +106,41 @@ where
             let runtime = Runtime::clone(&reading.request.runtime);
             let compute = || runtime.scope(compute);
             // The whole stream comes by, so that the entry can be healed.
-            let recorder = Recorder::new(reading.request);
+            let recorder = Recorder::new(reading.request, &Claim::Open);
             self.state = State::Running(Running::new(recorder, compute, reading.handed_out));
         }
     }
 }
 
-fn look_up(request: &Request) -> Result<Reader, Missed> {
-    let place = request.place().ok_or(Missed::Absent)?;
-    let found = fetch(request, &place).ok_or(Missed::Unanswered)?;
+/// The stream that is found, and what is known of the right to store one.
+fn look_up(request: &Request) -> (Result<Reader, Missed>, Claim) {
+    let Some(place) = request.place() else {
+        return (Err(Missed::Absent), Claim::Open);
+    };
+    let mut right = Right::new(request, place.name(), Caller::Thread);
+    let found = open(request, &place, &mut right);
+    let claim = match &found {
+        // What the lookup of a hit was granted is given up with `right`.
+        Ok(_) | Err(Missed::Unanswered) => Claim::Open,
+        Err(Missed::Skipped) => Claim::None,
+        Err(_) => match right.lease.take() {
+            Some(lease) => Claim::Granted(lease),
+            // With no life to live, nothing was asked for.
+            None if right.replaces || request.policy(&place).life_ms == 0 => Claim::Open,
+            None => Claim::Taken,
+        },
+    };
+    (found, claim)
+}
+
+fn open(request: &Request, place: &Place<'_>, right: &mut Right<'_>) -> Result<Reader, Missed> {
+    let found = fetch_or_lease(request, place, right)?;
     let now_ms = request.runtime.now_ms();
-    let lookup = request.policy(&place).look_for_stream(&found, now_ms);
+    let lookup = request.policy(place).look_for_stream(&found, now_ms);
     // What is in chunks stays where it is.
     let (mut reader, _) = usable(lookup)?;
     // The first chunks are part of the lookup: where they are lost it is a miss like any other.
-    chunks::supply(request, &mut reader)?;
+    chunks::supply(request, &mut reader, right.budget.deadline())?;
     Ok(reader)
 }
 
@@ -129,7 +151,10 @@ impl Reading {
         loop {
             match self.reader.next_item().map_err(Missed::Rejected)? {
                 Next::Item(item) => return Ok(Some(item)),
-                Next::Starved => chunks::supply(&self.request, &mut self.reader)?,
+                Next::Starved => {
+                    let deadline = self.request.deadline();
+                    chunks::supply(&self.request, &mut self.reader, deadline)?;
+                }
                 Next::End => return Ok(None),
             }
         }

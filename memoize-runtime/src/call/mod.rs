@@ -5,10 +5,13 @@
 //! that take part in such a choice are called `__x`, because a user's trait for all types could win over a plain name; the
 //! others take `self` by value, where inherent methods always come first.
 
+mod ask;
 mod awaited;
+pub(crate) mod budget;
 mod chunks;
 pub(crate) mod future;
 mod iter;
+mod lookup;
 pub(crate) mod outcome;
 pub(crate) mod place;
 mod recorder;

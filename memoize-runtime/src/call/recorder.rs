@@ -2,12 +2,13 @@
 
 use std::time::Instant;
 
+use super::ask::{NoAnswer, ask};
 use super::chunks;
 use super::outcome::Outcome;
 use super::request::Request;
-use super::sync::{ask, fill_by};
+use super::sync::fill_by;
 use super::turn::{Caller, release};
-use crate::backend::{Deadline, Lease};
+use crate::backend::Lease;
 use crate::engine::{Chunked, Unstored};
 use crate::observe::Abandoned;
 
@@ -19,6 +20,8 @@ pub(super) struct Recorder {
     request: Request,
     /// None where there is nothing to be stored, or not any more.
     recording: Option<Recording>,
+    /// Whether nothing is to be stored because another has the right to.
+    is_taken: bool,
     /// Whether the user's code was entered and did not come back.
     in_user_code: bool,
 }
@@ -26,36 +29,66 @@ pub(super) struct Recorder {
 struct Recording {
     chunked: Chunked,
     started: Instant,
-    /// So that an invalidation wins over a stream that began before it.
+    /// So that an invalidation wins over a stream that began before it. None once it was used.
     lease: Option<Lease>,
+}
+
+/// What is known of the right to store a stream.
+pub(super) enum Claim {
+    Granted(Lease),
+    /// Another has it, who began before. Taking it over would be right as well, but where calls come faster than streams end each
+    /// would take it from the one before, and nothing would ever be stored. Nor is the other waited for: the consumer wants the
+    /// first item.
+    Taken,
+    /// The backend is left alone.
+    None,
+    /// It is to be had in place of whoever has it: there is an entry to be replaced, or nothing is known.
+    Open,
 }
 
 impl Recorder {
     /// Begins an entry. Where there can't be one the reason is counted, and nothing will be stored.
-    pub(super) fn new(request: Request) -> Self {
-        let chunked = request.place().and_then(|place| {
-            let begun = request
-                .policy(&place)
-                .begin_stream(request.runtime.now_ms());
-            begun
-                .inspect_err(|unstored| request.unstorable(unstored))
-                .ok()
-        });
+    pub(super) fn new(request: Request, claim: &Claim) -> Self {
         let mut recorder = Self::idle(request);
-        recorder.recording = chunked.map(|chunked| Recording {
-            chunked,
-            started: Instant::now(),
-            lease: recorder.lease(),
-        });
+        recorder.is_taken = matches!(claim, Claim::Taken);
+        recorder.recording = recorder.begin(claim);
         recorder
     }
 
-    /// The right to publish in place of whatever is there, or comes before this stream's end.
-    fn lease(&self) -> Option<Lease> {
-        let place = self.request.place()?;
-        let life = self.request.runtime.longest_wait();
-        ask(&self.request, "lease", |backend| {
-            backend.lease(place.name().as_str(), life, Deadline::NEVER)
+    fn begin(&self, claim: &Claim) -> Option<Recording> {
+        let request = &self.request;
+        let place = request.place()?;
+        let mut budget = request.budget();
+        let lease = match claim {
+            Claim::Taken | Claim::None => return None,
+            Claim::Granted(lease) => Some(*lease),
+            Claim::Open => None,
+        };
+        let now_ms = request.runtime.now_ms();
+        let chunked = match request.policy(&place).begin_stream(now_ms) {
+            Ok(chunked) => chunked,
+            Err(unstored) => {
+                request.unstorable(&unstored);
+                if let Some(lease) = lease {
+                    release(request, place.name(), lease, Caller::Thread, &mut budget);
+                }
+                return None;
+            }
+        };
+        let lease = lease.or_else(|| {
+            let (life, deadline) = (request.runtime.longest_wait(), budget.deadline());
+            let lease = ask(request, "lease", deadline, |backend| {
+                backend.lease(place.name().as_str(), life, deadline)
+            });
+            if lease == Err(NoAnswer::Failed) {
+                request.observer().abandoned(Abandoned::Unwritten);
+            }
+            lease.ok()
+        });
+        Some(Recording {
+            chunked,
+            started: Instant::now(),
+            lease: Some(lease?),
         })
     }
 
@@ -64,6 +97,7 @@ impl Recorder {
         Self {
             request,
             recording: None,
+            is_taken: false,
             in_user_code: false,
         }
     }
@@ -104,10 +138,14 @@ impl Recorder {
     pub(super) fn finish(&mut self) {
         self.request.observer().computed();
         let Some(recording) = &mut self.recording else {
+            if self.is_taken {
+                self.request.observer().outdated();
+            }
             return;
         };
+        let deadline = self.request.deadline();
         if let Some(chunk) = recording.chunked.writer.last_chunk()
-            && !chunks::store(&self.request, &recording.chunked, chunk)
+            && !chunks::store(&self.request, &recording.chunked, chunk, deadline)
         {
             return self.abandon(Abandoned::Unwritten);
         }
@@ -123,14 +161,16 @@ impl Recorder {
             .publish(&recording.chunked, cost, now_ms)
         {
             Ok(fill) => {
-                let lease = recording.lease.take();
+                let Some(lease) = recording.lease.take() else {
+                    return;
+                };
                 let life = fill.life;
                 let bytes = fill.into_bytes();
-                match lease.and_then(|lease| fill_by(&self.request, &place, lease, bytes, life)) {
-                    Some(true) => self.recording = None,
-                    Some(false) => self.remove(),
+                match fill_by(&self.request, &place, lease, bytes, life, deadline) {
+                    Ok(true) => self.recording = None,
+                    Ok(false) => self.remove(),
                     // It may be written all the same: a reader then finds chunks missing, and runs the function.
-                    None => self.abandon(Abandoned::Unwritten),
+                    Err(_) => self.abandon(Abandoned::Unwritten),
                 }
             }
             Err(unstored) => {
@@ -149,7 +189,12 @@ impl Recorder {
             if recording.chunked.writer.is_full() {
                 self.request.unstorable(&Unstored::TooLarge);
                 self.remove();
-            } else if !chunks::store(&self.request, &recording.chunked, chunk) {
+            } else if !chunks::store(
+                &self.request,
+                &recording.chunked,
+                chunk,
+                self.request.deadline(),
+            ) {
                 self.abandon(Abandoned::Unwritten);
             }
         }
@@ -165,10 +210,18 @@ impl Recorder {
     /// Gives the entry up, with the chunks that were written.
     fn remove(&mut self) {
         if let Some(recording) = self.recording.take() {
+            let mut budget = self.request.budget();
             if let (Some(lease), Some(place)) = (recording.lease, self.request.place()) {
-                release(&self.request, place.name(), lease, Caller::Thread);
+                release(
+                    &self.request,
+                    place.name(),
+                    lease,
+                    Caller::Thread,
+                    &mut budget,
+                );
             }
-            chunks::remove(&self.request, recording.chunked.writer.names());
+            let names = recording.chunked.writer.names();
+            chunks::remove(&self.request, names, budget.deadline());
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What one call asks of the cache, whatever the type of its value.
 
-use crate::backend::Bytes;
+use crate::backend::{Bytes, Deadline, Lease};
+use crate::call::budget::Budget;
 use crate::call::place::{self, Place, Protection};
 use crate::config::{Current, Runtime};
 use crate::engine::{Policy, Unstored};
@@ -40,6 +41,9 @@ impl Request {
 
     /// Where the entry is; `None`, and told, where the call has to run as if it were not memoized.
     pub(crate) fn place_or_bypass(&self, observer: &Observer<'_>) -> Option<Place<'_>> {
+        if !self.runtime.caches() {
+            return None;
+        }
         if !self.has_key() {
             observer.bypassed();
             return None;
@@ -49,6 +53,11 @@ impl Request {
             observer.unsealed();
         }
         place
+    }
+
+    /// Whether there may be an entry to be found.
+    pub(crate) fn may_be_stored(&self) -> bool {
+        self.runtime.caches() && self.has_key() && self.stored.refusal().is_none()
     }
 
     /// Where the entry is; `None` where it is to be sealed and there is no secret.
@@ -87,10 +96,24 @@ impl Request {
     }
 
     /// Joins the others that compute this entry now.
-    pub(crate) fn join(&self, name: &CacheKey) -> Joined<Bytes> {
+    pub(crate) fn join(&self, name: &CacheKey) -> Joined<Bytes, Lease> {
         self.runtime
             .flights()
             .join(name.as_str(), self.fingerprint, self.overwrite)
+    }
+
+    /// What one call's cache work may take.
+    pub(super) fn budget(&self) -> Budget {
+        if self.runtime.limits().blocking {
+            Budget::Standing(self.runtime.budget())
+        } else {
+            Budget::Endless
+        }
+    }
+
+    /// The same for cache work that stands for itself.
+    pub(super) fn deadline(&self) -> Deadline {
+        self.budget().deadline()
     }
 
     pub(crate) fn observer(&self) -> Observer<'_> {
@@ -101,6 +124,7 @@ impl Request {
                 .site
                 .map(Site::counters as fn(&'static Site) -> &'static Counters),
             of_runtime: runtime.counters(),
+            journal: runtime.journal(),
         }
     }
 

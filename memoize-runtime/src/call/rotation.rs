@@ -1,56 +1,69 @@
 //! What the blocking drivers do under the names of previous secrets.
 
+use super::ask::ask;
 use super::chunks;
 use super::place::Place;
 use super::request::Request;
-use super::sync::{ask, set};
-use crate::backend::Deadline;
+use crate::backend::{Deadline, Lease};
 use crate::engine::Renewal;
 
-/// Writes what was found under a previous name under the current one.
+/// Has what was found under a previous name stored under the current one, by the lease that its lookup was granted.
 ///
-/// A lookup takes nobody's turn, so that the entry may be invalidated or replaced between its reading and this writing. The
-/// previous name is asked again afterwards for that, and what no longer stands there is taken back.
-pub(super) fn renew(request: &Request, place: &Place<'_>, renewal: Renewal) {
+/// So what is invalidated or replaced meanwhile is not overwritten. A backend without leases can't tell: there the previous name is
+/// asked again afterwards, and what no longer stands there is taken back.
+pub(super) fn renew(
+    request: &Request,
+    place: &Place<'_>,
+    renewal: Renewal,
+    lease: Lease,
+    deadline: Deadline,
+) {
     let Some(previous) = place.guards().nth(renewal.nth) else {
         return;
     };
-    if !set(request, place, renewal.fill) {
+    let life = renewal.fill.life;
+    let bytes = renewal.fill.into_bytes();
+    let name = place.name().as_str();
+    let filled = ask(request, "fill", deadline, |backend| {
+        backend.fill(name, lease, bytes, life, deadline)
+    });
+    if !filled.unwrap_or(false) {
         return;
     }
-    let still_there = ask(request, "get", |backend| {
-        backend.get(previous.name().as_str(), Deadline::NEVER)
-    })
-    .flatten();
-    if still_there == Some(renewal.found) {
-        request.observer().resealed();
-    } else {
-        ask(request, "delete", |backend| {
-            backend.delete(place.name().as_str(), Deadline::NEVER)
+    if lease == Lease::UNCONDITIONAL {
+        let still_there = ask(request, "get", deadline, |backend| {
+            backend.get(previous.name().as_str(), deadline)
         });
+        if still_there.ok().flatten() != Some(renewal.found) {
+            let _ = ask(request, "delete", deadline, |backend| {
+                backend.delete(name, deadline)
+            });
+            return;
+        }
     }
+    request.observer().resealed();
 }
 
 /// Removes what is under the previous names, with its chunks, since an entry was written that replaces it.
 ///
 /// Left there it would come back when the new entry is evicted. Where it can't be removed it is at least the older one.
-pub(super) fn forget_previous(request: &Request, place: &Place<'_>) {
+pub(super) fn forget_previous(request: &Request, place: &Place<'_>, deadline: Deadline) {
     let Some(names) = place.several_names() else {
         return;
     };
     let previous = &names[1..];
-    let found = ask(request, "get", |backend| {
-        backend.get_many(previous, Deadline::NEVER)
+    let found = ask(request, "get", deadline, |backend| {
+        backend.get_many(previous, deadline)
     });
-    let Some(mut found) = found.filter(|found| found.iter().any(Option::is_some)) else {
+    let Some(mut found) = found.ok().filter(|found| found.iter().any(Option::is_some)) else {
         return;
     };
-    ask(request, "delete", |backend| {
-        backend.delete_many(previous, Deadline::NEVER)
+    let _ = ask(request, "delete", deadline, |backend| {
+        backend.delete_many(previous, deadline)
     });
     // The current name was not asked for.
     found.insert(0, None);
     for reader in request.policy(place).chunks_of(&found) {
-        chunks::remove(request, reader.names());
+        chunks::remove(request, reader.names(), deadline);
     }
 }

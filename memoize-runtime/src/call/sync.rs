@@ -1,24 +1,19 @@
 //! The driver of functions that block: it asks the engine, and does what that says, on the caller's thread.
 
-use std::ops::Deref;
 use std::pin::pin;
-use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::backend::{self, Backend, BackendError, Bytes, Deadline, Lease};
-use crate::call::chunks;
-use crate::call::outcome::Outcome;
-use crate::call::place::Place;
-use crate::call::request::Request;
-use crate::call::rotation;
-use crate::call::turn::{
-    Caller, Gathered, Missed, Patience, Right, Turn, Verdict, gather_some, verdict,
-};
-use crate::engine::{Chunked, Fill, Filling, Lookup, Opened, Renewal, Unstored};
-use crate::entry::Reject;
-use crate::entry::chunk::Reader;
+use super::ask::{NoAnswer, ask};
+use super::chunks;
+use super::lookup::{fetch, find, look_up, open};
+use super::outcome::Outcome;
+use super::place::Place;
+use super::request::Request;
+use super::rotation;
+use super::turn::{Caller, Missed, Patience, Right, Turn, Verdict, verdict};
+use crate::backend::{self, Bytes, Deadline, Lease};
+use crate::engine::{Chunked, Fill, Filling, Unstored};
 use crate::flight::{Joined, Part, block_on};
-use crate::guard::guard;
 use crate::key::CacheKey;
 use crate::observe::Abandoned;
 
@@ -50,30 +45,28 @@ pub(crate) fn get_or_compute<R>(
     }
 
     // Look up.
-    let mut replaces = request.overwrite;
+    let mut right = Right::new(request, place.name(), Caller::Thread);
     if request.overwrite {
         observer.forced();
     } else {
-        match look_up(request, &place, outcome) {
+        match look_up(request, &place, outcome, &mut right) {
             Ok(value) => {
                 observer.hit();
                 return value;
             }
             Err(missed) => {
                 missed.tell(&observer);
-                replaces = missed.is_rejected();
+                right.failed = matches!(missed, Missed::Skipped);
             }
         }
     }
 
     // Join: of those that miss at one time, one computes.
-    let mut right = match take_turn(request, &place, outcome, replaces) {
-        Turn::Value(value) => {
-            observer.shared();
-            return value;
-        }
-        Turn::Compute(right) => right,
-    };
+    if let Turn::Value(value) = take_turn(request, &place, outcome, &mut right) {
+        observer.shared();
+        return value;
+    }
+    right.settle();
 
     // Compute: the user's code, with nothing of ours locked. Its panic is the caller's, and ends the turn.
     let started = Instant::now();
@@ -85,101 +78,116 @@ pub(crate) fn get_or_compute<R>(
 
     // Store.
     match verdict(request, outcome, accept, &value) {
-        Verdict::Store if right.is_none() => observer.outdated(),
+        Verdict::Store if !right.is_of_use() => right.tell_unstored(),
         Verdict::Store => {
-            store(request, &place, outcome, &value, cost, |entry| {
-                fill(request, &place, &mut right, entry)
+            let deadline = right.budget.deadline();
+            store(request, &place, outcome, &value, cost, deadline, |entry| {
+                fill(request, &place, &mut right, entry, deadline)
             });
         }
         Verdict::Leave => {}
         Verdict::Remove => {
-            remove(request, &place);
+            remove(request, &place, right.budget.deadline());
         }
     }
     value
 }
 
 /// Waits for the value, or for the turn to compute it.
-fn take_turn<'r, R>(
-    request: &'r Request,
-    place: &'r Place<'r>,
+fn take_turn<R>(
+    request: &Request,
+    place: &Place<'_>,
     outcome: &Outcome<R>,
-    mut replaces: bool,
-) -> Turn<'r, R> {
-    let mut right = Right::new(request, place.name(), Caller::Thread);
+    right: &mut Right<'_>,
+) -> Turn<R> {
     if request.policy(place).life_ms == 0 {
-        return Turn::Compute(right);
+        return Turn::Compute;
     }
     let mut patience = Patience::new(request);
     let part = match request.join(place.name()) {
         Joined::Plays(part) => part,
-        // Who has waited long enough computes for itself.
-        Joined::Waits(waiter) => block_on(pin!(waiter), patience.until()).unwrap_or(Part::Alone),
+        Joined::Waits(waiter) => {
+            right.offer_to(&waiter);
+            // Who has waited long enough computes for itself.
+            block_on(pin!(waiter), patience.until()).unwrap_or(Part::Alone)
+        }
     };
-    match part {
-        Part::Landed(bytes) => {
-            if let Ok(value) = open(request, place, outcome, &bytes) {
-                return Turn::Value(value);
-            }
-        }
-        Part::Leads(leader) => right.leader = Some(leader),
-        Part::Alone => {}
-        Part::Inside => return Turn::Compute(right),
+    let is_inside = matches!(part, Part::Inside);
+    if let Some(bytes) = right.play(part)
+        && let Ok(value) = open(request, place, outcome, &bytes, request.deadline())
+    {
+        return Turn::Value(value);
     }
-    loop {
-        match ask_for_lease(request, place.name(), replaces) {
-            Some(backend::Lookup::Granted(lease)) => {
-                right.lease = Some(lease);
-                return Turn::Compute(right);
-            }
-            Some(backend::Lookup::Found(bytes)) => match open(request, place, outcome, &bytes) {
-                Ok(value) => {
-                    right.land(bytes);
-                    return Turn::Value(value);
+    let mut deadline = right.budget.deadline();
+    while right.lease.is_none() && !right.failed && !is_inside {
+        match ask_for_lease(request, place.name(), right.replaces, deadline) {
+            Ok(backend::Lookup::Granted(lease)) => right.lease = Some(lease),
+            Ok(backend::Lookup::Found(bytes)) => {
+                match open(request, place, outcome, &bytes, deadline) {
+                    Ok(value) => {
+                        right.land(bytes);
+                        return Turn::Value(value);
+                    }
+                    Err(_) => right.replaces = true,
                 }
-                Err(_) => replaces = true,
-            },
+            }
             // Another process computes it. Only the one that leads here waits for that; the others wait for that one.
-            Some(backend::Lookup::Busy) => match patience.next_pause() {
-                Some(pause) if right.leader.is_some() => thread::sleep(pause),
-                _ => return Turn::Compute(right),
+            Ok(backend::Lookup::Busy) => match (patience.next_pause(), &right.leader) {
+                (Some(until), Some(leader)) => {
+                    right.budget.stop();
+                    right.lease = block_on(pin!(leader.offered()), Some(until));
+                    // Waiting has its own bound, so that what is asked meanwhile is not on the call's budget.
+                    deadline = request.deadline();
+                }
+                _ => break,
             },
-            None => return Turn::Compute(right),
+            Err(_) => right.failed = true,
         }
     }
+    Turn::Compute
 }
 
-fn ask_for_lease(request: &Request, name: &CacheKey, replaces: bool) -> Option<backend::Lookup> {
+fn ask_for_lease(
+    request: &Request,
+    name: &CacheKey,
+    replaces: bool,
+    deadline: Deadline,
+) -> Result<backend::Lookup, NoAnswer> {
     let life = request.runtime.longest_wait();
-    ask(request, "lease", |backend| {
+    ask(request, "lease", deadline, |backend| {
         if replaces {
             backend
-                .lease(name.as_str(), life, Deadline::NEVER)
+                .lease(name.as_str(), life, deadline)
                 .map(backend::Lookup::Granted)
         } else {
-            backend.get_or_lease(name.as_str(), life, Deadline::NEVER)
+            backend.get_or_lease(name.as_str(), life, deadline)
         }
     })
 }
 
 /// Gives the entry to those who wait for it, then to the backend, as far as there is the right to; says whether it is stored.
-fn fill(request: &Request, place: &Place<'_>, right: &mut Right<'_>, fill: Fill) -> bool {
+fn fill(
+    request: &Request,
+    place: &Place<'_>,
+    right: &mut Right<'_>,
+    fill: Fill,
+    deadline: Deadline,
+) -> bool {
     let life = fill.life;
     let bytes = fill.into_bytes();
     right.land(bytes.clone());
     let Some(lease) = right.lease_to_fill() else {
-        request.observer().outdated();
+        right.tell_unstored();
         return false;
     };
-    let name = right.name;
-    let filled = fill_by(request, place, lease, bytes, life);
+    let filled = fill_by(request, place, lease, bytes, life, deadline);
     if right.must_take_back(lease) {
-        ask(request, "delete", |backend| {
-            backend.delete(name.as_str(), Deadline::NEVER)
+        let _ = ask(request, "delete", deadline, |backend| {
+            backend.delete(place.name().as_str(), deadline)
         });
         return false;
     }
-    filled == Some(true)
+    filled.unwrap_or(false)
 }
 
 /// Has the backend store an entry if the lease stands; nothing is known where it could not be asked.
@@ -189,29 +197,29 @@ pub(super) fn fill_by(
     lease: Lease,
     bytes: Bytes,
     life: Duration,
-) -> Option<bool> {
-    let filled = ask(request, "fill", |backend| {
-        backend.fill(place.name().as_str(), lease, bytes, life, Deadline::NEVER)
+    deadline: Deadline,
+) -> Result<bool, NoAnswer> {
+    let filled = ask(request, "fill", deadline, |backend| {
+        backend.fill(place.name().as_str(), lease, bytes, life, deadline)
     });
     match filled {
-        Some(true) => {
+        Ok(true) => {
             request.observer().stored();
-            rotation::forget_previous(request, place);
+            rotation::forget_previous(request, place, deadline);
         }
-        Some(false) => request.observer().outdated(),
-        None => {}
+        Ok(false) => request.observer().outdated(),
+        Err(_) => {}
     }
     filled
 }
 
 /// The value that is in the cache, computing nothing. It counts as neither hit nor miss.
 pub(crate) fn peek<R>(request: &Request, outcome: &Outcome<R>) -> Option<R> {
-    if !request.has_key() || request.stored.refusal().is_some() {
+    if !request.may_be_stored() {
         return None;
     }
     // Nothing is written on the way: who only looks is not the one to seal it anew.
-    let (value, _) = find(request, &request.place()?, outcome).ok()?;
-    Some(value)
+    find(request, &request.place()?, outcome, request.deadline()).ok()
 }
 
 /// Stores a value that was not computed here; says whether it is stored.
@@ -228,10 +236,9 @@ pub(crate) fn prime<R>(request: &Request, outcome: &Outcome<R>, value: &R) -> bo
         observer.refused(refusal, request.stored.tells_refusal());
         return false;
     }
-    store(request, &place, outcome, value, Duration::ZERO, |entry| {
-        // A computation that began before must not overwrite it.
-        request.runtime.flights().void(place.name().as_str());
-        write(request, &place, entry)
+    let (deadline, cost) = (request.deadline(), Duration::ZERO);
+    store(request, &place, outcome, value, cost, deadline, |entry| {
+        write(request, &place, entry, deadline)
     })
 }
 
@@ -247,7 +254,7 @@ pub(crate) fn invalidate(request: &Request) -> bool {
         observer.unsealed();
         return false;
     };
-    let removed = remove(request, &place);
+    let removed = remove(request, &place, request.deadline());
     if removed {
         observer.invalidated();
     }
@@ -255,116 +262,22 @@ pub(crate) fn invalidate(request: &Request) -> bool {
 }
 
 /// Removes what is under the names of a place, with its chunks; says whether that was acknowledged.
-fn remove(request: &Request, place: &Place<'_>) -> bool {
-    let found = fetch(request, place);
+fn remove(request: &Request, place: &Place<'_>, deadline: Deadline) -> bool {
+    let found = fetch(request, place, deadline).unwrap_or_default();
     request.runtime.flights().void(place.name().as_str());
-    let removed = ask(request, "delete", |backend| match place.several_names() {
-        None => backend.delete(place.name().as_str(), Deadline::NEVER),
-        Some(names) => backend.delete_many(&names, Deadline::NEVER),
-    });
-    for reader in request.policy(place).chunks_of(&found.unwrap_or_default()) {
-        chunks::remove(request, reader.names());
-    }
-    removed.is_some()
-}
-
-/// The value that is found; what was sealed with a previous secret is written anew on the way.
-fn look_up<R>(request: &Request, place: &Place<'_>, outcome: &Outcome<R>) -> Result<R, Missed> {
-    let (value, renewal) = find(request, place, outcome)?;
-    if let Some(renewal) = renewal {
-        rotation::renew(request, place, renewal);
-    }
-    Ok(value)
-}
-
-fn find<R>(
-    request: &Request,
-    place: &Place<'_>,
-    outcome: &Outcome<R>,
-) -> Result<(R, Option<Renewal>), Missed> {
-    let found = fetch(request, place).ok_or(Missed::Unanswered)?;
-    read(request, place, outcome, &found)
-}
-
-/// The value of an entry that stands under the current name, if it may be used and all of it is there.
-fn open<R>(
-    request: &Request,
-    place: &Place<'_>,
-    outcome: &Outcome<R>,
-    entry: &Bytes,
-) -> Result<R, Missed> {
-    read(request, place, outcome, &[Some(entry.clone())]).map(|(value, _)| value)
-}
-
-fn read<R>(
-    request: &Request,
-    place: &Place<'_>,
-    outcome: &Outcome<R>,
-    found: &[Option<Bytes>],
-) -> Result<(R, Option<Renewal>), Missed> {
-    let now_ms = request.runtime.now_ms();
-    let lookup = request.policy(place).look(found, outcome, now_ms);
-    let (opened, renewal) = usable(lookup)?;
-    let value = match opened {
-        Opened::Value(value) => value,
-        Opened::Chunks(mut reader) => gather(request, &mut reader, outcome)?,
-    };
-    Ok((value, renewal))
-}
-
-/// What the backend has under the names of the place; `None` where it could not be asked.
-pub(super) fn fetch(request: &Request, place: &Place<'_>) -> Option<Found> {
-    match place.several_names() {
-        None => ask(request, "get", |backend| {
-            backend.get(place.name().as_str(), Deadline::NEVER)
-        })
-        .map(|found| Found::One([found])),
-        Some(names) => ask(request, "get", |backend| {
-            backend.get_many(&names, Deadline::NEVER)
-        })
-        .map(Found::Many),
-    }
-}
-
-/// What was found under each name.
-pub(super) enum Found {
-    One([Option<Bytes>; 1]),
-    Many(Vec<Option<Bytes>>),
-}
-
-impl Default for Found {
-    fn default() -> Self {
-        Self::One([None])
-    }
-}
-
-impl Deref for Found {
-    type Target = [Option<Bytes>];
-
-    fn deref(&self) -> &[Option<Bytes>] {
-        match self {
-            Self::One(found) => found,
-            Self::Many(found) => found,
+    // The current name last: a lookup that is granted its lease after that finds nothing under the others.
+    let previous = place.several_names();
+    let previous = previous.as_ref().map_or(&[][..], |names| &names[1..]);
+    let removed = ask(request, "delete", deadline, |backend| {
+        if !previous.is_empty() {
+            backend.delete_many(previous, deadline)?;
         }
+        backend.delete(place.name().as_str(), deadline)
+    });
+    for reader in request.policy(place).chunks_of(&found) {
+        chunks::remove(request, reader.names(), deadline);
     }
-}
-
-/// What was looked for, and what is to be written anew for it.
-pub(super) fn usable<T>(lookup: Lookup<T>) -> Result<(T, Option<Renewal>), Missed> {
-    match lookup {
-        Lookup::Hit(found, renewal) => Ok((found, renewal)),
-        Lookup::Absent => Err(Missed::Absent),
-        Lookup::Rejected(reject) => Err(Missed::Rejected(reject)),
-    }
-}
-
-/// Reads a value that is in chunks.
-fn gather<R>(request: &Request, reader: &mut Reader, outcome: &Outcome<R>) -> Result<R, Missed> {
-    let mut value = None;
-    while let Gathered::Starved = gather_some(request, reader, outcome, &mut value)? {
-        chunks::supply(request, reader)?;
-    }
-    value.ok_or(Missed::Rejected(Reject::Damaged))
+    removed.is_ok()
 }
 
 /// Has the entry of a value written, after its chunks if it is too large for one; says whether it is stored.
@@ -374,6 +287,7 @@ fn store<R>(
     outcome: &Outcome<R>,
     value: &R,
     cost: Duration,
+    deadline: Deadline,
     write: impl FnOnce(Fill) -> bool,
 ) -> bool {
     let filling = request
@@ -381,7 +295,9 @@ fn store<R>(
         .fill(value, outcome, cost, request.runtime.now_ms());
     let stored = match filling {
         Ok(Filling::Whole(fill)) => Ok(write(fill)),
-        Ok(Filling::Chunks(chunked)) => store_in_chunks(request, place, *chunked, cost, write),
+        Ok(Filling::Chunks(chunked)) => {
+            store_in_chunks(request, place, *chunked, cost, deadline, write)
+        }
         Err(unstored) => Err(unstored),
     };
     stored.unwrap_or_else(|unstored| {
@@ -395,6 +311,7 @@ fn store_in_chunks(
     place: &Place<'_>,
     mut chunked: Chunked,
     cost: Duration,
+    deadline: Deadline,
     write: impl FnOnce(Fill) -> bool,
 ) -> Result<bool, Unstored> {
     let mut stored = true;
@@ -404,10 +321,10 @@ fn store_in_chunks(
             break;
         };
         if writer.is_full() {
-            chunks::remove(request, writer.names());
+            chunks::remove(request, writer.names(), deadline);
             return Err(Unstored::TooLarge);
         }
-        stored = chunks::store(request, &chunked, chunk);
+        stored = chunks::store(request, &chunked, chunk, deadline);
     }
     let published = if stored {
         let now_ms = request.runtime.now_ms();
@@ -422,46 +339,23 @@ fn store_in_chunks(
         request.observer().abandoned(Abandoned::Unwritten);
     }
     if published != Ok(true) {
-        chunks::remove(request, chunked.writer.names());
+        chunks::remove(request, chunked.writer.names(), deadline);
     }
     published
 }
 
-/// Writes an entry; says whether that was acknowledged.
-fn write(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
-    let written = set(request, place, fill);
-    if written {
-        request.observer().stored();
-        rotation::forget_previous(request, place);
-    }
-    written
-}
-
-pub(super) fn set(request: &Request, place: &Place<'_>, fill: Fill) -> bool {
+/// Writes an entry whatever there is; says whether that was acknowledged.
+fn write(request: &Request, place: &Place<'_>, fill: Fill, deadline: Deadline) -> bool {
+    // A computation that began before must not overwrite it.
+    request.runtime.flights().void(place.name().as_str());
     let life = fill.life;
     let bytes = fill.into_bytes();
-    ask(request, "set", |backend| {
-        backend.set(place.name().as_str(), bytes, life, Deadline::NEVER)
-    })
-    .is_some()
-}
-
-/// Asks the backend, whose errors and panics end here.
-pub(super) fn ask<T>(
-    request: &Request,
-    operation: &'static str,
-    question: impl FnOnce(&dyn Backend) -> Result<T, BackendError>,
-) -> Option<T> {
-    let backend = request.runtime.backend();
-    let answer =
-        guard(|| question(backend)).unwrap_or_else(|| Err(BackendError::new("it panicked")));
-    match answer {
-        Ok(answer) => Some(answer),
-        Err(error) => {
-            request.observer().fault(operation, &error);
-            // Its source is anybody's code, which may panic when it is dropped.
-            guard(|| drop(error));
-            None
-        }
+    let written = ask(request, "set", deadline, |backend| {
+        backend.set(place.name().as_str(), bytes, life, deadline)
+    });
+    if written.is_ok() {
+        request.observer().stored();
+        rotation::forget_previous(request, place, deadline);
     }
+    written.is_ok()
 }

@@ -4,12 +4,15 @@
 
 use std::time::{Duration, Instant};
 
-use crate::backend::{Bytes, Deadline, Lease};
+use crate::backend::{Bytes, Lease, Lookup};
+use crate::breaker::Breaker;
+use crate::call::ask::{self, NoAnswer};
+use crate::call::budget::Budget;
 use crate::call::outcome::Outcome;
 use crate::call::request::Request;
 use crate::entry::Reject;
 use crate::entry::chunk::{Next, Reader};
-use crate::flight::{Leader, Running};
+use crate::flight::{Leader, Offer, Part, Running, Waiter};
 use crate::guard::guard;
 use crate::key::CacheKey;
 use crate::observe::Observer;
@@ -20,6 +23,17 @@ pub(super) enum Missed {
     Rejected(Reject),
     /// The backend failed.
     Unanswered,
+    /// It was not asked.
+    Skipped,
+}
+
+impl From<NoAnswer> for Missed {
+    fn from(why: NoAnswer) -> Self {
+        match why {
+            NoAnswer::Failed => Self::Unanswered,
+            NoAnswer::Skipped => Self::Skipped,
+        }
+    }
 }
 
 impl Missed {
@@ -28,6 +42,8 @@ impl Missed {
             Self::Absent => observer.absent(),
             Self::Rejected(reject) => observer.rejected(*reject),
             Self::Unanswered => observer.unanswered(),
+            // It was counted as a question.
+            Self::Skipped => {}
         }
     }
 
@@ -36,12 +52,8 @@ impl Missed {
             Self::Absent => "absent",
             Self::Rejected(reject) => reject.name(),
             Self::Unanswered => "unanswered",
+            Self::Skipped => "skipped",
         }
-    }
-
-    /// Whether there is an entry, one that can't be used.
-    pub(super) fn is_rejected(&self) -> bool {
-        matches!(self, Self::Rejected(_))
     }
 }
 
@@ -104,10 +116,10 @@ pub(super) fn verdict<R>(
 }
 
 /// What a call that missed comes to.
-pub(super) enum Turn<'r, R> {
+pub(super) enum Turn<R> {
     /// Another computed it.
     Value(R),
-    Compute(Right<'r>),
+    Compute,
 }
 
 /// Who makes the call, and how the backend is to be asked on its behalf.
@@ -117,16 +129,24 @@ pub(super) enum Caller {
     Task,
 }
 
-/// What a call that computes holds: the lead of those who wait in this process, and the backend's lease.
+/// What a call holds: the backend's lease, which its lookup is answered with, the lead of those who wait in this process, and
+/// what is left of its time.
 ///
-/// Each may be missing. Without a leader nobody waits for it; without a lease it stores nothing. Both are given up when this
+/// Lease and lead may be missing. Without a lease it stores nothing; without a leader nobody waits for it. Both are given up when this
 /// is dropped: after storing, or where the computation came to nothing.
 pub(super) struct Right<'r> {
     request: &'r Request,
-    pub(super) name: &'r CacheKey,
+    name: &'r CacheKey,
     caller: Caller,
+    pub(super) budget: Budget,
     pub(super) lease: Option<Lease>,
-    pub(super) leader: Option<Leader<Bytes>>,
+    pub(super) leader: Option<Leader<Bytes, Lease>>,
+    /// The lease, where it was offered to who leads.
+    offer: Option<Offer<Bytes, Lease>>,
+    /// Whether there is an entry to be replaced, so that the lease is to be had all the same.
+    pub(super) replaces: bool,
+    /// Whether there is no lease because the backend failed or wasn't asked, which was told.
+    pub(super) failed: bool,
 }
 
 impl<'r> Right<'r> {
@@ -135,8 +155,68 @@ impl<'r> Right<'r> {
             request,
             name,
             caller,
+            budget: request.budget(),
             lease: None,
             leader: None,
+            offer: None,
+            replaces: request.overwrite,
+            failed: false,
+        }
+    }
+
+    /// Keeps what the backend said about the key; returns what it found there.
+    pub(super) fn looked_up(&mut self, lookup: Lookup) -> Option<Bytes> {
+        match lookup {
+            Lookup::Found(found) => {
+                self.replaces = true;
+                return Some(found);
+            }
+            Lookup::Granted(lease) => self.lease = Some(lease),
+            Lookup::Busy => {}
+        }
+        None
+    }
+
+    /// Before it waits: who leads gets the lease if it has none, and begins; else others are not to wait for this one.
+    pub(super) fn offer_to(&mut self, waiter: &Waiter<Bytes, Lease>) {
+        self.budget.stop();
+        if let Some(lease) = self.lease.take() {
+            match waiter.offer(lease) {
+                Ok(offer) => self.offer = Some(offer),
+                Err(lease) => release(
+                    self.request,
+                    self.name,
+                    lease,
+                    self.caller,
+                    &mut self.budget,
+                ),
+            }
+        }
+    }
+
+    /// Takes the part that it got in the flight; returns what has landed.
+    pub(super) fn play(&mut self, part: Part<Bytes, Lease>) -> Option<Bytes> {
+        let mut landed = None;
+        match part {
+            Part::Landed(bytes) => landed = Some(bytes),
+            Part::Leads(leader) => self.leader = Some(leader),
+            Part::Alone => {}
+            // Whoever waits for this call will store, unless its lease has gone over to this one.
+            Part::Inside => {
+                self.lease = self.lease.filter(|lease| *lease != Lease::UNCONDITIONAL);
+            }
+        }
+        if let Some(offer) = self.offer.take() {
+            self.lease = offer.take_back();
+        }
+        landed
+    }
+
+    /// Begins to compute: what is found out from now on is not taken into account, and the time doesn't count.
+    pub(super) fn settle(&mut self) {
+        self.budget.stop();
+        if let Some(leader) = &self.leader {
+            self.lease = leader.settle(self.lease.take());
         }
     }
 
@@ -145,9 +225,16 @@ impl<'r> Right<'r> {
         self.leader.as_ref().map(Leader::run)
     }
 
-    /// Whether nothing can be done with a value.
-    pub(super) fn is_none(&self) -> bool {
-        self.lease.is_none() && self.leader.is_none()
+    /// Whether anything can be done with a value.
+    pub(super) fn is_of_use(&self) -> bool {
+        self.lease.is_some() || self.leader.as_ref().is_some_and(Leader::is_awaited)
+    }
+
+    /// Counts a value that isn't stored for want of a lease.
+    pub(super) fn tell_unstored(&self) {
+        if !self.failed || self.is_void() {
+            self.request.observer().outdated();
+        }
     }
 
     /// Gives the entry to those who wait.
@@ -178,36 +265,46 @@ impl<'r> Right<'r> {
 impl Drop for Right<'_> {
     /// The lease goes first, so that who takes over the lead is granted one.
     fn drop(&mut self) {
-        if let Some(lease) = self.lease.take() {
-            release(self.request, self.name, lease, self.caller);
+        let offered = self.offer.take().and_then(|offer| offer.take_back());
+        for lease in [self.lease.take(), offered].into_iter().flatten() {
+            release(
+                self.request,
+                self.name,
+                lease,
+                self.caller,
+                &mut self.budget,
+            );
         }
     }
 }
 
 /// Gives a lease up. One that can't be costs others a wait for it to run out; there is nobody to tell but the counters.
-pub(super) fn release(request: &Request, name: &CacheKey, lease: Lease, caller: Caller) {
+pub(super) fn release(
+    request: &Request,
+    name: &CacheKey,
+    lease: Lease,
+    caller: Caller,
+    budget: &mut Budget,
+) {
     if lease == Lease::UNCONDITIONAL {
         return;
     }
     let name = name.as_str();
-    let released = guard(|| match caller {
-        Caller::Thread => request
-            .runtime
-            .backend()
-            .release(name, lease, Deadline::NEVER),
+    match caller {
+        Caller::Thread => {
+            let deadline = budget.deadline();
+            let _ = ask::ask(request, "release", deadline, |backend| {
+                backend.release(name, lease, deadline)
+            });
+        }
+        // It doesn't wait, so that there is always time for it.
+        Caller::Task if request.runtime.breaker().is_some_and(Breaker::is_open) => {}
         Caller::Task => {
-            request.runtime.async_backend().release(name, lease);
-            Ok(())
+            let backend = request.runtime.async_backend();
+            if guard(|| backend.release(name, lease)).is_none() {
+                request.observer().panicked("release");
+            }
         }
-    });
-    match released {
-        Some(Ok(())) => {}
-        Some(Err(error)) => {
-            request.observer().fault("release", &error);
-            // Its source is anybody's code, which may panic when it is dropped.
-            guard(|| drop(error));
-        }
-        None => request.observer().panicked("release"),
     }
 }
 
@@ -239,14 +336,14 @@ impl Patience {
         self.until
     }
 
-    /// How long to wait before asking again; none when it has been long enough.
-    pub(super) fn next_pause(&mut self) -> Option<Duration> {
-        let is_over = self.busy_until.is_some_and(|until| until <= Instant::now());
-        if is_over {
+    /// Until when to wait before asking again; none when it has been long enough.
+    pub(super) fn next_pause(&mut self) -> Option<Instant> {
+        let now = Instant::now();
+        if self.busy_until.is_some_and(|until| until <= now) {
             return None;
         }
         let pause = self.pause;
         self.pause = (pause * 2).min(LONGEST_PAUSE);
-        Some(pause)
+        Some(now + pause)
     }
 }

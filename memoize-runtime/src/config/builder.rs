@@ -8,15 +8,17 @@ use super::sealing::SealingSettings;
 use super::store::Store;
 use super::{Inner, Runtime};
 use crate::backend::{AsyncBackend, Backend, Memory};
+use crate::breaker::{Breaker, Monotonic};
 use crate::clock::{Clock, SystemClock, millis};
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::flight::Flights;
 use crate::key::escape_namespace;
-use crate::observe::Counters;
+use crate::observe::{Counters, Journal};
 
 const DEFAULT_NAMESPACE: &str = "cache";
 const DEFAULT_EXPIRATION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 const DEFAULT_LONGEST_WAIT: Duration = Duration::from_secs(30);
+const DEFAULT_BUDGET: Duration = Duration::from_millis(100);
 const DEFAULT_LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 /// A namespace is in every key, so that it must leave room for one.
@@ -31,8 +33,11 @@ pub struct RuntimeBuilder {
     expiration: Duration,
     longest: Duration,
     longest_wait: Duration,
+    budget: Duration,
+    breaker: Option<Monotonic>,
     pub(super) sealing: SealingSettings,
     compress: bool,
+    caching: bool,
 }
 
 impl RuntimeBuilder {
@@ -44,8 +49,11 @@ impl RuntimeBuilder {
             expiration: DEFAULT_EXPIRATION,
             longest: DEFAULT_LONGEST,
             longest_wait: DEFAULT_LONGEST_WAIT,
+            budget: DEFAULT_BUDGET,
+            breaker: Some(Monotonic::system()),
             sealing: SealingSettings::default(),
             compress: true,
+            caching: true,
         }
     }
 
@@ -93,9 +101,41 @@ impl RuntimeBuilder {
     /// unless given.
     ///
     /// Waiting ends by itself when the other is done, panics or is cancelled, so this only matters where a computation takes
-    /// longer, or is stuck. A zero makes every call that misses compute.
+    /// longer, or is stuck. A zero makes every call that misses compute. It is not part of the [`budget`](Self::budget).
     pub fn longest_wait(mut self, wait: Duration) -> Self {
         self.longest_wait = wait;
+        self
+    }
+
+    /// The time that the cache work of one call may take, all in all; 100 milliseconds unless given.
+    ///
+    /// It is the most that a slow or broken backend adds to a call: looking up, connecting, storing, and whatever else is asked.
+    /// What is over by then is a miss, or is not stored. The body's time doesn't count, nor the waiting for another that computes the
+    /// value, which [`longest_wait`](Self::longest_wait) bounds; each question that is asked meanwhile has this time. For an iterator
+    /// it is the time of each step: the lookup with the first chunks, each fetch of more, each chunk that is stored, the end. What
+    /// is large or far away may need more. A backend whose [limits](crate::Limits) say that it doesn't block is not timed.
+    pub fn budget(mut self, budget: Duration) -> Self {
+        self.budget = budget;
+        self
+    }
+
+    /// Whether a backend that fails again and again is left alone for a while; it is unless `false` is given.
+    ///
+    /// After five failures in a row, or when half of 20 answers or more within 10 seconds failed, functions run for about a second as
+    /// if they were not memoized, which costs well under a microsecond; only that one computation at a time serves all callers
+    /// of a key still holds. Then one question is asked: where it is answered all goes on, else the next is asked after twice as
+    /// long, up to 30 seconds. Errors, panics and answers that come too late are failures. What isn't asked is counted in
+    /// [`Stats::skipped`](crate::Stats::skipped), and companions say that they could do nothing. A backend whose
+    /// [limits](crate::Limits) say that it doesn't block is always asked.
+    pub fn breaker(mut self, breaker: bool) -> Self {
+        self.breaker = breaker.then(Monotonic::system);
+        self
+    }
+
+    /// The time that the breaker goes by, in milliseconds.
+    #[cfg(test)]
+    pub(crate) fn breaker_clock(mut self, ms: Arc<std::sync::atomic::AtomicU64>) -> Self {
+        self.breaker = Some(Monotonic::Manual(ms));
         self
     }
 
@@ -107,6 +147,15 @@ impl RuntimeBuilder {
     /// nothing is compressed, and what is can't be read.
     pub fn compress(mut self, compress: bool) -> Self {
         self.compress = compress;
+        self
+    }
+
+    /// Whether anything is cached; `false` makes memoized functions run as if they were not.
+    ///
+    /// Nothing is then looked up, shared or stored, `peek` finds nothing and `prime` says `false`. `invalidate` still removes
+    /// what other processes may have stored.
+    pub fn caching(mut self, caching: bool) -> Self {
+        self.caching = caching;
         self
     }
 
@@ -138,6 +187,9 @@ impl RuntimeBuilder {
         if expiration_ms > longest_ms {
             return Err(ConfigErrorKind::ExpirationOverLongest.into());
         }
+        if self.budget.is_zero() {
+            return Err(ConfigErrorKind::ZeroBudget.into());
+        }
         let store = self.store.unwrap_or_else(|| {
             let memory = Memory::with_clock(Memory::DEFAULT_BYTES, Arc::clone(&self.clock));
             Store::blocking(Arc::new(memory))
@@ -154,10 +206,14 @@ impl RuntimeBuilder {
             expiration_ms,
             longest_ms,
             longest_wait: self.longest_wait,
+            budget: self.budget,
+            breaker: self.breaker.filter(|_| limits.blocking).map(Breaker::new),
             flights: Flights::new(),
             sealing: self.sealing.build(limits)?,
             compress: self.compress,
+            caching: self.caching,
             counters: Counters::new(),
+            journal: Journal::new(),
         })))
     }
 
@@ -210,6 +266,10 @@ mod tests {
             (
                 Runtime::builder().longest_expiration(Duration::from_secs(1)),
                 "`longest_expiration`",
+            ),
+            (
+                Runtime::builder().budget(Duration::ZERO),
+                "`budget` of zero",
             ),
             (Runtime::builder().backend(Memory::new(0)), "too small"),
         ];

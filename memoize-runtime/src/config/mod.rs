@@ -14,10 +14,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::backend::{AsyncBackend, Backend, Bytes, Limits};
+use crate::backend::{AsyncBackend, Backend, Bytes, Lease, Limits};
+use crate::breaker::Breaker;
 use crate::clock::Clock;
 use crate::flight::Flights;
-use crate::observe::{Counters, Stats};
+use crate::observe::{Counters, Journal, Stats};
 use sealing::Sealing;
 
 /// A configured cache: a backend, a namespace and defaults.
@@ -47,11 +48,16 @@ struct Inner {
     expiration_ms: u64,
     longest_ms: u64,
     longest_wait: Duration,
+    budget: Duration,
+    /// None for a backend that never waits, and where it is switched off.
+    breaker: Option<Breaker>,
     /// The entries that are being computed, as bytes: those that go to the backend.
-    flights: Flights<Bytes>,
+    flights: Flights<Bytes, Lease>,
     sealing: Sealing,
     compress: bool,
+    caching: bool,
     counters: Counters,
+    journal: Journal,
 }
 
 impl Runtime {
@@ -97,7 +103,15 @@ impl Runtime {
         self.0.longest_wait
     }
 
-    pub(crate) fn flights(&self) -> &Flights<Bytes> {
+    pub(crate) fn budget(&self) -> Duration {
+        self.0.budget
+    }
+
+    pub(crate) fn breaker(&self) -> Option<&Breaker> {
+        self.0.breaker.as_ref()
+    }
+
+    pub(crate) fn flights(&self) -> &Flights<Bytes, Lease> {
         &self.0.flights
     }
 
@@ -107,6 +121,14 @@ impl Runtime {
 
     pub(crate) fn compresses(&self) -> bool {
         self.0.compress
+    }
+
+    pub(crate) fn caches(&self) -> bool {
+        self.0.caching
+    }
+
+    pub(crate) fn journal(&self) -> &Journal {
+        &self.0.journal
     }
 
     pub(crate) fn counters(&self) -> &Counters {

@@ -1,6 +1,8 @@
 //! The one that computes.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 
 use super::held::{Held, Running};
 use super::{Flight, Flights};
@@ -8,15 +10,19 @@ use super::{Flight, Flights};
 /// Leads a flight until it is dropped.
 ///
 /// Dropped without having landed a value, it has failed: that is how a panic and a cancelled future become known.
-pub(crate) struct Leader<T> {
-    flights: Flights<T>,
-    flight: Arc<Flight<T>>,
+pub(crate) struct Leader<T, L> {
+    flights: Flights<T, L>,
+    flight: Arc<Flight<T, L>>,
     held: Held,
 }
 
-impl<T> Leader<T> {
+impl<T, L> Leader<T, L> {
     /// `around` is what its thread or task leads already.
-    pub(super) fn new(flights: Flights<T>, flight: Arc<Flight<T>>, around: Option<Held>) -> Self {
+    pub(super) fn new(
+        flights: Flights<T, L>,
+        flight: Arc<Flight<T, L>>,
+        around: Option<Held>,
+    ) -> Self {
         let held = Held::new(flight.id, around);
         Self {
             flights,
@@ -28,6 +34,39 @@ impl<T> Leader<T> {
     /// Makes known that the computation runs on this thread, as long as what is returned lives.
     pub(crate) fn run(&self) -> Running {
         self.held.clone().enter()
+    }
+
+    /// The lease of one that waits, which was granted one where this leader was told that another has it.
+    pub(crate) async fn offered(&self) -> L {
+        poll_fn(|context| {
+            // Cloned and dropped without the lock: a waker is its executor's code.
+            let waker = context.waker().clone();
+            let mut state = self.flight.lock();
+            if let Some(lease) = state.take_offer() {
+                return Poll::Ready(lease);
+            }
+            let replaced = state.seek(waker);
+            drop(state);
+            drop(replaced);
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Begins to compute: with `lease`, or else with one that was offered. From now on none is taken, since what may be stored by
+    /// it is only what is computed after it was granted.
+    pub(crate) fn settle(&self, lease: Option<L>) -> Option<L> {
+        let mut state = self.flight.lock();
+        let waker = state.settle();
+        let lease = lease.or_else(|| state.take_offer());
+        drop(state);
+        drop(waker);
+        lease
+    }
+
+    /// Whether anybody waits for what it lands.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.flight.lock().waiters > 0
     }
 
     /// Gives `value` to all who wait. Until the leader is dropped, those who come get it too.
@@ -45,7 +84,7 @@ impl<T> Leader<T> {
     }
 }
 
-impl<T> Drop for Leader<T> {
+impl<T, L> Drop for Leader<T, L> {
     fn drop(&mut self) {
         self.flights
             .step(&self.flight, super::state::State::leader_left);

@@ -15,6 +15,12 @@
 //! A caller that would wait for itself doesn't: the flights that a thread or task leads are known, and so is who waits for
 //! whom.
 //!
+//! # Leases
+//!
+//! The right to store is the backend's to grant, and callers ask for it before they come here. So the one that was granted it may
+//! find another leading, who was told that it is taken: it offers it, and the leader begins to compute. A leader that computes
+//! already takes none, as the value may be older than the lease.
+//!
 //! # Locks
 //!
 //! A shard of the table, then a flight, then who waits for whom; each for a few instructions, with no code of the user's or of
@@ -29,7 +35,7 @@ mod waiter;
 pub(crate) use block::block_on;
 pub(crate) use held::Running;
 pub(crate) use leader::Leader;
-pub(crate) use waiter::Waiter;
+pub(crate) use waiter::{Offer, Waiter};
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -44,38 +50,38 @@ use state::State;
 /// More than there are cores on most machines, as a shard is locked only on a miss, for a moment.
 const SHARDS: usize = 32;
 
-/// The flights of one runtime, whose values are `T`. Clones are the same table.
-pub(crate) struct Flights<T>(Arc<Table<T>>);
+/// The flights of one runtime, whose values are `T`, stored by leases `L`. Clones are the same table.
+pub(crate) struct Flights<T, L>(Arc<Table<T, L>>);
 
-type Shard<T> = HashMap<Box<str>, Arc<Flight<T>>>;
+type Shard<T, L> = HashMap<Box<str>, Arc<Flight<T, L>>>;
 
-struct Table<T> {
-    shards: [Mutex<Shard<T>>; SHARDS],
+struct Table<T, L> {
+    shards: [Mutex<Shard<T, L>>; SHARDS],
     hasher: RandomState,
     waits: Mutex<Waits>,
     next_id: AtomicU64,
 }
 
 /// One computation that others may wait for.
-struct Flight<T> {
+struct Flight<T, L> {
     /// Unlike its name, no other flight has it.
     id: u64,
     name: Box<str>,
     /// What is computed: callers of one name may want different types.
     kind: u64,
-    state: Mutex<State<T>>,
+    state: Mutex<State<T, L>>,
 }
 
 /// What became of a caller that missed.
-pub(crate) enum Joined<T> {
-    Plays(Part<T>),
-    Waits(Waiter<T>),
+pub(crate) enum Joined<T, L> {
+    Plays(Part<T, L>),
+    Waits(Waiter<T, L>),
 }
 
 /// The part of a caller in the flight of its key.
-pub(crate) enum Part<T> {
+pub(crate) enum Part<T, L> {
     /// Compute, for all that come meanwhile.
-    Leads(Leader<T>),
+    Leads(Leader<T, L>),
     /// The value is there.
     Landed(T),
     /// Compute, for itself: what the others wait for is not what it wants, or nobody leads any more.
@@ -84,7 +90,7 @@ pub(crate) enum Part<T> {
     Inside,
 }
 
-impl<T: Clone> Flights<T> {
+impl<T: Clone, L> Flights<T, L> {
     pub(crate) fn new() -> Self {
         Self(Arc::new(Table {
             shards: [(); SHARDS].map(|()| Mutex::new(HashMap::new())),
@@ -97,7 +103,7 @@ impl<T: Clone> Flights<T> {
     /// Joins the flight of `name`, or begins one.
     ///
     /// A caller that `insists` on a new computation never gets one that began before it came.
-    pub(crate) fn join(&self, name: &str, kind: u64, insists: bool) -> Joined<T> {
+    pub(crate) fn join(&self, name: &str, kind: u64, insists: bool) -> Joined<T, L> {
         let held = Held::current();
         let mut shard = self.shard(name);
         let flight = match shard.entry(name.into()) {
@@ -149,8 +155,8 @@ impl<T: Clone> Flights<T> {
     }
 }
 
-impl<T> Flights<T> {
-    fn shard(&self, name: &str) -> MutexGuard<'_, Shard<T>> {
+impl<T, L> Flights<T, L> {
+    fn shard(&self, name: &str) -> MutexGuard<'_, Shard<T, L>> {
         let hash = self.0.hasher.hash_one(name);
         // The upper bits: the maps have other hashers, but nothing is lost by not relying on it.
         let shard = usize::try_from(hash >> 32).unwrap_or(0) % SHARDS;
@@ -162,7 +168,7 @@ impl<T> Flights<T> {
     }
 
     /// Changes a flight by a step after which it may have no place in the table.
-    fn step(&self, flight: &Arc<Flight<T>>, step: impl FnOnce(&mut State<T>)) {
+    fn step(&self, flight: &Arc<Flight<T, L>>, step: impl FnOnce(&mut State<T, L>)) {
         let mut shard = self.shard(&flight.name);
         let mut state = flight.lock();
         step(&mut state);
@@ -180,13 +186,13 @@ impl<T> Flights<T> {
     }
 }
 
-impl<T> Clone for Flights<T> {
+impl<T, L> Clone for Flights<T, L> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<T> Flight<T> {
+impl<T, L> Flight<T, L> {
     fn new(id: u64, name: &str, kind: u64) -> Self {
         Self {
             id,
@@ -196,7 +202,7 @@ impl<T> Flight<T> {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
+    fn lock(&self) -> MutexGuard<'_, State<T, L>> {
         lock(&self.state)
     }
 }

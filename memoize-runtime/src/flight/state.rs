@@ -6,9 +6,12 @@ use std::task::Waker;
 /// After so many failed leaders, the rest compute side by side.
 const MOST_FAILURES: u8 = 2;
 
-pub(super) struct State<T> {
+pub(super) struct State<T, L> {
     phase: Phase<T>,
     failures: u8,
+    /// What somebody who waits could store by; whoever takes it has it.
+    offered: Option<L>,
+    seeker: Option<Waker>,
     /// Those who would take over, or take the value.
     pub(super) waiters: usize,
     /// The key was invalidated since the flight began, and the flight is in no table any more.
@@ -22,6 +25,8 @@ pub(super) struct State<T> {
 }
 
 enum Phase<T> {
+    /// There is a leader, who doesn't compute yet and would take a lease that is offered.
+    Seeking,
     Led,
     /// The leader failed, and one of the waiters will take over.
     Vacant,
@@ -41,11 +46,13 @@ pub(super) enum View<'a, T> {
 /// The wakers of those to wake, once no lock is held: a waker is its executor's code.
 pub(super) struct Woken(BTreeMap<u64, Waker>);
 
-impl<T> State<T> {
+impl<T, L> State<T, L> {
     pub(super) fn new() -> Self {
         Self {
-            phase: Phase::Led,
+            phase: Phase::Seeking,
             failures: 0,
+            offered: None,
+            seeker: None,
             waiters: 0,
             void: false,
             retired: false,
@@ -57,7 +64,7 @@ impl<T> State<T> {
 
     pub(super) fn view(&self) -> View<'_, T> {
         match &self.phase {
-            Phase::Led => View::Nothing,
+            Phase::Seeking | Phase::Led => View::Nothing,
             Phase::Vacant => View::Vacant,
             Phase::Landed(value) => View::Landed(value),
             Phase::Over => View::Over,
@@ -75,9 +82,36 @@ impl<T> State<T> {
     pub(super) fn succeed(&mut self) -> bool {
         let vacant = matches!(self.phase, Phase::Vacant);
         if vacant {
-            self.phase = Phase::Led;
+            self.phase = Phase::Seeking;
         }
         vacant
+    }
+
+    /// Offers the leader a lease; it is the caller's again where none is sought. What is returned is to be woken.
+    pub(super) fn offer(&mut self, lease: L) -> Result<Option<Waker>, L> {
+        if let Phase::Seeking = self.phase {
+            self.offered = Some(lease);
+            Ok(self.seeker.take())
+        } else {
+            Err(lease)
+        }
+    }
+
+    pub(super) fn take_offer(&mut self) -> Option<L> {
+        self.offered.take()
+    }
+
+    /// Has `waker` woken by the next offer; returns the one that it replaces.
+    pub(super) fn seek(&mut self, waker: Waker) -> Option<Waker> {
+        self.seeker.replace(waker)
+    }
+
+    /// Nothing more is sought; returns who would have been woken.
+    pub(super) fn settle(&mut self) -> Option<Waker> {
+        if let Phase::Seeking = self.phase {
+            self.phase = Phase::Led;
+        }
+        self.seeker.take()
     }
 
     pub(super) fn land(&mut self, value: T) {
@@ -87,7 +121,7 @@ impl<T> State<T> {
 
     /// The leader is gone: done, if a value has landed, and else it failed.
     pub(super) fn leader_left(&mut self) {
-        if let Phase::Led = self.phase {
+        if let Phase::Seeking | Phase::Led = self.phase {
             self.failures += 1;
             // Who takes over a void flight would lead one that newcomers don't see.
             if self.waiters > 0 && self.failures < MOST_FAILURES && !self.void {

@@ -10,17 +10,21 @@ use super::state::View;
 use super::{Flight, Flights, Leader, Part, lock};
 
 /// Waits for what a flight lands; a future that may be dropped at any time.
-pub(crate) struct Waiter<T> {
-    flights: Flights<T>,
-    flight: Arc<Flight<T>>,
+pub(crate) struct Waiter<T, L> {
+    flights: Flights<T, L>,
+    flight: Arc<Flight<T, L>>,
     held: Option<Held>,
     ticket: Option<u64>,
     /// Whether the flight still counts on it.
     waits: bool,
 }
 
-impl<T> Waiter<T> {
-    pub(super) fn new(flights: Flights<T>, flight: Arc<Flight<T>>, held: Option<Held>) -> Self {
+impl<T, L> Waiter<T, L> {
+    pub(super) fn new(
+        flights: Flights<T, L>,
+        flight: Arc<Flight<T, L>>,
+        held: Option<Held>,
+    ) -> Self {
         Self {
             flights,
             flight,
@@ -29,12 +33,33 @@ impl<T> Waiter<T> {
             waits: true,
         }
     }
+
+    /// Offers the leader a lease, which it takes if it has none and doesn't compute yet; else it is the caller's again.
+    pub(crate) fn offer(&self, lease: L) -> Result<Offer<T, L>, L> {
+        let mut state = self.flight.lock();
+        let seeker = state.offer(lease)?;
+        drop(state);
+        if let Some(seeker) = seeker {
+            seeker.wake();
+        }
+        Ok(Offer(Arc::clone(&self.flight)))
+    }
 }
 
-impl<T: Clone> Future for Waiter<T> {
-    type Output = Part<T>;
+/// A lease that was offered. It stays with the flight until somebody takes it: the leader, the one that takes over, or whoever
+/// offered one, and must then use it or give it up.
+pub(crate) struct Offer<T, L>(Arc<Flight<T, L>>);
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Part<T>> {
+impl<T, L> Offer<T, L> {
+    pub(crate) fn take_back(&self) -> Option<L> {
+        self.0.lock().take_offer()
+    }
+}
+
+impl<T: Clone, L> Future for Waiter<T, L> {
+    type Output = Part<T, L>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Part<T, L>> {
         let this = self.get_mut();
         // Cloned and dropped without the lock: a waker is its executor's code.
         let waker = context.waker().clone();
@@ -60,7 +85,7 @@ impl<T: Clone> Future for Waiter<T> {
     }
 }
 
-impl<T> Drop for Waiter<T> {
+impl<T, L> Drop for Waiter<T, L> {
     fn drop(&mut self) {
         lock(&self.flights.0.waits).end(self.held.as_ref(), self.flight.id);
         if self.waits {

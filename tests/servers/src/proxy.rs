@@ -69,6 +69,11 @@ impl Proxy {
         self.shared.count.load(Ordering::Relaxed)
     }
 
+    /// How many replies of the server it has read so far.
+    pub fn replies(&self) -> u64 {
+        self.shared.replies.load(Ordering::Relaxed)
+    }
+
     /// Ends all connections; new ones are taken.
     pub fn cut(&self) {
         for stream in mem::take(&mut *lock(&self.shared.streams)) {
@@ -94,6 +99,7 @@ struct Shared {
     /// The reply to be exchanged next.
     spare: Mutex<Option<Vec<u8>>>,
     streams: Mutex<Vec<TcpStream>>,
+    replies: AtomicU64,
     count: AtomicU64,
     over: AtomicBool,
 }
@@ -106,6 +112,7 @@ impl Default for Shared {
             faults: Mutex::default(),
             spare: Mutex::default(),
             streams: Mutex::default(),
+            replies: AtomicU64::new(0),
             count: AtomicU64::new(0),
             over: AtomicBool::new(false),
         }
@@ -153,6 +160,7 @@ impl Shared {
     ) -> io::Result<()> {
         let mut replies = BufReader::new(server);
         while let Some(mut reply) = read_frame(&mut replies)? {
+            self.replies.fetch_add(1, Ordering::Relaxed);
             let faults = *lock(&self.faults);
             let mut chosen = |one_in| {
                 let chosen = random.one_in(one_in);
@@ -176,6 +184,7 @@ impl Shared {
             if reordered
                 && let Some(mut next) = next_within(&mut replies, Duration::from_millis(2))?
             {
+                self.replies.fetch_add(1, Ordering::Relaxed);
                 mem::swap(&mut reply, &mut next);
                 client.write_all(&reply)?;
                 reply = next;

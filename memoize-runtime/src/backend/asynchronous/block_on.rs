@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{Answer, AsyncBackend};
 use crate::backend::{Backend, BackendError, Bytes, Deadline, Lease, Limits, Lookup};
@@ -31,10 +31,8 @@ impl<A: AsyncBackend + ?Sized> BlockOn<A> {
 }
 
 fn wait<T>(answer: Answer<'_, T>, deadline: Deadline) -> Result<T, BackendError> {
-    let until = deadline
-        .remaining()
-        .and_then(|left| Instant::now().checked_add(left));
-    block_on(pin!(answer), until).unwrap_or_else(|| Err(BackendError::new("no answer in time")))
+    block_on(pin!(answer), deadline.moment())
+        .unwrap_or_else(|| Err(BackendError::new("no answer in time")))
 }
 
 impl<A: AsyncBackend + ?Sized> Backend for BlockOn<A> {

@@ -4,7 +4,7 @@ mod pool;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{Answer, AsyncBackend};
 use crate::backend::{Backend, BackendError, Bytes, Deadline, Lease, Limits, Lookup};
@@ -43,10 +43,7 @@ impl Unblock {
         let backend = Arc::clone(&self.backend);
         let reply = self.pool.run(move || question(&*backend));
         Box::pin(async move {
-            let until = deadline
-                .remaining()
-                .and_then(|left| Instant::now().checked_add(left));
-            match timeout(until, reply?).await {
+            match timeout(deadline.moment(), reply?).await {
                 Some(Some(answer)) => answer,
                 Some(None) => Err(BackendError::new("it panicked")),
                 None => Err(BackendError::new("no answer in time")),
@@ -193,6 +190,7 @@ mod tests {
     use std::pin::pin;
     use std::sync::mpsc;
     use std::thread::{self, ThreadId};
+    use std::time::Instant;
 
     use super::*;
     use crate::flight::block_on;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::ask;
+use super::ask::ask;
 use crate::backend::Deadline;
 use crate::call::chunks::{BATCH, MOST_REMOVED, hand_over};
 use crate::call::place::Place;
@@ -14,14 +14,18 @@ use crate::key::CacheKey;
 use crate::observe::Abandoned;
 
 /// Gives the reader the chunks that it wants next.
-pub(super) async fn supply(request: &Request, reader: &mut Reader) -> Result<(), Missed> {
+pub(super) async fn supply(
+    request: &Request,
+    reader: &mut Reader,
+    deadline: Deadline,
+) -> Result<(), Missed> {
     let names = reader.wants();
     let names: Vec<&str> = names.iter().map(CacheKey::as_str).collect();
     if names.is_empty() {
         return Ok(());
     }
-    let chunks = ask(request, "get chunks", |backend| {
-        backend.get_many(&names, Deadline::NEVER)
+    let chunks = ask(request, "get chunks", deadline, |backend| {
+        backend.get_many(&names, deadline)
     });
     hand_over(reader, chunks.await)
 }
@@ -32,6 +36,7 @@ pub(super) async fn store(
     place: &Place<'_>,
     chunked: &mut Chunked,
     cost: Duration,
+    deadline: Deadline,
 ) -> Option<Fill> {
     loop {
         let writer = &mut chunked.writer;
@@ -39,11 +44,11 @@ pub(super) async fn store(
             break;
         };
         let life = chunked.chunk_life(request.runtime.now_ms());
-        let stored = ask(request, "set chunk", |backend| {
-            backend.set(chunk.as_str(), bytes, life, Deadline::NEVER)
+        let stored = ask(request, "set chunk", deadline, |backend| {
+            backend.set(chunk.as_str(), bytes, life, deadline)
         });
-        if stored.await.is_none() {
-            abandon(request, chunked).await;
+        if stored.await.is_err() {
+            abandon(request, chunked, deadline).await;
             return None;
         }
     }
@@ -52,20 +57,24 @@ pub(super) async fn store(
         Ok(fill) => Some(fill),
         Err(unstored) => {
             request.unstorable(&unstored);
-            remove(request, chunked.writer.names()).await;
+            remove(request, chunked.writer.names(), deadline).await;
             None
         }
     }
 }
 
 /// Removes the chunks of a value whose entry wasn't written.
-pub(super) async fn abandon(request: &Request, chunked: &Chunked) {
+pub(super) async fn abandon(request: &Request, chunked: &Chunked, deadline: Deadline) {
     request.observer().abandoned(Abandoned::Unwritten);
-    remove(request, chunked.writer.names()).await;
+    remove(request, chunked.writer.names(), deadline).await;
 }
 
 /// Removes chunks that no entry lists any more, as far as the backend lets it: the others die by their expiration.
-pub(super) async fn remove(request: &Request, names: impl Iterator<Item = CacheKey>) {
+pub(super) async fn remove(
+    request: &Request,
+    names: impl Iterator<Item = CacheKey>,
+    deadline: Deadline,
+) {
     let mut names = names.take(MOST_REMOVED);
     loop {
         let batch: Vec<CacheKey> = names.by_ref().take(BATCH).collect();
@@ -73,10 +82,10 @@ pub(super) async fn remove(request: &Request, names: impl Iterator<Item = CacheK
             return;
         }
         let batch: Vec<&str> = batch.iter().map(CacheKey::as_str).collect();
-        let removed = ask(request, "delete chunks", |backend| {
-            backend.delete_many(&batch, Deadline::NEVER)
+        let removed = ask(request, "delete chunks", deadline, |backend| {
+            backend.delete_many(&batch, deadline)
         });
-        if removed.await.is_none() {
+        if removed.await.is_err() {
             return;
         }
     }

@@ -1,55 +1,68 @@
 //! As [`rotation`](crate::call::rotation), awaited.
 
-use super::{ask, chunks, set};
-use crate::backend::Deadline;
+use super::ask::ask;
+use super::chunks;
+use crate::backend::{Deadline, Lease};
 use crate::call::place::Place;
 use crate::call::request::Request;
 use crate::engine::Renewal;
 
 /// As [`rotation::renew`](crate::call::rotation::renew).
-pub(super) async fn renew(request: &Request, place: &Place<'_>, renewal: Renewal) {
+pub(super) async fn renew(
+    request: &Request,
+    place: &Place<'_>,
+    renewal: Renewal,
+    lease: Lease,
+    deadline: Deadline,
+) {
     let Some(previous) = place.guards().nth(renewal.nth) else {
         return;
     };
-    if !set(request, place, renewal.fill).await {
+    let life = renewal.fill.life;
+    let bytes = renewal.fill.into_bytes();
+    let name = place.name().as_str();
+    let filled = ask(request, "fill", deadline, |backend| {
+        backend.fill(name, lease, bytes, life, deadline)
+    });
+    if !filled.await.unwrap_or(false) {
         return;
     }
-    let still_there = ask(request, "get", |backend| {
-        backend.get(previous.name().as_str(), Deadline::NEVER)
-    });
-    if still_there.await.flatten() == Some(renewal.found) {
-        request.observer().resealed();
-    } else {
-        let deleted = ask(request, "delete", |backend| {
-            backend.delete(place.name().as_str(), Deadline::NEVER)
+    if lease == Lease::UNCONDITIONAL {
+        let still_there = ask(request, "get", deadline, |backend| {
+            backend.get(previous.name().as_str(), deadline)
         });
-        deleted.await;
+        if still_there.await.ok().flatten() != Some(renewal.found) {
+            let deleted = ask(request, "delete", deadline, |backend| {
+                backend.delete(name, deadline)
+            });
+            let _ = deleted.await;
+            return;
+        }
     }
+    request.observer().resealed();
 }
 
 /// As [`rotation::forget_previous`](crate::call::rotation::forget_previous).
-pub(super) async fn forget_previous(request: &Request, place: &Place<'_>) {
+pub(super) async fn forget_previous(request: &Request, place: &Place<'_>, deadline: Deadline) {
     let Some(names) = place.several_names() else {
         return;
     };
     let previous = &names[1..];
-    let found = ask(request, "get", |backend| {
-        backend.get_many(previous, Deadline::NEVER)
+    let found = ask(request, "get", deadline, |backend| {
+        backend.get_many(previous, deadline)
     });
-    let Some(mut found) = found
-        .await
-        .filter(|found| found.iter().any(Option::is_some))
-    else {
+    let found = found.await.ok();
+    let Some(mut found) = found.filter(|found| found.iter().any(Option::is_some)) else {
         return;
     };
-    let deleted = ask(request, "delete", |backend| {
-        backend.delete_many(previous, Deadline::NEVER)
+    let deleted = ask(request, "delete", deadline, |backend| {
+        backend.delete_many(previous, deadline)
     });
-    deleted.await;
+    let _ = deleted.await;
     // The current name was not asked for.
     found.insert(0, None);
     let readers: Vec<_> = request.policy(place).chunks_of(&found).collect();
     for reader in readers {
-        chunks::remove(request, reader.names()).await;
+        chunks::remove(request, reader.names(), deadline).await;
     }
 }

@@ -173,7 +173,8 @@ impl Tally {
 
     fn print(&self, of_what: &str) {
         let (count, kinds) = (count(), self.0.len());
-        println!("{count} attacks on {of_what} of {kinds} kinds, 0 believed");
+        let seed = seed();
+        println!("{count} attacks on {of_what} of {kinds} kinds, seed {seed}, 0 believed");
         for (attack, reasons) in &self.0 {
             println!("  {attack}: {reasons:?}");
         }

@@ -1,18 +1,10 @@
-//! What tests of memoized code need (feature `testing`).
+//! A clock that tests turn by hand.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::clock::{Clock, millis};
-use crate::config::Runtime;
-
-/// How many computations are going on that other calls on `runtime` would wait for.
-///
-/// None is left when all calls have returned, panicked, or been dropped.
-pub fn flights(runtime: &Runtime) -> usize {
-    runtime.flights().sizes().0
-}
 
 /// A clock that is turned by hand. Clones are the same clock.
 ///

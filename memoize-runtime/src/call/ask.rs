@@ -1,0 +1,253 @@
+//! Questions to the backend, whose errors and panics end here. Those that block are asked here.
+
+use super::request::Request;
+use crate::backend::{Backend, BackendError, Deadline};
+use crate::breaker::{Ending, Permit};
+use crate::guard::guard;
+use crate::observe;
+
+/// Why a question has no answer. It has been counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoAnswer {
+    Failed,
+    /// It was not asked, because the backend is left alone.
+    Skipped,
+}
+
+/// Asks the backend, unless the time for that is over or the backend is left alone.
+pub(super) fn ask<T>(
+    request: &Request,
+    operation: &'static str,
+    deadline: Deadline,
+    question: impl FnOnce(&dyn Backend) -> Result<T, BackendError>,
+) -> Result<T, NoAnswer> {
+    let permit = admit(request, operation, deadline)?;
+    let backend = request.runtime.backend();
+    let answer = guard(|| question(backend)).unwrap_or_else(|| Err(panicked()));
+    told(request, operation, deadline, permit, answer)
+}
+
+/// The leave to ask; with nothing to tell the answer to, where the backend never waits.
+pub(super) fn admit<'r>(
+    request: &'r Request,
+    operation: &'static str,
+    deadline: Deadline,
+) -> Result<Option<Permit<'r>>, NoAnswer> {
+    if deadline.has_passed() {
+        // Of the backend that says no more than what took the time did.
+        let late = BackendError::new("the call's budget was used up");
+        request.observer().fault(operation, &late);
+        return Err(NoAnswer::Failed);
+    }
+    let Some(breaker) = request.runtime.breaker() else {
+        return Ok(None);
+    };
+    let permit = breaker.admit().ok_or_else(|| {
+        request.observer().skipped();
+        NoAnswer::Skipped
+    })?;
+    Ok(Some(permit))
+}
+
+/// Tells what came of a question. An answer that came too late is one, but of a backend that is too slow.
+pub(super) fn told<T>(
+    request: &Request,
+    operation: &'static str,
+    deadline: Deadline,
+    permit: Option<Permit<'_>>,
+    answer: Result<T, BackendError>,
+) -> Result<T, NoAnswer> {
+    if let Some(permit) = permit {
+        let ending = if answer.is_ok() && !deadline.has_passed() {
+            Ending::Answered
+        } else {
+            Ending::Failed
+        };
+        if let Some(change) = permit.end(ending) {
+            observe::breaker(change);
+        }
+    }
+    answer.map_err(|error| {
+        request.observer().fault(operation, &error);
+        // Its source is anybody's code, which may panic when it is dropped.
+        guard(|| drop(error));
+        NoAnswer::Failed
+    })
+}
+
+pub(super) fn panicked() -> BackendError {
+    BackendError::new("it panicked")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{Future, pending, ready};
+    use std::pin::pin;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+    use std::task::{Context, Waker};
+    use std::time::Duration;
+
+    use crate::{
+        Answer, AsyncBackend, Backend, BackendError, Bytes, Deadline, Limits, Memo, Memory, Runtime,
+    };
+
+    /// A server that is there, or isn't.
+    #[derive(Clone)]
+    struct Server {
+        memory: Memory,
+        is_down: Arc<AtomicBool>,
+        asked: Arc<AtomicU64>,
+    }
+
+    impl Server {
+        fn down() -> Self {
+            Self {
+                memory: Memory::new(1 << 20),
+                is_down: Arc::new(AtomicBool::new(true)),
+                asked: Arc::default(),
+            }
+        }
+
+        /// How often it was asked since the last time.
+        fn asked(&self) -> u64 {
+            self.asked.swap(0, Relaxed)
+        }
+
+        fn memory(&self) -> Result<&Memory, BackendError> {
+            self.asked.fetch_add(1, Relaxed);
+            if self.is_down.load(Relaxed) {
+                Err(BackendError::new("connection refused"))
+            } else {
+                Ok(&self.memory)
+            }
+        }
+    }
+
+    impl Backend for Server {
+        fn get(&self, key: &str, deadline: Deadline) -> Result<Option<Bytes>, BackendError> {
+            self.memory()?.get(key, deadline)
+        }
+        fn set(
+            &self,
+            key: &str,
+            value: Bytes,
+            life: Duration,
+            deadline: Deadline,
+        ) -> Result<(), BackendError> {
+            self.memory()?.set(key, value, life, deadline)
+        }
+        fn delete(&self, key: &str, deadline: Deadline) -> Result<(), BackendError> {
+            self.memory()?.delete(key, deadline)
+        }
+        fn limits(&self) -> Limits {
+            Limits::new()
+        }
+    }
+
+    /// A server, a runtime on it, and the breaker's clock.
+    fn down() -> (Server, Runtime, Arc<AtomicU64>) {
+        let (server, ms) = (Server::down(), Arc::default());
+        let settings = Runtime::builder()
+            .backend(server.clone())
+            .budget(Duration::from_secs(60))
+            .breaker_clock(Arc::clone(&ms));
+        (server, settings.build().expect("valid settings"), ms)
+    }
+
+    fn call(value: u64) -> u64 {
+        Memo::new("k").get_or_compute(|| value)
+    }
+
+    #[test]
+    fn a_server_that_is_down_is_left_alone_until_it_answers() {
+        let (server, runtime, ms) = down();
+        runtime.scope(|| {
+            (0..3).for_each(|n| assert_eq!(call(n), n));
+            assert_eq!(
+                server.asked(),
+                5,
+                "a lookup and a lease of two calls, a lookup"
+            );
+            (0..1_000).for_each(|n| assert_eq!(call(n), n));
+            assert_eq!(Memo::new("rows").iter(|| 0..3_u8).count(), 3);
+            assert!(!Memo::new("k").invalidate());
+            assert_eq!(server.asked(), 0);
+            let stats = runtime.stats();
+            // The lease of the third call, and the get and delete of the invalidation.
+            assert_eq!(stats.skipped, 1 + 1_000 + 1 + 2);
+            assert_eq!((stats.faults, stats.unanswered, stats.outdated), (5, 3, 0));
+
+            ms.store(1_300, Relaxed);
+            assert_eq!(call(1), 1);
+            assert_eq!(server.asked(), 1, "one probe, which failed");
+            ms.store(2_600, Relaxed);
+            assert_eq!(call(1), 1);
+            assert_eq!(server.asked(), 0, "twice as long");
+
+            server.is_down.store(false, Relaxed);
+            ms.store(4_000, Relaxed);
+            assert_eq!((call(2), call(3)), (2, 2));
+            assert_eq!(server.asked(), 3, "a miss and a hit");
+        });
+    }
+
+    #[test]
+    fn a_breaker_that_is_switched_off_asks_each_time() {
+        let server = Server::down();
+        let settings = Runtime::builder().backend(server.clone()).breaker(false);
+        let runtime = settings.build().expect("valid settings");
+        runtime.scope(|| (0..100).for_each(|n| assert_eq!(call(n), n)));
+        assert_eq!((server.asked(), runtime.stats().skipped), (200, 0));
+    }
+
+    /// Fails at once, or never answers.
+    struct Silent(Arc<AtomicBool>);
+
+    impl Silent {
+        fn answer<'a, T: Send + 'a>(&self) -> Answer<'a, T> {
+            if self.0.load(Relaxed) {
+                Box::pin(pending())
+            } else {
+                Box::pin(ready(Err(BackendError::new("connection refused"))))
+            }
+        }
+    }
+
+    impl AsyncBackend for Silent {
+        fn get<'a>(&'a self, _: &'a str, _: Deadline) -> Answer<'a, Option<Bytes>> {
+            self.answer()
+        }
+        fn set<'a>(&'a self, _: &'a str, _: Bytes, _: Duration, _: Deadline) -> Answer<'a, ()> {
+            self.answer()
+        }
+        fn delete<'a>(&'a self, _: &'a str, _: Deadline) -> Answer<'a, ()> {
+            self.answer()
+        }
+        fn limits(&self) -> Limits {
+            Limits::new()
+        }
+    }
+
+    #[test]
+    fn a_probe_that_is_cancelled_is_followed_by_another() {
+        let (is_silent, ms) = (Arc::new(AtomicBool::new(false)), Arc::default());
+        let settings = Runtime::builder()
+            .async_backend(Silent(Arc::clone(&is_silent)))
+            .budget(Duration::from_secs(60))
+            .breaker_clock(Arc::clone(&ms));
+        let runtime = settings.build().expect("valid settings");
+        runtime.scope(|| (0..3).for_each(|n| assert_eq!(call(n), n)));
+        is_silent.store(true, Relaxed);
+        ms.store(2_000, Relaxed);
+        let waits = || {
+            let call = runtime.scope(|| Memo::new("k").get_or_compute_async(|| ready(1)));
+            let mut call = pin!(call);
+            // Whether it waits for an answer, and then it is dropped.
+            let context = &mut Context::from_waker(Waker::noop());
+            runtime.scope(|| call.as_mut().poll(context)).is_pending()
+        };
+        assert!(waits(), "the probe");
+        assert!(waits(), "the next one");
+    }
+}

@@ -1,0 +1,80 @@
+//! Questions to the backend, awaited; as [`ask`](crate::call::ask) for those that block.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use crate::backend::{Answer, AsyncBackend, BackendError, Deadline};
+use crate::breaker::Permit;
+use crate::call::ask::{NoAnswer, admit, panicked, told};
+use crate::call::request::Request;
+use crate::guard::guard;
+use crate::timer::{Sleep, sleep_until};
+
+/// A question on its way. Dropped, nothing is known of the answer.
+///
+/// Written by hand since all awaited cache work is made of these: an `async fn` would keep each of its arguments twice.
+#[must_use = "an answer has to be awaited"]
+pub(super) struct Asking<'r, T> {
+    request: &'r Request,
+    operation: &'static str,
+    deadline: Deadline,
+    /// The end of the wait; none without a deadline.
+    until: Option<Sleep>,
+    state: State<'r, T>,
+}
+
+enum State<'r, T> {
+    /// None where the backend panicked.
+    Asked(Option<Answer<'r, T>>, Option<Permit<'r>>),
+    NotAsked(NoAnswer),
+}
+
+/// Asks the backend; its answer is waited for as long as there is time.
+pub(super) fn ask<'r, T>(
+    request: &'r Request,
+    operation: &'static str,
+    deadline: Deadline,
+    question: impl FnOnce(&'r dyn AsyncBackend) -> Answer<'r, T>,
+) -> Asking<'r, T> {
+    let state = match admit(request, operation, deadline) {
+        Ok(permit) => {
+            let answer = guard(|| question(request.runtime.async_backend()));
+            State::Asked(answer, permit)
+        }
+        Err(why) => State::NotAsked(why),
+    };
+    Asking {
+        request,
+        operation,
+        deadline,
+        until: deadline.moment().map(sleep_until),
+        state,
+    }
+}
+
+impl<T> Future for Asking<'_, T> {
+    type Output = Result<T, NoAnswer>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let (answer, permit) = match &mut this.state {
+            State::Asked(answer, permit) => (answer, permit),
+            State::NotAsked(why) => return Poll::Ready(Err(*why)),
+        };
+        let polled = answer
+            .as_mut()
+            .and_then(|answer| guard(|| answer.as_mut().poll(context)));
+        let answer = match (polled, &mut this.until) {
+            (Some(Poll::Ready(answer)), _) => answer,
+            (None, _) => Err(panicked()),
+            (Some(Poll::Pending), None) => return Poll::Pending,
+            (Some(Poll::Pending), Some(until)) => match Pin::new(until).poll(context) {
+                Poll::Ready(()) => Err(BackendError::new("no answer in time")),
+                Poll::Pending => return Poll::Pending,
+            },
+        };
+        let (permit, deadline) = (permit.take(), this.deadline);
+        Poll::Ready(told(this.request, this.operation, deadline, permit, answer))
+    }
+}

@@ -1,0 +1,122 @@
+//! Looking up, awaited; as [`lookup`](crate::call::lookup) for the drivers that block.
+
+use super::ask::ask;
+use super::{chunks, rotation};
+use crate::backend::{Bytes, Deadline};
+use crate::call::ask::NoAnswer;
+use crate::call::lookup::{Found, usable};
+use crate::call::outcome::Outcome;
+use crate::call::place::Place;
+use crate::call::request::Request;
+use crate::call::turn::{Gathered, Missed, Right, gather_some};
+use crate::engine::{Opened, Renewal};
+use crate::entry::Reject;
+
+/// As [`lookup::look_up`](crate::call::lookup::look_up).
+pub(super) async fn look_up<R>(
+    request: &Request,
+    place: &Place<'_>,
+    outcome: &Outcome<R>,
+    right: &mut Right<'_>,
+) -> Result<R, Missed> {
+    let found = fetch_or_lease(request, place, right).await?;
+    let deadline = right.budget.deadline();
+    let (value, renewal) = read(request, place, outcome, &found, deadline).await?;
+    if let Some(renewal) = renewal
+        && let Some(lease) = right.lease.take()
+    {
+        rotation::renew(request, place, renewal, lease, deadline).await;
+    }
+    Ok(value)
+}
+
+/// As [`lookup::find`](crate::call::lookup::find).
+pub(super) async fn find<R>(
+    request: &Request,
+    place: &Place<'_>,
+    outcome: &Outcome<R>,
+    deadline: Deadline,
+) -> Result<R, Missed> {
+    let found = fetch(request, place, deadline).await?;
+    let (value, _) = read(request, place, outcome, &found, deadline).await?;
+    Ok(value)
+}
+
+/// As [`lookup::open`](crate::call::lookup::open).
+pub(super) async fn open<R>(
+    request: &Request,
+    place: &Place<'_>,
+    outcome: &Outcome<R>,
+    entry: &Bytes,
+    deadline: Deadline,
+) -> Result<R, Missed> {
+    let found = [Some(entry.clone())];
+    let (value, _) = read(request, place, outcome, &found, deadline).await?;
+    Ok(value)
+}
+
+/// As [`lookup::fetch_or_lease`](crate::call::lookup::fetch_or_lease).
+async fn fetch_or_lease(
+    request: &Request,
+    place: &Place<'_>,
+    right: &mut Right<'_>,
+) -> Result<Found, NoAnswer> {
+    let deadline = right.budget.deadline();
+    if request.policy(place).life_ms == 0 {
+        return fetch(request, place, deadline).await;
+    }
+    let life = request.runtime.longest_wait();
+    let name = place.name().as_str();
+    let Some(names) = place.several_names() else {
+        let lookup = ask(request, "get", deadline, |backend| {
+            backend.get_or_lease(name, life, deadline)
+        });
+        return Ok(Found::One([right.looked_up(lookup.await?)]));
+    };
+    let answer = ask(request, "get", deadline, |backend| {
+        backend.get_many_or_lease(name, &names[1..], life, deadline)
+    });
+    let (lookup, mut found) = answer.await?;
+    found.insert(0, right.looked_up(lookup));
+    Ok(Found::Many(found))
+}
+
+/// As [`lookup::fetch`](crate::call::lookup::fetch).
+pub(super) async fn fetch(
+    request: &Request,
+    place: &Place<'_>,
+    deadline: Deadline,
+) -> Result<Found, NoAnswer> {
+    let Some(names) = place.several_names() else {
+        let found = ask(request, "get", deadline, |backend| {
+            backend.get(place.name().as_str(), deadline)
+        });
+        return Ok(Found::One([found.await?]));
+    };
+    let found = ask(request, "get", deadline, |backend| {
+        backend.get_many(&names, deadline)
+    });
+    Ok(Found::Many(found.await?))
+}
+
+async fn read<R>(
+    request: &Request,
+    place: &Place<'_>,
+    outcome: &Outcome<R>,
+    found: &[Option<Bytes>],
+    deadline: Deadline,
+) -> Result<(R, Option<Renewal>), Missed> {
+    let now_ms = request.runtime.now_ms();
+    let lookup = request.policy(place).look(found, outcome, now_ms);
+    let (opened, renewal) = usable(lookup)?;
+    let mut reader = match opened {
+        Opened::Value(value) => return Ok((value, renewal)),
+        Opened::Chunks(reader) => reader,
+    };
+    let mut value = None;
+    while let Gathered::Starved = gather_some(request, &mut reader, outcome, &mut value)? {
+        chunks::supply(request, &mut reader, deadline).await?;
+    }
+    let value = value.ok_or(Missed::Rejected(Reject::Damaged))?;
+    Ok((value, renewal))
+}

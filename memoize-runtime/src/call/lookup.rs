@@ -1,0 +1,170 @@
+//! Looking up, for the drivers that block.
+
+use std::ops::Deref;
+
+use super::ask::{NoAnswer, ask};
+use super::chunks;
+use super::outcome::Outcome;
+use super::place::Place;
+use super::request::Request;
+use super::rotation;
+use super::turn::{Gathered, Missed, Right, gather_some};
+use crate::backend::{Bytes, Deadline};
+use crate::engine::{Lookup, Opened, Renewal};
+use crate::entry::Reject;
+use crate::entry::chunk::Reader;
+
+/// The value that is found, or the right to store one; what was sealed with a previous secret is stored anew on the way.
+pub(super) fn look_up<R>(
+    request: &Request,
+    place: &Place<'_>,
+    outcome: &Outcome<R>,
+    right: &mut Right<'_>,
+) -> Result<R, Missed> {
+    let found = fetch_or_lease(request, place, right)?;
+    let deadline = right.budget.deadline();
+    let (value, renewal) = read(request, place, outcome, &found, deadline)?;
+    if let Some(renewal) = renewal
+        && let Some(lease) = right.lease.take()
+    {
+        rotation::renew(request, place, renewal, lease, deadline);
+    }
+    Ok(value)
+}
+
+/// The value that is found, without a right to anything.
+pub(super) fn find<R>(
+    request: &Request,
+    place: &Place<'_>,
+    outcome: &Outcome<R>,
+    deadline: Deadline,
+) -> Result<R, Missed> {
+    let found = fetch(request, place, deadline)?;
+    let (value, _) = read(request, place, outcome, &found, deadline)?;
+    Ok(value)
+}
+
+/// The value of an entry that stands under the current name, if it may be used and all of it is there.
+pub(super) fn open<R>(
+    request: &Request,
+    place: &Place<'_>,
+    outcome: &Outcome<R>,
+    entry: &Bytes,
+    deadline: Deadline,
+) -> Result<R, Missed> {
+    let found = [Some(entry.clone())];
+    let (value, _) = read(request, place, outcome, &found, deadline)?;
+    Ok(value)
+}
+
+/// What the backend has under the names of the place; where there is nothing under the current one, `right` gets the lease, in the
+/// same round trip, unless another has it.
+pub(super) fn fetch_or_lease(
+    request: &Request,
+    place: &Place<'_>,
+    right: &mut Right<'_>,
+) -> Result<Found, NoAnswer> {
+    let deadline = right.budget.deadline();
+    if request.policy(place).life_ms == 0 {
+        return fetch(request, place, deadline);
+    }
+    let life = request.runtime.longest_wait();
+    let name = place.name().as_str();
+    match place.several_names() {
+        None => {
+            let lookup = ask(request, "get", deadline, |backend| {
+                backend.get_or_lease(name, life, deadline)
+            });
+            Ok(Found::One([right.looked_up(lookup?)]))
+        }
+        Some(names) => {
+            let answer = ask(request, "get", deadline, |backend| {
+                backend.get_many_or_lease(name, &names[1..], life, deadline)
+            });
+            let (lookup, mut found) = answer?;
+            found.insert(0, right.looked_up(lookup));
+            Ok(Found::Many(found))
+        }
+    }
+}
+
+/// What the backend has under the names of the place.
+pub(super) fn fetch(
+    request: &Request,
+    place: &Place<'_>,
+    deadline: Deadline,
+) -> Result<Found, NoAnswer> {
+    match place.several_names() {
+        None => ask(request, "get", deadline, |backend| {
+            backend.get(place.name().as_str(), deadline)
+        })
+        .map(|found| Found::One([found])),
+        Some(names) => ask(request, "get", deadline, |backend| {
+            backend.get_many(&names, deadline)
+        })
+        .map(Found::Many),
+    }
+}
+
+fn read<R>(
+    request: &Request,
+    place: &Place<'_>,
+    outcome: &Outcome<R>,
+    found: &[Option<Bytes>],
+    deadline: Deadline,
+) -> Result<(R, Option<Renewal>), Missed> {
+    let now_ms = request.runtime.now_ms();
+    let lookup = request.policy(place).look(found, outcome, now_ms);
+    let (opened, renewal) = usable(lookup)?;
+    let value = match opened {
+        Opened::Value(value) => value,
+        Opened::Chunks(mut reader) => gather(request, &mut reader, outcome, deadline)?,
+    };
+    Ok((value, renewal))
+}
+
+/// Reads a value that is in chunks.
+fn gather<R>(
+    request: &Request,
+    reader: &mut Reader,
+    outcome: &Outcome<R>,
+    deadline: Deadline,
+) -> Result<R, Missed> {
+    let mut value = None;
+    while let Gathered::Starved = gather_some(request, reader, outcome, &mut value)? {
+        chunks::supply(request, reader, deadline)?;
+    }
+    value.ok_or(Missed::Rejected(Reject::Damaged))
+}
+
+/// What was found under each name.
+pub(super) enum Found {
+    One([Option<Bytes>; 1]),
+    Many(Vec<Option<Bytes>>),
+}
+
+impl Default for Found {
+    fn default() -> Self {
+        Self::One([None])
+    }
+}
+
+impl Deref for Found {
+    type Target = [Option<Bytes>];
+
+    fn deref(&self) -> &[Option<Bytes>] {
+        match self {
+            Self::One(found) => found,
+            Self::Many(found) => found,
+        }
+    }
+}
+
+/// What was looked for, and what is to be written anew for it.
+pub(super) fn usable<T>(lookup: Lookup<T>) -> Result<(T, Option<Renewal>), Missed> {
+    match lookup {
+        Lookup::Hit(found, renewal) => Ok((found, renewal)),
+        Lookup::Absent => Err(Missed::Absent),
+        Lookup::Rejected(reject) => Err(Missed::Rejected(reject)),
+    }
+}

@@ -1,0 +1,236 @@
+//! Which fault comes when: drawn from a seed, free of I/O.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::{Fault, Injected};
+use crate::backend::Bytes;
+
+/// How many writes are remembered, to answer with what was there before or belongs to another key.
+const REMEMBERED: usize = 256;
+
+/// How many faults the log holds.
+const LOGGED: usize = 4096;
+
+pub(super) struct Schedule {
+    random: SplitMix,
+    /// In parts of 2^32.
+    rates: [u64; Fault::ALL.len()],
+    pub(super) delay: Duration,
+    /// The last writes, the newest last.
+    writes: VecDeque<(String, Bytes)>,
+    /// Writes that will be made once more.
+    again: Vec<Again>,
+    operations: u64,
+    counts: [u64; Fault::ALL.len()],
+    log: VecDeque<Injected>,
+}
+
+/// A write that arrives a second time.
+pub(super) struct Again {
+    pub(super) key: String,
+    pub(super) value: Bytes,
+    pub(super) life: Duration,
+}
+
+/// What becomes of a question, whatever it asks.
+pub(super) struct Asked {
+    pub(super) delay: Option<Duration>,
+    pub(super) again: Vec<Again>,
+    pub(super) error: Option<Moment>,
+}
+
+/// When a question fails: an error doesn't tell whether it was answered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Moment {
+    Before,
+    After,
+}
+
+/// What becomes of a write.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Written {
+    Once,
+    Twice,
+    Never,
+    Refused,
+}
+
+impl Schedule {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            random: SplitMix(seed),
+            rates: [0; Fault::ALL.len()],
+            delay: Duration::from_millis(1),
+            writes: VecDeque::new(),
+            again: Vec::new(),
+            operations: 0,
+            counts: [0; Fault::ALL.len()],
+            log: VecDeque::new(),
+        }
+    }
+
+    /// # Panics
+    /// `rate` is no probability.
+    pub(super) fn set_rate(&mut self, fault: Fault, rate: f64) {
+        assert!(
+            (0.0..=1.0).contains(&rate),
+            "the rate of a fault is {rate}; give a probability from 0 to 1"
+        );
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "it is between 0 and 2^32"
+        )]
+        let parts = (rate * 2_f64.powi(32)) as u64;
+        self.rates[fault as usize] = parts;
+    }
+
+    pub(super) fn stop(&mut self) {
+        self.rates = [0; Fault::ALL.len()];
+        self.again.clear();
+    }
+
+    pub(super) fn count(&self, fault: Fault) -> u64 {
+        self.counts[fault as usize]
+    }
+
+    pub(super) fn log(&self) -> Vec<Injected> {
+        self.log.iter().copied().collect()
+    }
+
+    /// Begins an operation.
+    pub(super) fn ask(&mut self, operation: &'static str) -> Asked {
+        self.operations += 1;
+        let delay = self.strikes(Fault::Delay, operation).then_some(self.delay);
+        let error = self.strikes(Fault::Error, operation).then(|| {
+            if self.random.below(2) == 0 {
+                Moment::Before
+            } else {
+                Moment::After
+            }
+        });
+        Asked {
+            delay,
+            again: std::mem::take(&mut self.again),
+            error,
+        }
+    }
+
+    /// What becomes of writing `value`.
+    pub(super) fn write(
+        &mut self,
+        operation: &'static str,
+        key: &str,
+        value: &Bytes,
+        life: Duration,
+    ) -> Written {
+        if self.strikes(Fault::Full, operation) {
+            return Written::Refused;
+        }
+        if self.strikes(Fault::LostWrite, operation) {
+            return Written::Never;
+        }
+        if self.writes.len() == REMEMBERED {
+            self.writes.pop_front();
+        }
+        self.writes.push_back((key.to_owned(), value.clone()));
+        if !self.strikes(Fault::Duplicate, operation) {
+            return Written::Once;
+        }
+        if operation != "fill" {
+            self.again.push(Again {
+                key: key.to_owned(),
+                value: value.clone(),
+                life,
+            });
+        }
+        Written::Twice
+    }
+
+    /// What is answered in place of `found`.
+    pub(super) fn reply(
+        &mut self,
+        operation: &'static str,
+        key: &str,
+        found: Option<Bytes>,
+    ) -> Option<Bytes> {
+        let mut reply = found;
+        if self.strikes(Fault::SwappedReply, operation) {
+            reply = self.of_another(key).or(reply);
+        }
+        if self.strikes(Fault::StaleRead, operation) {
+            let mut own = self.writes.iter().rev().filter(|(of, _)| of == key);
+            reply = own.nth(1).map(|(_, value)| value.clone());
+        }
+        let mut bytes = reply?;
+        if self.strikes(Fault::LostChunk, operation) {
+            return None;
+        }
+        if !bytes.is_empty() && self.strikes(Fault::TornValue, operation) {
+            bytes = self.torn(key, &bytes);
+        }
+        if !bytes.is_empty() && self.strikes(Fault::BitFlip, operation) {
+            let mut flipped = bytes.to_vec();
+            let bit = self.random.below(flipped.len() * 8);
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            bytes = flipped.into();
+        }
+        Some(bytes)
+    }
+
+    /// The start of `bytes`, and then nothing, or the end of what was written under another key.
+    fn torn(&mut self, key: &str, bytes: &Bytes) -> Bytes {
+        let at = self.random.below(bytes.len());
+        let mut torn = bytes[..at].to_vec();
+        if self.random.below(2) == 0
+            && let Some(other) = self.of_another(key)
+        {
+            torn.extend_from_slice(other.get(at..).unwrap_or_default());
+        }
+        torn.into()
+    }
+
+    fn of_another(&mut self, key: &str) -> Option<Bytes> {
+        let others = || self.writes.iter().filter(|(of, _)| of != key);
+        let count = others().count();
+        if count == 0 {
+            return None;
+        }
+        let nth = self.random.below(count);
+        let mut others = self.writes.iter().filter(|(of, _)| of != key);
+        others.nth(nth).map(|(_, value)| value.clone())
+    }
+
+    fn strikes(&mut self, fault: Fault, operation: &'static str) -> bool {
+        // Drawn also where the rate is zero, so that the rate of one fault doesn't move the others.
+        let strikes = self.random.next() >> 32 < self.rates[fault as usize];
+        if strikes {
+            self.counts[fault as usize] += 1;
+            if self.log.len() == LOGGED {
+                self.log.pop_front();
+            }
+            self.log.push_back(Injected {
+                nth: self.operations,
+                operation,
+                fault,
+            });
+        }
+        strikes
+    }
+}
+
+struct SplitMix(u64);
+
+impl SplitMix {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.next() % bound as u64).expect("below a usize")
+    }
+}

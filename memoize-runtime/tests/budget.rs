@@ -1,0 +1,422 @@
+//! What the cache may cost a call: round trips, and time.
+
+use std::future::{Future, pending, ready};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use cache_memoize::{
+    Answer, AsyncBackend, Backend, BackendError, Bytes, Deadline, Lease, Limits, Lookup, Memo,
+    Memory, Runtime, RuntimeBuilder, Stats, cache_memoize,
+};
+
+const BUDGET: Duration = Duration::from_secs(600);
+
+/// A memory that says it blocks, and notes what it is asked and how much time there is for it.
+#[derive(Clone)]
+struct Server {
+    memory: Memory,
+    asked: Arc<Mutex<Vec<(&'static str, Duration)>>>,
+    /// Uses up the time that it is given by this question, and fails.
+    stuck_at: Option<&'static str>,
+}
+
+impl Server {
+    fn new() -> Self {
+        Self {
+            memory: Memory::new(1 << 20),
+            asked: Arc::default(),
+            stuck_at: None,
+        }
+    }
+
+    fn note(&self, question: &'static str, deadline: Deadline) -> Result<(), BackendError> {
+        let left = deadline.remaining().expect("each question has a deadline");
+        let mut asked = self.asked.lock().expect("no panic");
+        asked.push((question, left));
+        drop(asked);
+        if self.stuck_at == Some(question) {
+            while let Some(left) = deadline.remaining().filter(|left| !left.is_zero()) {
+                thread::sleep(left);
+            }
+            return Err(BackendError::new("no answer in time"));
+        }
+        Ok(())
+    }
+
+    /// The questions since the last time.
+    fn asked(&self) -> Vec<&'static str> {
+        self.times()
+            .into_iter()
+            .map(|(question, _)| question)
+            .collect()
+    }
+
+    fn times(&self) -> Vec<(&'static str, Duration)> {
+        std::mem::take(&mut *self.asked.lock().expect("no panic"))
+    }
+}
+
+impl Backend for Server {
+    fn get(&self, key: &str, deadline: Deadline) -> Result<Option<Bytes>, BackendError> {
+        self.note("get", deadline)?;
+        self.memory.get(key, deadline)
+    }
+    fn set(
+        &self,
+        key: &str,
+        value: Bytes,
+        life: Duration,
+        deadline: Deadline,
+    ) -> Result<(), BackendError> {
+        self.note("set", deadline)?;
+        self.memory.set(key, value, life, deadline)
+    }
+    fn delete(&self, key: &str, deadline: Deadline) -> Result<(), BackendError> {
+        self.note("delete", deadline)?;
+        self.memory.delete(key, deadline)
+    }
+    fn limits(&self) -> Limits {
+        Limits::new().value_bytes(4096)
+    }
+    fn get_many(
+        &self,
+        keys: &[&str],
+        deadline: Deadline,
+    ) -> Result<Vec<Option<Bytes>>, BackendError> {
+        self.note("get_many", deadline)?;
+        self.memory.get_many(keys, deadline)
+    }
+    fn delete_many(&self, keys: &[&str], deadline: Deadline) -> Result<(), BackendError> {
+        self.note("delete_many", deadline)?;
+        self.memory.delete_many(keys, deadline)
+    }
+    fn get_or_lease(
+        &self,
+        key: &str,
+        life: Duration,
+        deadline: Deadline,
+    ) -> Result<Lookup, BackendError> {
+        self.note("get_or_lease", deadline)?;
+        self.memory.get_or_lease(key, life, deadline)
+    }
+    fn lease(&self, key: &str, life: Duration, deadline: Deadline) -> Result<Lease, BackendError> {
+        self.note("lease", deadline)?;
+        self.memory.lease(key, life, deadline)
+    }
+    fn fill(
+        &self,
+        key: &str,
+        lease: Lease,
+        value: Bytes,
+        life: Duration,
+        deadline: Deadline,
+    ) -> Result<bool, BackendError> {
+        self.note("fill", deadline)?;
+        self.memory.fill(key, lease, value, life, deadline)
+    }
+    fn release(&self, key: &str, lease: Lease, deadline: Deadline) -> Result<(), BackendError> {
+        self.note("release", deadline)?;
+        self.memory.release(key, lease, deadline)
+    }
+}
+
+fn settings(server: &Server) -> RuntimeBuilder {
+    Runtime::builder().backend(server.clone()).budget(BUDGET)
+}
+
+fn build(settings: RuntimeBuilder) -> Runtime {
+    settings.build().expect("valid settings")
+}
+
+/// The ways to make a call that computes `value`.
+const CALLS: [fn(u32) -> u32; 2] = [
+    |value| Memo::new("k").get_or_compute(|| value),
+    |value| smol::block_on(Memo::new("k").get_or_compute_async(|| ready(value))),
+];
+
+#[cache_memoize(key = "plain")]
+fn plain() -> u32 {
+    7
+}
+
+#[test]
+fn a_miss_takes_a_question_and_an_answer_and_a_hit_one_of_them() {
+    for call in CALLS {
+        let server = Server::new();
+        build(settings(&server)).scope(|| {
+            assert_eq!((call(1), server.asked()), (1, vec!["get_or_lease", "fill"]));
+            assert_eq!((call(2), server.asked()), (1, vec!["get_or_lease"]));
+            assert!(Memo::new("k").invalidate());
+            assert_eq!(server.asked(), ["get", "delete"]);
+            let failed: Result<u32, ()> = Memo::new("k").try_get_or_compute(|| Err(()));
+            assert_eq!(failed, Err(()));
+            assert_eq!(server.asked(), ["get_or_lease", "release"]);
+            assert_eq!(plain::peek(), None);
+            assert_eq!(
+                server.asked(),
+                ["get"],
+                "nobody is kept from computing by a look"
+            );
+        });
+    }
+}
+
+#[test]
+fn what_is_not_to_be_stored_takes_no_lease() {
+    let server = Server::new();
+    build(settings(&server)).scope(|| {
+        let memo = Memo::new("k").expiration(Duration::ZERO);
+        assert_eq!(memo.get_or_compute(|| 1), 1);
+        assert_eq!(server.asked(), ["get"]);
+    });
+}
+
+#[test]
+fn a_stream_takes_its_lease_with_the_lookup() {
+    let server = Server::new();
+    build(settings(&server)).scope(|| {
+        let rows = |first: u8| Memo::new("rows").iter(move || first..first + 3);
+        assert_eq!(rows(0).count(), 3);
+        assert_eq!(server.asked(), ["get_or_lease", "set", "fill"]);
+        assert_eq!(rows(10).next(), Some(0));
+        assert_eq!(server.asked(), ["get_or_lease", "get_many"]);
+    });
+}
+
+#[test]
+fn of_two_streams_at_one_time_the_first_is_stored() {
+    let server = Server::new();
+    let runtime = build(settings(&server));
+    runtime.scope(|| {
+        let rows = |first: u8| Memo::new("rows").iter(move || first..first + 3);
+        let (first, second) = (rows(0), rows(10));
+        assert_eq!(second.count(), 3);
+        assert_eq!(
+            server.asked(),
+            ["get_or_lease", "get_or_lease"],
+            "no chunk for nothing"
+        );
+        assert_eq!(first.count(), 3);
+        assert_eq!(rows(20).collect::<Vec<_>>(), [0, 1, 2]);
+        assert!(Memo::new("rows").invalidate());
+        drop(rows(30));
+        assert_eq!(
+            rows(40).last(),
+            Some(42),
+            "who is dropped is in nobody's way"
+        );
+        assert_eq!(rows(50).last(), Some(42));
+    });
+    assert_eq!(runtime.stats().outdated, 1);
+}
+
+#[test]
+fn the_body_does_not_count_and_all_else_does() {
+    const BODY: Duration = Duration::from_millis(20);
+    let server = Server::new();
+    build(settings(&server)).scope(|| {
+        let began = Instant::now();
+        Memo::new("k").get_or_compute(|| thread::sleep(BODY));
+        let took = began.elapsed();
+        let [(_, before), (_, after)] = server.times()[..] else {
+            panic!("two questions")
+        };
+        assert!(after <= before && before <= BUDGET, "{before:?} {after:?}");
+        let counted = BUDGET.saturating_sub(after);
+        assert!(
+            counted <= took.saturating_sub(BODY),
+            "{counted:?} of {took:?}"
+        );
+    });
+}
+
+#[test]
+fn a_budget_that_is_used_up_is_not_used_again() {
+    for call in CALLS {
+        let stuck = Server {
+            stuck_at: Some("get_or_lease"),
+            ..Server::new()
+        };
+        let runtime = build(settings(&stuck).budget(Duration::from_millis(5)));
+        runtime.scope(|| assert_eq!(call(1), 1));
+        assert_eq!(stuck.asked(), ["get_or_lease"]);
+        let Stats {
+            unanswered, stores, ..
+        } = runtime.stats();
+        assert_eq!((unanswered, stores), (1, 0));
+    }
+}
+
+#[test]
+fn each_step_of_a_stream_has_the_budget() {
+    let server = Server::new();
+    let runtime = build(settings(&server).compress(false));
+    let rows = || Memo::new("rows").iter(|| (0..40_000_u32).map(|row| row | 1 << 31));
+    runtime.scope(|| {
+        assert_eq!(rows().count(), 40_000);
+        assert_eq!(rows().count(), 40_000);
+    });
+    let times = server.times();
+    assert!(times.len() > 50);
+    // Steps from the same moment would have ever less.
+    let most = times.iter().map(|(_, left)| *left).max();
+    let last = times.last().map(|(_, left)| *left);
+    assert!(most.is_some_and(|most| most <= BUDGET));
+    assert!(last > Some(BUDGET.saturating_sub(Duration::from_secs(60))));
+    assert_eq!(runtime.stats().hits, 1);
+}
+
+/// An async backend that never answers.
+struct Silent;
+
+impl AsyncBackend for Silent {
+    fn get<'a>(&'a self, _: &'a str, _: Deadline) -> Answer<'a, Option<Bytes>> {
+        Box::pin(pending())
+    }
+    fn set<'a>(&'a self, _: &'a str, _: Bytes, _: Duration, _: Deadline) -> Answer<'a, ()> {
+        Box::pin(pending())
+    }
+    fn delete<'a>(&'a self, _: &'a str, _: Deadline) -> Answer<'a, ()> {
+        Box::pin(pending())
+    }
+    fn limits(&self) -> Limits {
+        Limits::new()
+    }
+}
+
+/// If the deadline were not kept, these would never end.
+#[test]
+fn a_backend_that_never_answers_holds_nobody_up() {
+    let runtime = || {
+        let settings = Runtime::builder().async_backend(Silent);
+        build(settings.budget(Duration::from_millis(5)))
+    };
+    for call in CALLS {
+        let runtime = runtime();
+        runtime.scope(|| assert_eq!((1..=4).map(call).sum::<u32>(), 10));
+        assert_eq!(runtime.stats().unanswered, 4);
+        runtime.scope(|| assert_eq!((1..=4).map(call).sum::<u32>(), 10));
+        let Stats {
+            unanswered,
+            skipped,
+            computations,
+            ..
+        } = runtime.stats();
+        assert_eq!(
+            (unanswered, skipped, computations),
+            (5, 3, 8),
+            "after five it is left alone"
+        );
+    }
+    let runtime = runtime();
+    runtime.scope(|| {
+        let invalidated = smol::block_on(Memo::new("k").invalidate_async());
+        assert!(!invalidated);
+        assert!(!plain::prime(1));
+        assert_eq!(Memo::new("rows").iter(|| 0..3_u8).count(), 3);
+    });
+}
+
+/// A backend whose async twin is another one, to tell the two apart.
+struct Twofold {
+    own: Memory,
+    twin: Memory,
+}
+
+impl Backend for Twofold {
+    fn get(&self, key: &str, deadline: Deadline) -> Result<Option<Bytes>, BackendError> {
+        self.own.get(key, deadline)
+    }
+    fn set(
+        &self,
+        key: &str,
+        value: Bytes,
+        life: Duration,
+        deadline: Deadline,
+    ) -> Result<(), BackendError> {
+        self.own.set(key, value, life, deadline)
+    }
+    fn delete(&self, key: &str, deadline: Deadline) -> Result<(), BackendError> {
+        self.own.delete(key, deadline)
+    }
+    fn limits(&self) -> Limits {
+        Limits::new()
+    }
+    fn async_twin(self: Arc<Self>) -> Option<Arc<dyn AsyncBackend>> {
+        Some(Arc::new(cache_memoize::Unblock::new(self.twin.clone())))
+    }
+}
+
+#[test]
+fn an_async_twin_is_asked_by_async_functions_alone() {
+    let (own, twin) = (Memory::new(1 << 20), Memory::new(1 << 20));
+    let backend = Twofold {
+        own: own.clone(),
+        twin: twin.clone(),
+    };
+    build(Runtime::builder().backend(backend).budget(BUDGET)).scope(|| {
+        assert_eq!(
+            smol::block_on(Memo::new("k").get_or_compute_async(|| ready(1_u8))),
+            1
+        );
+        assert_eq!((own.len(), twin.len()), (0, 1));
+        assert_eq!(Memo::new("k").get_or_compute(|| 2_u8), 2);
+        assert_eq!((own.len(), twin.len()), (1, 1));
+    });
+}
+
+/// Fails where it is asked for the others.
+struct Halfway(Memory);
+
+impl Backend for Halfway {
+    fn get(&self, key: &str, deadline: Deadline) -> Result<Option<Bytes>, BackendError> {
+        self.0.get(key, deadline)
+    }
+    fn set(
+        &self,
+        key: &str,
+        value: Bytes,
+        life: Duration,
+        deadline: Deadline,
+    ) -> Result<(), BackendError> {
+        self.0.set(key, value, life, deadline)
+    }
+    fn delete(&self, key: &str, deadline: Deadline) -> Result<(), BackendError> {
+        self.0.delete(key, deadline)
+    }
+    fn limits(&self) -> Limits {
+        self.0.limits()
+    }
+    fn get_many(&self, _: &[&str], _: Deadline) -> Result<Vec<Option<Bytes>>, BackendError> {
+        Err(BackendError::new("connection refused"))
+    }
+    fn get_or_lease(
+        &self,
+        key: &str,
+        life: Duration,
+        deadline: Deadline,
+    ) -> Result<Lookup, BackendError> {
+        self.0.get_or_lease(key, life, deadline)
+    }
+    fn release(&self, key: &str, lease: Lease, deadline: Deadline) -> Result<(), BackendError> {
+        self.0.release(key, lease, deadline)
+    }
+}
+
+#[test]
+fn a_lease_beside_a_failure_is_given_up() {
+    let life = Duration::from_secs(60);
+    let halfway = Halfway(Memory::new(1 << 20));
+    for _ in 0..2 {
+        let answer = halfway.get_many_or_lease("k", &["other"], life, Deadline::NEVER);
+        assert!(answer.is_err());
+    }
+    let lookup = halfway.get_or_lease("k", life, Deadline::NEVER);
+    assert!(matches!(lookup, Ok(Lookup::Granted(_))));
+}
+
+#[expect(dead_code, reason = "that it compiles is the test")]
+fn futures_of_a_server_are_send(value: Memo) -> impl Future<Output = u8> + Send {
+    value.get_or_compute_async(|| ready(1_u8))
+}
