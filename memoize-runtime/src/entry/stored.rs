@@ -223,7 +223,11 @@ impl StoredType {
         };
         let start = out.len();
         let watch = Watch::new(&self.shape, self.codec);
-        if self.codec.encode(&watch.over(value), out).is_err() {
+        if self
+            .codec
+            .encode(&watch.root().watched(value), out)
+            .is_err()
+        {
             return Err(watch
                 .divergence()
                 .map_or(Unencodable::Failed, Unencodable::Diverged));

@@ -26,11 +26,12 @@ impl Flavor for Append<'_> {
 
     #[inline]
     fn try_extend(&mut self, data: &[u8]) -> postcard::Result<()> {
-        // Most pieces are integers of one byte, or short: a call of `memcpy` takes longer than those do.
-        match data {
-            [] => {}
-            [byte] => self.0.push(*byte),
-            _ if data.len() <= SHORT => append_short(self.0, data),
+        match data.len() {
+            // Most pieces are integers, put together byte by byte just now: a load of several such bytes, as `memcpy` makes,
+            // waits until they have left the store buffer.
+            0..EIGHT => data.iter().for_each(|byte| self.0.push(*byte)),
+            // A call of `memcpy` takes longer than these do.
+            EIGHT..=SHORT => append_short(self.0, data),
             _ => self.0.extend_from_slice(data),
         }
         Ok(())
@@ -47,26 +48,19 @@ impl Flavor for Append<'_> {
     }
 }
 
-/// What is copied in parts of a fixed length, which are single instructions.
-const SHORT: usize = 16;
+const EIGHT: usize = 8;
 
-/// Appends at most [`SHORT`] bytes: room for so many is made first, and two parts, which may overlap, are put there.
+const SHORT: usize = 2 * EIGHT;
+
+/// Appends 8 to 16 bytes: room for 16 is made first, and two parts, which may overlap, are put there.
 #[inline]
 fn append_short(out: &mut Vec<u8>, data: &[u8]) {
     let start = out.len();
+    let end = start + data.len();
     out.extend_from_slice(&[0; SHORT]);
-    let room = &mut out[start..];
-    let _ = put_ends::<8>(room, data) || put_ends::<4>(room, data) || put_ends::<2>(room, data);
-    out.truncate(start + data.len());
-}
-
-/// Puts the first and the last `N` bytes where they belong, if there are as many.
-#[inline]
-fn put_ends<const N: usize>(room: &mut [u8], data: &[u8]) -> bool {
-    let (Some(first), Some(last)) = (data.first_chunk::<N>(), data.last_chunk::<N>()) else {
-        return false;
-    };
-    room[..N].copy_from_slice(first);
-    room[data.len() - N..data.len()].copy_from_slice(last);
-    true
+    if let (Some(first), Some(last)) = (data.first_chunk::<EIGHT>(), data.last_chunk::<EIGHT>()) {
+        out[start..start + EIGHT].copy_from_slice(first);
+        out[end - EIGHT..end].copy_from_slice(last);
+    }
+    out.truncate(end);
 }

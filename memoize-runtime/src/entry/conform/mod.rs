@@ -15,7 +15,7 @@ use std::cell::RefCell;
 
 use serde::ser::{Serialize, Serializer};
 
-use super::fingerprint::shape::{Field, Node, Payload, Scalar, Segment, Shape, Unseen, Why};
+use super::fingerprint::shape::{Field, Id, Node, Payload, Scalar, Segment, Shape, Unseen, Why};
 use super::header::Codec;
 
 /// Where a value is written otherwise than it would be read.
@@ -85,14 +85,23 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// `value`, which is an error to serialize where it would be read otherwise.
-    pub(crate) fn over<'w, T: ?Sized>(&'w self, value: &'w T) -> Watched<'w, T> {
+    /// Where a value begins: what is [`watched`](Place::watched) there is an error to serialize where it would be read otherwise.
+    pub(crate) fn root(&self) -> Place<'_> {
+        self.at(Shape::ROOT)
+    }
+
+    #[inline]
+    fn at(&self, id: Id) -> Place<'_> {
+        self.place(self.shape.node(id))
+    }
+
+    #[inline]
+    fn place<'w>(&'w self, node: &'w Node) -> Place<'w> {
         Place {
             watch: self,
-            node: self.shape.node(Shape::ROOT),
+            node,
             in_some: false,
         }
-        .watched(value)
     }
 
     /// Where the value diverged, if it did.
@@ -138,16 +147,17 @@ impl<'a> Watch<'a> {
     }
 }
 
-/// A value, or a serializer for it, at a place of the shape.
+/// A value, or a serializer for it, at a place of the shape. It is passed on at each step, so it is two pointers.
 pub(crate) struct At<'w, T> {
     inner: T,
-    place: Place<'w>,
+    place: &'w Place<'w>,
 }
 
 pub(crate) type Watched<'w, T> = At<'w, &'w T>;
 
+/// A place of the shape.
 #[derive(Clone, Copy)]
-struct Place<'w> {
+pub(crate) struct Place<'w> {
     watch: &'w Watch<'w>,
     node: &'w Node,
     /// The value is that of a `Some`.
@@ -156,25 +166,18 @@ struct Place<'w> {
 
 impl<'w> Place<'w> {
     #[inline]
-    fn at(self, id: usize) -> Self {
-        Self {
-            node: self.watch.shape.node(id),
-            in_some: false,
-            ..self
-        }
+    fn at(self, id: Id) -> Self {
+        self.watch.at(id)
     }
 
     /// Where nothing is known, nothing is known of what is inside.
     #[inline]
     fn unseen(self) -> Self {
-        Self {
-            in_some: false,
-            ..self
-        }
+        self.watch.place(self.node)
     }
 
     #[inline]
-    fn watched<T: ?Sized>(self, value: &'w T) -> Watched<'w, T> {
+    pub(crate) fn watched<T: ?Sized>(&'w self, value: &'w T) -> Watched<'w, T> {
         At {
             inner: value,
             place: self,
@@ -263,7 +266,7 @@ impl<'w> Place<'w> {
     /// The elements of the tuple that is read here, and what those behind them are, where there may be any. Where nothing is
     /// known, that holds for all of them.
     #[inline]
-    fn tuple<E: serde::ser::Error>(self) -> Result<(&'w [usize], Option<&'w Node>), E> {
+    fn tuple<E: serde::ser::Error>(self) -> Result<(&'w [Id], Option<&'w Node>), E> {
         match self.node() {
             Node::Tuple { elements, .. } => {
                 let last = elements.last().map(|last| self.watch.shape.node(*last));
@@ -274,12 +277,12 @@ impl<'w> Place<'w> {
         }
     }
 
-    /// The fields of the struct that is read here; `None` where nothing is known.
+    /// The fields of the struct that is read here; or what all of them are, where nothing is known.
     #[inline]
-    fn fields<E: serde::ser::Error>(self) -> Result<Option<&'w [Field]>, E> {
+    fn fields<E: serde::ser::Error>(self) -> Result<(&'w [Field], Option<&'w Node>), E> {
         match self.node() {
-            Node::Struct { fields, .. } => Ok(Some(fields)),
-            Node::Unseen(_) => Ok(None),
+            Node::Struct { fields, .. } => Ok((fields, None)),
+            unseen @ Node::Unseen(_) => Ok((&[], Some(unseen))),
             _ => Err(self.diverge(Fault::Kind)),
         }
     }

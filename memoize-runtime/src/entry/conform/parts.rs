@@ -7,9 +7,9 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant,
 };
 
-use super::super::fingerprint::shape::{Field, Node, Scalar, Segment, Unseen, Why};
+use super::super::fingerprint::shape::{Field, Id, Node, Scalar, Segment, Unseen, Why};
 use super::super::header::Codec;
-use super::{Fault, Place};
+use super::{Fault, Place, Watch};
 
 /// How many were announced, and how many came.
 #[derive(Clone, Copy)]
@@ -44,8 +44,8 @@ impl Count {
 /// What comes one after another: a list or a tuple.
 pub(crate) struct Elements<'w, I> {
     pub(super) inner: I,
-    pub(super) place: Place<'w>,
-    pub(super) known: &'w [usize],
+    pub(super) watch: &'w Watch<'w>,
+    pub(super) known: &'w [Id],
     /// What the elements behind the known ones are, where there may be any.
     pub(super) beyond: Option<&'w Node>,
     pub(super) list: bool,
@@ -57,13 +57,13 @@ impl<'w, I> Elements<'w, I> {
     #[inline]
     pub(super) fn tuple(
         inner: I,
-        place: Place<'w>,
-        (known, beyond): (&'w [usize], Option<&'w Node>),
+        watch: &'w Watch<'w>,
+        (known, beyond): (&'w [Id], Option<&'w Node>),
         len: usize,
     ) -> Self {
         Self {
             inner,
-            place,
+            watch,
             known,
             beyond,
             list: false,
@@ -76,22 +76,18 @@ impl<'w, I> Elements<'w, I> {
     #[inline]
     fn next<E: serde::ser::Error>(&mut self) -> Result<Place<'w>, E> {
         if let Some(id) = self.known.get(self.count.next()) {
-            return Ok(self.place.at(*id));
+            return Ok(self.watch.at(*id));
         }
         match self.beyond {
-            Some(node) => Ok(Place {
-                node,
-                in_some: false,
-                ..self.place
-            }),
-            None => Err(self.place.diverge(Fault::Unread)),
+            Some(node) => Ok(self.watch.place(node)),
+            None => Err(self.watch.diverge(Fault::Unread)),
         }
     }
 
     #[cold]
     fn passes(&self) {
         let index = self.count.written - 1;
-        self.place.watch.passes(match self.variant {
+        self.watch.passes(match self.variant {
             Some(variant) => Segment::VariantField(variant, index),
             None if self.list => Segment::Element,
             None => Segment::Index(index),
@@ -104,7 +100,7 @@ impl<'w, I> Elements<'w, I> {
         if all && self.count.is_right() {
             return Ok(());
         }
-        Err(self.place.diverge(Fault::Count))
+        Err(self.watch.diverge(Fault::Count))
     }
 }
 
@@ -173,9 +169,10 @@ impl<I: SerializeMap> SerializeMap for Entries<'_, I> {
 
 pub(crate) struct Fields<'w, I> {
     pub(super) inner: I,
-    pub(super) place: Place<'w>,
-    /// None where nothing is known.
+    pub(super) watch: &'w Watch<'w>,
     pub(super) known: &'w [Field],
+    /// What all fields are, where nothing is known of them.
+    pub(super) unseen: Option<&'w Node>,
     /// How many fields were announced, and how many came, both without the tag.
     pub(super) announced: usize,
     pub(super) written: usize,
@@ -195,7 +192,7 @@ impl<'w, I> Fields<'w, I> {
         match self.known.get(self.written) {
             Some(field) if field.names.contain(name) => {
                 self.written += 1;
-                Ok(self.place.at(field.node))
+                Ok(self.watch.at(field.node))
             }
             _ => self.otherwise(value),
         }
@@ -207,15 +204,10 @@ impl<'w, I> Fields<'w, I> {
         &mut self,
         value: &T,
     ) -> Result<Place<'w>, E> {
-        if let Node::Unseen(_) = self.place.node() {
+        let is_behind = self.written >= self.known.len();
+        if is_behind && let Some(unseen) = self.unseen.or_else(|| self.cut_off()) {
             self.written += 1;
-            return Ok(self.place.unseen());
-        }
-        if self.written >= self.known.len()
-            && let Some(last) = self.cut_off()
-        {
-            self.written += 1;
-            return Ok(last);
+            return Ok(self.watch.place(unseen));
         }
         self.tag(value)
     }
@@ -230,33 +222,29 @@ impl<'w, I> Fields<'w, I> {
         let is_tag = typeid::of::<T>() == typeid::of::<str>()
             && tag.is_some_and(|tag| Text(value).to_string() == tag);
         if !is_tag {
-            return Err(self.place.diverge(Fault::Unread));
+            return Err(self.watch.diverge(Fault::Unread));
         }
-        if self.place.watch.codec == Codec::Postcard {
-            return Err(self.place.diverge(Fault::Tag));
+        if self.watch.codec == Codec::Postcard {
+            return Err(self.watch.diverge(Fault::Tag));
         }
         self.announced = self.announced.saturating_sub(1);
-        Ok(Place {
-            node: &Node::Scalar(Scalar::Str),
-            in_some: false,
-            ..self.place
-        })
+        Ok(self.watch.place(&Node::Scalar(Scalar::Str)))
     }
 
     /// What is left out is read as something else: as the field behind it, or as a default. Where nothing is known it may
     /// be, too, and reading it back would not show it, since it would be left out again.
     #[cold]
     fn skip<E: serde::ser::Error>(&self, name: &'static str) -> Result<(), E> {
-        let error = self.place.diverge(Fault::Skipped);
+        let error = self.watch.diverge(Fault::Skipped);
         self.passes(name);
         Err(error)
     }
 
     #[cold]
     fn passes(&self, name: &'static str) {
-        self.place.watch.passes(Segment::Name(name));
+        self.watch.passes(Segment::Name(name));
         if let Some(variant) = self.variant {
-            self.place.watch.passes(Segment::Variant(variant));
+            self.watch.passes(Segment::Variant(variant));
         }
     }
 
@@ -267,20 +255,18 @@ impl<'w, I> Fields<'w, I> {
         {
             return Ok(());
         }
-        Err(self.place.diverge(Fault::Count))
+        Err(self.watch.diverge(Fault::Count))
     }
 
     #[cold]
     fn may_end_here(&self) -> bool {
-        matches!(self.place.node(), Node::Unseen(_))
-            || self.cut_off().is_some()
-            || self.lacks_content()
+        self.unseen.is_some() || self.cut_off().is_some() || self.lacks_content()
     }
 
     /// The last field that is known, where there may be more behind it.
-    fn cut_off(&self) -> Option<Place<'w>> {
-        let last = self.place.at(self.known.last()?.node);
-        last.node.is_cut_off().then_some(last)
+    fn cut_off(&self) -> Option<&'w Node> {
+        let last = self.watch.shape.node(self.known.last()?.node);
+        last.is_cut_off().then_some(last)
     }
 
     /// Whether only the content of an enum with `tag` and `content` is missing: a unit variant has none.
@@ -291,7 +277,7 @@ impl<'w, I> Fields<'w, I> {
         };
         self.written == 1
             && matches!(
-                self.place.at(content.node).node,
+                self.watch.at(content.node).node,
                 Node::Unseen(Unseen {
                     why: Why::Buffered,
                     ..

@@ -88,7 +88,7 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
         let inside = match self.place.node() {
             Node::Option(inner) => self.place.at(*inner),
-            Node::Unseen(_) => self.place,
+            Node::Unseen(_) => *self.place,
             _ => return Err(self.place.diverge(Fault::Kind)),
         };
         let inside = Place {
@@ -107,9 +107,9 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
         let inside = match self.place.node {
             Node::Newtype(_, inner) => Place {
                 node: self.place.watch.shape.node(*inner),
-                ..self.place
+                ..*self.place
             },
-            _ => self.place,
+            _ => *self.place,
         };
         self.inner
             .serialize_newtype_struct(name, &inside.watched(value))
@@ -158,7 +158,7 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
         let last = elements.last().map(|last| self.place.at(*last).node);
         Ok(Elements {
             inner: self.inner.serialize_seq(len)?,
-            place: self.place,
+            watch: self.place.watch,
             known: elements,
             beyond: Some(last.unwrap_or(node)),
             list: true,
@@ -172,7 +172,7 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
         let elements = self.place.tuple()?;
         Ok(Elements::tuple(
             self.inner.serialize_tuple(len)?,
-            self.place,
+            self.place.watch,
             elements,
             len,
         ))
@@ -187,7 +187,7 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
         let elements = self.place.tuple()?;
         Ok(Elements::tuple(
             self.inner.serialize_tuple_struct(name, len)?,
-            self.place,
+            self.place.watch,
             elements,
             len,
         ))
@@ -212,7 +212,7 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
             .serialize_tuple_variant(name, index, variant, len)?;
         Ok(Elements {
             variant: Some(variant),
-            ..Elements::tuple(inner, inside, elements, len)
+            ..Elements::tuple(inner, self.place.watch, elements, len)
         })
     }
 
@@ -237,11 +237,12 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
         name: &'static str,
         len: usize,
     ) -> Result<Self::SerializeStruct, S::Error> {
-        let fields = self.place.fields()?;
+        let (known, unseen) = self.place.fields()?;
         Ok(Fields {
             inner: self.inner.serialize_struct(name, len)?,
-            place: self.place,
-            known: fields.unwrap_or_default(),
+            watch: self.place.watch,
+            known,
+            unseen,
             announced: len,
             written: 0,
             tag: Some(name),
@@ -262,13 +263,14 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
             None => self.place.unseen(),
             Some(_) => return Err(self.place.diverge(Fault::Kind)),
         };
-        let fields = inside.fields()?;
+        let (known, unseen) = inside.fields()?;
         Ok(Fields {
             inner: self
                 .inner
                 .serialize_struct_variant(name, index, variant, len)?,
-            place: inside,
-            known: fields.unwrap_or_default(),
+            watch: self.place.watch,
+            known,
+            unseen,
             announced: len,
             written: 0,
             tag: None,

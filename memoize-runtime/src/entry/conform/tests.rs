@@ -11,7 +11,7 @@ fn written<T: Serialize + DeserializeOwned>(value: &T, codec: Codec) -> Option<D
     let shape = trace::<T>(codec);
     let watch = Watch::new(&shape, codec);
     let mut bytes = Vec::new();
-    let result = codec.encode(&watch.over(value), &mut bytes);
+    let result = codec.encode(&watch.root().watched(value), &mut bytes);
     let divergence = watch.divergence();
     assert_eq!(result.is_err(), divergence.is_some());
     assert!(
