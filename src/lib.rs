@@ -9,8 +9,8 @@ pub use memoize_runtime::Redis;
 pub use memoize_runtime::testing;
 pub use memoize_runtime::{
     Answer, AsyncBackend, Backend, BackendError, BlockOn, Bytes, CacheKey, Cacheable, Clock,
-    ConfigError, Deadline, KeyOptions, KeyParts, Lease, Limits, Lookup, Memo, Memoized, Memory,
-    Runtime, RuntimeBuilder, Secret, Stats, Unblock, make_cache_key,
+    ConfigError, Deadline, KeyOptions, KeyParts, Lease, Limits, Lookup, Memo, Memoized,
+    MemoizedStream, Memory, Runtime, RuntimeBuilder, Secret, Stats, Unblock, make_cache_key,
 };
 
 #[doc = include_str!("../docs/encryption.md")]

@@ -88,7 +88,7 @@ fn check_returned(model: &Model, diag: &Diag) {
     let ty = model.output_type();
     let span = ty.map_or(sig.ident.span(), Spanned::span);
     let message = match ty.map_or(Returned::Nothing, output::classify_type) {
-        Returned::Value => return,
+        Returned::Value | Returned::Stream => return,
         Returned::Iterator if !is_async => return,
         Returned::Nothing => {
             "the function returns nothing that could be remembered; \
@@ -108,7 +108,6 @@ fn check_returned(model: &Model, diag: &Diag) {
             "an async function that returns an iterator can't be memoized; \
              return a `Stream`, or collect the items into a `Vec`"
         }
-        Returned::Stream => "functions that return a stream can't be memoized yet",
         Returned::Opaque => {
             "an `impl Trait` can't be stored, as its type has no name to read it back by; \
              return a type that has one"
@@ -118,25 +117,42 @@ fn check_returned(model: &Model, diag: &Diag) {
 }
 
 fn check_iterator(model: &Model, diag: &Diag) {
-    let sig = &model.function.sig;
-    if sig.asyncness.is_some() || output::classify(&sig.output) != Returned::Iterator {
+    let Some(ty) = model.output_type() else {
         return;
-    }
-    let span = model.output_type().map_or(sig.ident.span(), Spanned::span);
-    let Some(iterated) = model.iterated() else {
-        let message = "an iterator in this form can't be memoized; \
-                       return `impl Iterator<Item = ..>` or `Box<dyn Iterator<Item = ..>>`";
-        return diag.error(span, message);
     };
-    if iterated.name != "Iterator" && iterated.name != "FusedIterator" {
+    let unknown_form = match output::classify_type(ty) {
+        Returned::Iterator if model.execution() == Execution::Blocking => {
+            "an iterator in this form can't be memoized; \
+             return `impl Iterator<Item = ..>` or `Box<dyn Iterator<Item = ..>>`"
+        }
+        Returned::Stream => {
+            "a stream in this form can't be memoized; \
+             return `impl Stream<Item = ..>` or `Pin<Box<dyn Stream<Item = ..>>>`"
+        }
+        _ => return,
+    };
+    let Some(iterated) = model.iterated() else {
+        return diag.error(ty.span(), unknown_form);
+    };
+    if ["DoubleEndedIterator", "ExactSizeIterator"].contains(&item::name(iterated.name).as_str()) {
         let message = "what comes from a cache can only be read forwards, and its length isn't known before; \
                        return an `Iterator`";
         return diag.error(iterated.name.span(), message);
     }
+    if ["FusedStream", "TryStream"].contains(&item::name(iterated.name).as_str()) {
+        let message = "what comes from a cache is a plain stream of items, which may be `Result`s; \
+                       return a `Stream`";
+        return diag.error(iterated.name.span(), message);
+    }
+    let trait_name = if iterated.is_async {
+        "Stream"
+    } else {
+        "Iterator"
+    };
     match iterated.item {
         None => diag.error(
             iterated.name.span(),
-            "the type of the items is missing; write `Iterator<Item = ..>`",
+            format!("the type of the items is missing; write `{trait_name}<Item = ..>`"),
         ),
         Some(item) if output::mentions_impl(item.to_token_stream()) => diag.error(
             item.span(),
@@ -149,9 +165,16 @@ fn check_iterator(model: &Model, diag: &Diag) {
 
 fn check_cache_if_of_iterator(model: &Model, diag: &Diag) {
     let predicate = model.options.cache_if.as_ref();
-    if let Some(predicate) = predicate.filter(|_| model.iterated().is_some()) {
-        let message = "`cache_if` sees a whole value, which an iterator never is; \
-                       remove it, or yield an `Err` where nothing is to be stored";
+    if let (Some(predicate), Some(iterated)) = (predicate, model.iterated()) {
+        let what = if iterated.is_async {
+            "a stream"
+        } else {
+            "an iterator"
+        };
+        let message = format!(
+            "`cache_if` sees a whole value, which {what} never is; \
+             remove it, or yield an `Err` where nothing is to be stored"
+        );
         diag.error(predicate.span(), message);
     }
 }

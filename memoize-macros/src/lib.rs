@@ -48,6 +48,9 @@ use crate::model::Model;
 /// held until the last item: the returned type must be allowed to hold each of them. Edition 2024 says so by
 /// itself; in edition 2021 add `+ use<'a, T>` with all lifetimes and types of the arguments, or `+ 'a`.
 ///
+/// The same holds for `impl Stream<Item = T>`, `Pin<Box<dyn Stream<Item = T>>>` and `BoxStream<'_, T>`, returned or given by a future. The body
+/// runs at the first poll, or where the function is awaited; `invalidate` is async.
+///
 /// # Options
 ///
 /// | option | meaning | default |
@@ -118,7 +121,7 @@ use crate::model::Model;
 /// | `load_user::stats()` | counts hits, misses and the like |
 /// | `load_user::uncached(&db, 7)` | runs the body alone |
 ///
-/// Of an iterator there is no `peek` and no `prime`, and `refresh` stores when what it returns was consumed. `cache_if` can't be
+/// Of an iterator or stream there is no `peek` and no `prime`, and `refresh` stores when what it returns was consumed. `cache_if` can't be
 /// asked of one.
 ///
 /// They stand on a type of the function's name, or of the name in `companions = Name`, which is needed where there is

@@ -134,12 +134,20 @@ impl Model {
         }
     }
 
-    /// What an iterator that the function returns is made of.
+    /// What an iterator or a stream that the function returns is made of; the stream may come from a future.
     pub(crate) fn iterated(&self) -> Option<Iterated<'_>> {
-        let is_iterator = output::classify(&self.function.sig.output) == Returned::Iterator;
-        self.output_type()
-            .filter(|_| is_iterator)
-            .and_then(output::iterated)
+        let ty = self.output_type()?;
+        match output::classify_type(ty) {
+            Returned::Iterator if self.execution() == Execution::Blocking => output::iterated(ty),
+            Returned::Stream => output::iterated(ty),
+            _ => None,
+        }
+    }
+
+    /// Whether who calls the function awaits what it gives.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.execution() != Execution::Blocking
+            || self.iterated().is_some_and(|iterated| iterated.is_async)
     }
 
     /// The type that is cached: what is returned, or each item of it.

@@ -29,7 +29,7 @@ pub(crate) fn classify_type(ty: &Type) -> Returned {
         Type::Tuple(tuple) if tuple.elems.is_empty() => Returned::Nothing,
         Type::Never(_) => Returned::Never,
         Type::ImplTrait(ty) => from_bounds(&ty.bounds).unwrap_or(Returned::Opaque),
-        ty => from_boxed(ty).unwrap_or_else(|| {
+        ty => from_path(ty).unwrap_or_else(|| {
             if mentions_impl(ty.to_token_stream()) {
                 Returned::Opaque
             } else {
@@ -39,13 +39,16 @@ pub(crate) fn classify_type(ty: &Type) -> Returned {
     }
 }
 
-/// A `Box<dyn Trait>`, and a `Pin` of one.
-fn from_boxed(ty: &Type) -> Option<Returned> {
+/// A `Box<dyn Trait>`, a `Pin` of one, and what `futures` calls such a stream.
+fn from_path(ty: &Type) -> Option<Returned> {
     let path = path(ty)?;
     let name = &path.segments.last()?.ident;
     let inner = first_type_argument(path)?;
     if name == "Pin" {
-        return from_boxed(inner);
+        return from_path(inner);
+    }
+    if is_boxed_stream(name) {
+        return Some(Returned::Stream);
     }
     match inner {
         Type::TraitObject(object) if name == "Box" => from_bounds(&object.bounds),
@@ -113,45 +116,83 @@ fn from_name(name: &Ident) -> Option<Returned> {
         "Iterator" | "DoubleEndedIterator" | "ExactSizeIterator" | "FusedIterator" => {
             Some(Returned::Iterator)
         }
-        "Stream" => Some(Returned::Stream),
+        "Stream" | "FusedStream" | "TryStream" => Some(Returned::Stream),
         _ => None,
     }
 }
 
-/// What an iterator is made of, as far as the type says it.
+/// What an iterator or a stream is made of, as far as the type says it.
 pub(crate) struct Iterated<'t> {
+    /// It is a stream.
+    pub(crate) is_async: bool,
     /// The trait's own name, and where it stands.
     pub(crate) name: &'t Ident,
     pub(crate) item: Option<&'t Type>,
-    /// It is a `Box<dyn Iterator>`.
+    /// It is a `Box<dyn Iterator>`, or a `Pin<Box<dyn Stream>>`.
     pub(crate) is_boxed: bool,
 }
 
-/// Reads the type of a function that is [classified](classify) as an iterator's.
+/// Reads a type that is [classified](classify) as an iterator or as a stream.
 pub(crate) fn iterated(ty: &Type) -> Option<Iterated<'_>> {
-    let (bounds, is_boxed) = match ungrouped(ty) {
-        Type::ImplTrait(ty) => (&ty.bounds, false),
-        ty => match ungrouped(first_type_argument(path(ty)?)?) {
-            Type::TraitObject(object) => (&object.bounds, true),
-            _ => return None,
-        },
+    let ty = ungrouped(ty);
+    if let Type::ImplTrait(ty) = ty {
+        return iterated_by(&ty.bounds, false);
+    }
+    let path = path(ty)?;
+    let last = path.segments.last()?;
+    let inner = first_type_argument(path)?;
+    if is_boxed_stream(&last.ident) {
+        return Some(Iterated {
+            is_async: true,
+            name: &last.ident,
+            item: Some(inner),
+            is_boxed: true,
+        });
+    }
+    let is_pinned = last.ident == "Pin";
+    let object = if is_pinned {
+        first_type_argument(self::path(inner)?)?
+    } else {
+        inner
     };
-    bounds.iter().find_map(|bound| {
+    match ungrouped(object) {
+        Type::TraitObject(object) => {
+            iterated_by(&object.bounds, true).filter(|iterated| iterated.is_async == is_pinned)
+        }
+        _ => None,
+    }
+}
+
+fn iterated_by<'b>(
+    bounds: impl IntoIterator<Item = &'b TypeParamBound>,
+    is_boxed: bool,
+) -> Option<Iterated<'b>> {
+    bounds.into_iter().find_map(|bound| {
         let TypeParamBound::Trait(bound) = bound else {
             return None;
         };
         let last = bound.path.segments.last()?;
-        let is_iterator = from_name(&last.ident) == Some(Returned::Iterator);
+        let is_async = match from_name(&last.ident)? {
+            Returned::Iterator => false,
+            Returned::Stream => true,
+            _ => return None,
+        };
         let item = arguments(&last.arguments).find_map(|argument| match argument {
             GenericArgument::AssocType(assoc) if assoc.ident == "Item" => Some(&assoc.ty),
             _ => None,
         });
-        is_iterator.then_some(Iterated {
+        Some(Iterated {
+            is_async,
             name: &last.ident,
             item,
             is_boxed,
         })
     })
+}
+
+/// Whether it is the name that the `futures` crates give to a `Pin<Box<dyn Stream>>`.
+fn is_boxed_stream(name: &Ident) -> bool {
+    name == "BoxStream" || name == "LocalBoxStream"
 }
 
 pub(crate) fn mentions_impl(tokens: TokenStream) -> bool {
@@ -360,7 +401,14 @@ mod tests {
             returned("-> ::std::pin::Pin<Box<dyn Future<Output = u8> + Send>>"),
             Returned::Future
         );
-        assert_eq!(returned("-> impl Stream<Item = u8>"), Returned::Stream);
+        for stream in [
+            "-> impl Stream<Item = u8>",
+            "-> Pin<Box<dyn Stream<Item = u8> + Send + '_>>",
+            "-> futures::stream::BoxStream<'static, u8>",
+            "-> LocalBoxStream<'_, u8>",
+        ] {
+            assert_eq!(returned(stream), Returned::Stream);
+        }
         assert_eq!(returned("-> impl Display"), Returned::Opaque);
         assert_eq!(returned("-> Option<impl Display>"), Returned::Opaque);
     }

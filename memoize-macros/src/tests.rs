@@ -98,6 +98,8 @@ fn of_an_iterator_nothing_can_be_peeked_at_or_primed() {
     for output in [
         "impl Iterator<Item = u8>",
         "Box<dyn Iterator<Item = u8>>",
+        "impl Stream<Item = u8>",
+        "BoxStream<'static, u8>",
         "u8",
     ] {
         let expanded = expand("", &format!("fn f() -> {output} {{ x }}"));
@@ -117,6 +119,50 @@ fn boxed_iterator_in_a_trait() {
             self.open(table)
         }",
     );
+}
+
+#[test]
+fn stream() {
+    short_snapshot(
+        "stream",
+        r#"key = "rows:<table>", expiration = "6h""#,
+        "pub fn rows(table: &str) -> impl Stream<Item = io::Result<Row>> { open(table) }",
+    );
+}
+
+#[test]
+fn async_stream() {
+    short_snapshot(
+        "async_stream",
+        r#"key = "rows:<table>", skip(db)"#,
+        "pub async fn rows(db: &Db, table: &str) -> impl Stream<Item = Row> { db.open(table).await }",
+    );
+}
+
+#[test]
+fn boxed_streams_in_a_trait() {
+    for (name, item) in [
+        (
+            "boxed_stream_in_a_trait",
+            "fn rows<'a>(&'a self, table: &'a str) -> Pin<Box<dyn Stream<Item = Row> + Send + 'a>> { self.open(table) }",
+        ),
+        (
+            "async_boxed_stream_in_a_trait",
+            "async fn rows(&self, table: &str) -> BoxStream<'_, Row> { self.open(table).await }",
+        ),
+        (
+            "future_of_a_boxed_stream",
+            "fn rows<'a>(&'a self, table: &'a str) -> Pin<Box<dyn Future<Output = BoxStream<'a, Row>> + Send + 'a>> {
+                Box::pin(async move { self.open(table).await })
+            }",
+        ),
+        (
+            "async_stream_in_a_trait",
+            "async fn rows(&self, table: &str) -> impl Stream<Item = Row> { self.open(table).await }",
+        ),
+    ] {
+        snapshot(name, r#"key = "rows:<table>", skip(self)"#, item);
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::backend::Bytes;
 use crate::call::outcome::Outcome;
 use crate::call::place::Place;
-use crate::entry::chunk::{self, Destination, Manifest, Reader, Writer};
+use crate::entry::chunk::{self, Destination, Follower, Manifest, Origin, Reader, Writer};
 use crate::entry::{
     self, Body, BodyMeta, Draft, Expect, Flags, Guard, Header, Padding, Reject, StoredType,
     Unencodable, Unfinished,
@@ -223,6 +223,11 @@ impl Policy<'_> {
         self.chunked(now_ms, Writer::new)
     }
 
+    /// The items of a stream that is being written at this place.
+    pub(crate) fn follow(&self, origin: &Origin) -> Follower {
+        Follower::new(self.place.guard(), origin, self.key_bytes)
+    }
+
     /// The entry for chunks that are all stored at `now_ms`.
     pub(crate) fn publish(
         &self,
@@ -383,6 +388,15 @@ impl Policy<'_> {
 }
 
 impl Chunked {
+    /// What one who follows the writing must know.
+    pub(crate) fn origin(&self) -> Origin {
+        Origin {
+            header: self.header,
+            generation: self.writer.generation(),
+            chunk_len: self.writer.chunk_len(),
+        }
+    }
+
     /// The life of a chunk that is written at `now_ms`.
     pub(crate) fn chunk_life(&self, now_ms: u64) -> Duration {
         let left = self.header.expires_ms.saturating_sub(now_ms);

@@ -28,6 +28,7 @@ mod instance;
 mod key;
 mod memo;
 mod observe;
+mod progress;
 mod secret;
 mod shim;
 mod site;
@@ -42,7 +43,7 @@ pub use backend::{
     Memory, Unblock,
 };
 pub use cacheable::Cacheable;
-pub use call::Memoized;
+pub use call::{Memoized, MemoizedStream};
 pub use clock::Clock;
 pub use config::{Runtime, RuntimeBuilder};
 pub use error::ConfigError;

@@ -1,14 +1,16 @@
 //! Memoizing without the attribute.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, Ready, ready};
 use std::time::Duration;
+
+use futures_core::Stream;
 
 use crate::Cacheable;
 use crate::call::outcome::Outcome;
 use crate::call::place::{self, Protection};
 use crate::call::request::Request;
-use crate::call::{Memoized, future, sync};
+use crate::call::{Memoized, MemoizedStream, future, sync};
 use crate::clock::millis;
 use crate::config::Current;
 use crate::entry::{Codec, StoredType};
@@ -30,7 +32,7 @@ use crate::secret::Secret;
 ///     .get_or_compute(|| "Ada".to_owned());
 /// assert_eq!(name, "Ada");
 /// ```
-#[must_use = "nothing is looked up or computed before `get_or_compute` or `iter`"]
+#[must_use = "nothing is looked up or computed before `get_or_compute`, `iter` or `stream`"]
 pub struct Memo {
     runtime: Current,
     key: FullKey,
@@ -184,7 +186,7 @@ impl Memo {
     /// # Ok::<(), cache_memoize::ConfigError>(())
     /// ```
     ///
-    /// The lookup is made at the call: two iterators that are made before one of them is consumed both miss.
+    /// The lookup is made at the call: of two iterators that are made before one of them is consumed, the second follows the first.
     ///
     /// # Panics
     /// Only where `compute` or its iterator does.
@@ -194,7 +196,7 @@ impl Memo {
         I: Iterator<Item = T>,
         F: FnOnce() -> I,
     {
-        self.stream(Outcome::VALUE, compute)
+        self.items(Outcome::VALUE, compute)
     }
 
     /// The same for items that can fail: an `Err` is handed on as it is, and nothing is then stored.
@@ -207,7 +209,55 @@ impl Memo {
         I: Iterator<Item = Result<T, E>>,
         F: FnOnce() -> I,
     {
-        self.stream(Outcome::RESULT, compute)
+        self.items(Outcome::RESULT, compute)
+    }
+
+    /// As [`iter`](Self::iter), for a stream: it returns the items from the cache, or those of the stream that `compute` returns.
+    ///
+    /// Nothing happens before it is polled. See [`MemoizedStream`] for the rest. Entries are those of an iterator under this key.
+    ///
+    /// ```
+    /// # use cache_memoize::{Memo, Runtime};
+    /// use futures::{StreamExt, stream};
+    ///
+    /// # let runtime = Runtime::builder().build()?;
+    /// # futures::executor::block_on(runtime.scope_async(async {
+    /// let squares = || Memo::new("squares").stream(|| stream::iter((0..1000_u64).map(|n| n * n)));
+    /// assert_eq!(squares().count().await, 1000); // from the closure, and stored at the end
+    /// assert_eq!(squares().skip(999).next().await, Some(998_001)); // from the cache
+    /// assert_eq!(Runtime::current().stats().hits, 1);
+    /// # }));
+    /// # Ok::<(), cache_memoize::ConfigError>(())
+    /// ```
+    ///
+    /// # Panics
+    /// Only where `compute` or its stream does.
+    pub fn stream<T, S, F>(
+        self,
+        compute: F,
+    ) -> MemoizedStream<T, impl FnOnce() -> Ready<S>, Ready<S>, S>
+    where
+        T: Cacheable,
+        S: Stream<Item = T>,
+        F: FnOnce() -> S,
+    {
+        self.awaited_items(Outcome::VALUE, compute)
+    }
+
+    /// The same for items that can fail: an `Err` is handed on as it is, and nothing is then stored.
+    ///
+    /// # Panics
+    /// Only where `compute` or its stream does.
+    pub fn try_stream<T, E, S, F>(
+        self,
+        compute: F,
+    ) -> MemoizedStream<Result<T, E>, impl FnOnce() -> Ready<S>, Ready<S>, S>
+    where
+        T: Cacheable,
+        S: Stream<Item = Result<T, E>>,
+        F: FnOnce() -> S,
+    {
+        self.awaited_items(Outcome::RESULT, compute)
     }
 
     /// Removes the entry, whatever its type; `false` where the backend could not be asked, so that it may still be there.
@@ -234,13 +284,25 @@ impl Memo {
         future::get_or_compute(&self.request(stored), outcome, |_| true, compute).await
     }
 
-    fn stream<R, F, I>(self, outcome: Outcome<R>, compute: F) -> Memoized<R, F, I>
+    fn items<R, F, I>(self, outcome: Outcome<R>, compute: F) -> Memoized<R, F, I>
     where
         I: Iterator<Item = R>,
         F: FnOnce() -> I,
     {
         let stored = (outcome.stored)(self.codec);
         Memoized::new(self.request(stored), outcome, compute)
+    }
+
+    fn awaited_items<R, F, S>(
+        self,
+        outcome: Outcome<R>,
+        compute: F,
+    ) -> MemoizedStream<R, impl FnOnce() -> Ready<S>, Ready<S>, S>
+    where
+        F: FnOnce() -> S,
+    {
+        let stored = (outcome.stored)(self.codec);
+        MemoizedStream::new(self.request(stored), outcome, || ready(compute()))
     }
 
     fn request(self, stored: &'static StoredType) -> Request {

@@ -7,10 +7,11 @@ use std::fs;
 use std::future::{Future, pending, ready};
 use std::panic::{catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 
 use cache_memoize::testing::flights;
 use cache_memoize::{Memo, Memory, Runtime};
+use futures::stream::{self, Stream, StreamExt};
 
 /// What the allocator and its arenas may keep for themselves.
 const SLACK: u64 = 4 << 20;
@@ -46,6 +47,8 @@ fn what_comes_to_nothing_leaves_nothing() {
     leaders_that_are_dropped();
     waiters_that_are_dropped_and_leaders_that_come_to_nothing();
     iterators_that_are_read_by_half();
+    streams_that_are_read_by_half();
+    followers_of_what_is_read_by_half();
 }
 
 fn iterators_that_are_read_by_half() {
@@ -53,6 +56,31 @@ fn iterators_that_are_read_by_half() {
         let mut items = Memo::new(&key).iter(|| 0..10_u64);
         assert_eq!(items.nth(4), Some(4));
     });
+}
+
+fn streams_that_are_read_by_half() {
+    soak("half-read streams", |key| {
+        let mut items = pin!(Memo::new(&key).stream(|| stream::iter(0..10_u64)));
+        for n in 0..5 {
+            assert_eq!(poll_next(items.as_mut()), Poll::Ready(Some(n)));
+        }
+    });
+}
+
+fn followers_of_what_is_read_by_half() {
+    soak("half-read writers with followers", |key| {
+        let mut writer =
+            pin!(Memo::new(&key).stream(|| stream::iter(0..2_u64).chain(stream::pending())));
+        assert_eq!(poll_next(writer.as_mut()), Poll::Ready(Some(0)));
+        let mut left = pin!(Memo::new(&key).stream(|| stream::iter(0..10_u64)));
+        let mut follower = Memo::new(&key).iter(|| 0..10_u64);
+        assert_eq!(poll_next(left.as_mut()), Poll::Ready(Some(0)));
+        assert_eq!(follower.next(), Some(0));
+    });
+}
+
+fn poll_next<S: Stream>(stream: Pin<&mut S>) -> Poll<Option<S::Item>> {
+    stream.poll_next(&mut Context::from_waker(Waker::noop()))
 }
 
 fn leaders_that_panic() {

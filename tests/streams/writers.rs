@@ -67,6 +67,8 @@ fn a_reader_gets_one_or_the_other_and_all_of_it() {
         for begins_at in 0..=order.len() {
             for taken_at_once in 0..=3 {
                 let shelf = Shelf::short();
+                // Another process: in this one the reader would follow a writer.
+                let elsewhere = runtime(&shelf);
                 runtime(&shelf).scope(|| {
                     let mut writers = [write(one.clone()), write(other.clone())];
                     let mut published = None;
@@ -74,7 +76,7 @@ fn a_reader_gets_one_or_the_other_and_all_of_it() {
                     let mut reader = None;
                     for (step, &turn) in order.iter().enumerate() {
                         if step == begins_at {
-                            reader = read(taken_at_once.max(1));
+                            reader = elsewhere.scope(|| read(taken_at_once.max(1)));
                             assert_eq!(reader.is_some(), published.is_some());
                         }
                         writers[usize::from(turn)].next();
@@ -92,7 +94,8 @@ fn a_reader_gets_one_or_the_other_and_all_of_it() {
                     } else {
                         &one
                     };
-                    let now: Vec<_> = read(1).expect("it is published").collect();
+                    let now = elsewhere.scope(|| read(1)).expect("it is published");
+                    let now: Vec<_> = now.collect();
                     assert!(now == *last, "{order:?}");
                 });
             }

@@ -12,7 +12,7 @@ use super::{key, ours};
 use crate::item::{
     is_for_companions, is_for_parameters, is_lint, is_must_use, name, without_expectation,
 };
-use crate::model::{Execution, Form, Model};
+use crate::model::{Form, Model};
 use crate::output::{self, Returned};
 
 /// A function to be given attributes and a visibility.
@@ -26,8 +26,8 @@ struct Companion {
 pub(super) fn companions(model: &Model) -> TokenStream {
     let hidden = [site(model), hidden_call(model)];
     let of_values = |companion: fn(&Model) -> Companion| {
-        let is_iterator = model.iterated().is_some();
-        (!is_iterator).then(|| companion(model))
+        let is_value = model.iterated().is_none();
+        is_value.then(|| companion(model))
     };
     let public: Vec<Companion> = [
         Some(key(model)),
@@ -216,7 +216,7 @@ fn peek(model: &Model) -> Companion {
             &keyed_inputs(model),
             &ours!(::core::option::Option<#value>),
         ),
-        body: match (returns_result(model), is_async(model)) {
+        body: match (returns_result(model), model.is_awaited()) {
             (false, false) => ours!({ #call.peek() }),
             (true, false) => ours!({ #call.peek_ok() }),
             (false, true) => ours!({ #call.peek_async().await }),
@@ -235,7 +235,7 @@ fn invalidate(model: &Model) -> Companion {
             &keyed_inputs(model),
             &ours!(bool),
         ),
-        body: if is_async(model) {
+        body: if model.is_awaited() {
             ours!({ #call.invalidate_async().await })
         } else {
             ours!({ #call.invalidate() })
@@ -275,7 +275,7 @@ fn prime(model: &Model) -> Companion {
     let inputs = inputs(model.primed_receiver(), arguments);
     Companion {
         signature: signature(&head, &model.prime_generics(), &inputs, &ours!(bool)),
-        body: match (returns_result(model), is_async(model)) {
+        body: match (returns_result(model), model.is_awaited()) {
             (false, false) => ours!({ #call #expiration.prime(value) }),
             (true, false) => ours!({ #call #expiration.prime_ok(value) }),
             (false, true) => ours!({ #call #expiration.prime_async(value).await }),
@@ -350,13 +350,9 @@ fn inputs(
 
 /// An async function's companions are async, as they may ask a server.
 fn head(model: &Model, role: &str) -> TokenStream {
-    let asyncness = is_async(model).then(|| ours!(async));
+    let asyncness = model.is_awaited().then(|| ours!(async));
     let name = companion_name(model, role);
     ours!(#asyncness fn #name)
-}
-
-fn is_async(model: &Model) -> bool {
-    model.execution() != Execution::Blocking
 }
 
 fn signature(

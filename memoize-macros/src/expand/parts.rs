@@ -165,17 +165,35 @@ pub(super) fn memoized(
     };
     match execution {
         Execution::Blocking | Execution::Async => work,
-        Execution::Future => ours!(async move { #work }),
-        Execution::BoxedFuture => ours!(::std::boxed::Box::pin(async move { #work })),
+        Execution::Future => {
+            let work = coerced(model, work);
+            ours!(async move { #work })
+        }
+        Execution::BoxedFuture => {
+            let work = coerced(model, work);
+            ours!(::std::boxed::Box::pin(async move { #work }))
+        }
     }
+}
+
+/// An async block doesn't say what it gives, so a box in there stays what it is unless it is told.
+fn coerced(model: &Model, work: TokenStream) -> TokenStream {
+    if !model.iterated().is_some_and(|iterated| iterated.is_boxed) {
+        return work;
+    }
+    let output = model.output();
+    ours!(let __stream: #output = { #work }; __stream)
 }
 
 fn run(model: &Model, execution: Execution, body: &TokenStream) -> TokenStream {
     if let Some(iterated) = model.iterated() {
-        return if iterated.is_boxed {
-            ours!(.boxed_iter(#body))
-        } else {
-            ours!(.iter(#body))
+        return match (iterated.is_async, iterated.is_boxed, execution) {
+            (false, false, _) => ours!(.iter(#body)),
+            (false, true, _) => ours!(.boxed_iter(#body)),
+            (true, false, Execution::Blocking) => ours!(.stream(#body)),
+            (true, true, Execution::Blocking) => ours!(.boxed_stream(#body)),
+            (true, false, _) => ours!(.stream_async(#body).await),
+            (true, true, _) => ours!(.boxed_stream_async(#body).await),
         };
     }
     match (&model.options.cache_if, execution) {
@@ -248,6 +266,10 @@ pub(super) fn inline_body(model: &Model) -> TokenStream {
     let is_opaque = model.execution() == Execution::Future
         || model.iterated().is_some_and(|iterated| !iterated.is_boxed);
     match (model.execution(), &model.function.sig.output) {
+        (Execution::Async, _) if is_opaque => {
+            let body = with_body(patterns);
+            ours!(move || async move #body)
+        }
         (Execution::Async, _) => {
             // An async block has no return type to write. All else is checked against its first `return`, so that an error in
             // the body is told of where it is.

@@ -1,14 +1,54 @@
 //! What can be done with a call, for functions that are awaited.
 
-use std::future::Future;
+use std::future::{Future, Ready, ready};
+use std::pin::Pin;
+
+use futures_core::Stream;
 
 use super::future;
+use super::stream::MemoizedStream;
 use super::{AnyCall, Call};
 
 impl<R> Call<R> {
     /// As [`run`](Self::run).
     pub async fn run_async<F: Future<Output = R>>(self, body: impl FnOnce() -> F) -> R {
         future::get_or_compute(&self.0.request, &self.0.outcome, |_| true, body).await
+    }
+
+    /// Returns the items from the cache, or those of the stream that `body` returns, which are stored as they are consumed.
+    pub fn stream<S: Stream<Item = R>>(
+        self,
+        body: impl FnOnce() -> S,
+    ) -> MemoizedStream<R, impl FnOnce() -> Ready<S>, Ready<S>, S> {
+        MemoizedStream::new(self.0.request, self.0.outcome, || ready(body()))
+    }
+
+    /// The same in a box, for a function that returns a `Pin<Box<dyn Stream>>`.
+    pub fn boxed_stream<S: Stream<Item = R>>(
+        self,
+        body: impl FnOnce() -> S,
+    ) -> Pin<Box<impl Stream<Item = R>>> {
+        Box::pin(self.stream(body))
+    }
+
+    /// As [`stream`](Self::stream), for a function that is awaited: so is the lookup.
+    pub async fn stream_async<F, B, S>(self, body: F) -> MemoizedStream<R, F, B, S>
+    where
+        F: FnOnce() -> B,
+        B: Future<Output = S>,
+        S: Stream<Item = R>,
+    {
+        MemoizedStream::begun(self.0.request, self.0.outcome, body).await
+    }
+
+    /// The same in a box.
+    pub async fn boxed_stream_async<F, B, S>(self, body: F) -> Pin<Box<MemoizedStream<R, F, B, S>>>
+    where
+        F: FnOnce() -> B,
+        B: Future<Output = S>,
+        S: Stream<Item = R>,
+    {
+        Box::pin(self.stream_async(body).await)
     }
 
     /// As [`peek`](Self::peek).

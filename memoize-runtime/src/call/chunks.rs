@@ -1,12 +1,14 @@
 //! What the drivers do with chunks: fetch, store and remove them. Those that block are here.
 
 use super::ask::{NoAnswer, ask};
+use super::recorder::Chunk;
 use super::request::Request;
-use super::turn::Missed;
+use super::turn::{Caller, Missed};
 use crate::backend::{Bytes, Deadline};
-use crate::engine::Chunked;
+use crate::breaker::Breaker;
 use crate::entry::Reject;
 use crate::entry::chunk::Reader;
+use crate::guard::guard;
 use crate::key::CacheKey;
 
 /// How many chunks are removed at once.
@@ -22,14 +24,22 @@ pub(super) fn supply(
     deadline: Deadline,
 ) -> Result<(), Missed> {
     let names = reader.wants();
-    let names: Vec<&str> = names.iter().map(CacheKey::as_str).collect();
     if names.is_empty() {
         return Ok(());
     }
-    let chunks = ask(request, "get chunks", deadline, |backend| {
+    hand_over(reader, fetch(request, &names, deadline))
+}
+
+/// The backend's answer for some chunks.
+pub(super) fn fetch(
+    request: &Request,
+    names: &[CacheKey],
+    deadline: Deadline,
+) -> Result<Vec<Option<Bytes>>, NoAnswer> {
+    let names: Vec<&str> = names.iter().map(CacheKey::as_str).collect();
+    ask(request, "get chunks", deadline, |backend| {
         backend.get_many(&names, deadline)
-    });
-    hand_over(reader, chunks)
+    })
 }
 
 /// Gives the reader the backend's answer.
@@ -50,15 +60,39 @@ pub(super) fn hand_over(
 /// Stores one chunk; says whether that was acknowledged.
 pub(super) fn store(
     request: &Request,
-    chunked: &Chunked,
-    (name, bytes): (CacheKey, Bytes),
+    Chunk { name, bytes, life }: Chunk,
     deadline: Deadline,
 ) -> bool {
-    let life = chunked.chunk_life(request.runtime.now_ms());
     ask(request, "set chunk", deadline, |backend| {
         backend.set(name.as_str(), bytes, life, deadline)
     })
     .is_ok()
+}
+
+/// Removes chunks on behalf of one that may be a task, where nothing can be awaited.
+pub(super) fn discard(
+    request: &Request,
+    names: impl Iterator<Item = CacheKey>,
+    caller: Caller,
+    deadline: Deadline,
+) {
+    let Caller::Task = caller else {
+        return remove(request, names, deadline);
+    };
+    if request.runtime.breaker().is_some_and(Breaker::is_open) {
+        return;
+    }
+    let mut names = names.take(MOST_REMOVED);
+    loop {
+        let batch: Vec<CacheKey> = names.by_ref().take(BATCH).collect();
+        if batch.is_empty() {
+            return;
+        }
+        let batch: Vec<&str> = batch.iter().map(CacheKey::as_str).collect();
+        if guard(|| request.runtime.async_backend().discard(&batch)).is_none() {
+            return request.observer().panicked("discard chunks");
+        }
+    }
 }
 
 /// Removes chunks that no entry lists any more, as far as the backend lets it: the others die by their expiration.

@@ -4,7 +4,7 @@
 //! told, and what was begun is given up.
 
 mod ask;
-mod chunks;
+pub(super) mod chunks;
 mod lookup;
 mod rotation;
 
@@ -17,12 +17,13 @@ use super::outcome::Outcome;
 use super::place::Place;
 use super::request::Request;
 use super::turn::{Caller, Missed, Patience, Right, Turn, Verdict, verdict};
-use crate::backend::{self, Deadline};
+use crate::backend::{self, Bytes, Deadline, Lease};
 use crate::engine::{Fill, Filling, Unstored};
 use crate::flight::{Joined, Part};
 use crate::key::CacheKey;
 use crate::timer::timeout;
-use ask::ask;
+pub(super) use ask::ask;
+pub(super) use lookup::fetch_or_lease;
 use lookup::{fetch, find, look_up, open};
 
 /// As [`sync::get_or_compute`](super::sync::get_or_compute).
@@ -237,18 +238,7 @@ async fn fill(
         return false;
     };
     let name = place.name().as_str();
-    let filled = ask(request, "fill", deadline, |backend| {
-        backend.fill(name, lease, bytes, life, deadline)
-    });
-    let filled = filled.await;
-    match filled {
-        Ok(true) => {
-            request.observer().stored();
-            rotation::forget_previous(request, place, deadline).await;
-        }
-        Ok(false) => request.observer().outdated(),
-        Err(_) => {}
-    }
+    let filled = fill_by(request, place, lease, bytes, life, deadline).await;
     if right.must_take_back(lease) {
         let deleted = ask(request, "delete", deadline, |backend| {
             backend.delete(name, deadline)
@@ -259,10 +249,34 @@ async fn fill(
     filled.unwrap_or(false)
 }
 
+/// As [`sync::fill_by`](super::sync::fill_by).
+pub(super) async fn fill_by(
+    request: &Request,
+    place: &Place<'_>,
+    lease: Lease,
+    bytes: Bytes,
+    life: Duration,
+    deadline: Deadline,
+) -> Result<bool, NoAnswer> {
+    let filled = ask(request, "fill", deadline, |backend| {
+        backend.fill(place.name().as_str(), lease, bytes, life, deadline)
+    });
+    let filled = filled.await;
+    match filled {
+        Ok(true) => {
+            request.observer().stored();
+            rotation::forget_previous(request, place, deadline).await;
+        }
+        Ok(false) => request.observer().outdated(),
+        Err(_) => {}
+    }
+    filled
+}
+
 /// As [`sync::write`](super::sync).
 async fn write(request: &Request, place: &Place<'_>, fill: Fill, deadline: Deadline) -> bool {
     // A computation that began before must not overwrite it.
-    request.runtime.flights().void(place.name().as_str());
+    request.runtime.void(place.name().as_str());
     let life = fill.life;
     let bytes = fill.into_bytes();
     let written = ask(request, "set", deadline, |backend| {
@@ -338,7 +352,7 @@ pub(crate) async fn invalidate(request: &Request) -> bool {
 /// As [`sync::remove`](super::sync).
 async fn remove(request: &Request, place: &Place<'_>, deadline: Deadline) -> bool {
     let found = fetch(request, place, deadline).await.unwrap_or_default();
-    request.runtime.flights().void(place.name().as_str());
+    request.runtime.void(place.name().as_str());
     // The current name last: a lookup that is granted its lease after that finds nothing under the others.
     let names = place.several_names();
     let mut removed = Ok(());

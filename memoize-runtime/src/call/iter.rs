@@ -3,16 +3,23 @@
 use std::fmt;
 use std::iter::FusedIterator;
 use std::mem;
+use std::pin::pin;
+use std::time::Instant;
 
+use super::ask::ask;
 use super::chunks;
-use super::lookup::{fetch_or_lease, usable};
+use super::lookup::fetch_or_lease;
 use super::outcome::Outcome;
 use super::place::Place;
-use super::recorder::{Claim, Recorder};
+use super::reading::{Claim, Following, Opening, Reading, STALLED, Source, open};
+use super::recorder::{Begun, Publication, Recorder};
 use super::request::Request;
+use super::sync::fill_by;
 use super::turn::{Caller, Missed, Right};
 use crate::config::Runtime;
 use crate::entry::chunk::{Item, Next, Reader, fingerprint_of_stream};
+use crate::flight::block_on;
+use crate::progress::Asks;
 
 /// The items of a memoized function: from the cache, or from the function's own iterator.
 ///
@@ -22,6 +29,9 @@ use crate::entry::chunk::{Item, Next, Reader, fingerprint_of_stream};
 ///   produced, and the entry is built beside it; it is published when the iterator has come to its end. One that is dropped
 ///   before, panics, or yields an `Err` publishes nothing; `take` and `zip` with a shorter one drop it before.
 /// - On a hit the entry is read a few chunks at a time, item by item.
+/// - While another iterator or stream of this process writes the entry, it is followed: its items come as it consumes them, read from the
+///   cache but for the last few. Where it is dropped, fails or yields nothing for a second, and where this thread or task is the one that
+///   consumes it, the body runs, as for chunks that are lost. A writer waits for nobody.
 /// - If chunks are lost while they are read, the body runs, and as many items as were handed out are skipped: the sequence is
 ///   the function's, as far as it yields the same ones again. An `Err` that is met while skipping is handed on.
 ///   That is why the closure with the function's arguments is in here for as long as items come from the cache. It
@@ -42,14 +52,7 @@ enum State<F, I> {
     Ended,
 }
 
-/// A stream that comes from the cache.
-struct Reading {
-    request: Request,
-    reader: Reader,
-    handed_out: u64,
-}
-
-/// A stream that comes from the function.
+/// Items that come from the function.
 struct Running<I> {
     items: I,
     /// How many items are still to be skipped, because they were handed out from the cache.
@@ -64,33 +67,18 @@ where
 {
     pub(crate) fn new(mut request: Request, outcome: Outcome<R>, compute: F) -> Self {
         request.fingerprint = fingerprint_of_stream(request.fingerprint);
-        let observer = request.observer();
-        let recorder = if request.place_or_bypass(&observer).is_none() {
-            Recorder::idle(request)
-        } else if let Some(refusal) = request.stored.refusal() {
-            observer.refused(refusal, request.stored.tells_refusal());
-            Recorder::idle(request)
-        } else if request.overwrite {
-            observer.forced();
-            Recorder::new(request, &Claim::Open)
-        } else {
-            let (found, claim) = look_up(&request);
-            match found {
-                Ok(reader) => {
-                    observer.hit();
-                    let reading = Reading {
-                        request,
-                        reader,
-                        handed_out: 0,
-                    };
+        let recorder = match Opening::of(&request) {
+            Opening::Pass => Recorder::idle(request, Caller::Thread),
+            Opening::Record => leased(Recorder::new(request, Caller::Thread)),
+            Opening::LookUp => match look_up(request) {
+                Begun::Follows(reading) => {
                     return Self {
                         outcome,
                         state: State::Reading(reading, compute),
                     };
                 }
-                Err(missed) => missed.tell(&observer),
-            }
-            Recorder::new(request, &claim)
+                Begun::Records(recorder) => leased(recorder),
+            },
         };
         let state = State::Running(Running::new(recorder, compute, 0));
         Self { outcome, state }
@@ -106,59 +94,94 @@ where
             let runtime = Runtime::clone(&reading.request.runtime);
             let compute = || runtime.scope(compute);
             // The whole stream comes by, so that the entry can be healed.
-            let recorder = Recorder::new(reading.request, &Claim::Open);
+            let recorder = leased(Recorder::new(reading.request, Caller::Thread));
             self.state = State::Running(Running::new(recorder, compute, reading.handed_out));
         }
     }
 }
 
-/// The stream that is found, and what is known of the right to store one.
-fn look_up(request: &Request) -> (Result<Reader, Missed>, Claim) {
-    let Some(place) = request.place() else {
-        return (Err(Missed::Absent), Claim::Open);
-    };
-    let mut right = Right::new(request, place.name(), Caller::Thread);
-    let found = open(request, &place, &mut right);
-    let claim = match &found {
-        // What the lookup of a hit was granted is given up with `right`.
-        Ok(_) | Err(Missed::Unanswered) => Claim::Open,
-        Err(Missed::Skipped) => Claim::None,
-        Err(_) => match right.lease.take() {
-            Some(lease) => Claim::Granted(lease),
-            // With no life to live, nothing was asked for.
-            None if right.replaces || request.policy(&place).life_ms == 0 => Claim::Open,
-            None => Claim::Taken,
-        },
-    };
-    (found, claim)
+/// Finds the stream in the cache, or on its way there; or begins it.
+fn look_up(request: Request) -> Begun {
+    match find_reader(&request) {
+        Ok(reader) => {
+            request.observer().hit();
+            Begun::Follows(Reading::new(request, Source::Entry(reader)))
+        }
+        Err((missed, claim)) => {
+            missed.tell(&request.observer());
+            Recorder::join(request, Caller::Thread, &claim)
+        }
+    }
 }
 
-fn open(request: &Request, place: &Place<'_>, right: &mut Right<'_>) -> Result<Reader, Missed> {
+/// The stream that is found; or why there is none, and what is known of the right to store one.
+fn find_reader(request: &Request) -> Result<Reader, (Missed, Claim)> {
+    let Some(place) = request.place() else {
+        return Err((Missed::Absent, Claim::Open));
+    };
+    // What the lookup of a hit was granted is given up with it.
+    let mut right = Right::new(request, place.name(), Caller::Thread);
+    let found = read_first(request, &place, &mut right);
+    found.map_err(|missed| {
+        let claim = Claim::of(request, &place, &mut right, &missed);
+        (missed, claim)
+    })
+}
+
+fn read_first(
+    request: &Request,
+    place: &Place<'_>,
+    right: &mut Right<'_>,
+) -> Result<Reader, Missed> {
     let found = fetch_or_lease(request, place, right)?;
-    let now_ms = request.runtime.now_ms();
-    let lookup = request.policy(place).look_for_stream(&found, now_ms);
-    // What is in chunks stays where it is.
-    let (mut reader, _) = usable(lookup)?;
+    let mut reader = open(request, place, &found)?;
     // The first chunks are part of the lookup: where they are lost it is a miss like any other.
     chunks::supply(request, &mut reader, right.budget.deadline())?;
     Ok(reader)
 }
 
-impl Reading {
-    /// Finds the next item, none at the end, and fetches chunks for it where that takes some.
-    #[inline]
-    fn find(&mut self) -> Result<Option<Item>, Missed> {
-        loop {
-            match self.reader.next_item().map_err(Missed::Rejected)? {
-                Next::Item(item) => return Ok(Some(item)),
-                Next::Starved => {
-                    let deadline = self.request.deadline();
-                    chunks::supply(&self.request, &mut self.reader, deadline)?;
+/// With the right to publish.
+fn leased(mut recorder: Recorder) -> Recorder {
+    if recorder.needs_lease()
+        && let Some(place) = recorder.request().place()
+    {
+        let request = recorder.request();
+        let (life, deadline) = (request.runtime.longest_wait(), request.deadline());
+        let lease = ask(request, "lease", deadline, |backend| {
+            backend.lease(place.name().as_str(), life, deadline)
+        });
+        drop(place);
+        recorder.hold(lease);
+    }
+    recorder
+}
+
+/// Finds the next item, none at the end, and fetches chunks for it where that takes some.
+#[inline]
+fn find(reading: &mut Reading) -> Result<Option<Item>, Missed> {
+    loop {
+        match reading.find()? {
+            Next::Item(item) => return Ok(Some(item)),
+            Next::Starved => match &mut reading.source {
+                Source::Entry(reader) => {
+                    let deadline = reading.request.deadline();
+                    chunks::supply(&reading.request, reader, deadline)?;
                 }
-                Next::End => return Ok(None),
-            }
+                Source::Writer(following) => follow(&reading.request, following)?,
+            },
+            Next::End => return Ok(None),
         }
     }
+}
+
+/// Waits for what comes next, and fetches it where it is stored.
+fn follow(request: &Request, following: &mut Following) -> Result<(), Missed> {
+    let until = Instant::now().checked_add(STALLED);
+    let view = block_on(pin!(following.view(Asks::Thread)), until);
+    let Some((stored, names)) = following.take(request, view)? else {
+        return Ok(());
+    };
+    following.supply(stored, chunks::fetch(request, &names, request.deadline()))
 }
 
 impl<I: Iterator> Running<I> {
@@ -182,16 +205,40 @@ impl<I: Iterator> Running<I> {
     fn next(&mut self, outcome: &Outcome<I::Item>) -> Option<I::Item> {
         loop {
             let Some(item) = self.recorder.watch(|| self.items.next()) else {
-                self.recorder.finish();
+                self.finish();
                 return None;
             };
             self.recorder.record(&item, outcome);
+            while let Some(chunk) = self.recorder.full_chunk() {
+                let request = self.recorder.request();
+                let stored = chunks::store(request, chunk, request.deadline());
+                self.recorder.acknowledge(stored);
+            }
             if self.skip == 0 {
                 return Some(item);
             }
             self.skip -= 1;
             if !(outcome.is_value)(&item) {
                 return Some(item);
+            }
+        }
+    }
+
+    /// Stores what is left of the stream, and then the manifest.
+    fn finish(&mut self) {
+        let recorder = &mut self.recorder;
+        recorder.ended();
+        let deadline = recorder.request().deadline();
+        if let Some(chunk) = recorder.last_chunk() {
+            let stored = chunks::store(recorder.request(), chunk, deadline);
+            recorder.acknowledge(stored);
+        }
+        if let Some(Publication { lease, bytes, life }) = recorder.publication() {
+            let request = recorder.request();
+            if let Some(place) = request.place() {
+                let filled = fill_by(request, &place, lease, bytes, life, deadline);
+                drop(place);
+                recorder.published(filled);
             }
         }
     }
@@ -207,18 +254,17 @@ where
     #[inline]
     fn next(&mut self) -> Option<R> {
         if let State::Reading(reading, _) = &mut self.state {
-            let missed = match reading.find() {
+            let missed = match find(reading) {
                 // The item goes from the codec to the caller: each function in between would copy it.
-                Ok(Some(item)) => match (self.outcome.decode)(
-                    reading.reader.bytes_of(&item),
-                    reading.request.stored,
-                ) {
-                    Ok(item) => {
-                        reading.handed_out += 1;
-                        return Some(item);
+                Ok(Some(item)) => {
+                    match (self.outcome.decode)(reading.bytes_of(&item), reading.request.stored) {
+                        Ok(item) => {
+                            reading.handed_out += 1;
+                            return Some(item);
+                        }
+                        Err(reject) => Missed::Rejected(reject),
                     }
-                    Err(reject) => Missed::Rejected(reject),
-                },
+                }
                 Ok(None) => {
                     self.state = State::Ended;
                     return None;

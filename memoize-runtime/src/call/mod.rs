@@ -14,13 +14,16 @@ mod iter;
 mod lookup;
 pub(crate) mod outcome;
 pub(crate) mod place;
+mod reading;
 mod recorder;
 pub(crate) mod request;
 mod rotation;
+mod stream;
 pub(crate) mod sync;
 mod turn;
 
 pub use iter::Memoized;
+pub use stream::MemoizedStream;
 
 use std::fmt;
 use std::marker::PhantomData;

@@ -1,23 +1,28 @@
-//! Building the entry of a stream beside the one who consumes it.
+//! Building the entry of a stream beside the one who consumes it. There is no I/O in here but that of giving up.
 
-use std::time::Instant;
+use std::task::Waker;
+use std::time::{Duration, Instant};
 
-use super::ask::{NoAnswer, ask};
+use super::ask::NoAnswer;
 use super::chunks;
 use super::outcome::Outcome;
+use super::reading::{Claim, Following, Reading, Source};
 use super::request::Request;
-use super::sync::fill_by;
 use super::turn::{Caller, release};
-use crate::backend::Lease;
+use crate::backend::{Bytes, Lease};
 use crate::engine::{Chunked, Unstored};
+use crate::key::CacheKey;
 use crate::observe::Abandoned;
+use crate::progress::{Joined, Publisher};
 
-/// Stores the items of one run of a function's body, chunk by chunk.
+/// Makes the chunks and the entry of one run of a function's body.
 ///
-/// Unless it is [`finish`](Self::finish)ed, nothing is published: when it is dropped, which is when the iterator is, the
-/// chunks are removed.
+/// A driver asks for the lease, stores what there is after each item and at the end, and [acknowledges](Self::acknowledge)
+/// that. Unless the entry was [`published`](Self::published), nothing is: when this is dropped, which is when the iterator or
+/// stream is, the chunks are removed.
 pub(super) struct Recorder {
     request: Request,
+    caller: Caller,
     /// None where there is nothing to be stored, or not any more.
     recording: Option<Recording>,
     /// Whether nothing is to be stored because another has the right to.
@@ -28,77 +33,165 @@ pub(super) struct Recorder {
 
 struct Recording {
     chunked: Chunked,
+    /// Tells those who follow, if it is this stream that they do.
+    publisher: Option<Publisher>,
+    /// Whether the last item was written.
+    is_ended: bool,
     started: Instant,
-    /// So that an invalidation wins over a stream that began before it. None once it was used.
+    /// So that an invalidation wins over a stream that began before it. None before it is granted, and once it was used.
     lease: Option<Lease>,
 }
 
-/// What is known of the right to store a stream.
-pub(super) enum Claim {
-    Granted(Lease),
-    /// Another has it, who began before. Taking it over would be right as well, but where calls come faster than streams end each
-    /// would take it from the one before, and nothing would ever be stored. Nor is the other waited for: the consumer wants the
-    /// first item.
-    Taken,
-    /// The backend is left alone.
-    None,
-    /// It is to be had in place of whoever has it: there is an entry to be replaced, or nothing is known.
-    Open,
+/// A chunk that is to be stored.
+pub(super) struct Chunk {
+    pub(super) name: CacheKey,
+    pub(super) bytes: Bytes,
+    pub(super) life: Duration,
+}
+
+/// An entry that is to be written by the lease.
+pub(super) struct Publication {
+    pub(super) lease: Lease,
+    pub(super) bytes: Bytes,
+    pub(super) life: Duration,
+}
+
+/// What a call that missed comes to.
+pub(super) enum Begun {
+    Records(Recorder),
+    /// Another writes the stream already, or did.
+    Follows(Reading),
 }
 
 impl Recorder {
-    /// Begins an entry. Where there can't be one the reason is counted, and nothing will be stored.
-    pub(super) fn new(request: Request, claim: &Claim) -> Self {
-        let mut recorder = Self::idle(request);
-        recorder.is_taken = matches!(claim, Claim::Taken);
-        recorder.recording = recorder.begin(claim);
+    /// Begins an entry, or follows the one who writes it already.
+    pub(super) fn join(request: Request, caller: Caller, claim: &Claim) -> Begun {
+        if let Claim::None = claim {
+            return Begun::Records(Self::idle(request, caller));
+        }
+        let lease = match claim {
+            Claim::Granted(lease) => Some(*lease),
+            _ => None,
+        };
+        let is_taken = matches!(claim, Claim::Taken);
+        let joined = request.place().and_then(|place| {
+            let policy = request.policy(&place);
+            let now_ms = request.runtime.now_ms();
+            let begin = || {
+                if is_taken {
+                    return Err(None);
+                }
+                let chunked = policy.begin_stream(now_ms).map_err(Some)?;
+                Ok((chunked.origin(), chunked))
+            };
+            let writers = request.runtime.writers();
+            let joined = writers.join(place.name().as_str(), request.fingerprint, begin);
+            if let Err(Some(unstored)) = &joined {
+                request.unstorable(unstored);
+            }
+            if !matches!(joined, Ok(Joined::Writes(..)))
+                && let Some(lease) = lease
+            {
+                let budget = &mut request.budget();
+                release(&request, place.name(), lease, caller, budget);
+            }
+            Some(match joined.ok()? {
+                Joined::Writes(publisher, chunked) => Ok((publisher, chunked)),
+                Joined::Follows(progress) => Err(Following::new(&request, &place, progress)),
+            })
+        });
+        match joined {
+            None => {
+                let mut recorder = Self::idle(request, caller);
+                recorder.is_taken = is_taken;
+                Begun::Records(recorder)
+            }
+            Some(Ok((publisher, chunked))) => {
+                Begun::Records(Self::begun(request, caller, publisher, chunked, lease))
+            }
+            Some(Err(following)) => {
+                request.observer().shared();
+                Begun::Follows(Reading::new(request, Source::Writer(following)))
+            }
+        }
+    }
+
+    /// Begins an entry, beside whoever else writes one. Where there can't be one the reason is counted, and nothing will be stored.
+    pub(super) fn new(request: Request, caller: Caller) -> Self {
+        let begun = request.place().and_then(|place| {
+            let begun = request
+                .policy(&place)
+                .begin_stream(request.runtime.now_ms());
+            let chunked = begun
+                .inspect_err(|unstored| request.unstorable(unstored))
+                .ok()?;
+            let writers = request.runtime.writers();
+            let publisher = writers.enter(place.name().as_str(), chunked.origin());
+            Some((publisher, chunked))
+        });
+        match begun {
+            None => Self::idle(request, caller),
+            Some((publisher, chunked)) => Self::begun(request, caller, publisher, chunked, None),
+        }
+    }
+
+    fn begun(
+        request: Request,
+        caller: Caller,
+        publisher: Option<Publisher>,
+        chunked: Chunked,
+        lease: Option<Lease>,
+    ) -> Self {
+        let mut recorder = Self::idle(request, caller);
+        recorder.recording = Some(Recording {
+            chunked,
+            publisher,
+            is_ended: false,
+            started: Instant::now(),
+            lease,
+        });
         recorder
     }
 
-    fn begin(&self, claim: &Claim) -> Option<Recording> {
-        let request = &self.request;
-        let place = request.place()?;
-        let mut budget = request.budget();
-        let lease = match claim {
-            Claim::Taken | Claim::None => return None,
-            Claim::Granted(lease) => Some(*lease),
-            Claim::Open => None,
-        };
-        let now_ms = request.runtime.now_ms();
-        let chunked = match request.policy(&place).begin_stream(now_ms) {
-            Ok(chunked) => chunked,
-            Err(unstored) => {
-                request.unstorable(&unstored);
-                if let Some(lease) = lease {
-                    release(request, place.name(), lease, Caller::Thread, &mut budget);
-                }
-                return None;
-            }
-        };
-        let lease = lease.or_else(|| {
-            let (life, deadline) = (request.runtime.longest_wait(), budget.deadline());
-            let lease = ask(request, "lease", deadline, |backend| {
-                backend.lease(place.name().as_str(), life, deadline)
-            });
-            if lease == Err(NoAnswer::Failed) {
-                request.observer().abandoned(Abandoned::Unwritten);
-            }
-            lease.ok()
-        });
-        Some(Recording {
-            chunked,
-            started: Instant::now(),
-            lease: Some(lease?),
-        })
-    }
-
     /// Stores nothing.
-    pub(super) fn idle(request: Request) -> Self {
+    pub(super) fn idle(request: Request, caller: Caller) -> Self {
         Self {
             request,
+            caller,
             recording: None,
             is_taken: false,
             in_user_code: false,
+        }
+    }
+
+    pub(super) fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// Whether there is an entry that it has no right to publish yet.
+    pub(super) fn needs_lease(&self) -> bool {
+        let recording = self.recording.as_ref();
+        recording.is_some_and(|recording| recording.lease.is_none())
+    }
+
+    /// Takes the right to publish in place of whatever is there, or comes before this stream's end. Without it nothing is stored.
+    pub(super) fn hold(&mut self, lease: Result<Lease, NoAnswer>) {
+        match (&mut self.recording, lease) {
+            (Some(recording), Ok(lease)) => recording.lease = Some(lease),
+            (_, Ok(_) | Err(NoAnswer::Skipped)) => self.recording = None,
+            (_, Err(NoAnswer::Failed)) => self.abandon(Abandoned::Unwritten),
+        }
+    }
+
+    /// Takes notice of the task that consumes the stream.
+    #[inline]
+    pub(super) fn polled_by(&mut self, waker: &Waker) {
+        if let Some(Recording {
+            publisher: Some(publisher),
+            ..
+        }) = &mut self.recording
+        {
+            publisher.polled_by(waker);
         }
     }
 
@@ -127,76 +220,99 @@ impl Recorder {
         }
         let writer = &mut recording.chunked.writer;
         let stored = self.request.stored;
+        let before = writer.raw_len();
         if let Err(why) = writer.push(|buffer| (outcome.encode)(item, stored, buffer)) {
             self.request.unstorable(&Unstored::Unencodable(why));
-            return self.remove();
+            self.remove();
+        } else if let Some(publisher) = &recording.publisher {
+            publisher.wrote(writer.pushed_since(before));
         }
-        self.store_full_chunks();
     }
 
-    /// The stream has come to its end: what is left of it is stored, and then the manifest.
-    pub(super) fn finish(&mut self) {
+    /// The next chunk to be stored, if there is enough of the stream for one.
+    #[inline]
+    pub(super) fn full_chunk(&mut self) -> Option<Chunk> {
+        let (name, bytes) = self.recording.as_mut()?.chunked.writer.full_chunk()?;
+        self.chunk(name, bytes)
+    }
+
+    /// Takes notice of the end of the stream.
+    pub(super) fn ended(&mut self) {
         self.request.observer().computed();
-        let Some(recording) = &mut self.recording else {
-            if self.is_taken {
-                self.request.observer().outdated();
+        match &mut self.recording {
+            Some(recording) => {
+                recording.is_ended = true;
+                if let Some(publisher) = &recording.publisher {
+                    publisher.ended();
+                }
             }
-            return;
-        };
-        let deadline = self.request.deadline();
-        if let Some(chunk) = recording.chunked.writer.last_chunk()
-            && !chunks::store(&self.request, &recording.chunked, chunk, deadline)
-        {
-            return self.abandon(Abandoned::Unwritten);
+            None if self.is_taken => self.request.observer().outdated(),
+            None => {}
         }
+    }
+
+    /// The chunk for what is left at the end of the stream, if anything is.
+    pub(super) fn last_chunk(&mut self) -> Option<Chunk> {
+        let (name, bytes) = self.recording.as_mut()?.chunked.writer.last_chunk()?;
+        self.chunk(name, bytes)
+    }
+
+    fn chunk(&mut self, name: CacheKey, bytes: Bytes) -> Option<Chunk> {
+        let chunked = &self.recording.as_ref()?.chunked;
+        if chunked.writer.is_full() {
+            self.request.unstorable(&Unstored::TooLarge);
+            self.remove();
+            return None;
+        }
+        let life = chunked.chunk_life(self.request.runtime.now_ms());
+        Some(Chunk { name, bytes, life })
+    }
+
+    /// Takes notice of whether a chunk is stored.
+    pub(super) fn acknowledge(&mut self, stored: bool) {
+        match &self.recording {
+            _ if !stored => self.abandon(Abandoned::Unwritten),
+            Some(Recording {
+                publisher: Some(publisher),
+                is_ended: false,
+                ..
+            }) => publisher.stored(),
+            _ => {}
+        }
+    }
+
+    /// The entry of a stream that has come to its end, when all its chunks are stored.
+    pub(super) fn publication(&mut self) -> Option<Publication> {
+        let recording = self.recording.as_mut()?;
         // The time includes the consumer's: asking the clock twice an item would cost more than most items.
         let cost = recording.started.elapsed();
         let now_ms = self.request.runtime.now_ms();
-        let Some(place) = self.request.place() else {
-            return;
-        };
+        let place = self.request.place()?;
         match self
             .request
             .policy(&place)
             .publish(&recording.chunked, cost, now_ms)
         {
-            Ok(fill) => {
-                let Some(lease) = recording.lease.take() else {
-                    return;
-                };
-                let life = fill.life;
-                let bytes = fill.into_bytes();
-                match fill_by(&self.request, &place, lease, bytes, life, deadline) {
-                    Ok(true) => self.recording = None,
-                    Ok(false) => self.remove(),
-                    // It may be written all the same: a reader then finds chunks missing, and runs the function.
-                    Err(_) => self.abandon(Abandoned::Unwritten),
-                }
-            }
+            Ok(fill) => Some(Publication {
+                lease: recording.lease.take()?,
+                life: fill.life,
+                bytes: fill.into_bytes(),
+            }),
             Err(unstored) => {
                 self.request.unstorable(&unstored);
                 self.remove();
+                None
             }
         }
     }
 
-    #[inline]
-    fn store_full_chunks(&mut self) {
-        while let Some(recording) = &mut self.recording {
-            let Some(chunk) = recording.chunked.writer.full_chunk() else {
-                return;
-            };
-            if recording.chunked.writer.is_full() {
-                self.request.unstorable(&Unstored::TooLarge);
-                self.remove();
-            } else if !chunks::store(
-                &self.request,
-                &recording.chunked,
-                chunk,
-                self.request.deadline(),
-            ) {
-                self.abandon(Abandoned::Unwritten);
-            }
+    /// Takes notice of whether the entry is stored; nothing is known where the backend could not be asked.
+    pub(super) fn published(&mut self, filled: Result<bool, NoAnswer>) {
+        match filled {
+            Ok(true) => self.recording = None,
+            Ok(false) => self.remove(),
+            // It may be written all the same: a reader then finds chunks missing, and runs the function.
+            Err(_) => self.abandon(Abandoned::Unwritten),
         }
     }
 
@@ -210,18 +326,13 @@ impl Recorder {
     /// Gives the entry up, with the chunks that were written.
     fn remove(&mut self) {
         if let Some(recording) = self.recording.take() {
-            let mut budget = self.request.budget();
-            if let (Some(lease), Some(place)) = (recording.lease, self.request.place()) {
-                release(
-                    &self.request,
-                    place.name(),
-                    lease,
-                    Caller::Thread,
-                    &mut budget,
-                );
+            let (request, caller) = (&self.request, self.caller);
+            let mut budget = request.budget();
+            if let (Some(lease), Some(place)) = (recording.lease, request.place()) {
+                release(request, place.name(), lease, caller, &mut budget);
             }
             let names = recording.chunked.writer.names();
-            chunks::remove(&self.request, names, budget.deadline());
+            chunks::discard(request, names, caller, budget.deadline());
         }
     }
 }

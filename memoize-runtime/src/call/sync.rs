@@ -8,6 +8,7 @@ use super::chunks;
 use super::lookup::{fetch, find, look_up, open};
 use super::outcome::Outcome;
 use super::place::Place;
+use super::recorder::Chunk;
 use super::request::Request;
 use super::rotation;
 use super::turn::{Caller, Missed, Patience, Right, Turn, Verdict, verdict};
@@ -264,7 +265,7 @@ pub(crate) fn invalidate(request: &Request) -> bool {
 /// Removes what is under the names of a place, with its chunks; says whether that was acknowledged.
 fn remove(request: &Request, place: &Place<'_>, deadline: Deadline) -> bool {
     let found = fetch(request, place, deadline).unwrap_or_default();
-    request.runtime.flights().void(place.name().as_str());
+    request.runtime.void(place.name().as_str());
     // The current name last: a lookup that is granted its lease after that finds nothing under the others.
     let previous = place.several_names();
     let previous = previous.as_ref().map_or(&[][..], |names| &names[1..]);
@@ -324,7 +325,9 @@ fn store_in_chunks(
             chunks::remove(request, writer.names(), deadline);
             return Err(Unstored::TooLarge);
         }
-        stored = chunks::store(request, &chunked, chunk, deadline);
+        let (name, bytes) = chunk;
+        let life = chunked.chunk_life(request.runtime.now_ms());
+        stored = chunks::store(request, Chunk { name, bytes, life }, deadline);
     }
     let published = if stored {
         let now_ms = request.runtime.now_ms();
@@ -347,7 +350,7 @@ fn store_in_chunks(
 /// Writes an entry whatever there is; says whether that was acknowledged.
 fn write(request: &Request, place: &Place<'_>, fill: Fill, deadline: Deadline) -> bool {
     // A computation that began before must not overwrite it.
-    request.runtime.flights().void(place.name().as_str());
+    request.runtime.void(place.name().as_str());
     let life = fill.life;
     let bytes = fill.into_bytes();
     let written = ask(request, "set", deadline, |backend| {

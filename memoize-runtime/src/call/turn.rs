@@ -25,6 +25,8 @@ pub(super) enum Missed {
     Unanswered,
     /// It was not asked.
     Skipped,
+    /// Who wrote the stream that was followed is gone, or stalls.
+    Deserted,
 }
 
 impl From<NoAnswer> for Missed {
@@ -42,8 +44,8 @@ impl Missed {
             Self::Absent => observer.absent(),
             Self::Rejected(reject) => observer.rejected(*reject),
             Self::Unanswered => observer.unanswered(),
-            // It was counted as a question.
-            Self::Skipped => {}
+            // It was counted as a question; and a lookup finds no writer.
+            Self::Skipped | Self::Deserted => {}
         }
     }
 
@@ -53,6 +55,7 @@ impl Missed {
             Self::Rejected(reject) => reject.name(),
             Self::Unanswered => "unanswered",
             Self::Skipped => "skipped",
+            Self::Deserted => "deserted by its writer",
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::error::{ConfigError, ConfigErrorKind};
 use crate::flight::Flights;
 use crate::key::escape_namespace;
 use crate::observe::{Counters, Journal};
+use crate::progress::Writers;
 
 const DEFAULT_NAMESPACE: &str = "cache";
 const DEFAULT_EXPIRATION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -209,6 +210,7 @@ impl RuntimeBuilder {
             budget: self.budget,
             breaker: self.breaker.filter(|_| limits.blocking).map(Breaker::new),
             flights: Flights::new(),
+            writers: Writers::default(),
             sealing: self.sealing.build(limits)?,
             compress: self.compress,
             caching: self.caching,

@@ -19,6 +19,7 @@ use crate::breaker::Breaker;
 use crate::clock::Clock;
 use crate::flight::Flights;
 use crate::observe::{Counters, Journal, Stats};
+use crate::progress::Writers;
 use sealing::Sealing;
 
 /// A configured cache: a backend, a namespace and defaults.
@@ -53,6 +54,8 @@ struct Inner {
     breaker: Option<Breaker>,
     /// The entries that are being computed, as bytes: those that go to the backend.
     flights: Flights<Bytes, Lease>,
+    /// The streams that are being written.
+    writers: Writers,
     sealing: Sealing,
     compress: bool,
     caching: bool,
@@ -113,6 +116,16 @@ impl Runtime {
 
     pub(crate) fn flights(&self) -> &Flights<Bytes, Lease> {
         &self.0.flights
+    }
+
+    pub(crate) fn writers(&self) -> &Writers {
+        &self.0.writers
+    }
+
+    /// Takes what is being computed for an entry out of sight, as it has changed.
+    pub(crate) fn void(&self, name: &str) {
+        self.0.flights.void(name);
+        self.0.writers.void(name);
     }
 
     pub(crate) fn sealing(&self) -> &Sealing {

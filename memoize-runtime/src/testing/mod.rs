@@ -44,9 +44,9 @@ pub use crate::observe::Event;
 
 use crate::config::Runtime;
 
-/// How many computations are going on that other calls on `runtime` would wait for.
+/// How many computations are going on that other calls on `runtime` would wait for, or follow.
 ///
 /// None is left when all calls have returned, panicked, or been dropped.
 pub fn flights(runtime: &Runtime) -> usize {
-    runtime.flights().sizes().0
+    runtime.flights().sizes().0 + runtime.writers().len()
 }

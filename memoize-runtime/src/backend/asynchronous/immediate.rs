@@ -98,4 +98,9 @@ impl AsyncBackend for Immediate {
         // It doesn't wait, so there is time; an error leaves the lease to run out.
         let _ = self.0.release(key, lease, Deadline::NEVER);
     }
+
+    fn discard(&self, keys: &[&str]) {
+        // The same holds for these, and for what an error leaves.
+        let _ = self.0.delete_many(keys, Deadline::NEVER);
+    }
 }

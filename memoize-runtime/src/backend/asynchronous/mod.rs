@@ -147,4 +147,12 @@ pub trait AsyncBackend: Send + Sync + 'static {
     fn release(&self, key: &str, lease: Lease) {
         let _ = (key, lease);
     }
+
+    /// Removes entries that nobody will read, without waiting for that to be done.
+    ///
+    /// As [`release`](Self::release) it is called where nothing can be awaited: when a stream is dropped before its end, with the
+    /// names of the chunks that it stored, a few dozen at a time. Done nothing about, they stay until their expiration.
+    fn discard(&self, keys: &[&str]) {
+        let _ = keys;
+    }
 }

@@ -169,6 +169,10 @@ impl AsyncBackend for Unblock {
             backend.release(&key, lease, Deadline::NEVER)
         }));
     }
+
+    fn discard(&self, keys: &[&str]) {
+        drop(self.delete_many(keys, Deadline::NEVER));
+    }
 }
 
 fn owned(keys: &[&str]) -> Vec<String> {

@@ -15,7 +15,7 @@ use crate::timer::{Sleep, sleep_until};
 ///
 /// Written by hand since all awaited cache work is made of these: an `async fn` would keep each of its arguments twice.
 #[must_use = "an answer has to be awaited"]
-pub(super) struct Asking<'r, T> {
+pub(in crate::call) struct Asking<'r, T> {
     request: &'r Request,
     operation: &'static str,
     deadline: Deadline,
@@ -31,7 +31,7 @@ enum State<'r, T> {
 }
 
 /// Asks the backend; its answer is waited for as long as there is time.
-pub(super) fn ask<'r, T>(
+pub(in crate::call) fn ask<'r, T>(
     request: &'r Request,
     operation: &'static str,
     deadline: Deadline,

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use super::ask::ask;
-use crate::backend::Deadline;
+use crate::backend::{Bytes, Deadline};
+use crate::call::ask::NoAnswer;
 use crate::call::chunks::{BATCH, MOST_REMOVED, hand_over};
 use crate::call::place::Place;
+use crate::call::recorder::Chunk;
 use crate::call::request::Request;
 use crate::call::turn::Missed;
 use crate::engine::{Chunked, Fill};
@@ -14,20 +16,41 @@ use crate::key::CacheKey;
 use crate::observe::Abandoned;
 
 /// Gives the reader the chunks that it wants next.
-pub(super) async fn supply(
+pub(in crate::call) async fn supply(
     request: &Request,
     reader: &mut Reader,
     deadline: Deadline,
 ) -> Result<(), Missed> {
     let names = reader.wants();
-    let names: Vec<&str> = names.iter().map(CacheKey::as_str).collect();
     if names.is_empty() {
         return Ok(());
     }
+    hand_over(reader, fetch(request, &names, deadline).await)
+}
+
+/// As [`chunks::fetch`](crate::call::chunks::fetch).
+pub(in crate::call) async fn fetch(
+    request: &Request,
+    names: &[CacheKey],
+    deadline: Deadline,
+) -> Result<Vec<Option<Bytes>>, NoAnswer> {
+    let names: Vec<&str> = names.iter().map(CacheKey::as_str).collect();
     let chunks = ask(request, "get chunks", deadline, |backend| {
         backend.get_many(&names, deadline)
     });
-    hand_over(reader, chunks.await)
+    chunks.await
+}
+
+/// As [`chunks::store`](crate::call::chunks::store).
+pub(in crate::call) async fn store_one(
+    request: &Request,
+    Chunk { name, bytes, life }: Chunk,
+    deadline: Deadline,
+) -> bool {
+    let stored = ask(request, "set chunk", deadline, |backend| {
+        backend.set(name.as_str(), bytes, life, deadline)
+    });
+    stored.await.is_ok()
 }
 
 /// Stores the chunks of a value; the entry that lists them is still to be written. Without one, nothing is left of them.
@@ -40,14 +63,11 @@ pub(super) async fn store(
 ) -> Option<Fill> {
     loop {
         let writer = &mut chunked.writer;
-        let Some((chunk, bytes)) = writer.full_chunk().or_else(|| writer.last_chunk()) else {
+        let Some((name, bytes)) = writer.full_chunk().or_else(|| writer.last_chunk()) else {
             break;
         };
         let life = chunked.chunk_life(request.runtime.now_ms());
-        let stored = ask(request, "set chunk", deadline, |backend| {
-            backend.set(chunk.as_str(), bytes, life, deadline)
-        });
-        if stored.await.is_err() {
+        if !store_one(request, Chunk { name, bytes, life }, deadline).await {
             abandon(request, chunked, deadline).await;
             return None;
         }

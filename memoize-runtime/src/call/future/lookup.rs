@@ -56,7 +56,7 @@ pub(super) async fn open<R>(
 }
 
 /// As [`lookup::fetch_or_lease`](crate::call::lookup::fetch_or_lease).
-async fn fetch_or_lease(
+pub(in crate::call) async fn fetch_or_lease(
     request: &Request,
     place: &Place<'_>,
     right: &mut Right<'_>,

@@ -92,6 +92,12 @@ impl Cutter {
         (!piece.is_empty()).then_some(piece)
     }
 
+    /// The last so many bytes of the stream, which were not forgotten yet.
+    #[inline]
+    pub(super) fn last(&self, bytes: usize) -> &[u8] {
+        &self.buffer[self.buffer.len() - bytes..]
+    }
+
     /// The length of the stream so far.
     pub(super) fn raw_len(&self) -> u64 {
         self.raw_len

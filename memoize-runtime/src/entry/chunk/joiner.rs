@@ -56,6 +56,24 @@ impl Joiner {
         }
     }
 
+    /// For a stream of which neither length is known before its [`end`](Self::end).
+    pub(super) fn endless() -> Self {
+        Self::new(u64::MAX, u64::MAX)
+    }
+
+    /// Takes notice of the lengths of what was endless.
+    ///
+    /// # Errors
+    ///
+    /// `Damaged` where more was read.
+    pub(super) fn end(&mut self, raw_len: u64, items: u64) -> Result<(), Reject> {
+        let left =
+            |whole: u64, left: u64| whole.checked_sub(u64::MAX - left).ok_or(Reject::Damaged);
+        self.bytes_left = left(raw_len, self.bytes_left)?;
+        self.items_left = left(items, self.items_left)?;
+        Ok(())
+    }
+
     pub(super) fn push(&mut self, piece: Bytes) {
         self.pieces.push_back(piece);
     }

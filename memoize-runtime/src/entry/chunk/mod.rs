@@ -18,6 +18,7 @@
 //! drivers, blocking or not, share everything else.
 
 mod cutter;
+mod follower;
 mod generation;
 mod joiner;
 mod manifest;
@@ -25,6 +26,7 @@ mod piece;
 mod reader;
 mod writer;
 
+pub(crate) use follower::{Follower, Origin};
 pub(crate) use generation::{ChunkNames, Generation};
 pub(crate) use joiner::Item;
 pub(crate) use manifest::Manifest;

@@ -73,6 +73,27 @@ impl Writer {
         self.cutter.push(encode)
     }
 
+    /// The length of the stream so far.
+    #[inline]
+    pub(crate) fn raw_len(&self) -> u64 {
+        self.cutter.raw_len()
+    }
+
+    /// What was pushed last, with its length before it, if the stream was so long before.
+    #[inline]
+    pub(crate) fn pushed_since(&self, raw_len: u64) -> &[u8] {
+        let bytes = usize::try_from(self.cutter.raw_len() - raw_len).expect("it is in memory");
+        self.cutter.last(bytes)
+    }
+
+    pub(crate) fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    pub(crate) fn chunk_len(&self) -> u32 {
+        self.chunk_len
+    }
+
     /// The next chunk to be stored, and its name, if there is enough of the stream for one.
     #[inline]
     pub(crate) fn full_chunk(&mut self) -> Option<(CacheKey, Bytes)> {

@@ -165,4 +165,10 @@ impl<A: AsyncBackend> AsyncBackend for Faulty<A> {
             self.inner.release(key, lease);
         }
     }
+
+    fn discard(&self, keys: &[&str]) {
+        if self.schedule().ask("discard").error.is_none() {
+            self.inner.discard(keys);
+        }
+    }
 }

@@ -331,4 +331,14 @@ impl AsyncBackend for Twin {
         // Where it can't be done the lease runs out.
         runtime.spawn(async move { client.ask_one(request, Deadline::NEVER).await.map(drop) });
     }
+
+    fn discard(&self, keys: &[&str]) {
+        let Ok(runtime) = Handle::try_current() else {
+            self.unblock.discard(keys);
+            return;
+        };
+        let client = Arc::clone(&self.client);
+        let requests = super::deletes(keys);
+        runtime.spawn(async move { client.ask(requests, Deadline::NEVER).await.map(drop) });
+    }
 }

@@ -1,0 +1,34 @@
+pub async fn rows(db: &Db, table: &str) -> impl Stream<Item = Row> {
+    let __call = rows::__call(&table);
+    __call.stream_async(move || rows::uncached(db, table)).await
+}
+/// Companions of `rows`: `key`, `invalidate`, `refresh`, `stats`, `uncached`.
+pub enum rows {}
+#[allow(missing_docs)]
+impl rows {
+    fn __site() -> &'static ::cache_memoize::__private::Site {
+        use ::cache_memoize::__private::Site;
+        static SITE: Site = Site::new(::core::module_path!(), "rows");
+        &SITE
+    }
+    fn __call(table: &&str) -> ::cache_memoize::__private::Call<Row> {
+        Self::__site().key::<Row>(|| ()).text("rows:").part(table).__call()
+    }
+    pub fn key(table: &str) -> ::cache_memoize::CacheKey {
+        Self::__call(&table).key()
+    }
+    pub async fn invalidate(table: &str) -> bool {
+        Self::__call(&table).invalidate_async().await
+    }
+    pub async fn refresh(db: &Db, table: &str) -> impl Stream<Item = Row> {
+        let __call = Self::__call(&table).force_overwrite(true);
+        __call.stream_async(move || Self::uncached(db, table)).await
+    }
+    pub fn stats() -> ::cache_memoize::Stats {
+        Self::__site().stats()
+    }
+    /// The plain function, without the cache.
+    pub async fn uncached(db: &Db, table: &str) -> impl Stream<Item = Row> {
+        db.open(table).await
+    }
+}

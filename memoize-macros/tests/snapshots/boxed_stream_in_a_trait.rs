@@ -1,0 +1,13 @@
+fn rows<'a>(&'a self, table: &'a str) -> Pin<Box<dyn Stream<Item = Row> + Send + 'a>> {
+    static __SITE: ::cache_memoize::__private::Site = ::cache_memoize::__private::Site::new(
+        ::core::module_path!(),
+        "rows",
+    );
+    ::cache_memoize::__private::Site::key::<Row>(&__SITE, || ())
+        .text("rows:")
+        .part(&table)
+        .__call()
+        .boxed_stream(move || -> Pin<Box<dyn Stream<Item = Row> + Send + 'a>> {
+            self.open(table)
+        })
+}

@@ -1,0 +1,23 @@
+fn rows<'a>(
+    &'a self,
+    table: &'a str,
+) -> Pin<Box<dyn Future<Output = BoxStream<'a, Row>> + Send + 'a>> {
+    static __SITE: ::cache_memoize::__private::Site = ::cache_memoize::__private::Site::new(
+        ::core::module_path!(),
+        "rows",
+    );
+    ::std::boxed::Box::pin(async move {
+        let __stream: BoxStream<'a, Row> = {
+            let __call = ::cache_memoize::__private::Site::key::<Row>(&__SITE, || ())
+                .text("rows:")
+                .part(&table)
+                .__call();
+            __call
+                .boxed_stream_async(move || -> Pin<
+                    Box<dyn Future<Output = BoxStream<'a, Row>> + Send + 'a>,
+                > { Box::pin(async move { self.open(table).await }) })
+                .await
+        };
+        __stream
+    })
+}

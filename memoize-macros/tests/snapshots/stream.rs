@@ -1,0 +1,33 @@
+pub fn rows(table: &str) -> impl Stream<Item = io::Result<Row>> {
+    rows::__call(&table).stream(move || rows::uncached(table))
+}
+/// Companions of `rows`: `key`, `invalidate`, `refresh`, `stats`, `uncached`.
+pub enum rows {}
+#[allow(missing_docs)]
+impl rows {
+    fn __site() -> &'static ::cache_memoize::__private::Site {
+        use ::cache_memoize::__private::Site;
+        static SITE: Site = Site::new(::core::module_path!(), "rows")
+            .expiration_millis(21600000);
+        &SITE
+    }
+    fn __call(table: &&str) -> ::cache_memoize::__private::Call<io::Result<Row>> {
+        Self::__site().key::<io::Result<Row>>(|| ()).text("rows:").part(table).__call()
+    }
+    pub fn key(table: &str) -> ::cache_memoize::CacheKey {
+        Self::__call(&table).key()
+    }
+    pub async fn invalidate(table: &str) -> bool {
+        Self::__call(&table).invalidate_async().await
+    }
+    pub fn refresh(table: &str) -> impl Stream<Item = io::Result<Row>> {
+        Self::__call(&table).force_overwrite(true).stream(move || Self::uncached(table))
+    }
+    pub fn stats() -> ::cache_memoize::Stats {
+        Self::__site().stats()
+    }
+    /// The plain function, without the cache.
+    pub fn uncached(table: &str) -> impl Stream<Item = io::Result<Row>> {
+        open(table)
+    }
+}

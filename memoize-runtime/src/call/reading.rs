@@ -1,0 +1,187 @@
+//! What the drivers of iterators and of streams have in common on the way from the cache, or from who writes to it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::ask::NoAnswer;
+use super::lookup::usable;
+use super::place::Place;
+use super::request::Request;
+use super::turn::{Missed, Right};
+use crate::backend::{Bytes, Lease};
+use crate::entry::chunk::{Follower, Item, Next, Reader};
+use crate::key::CacheKey;
+use crate::progress::{Asks, Progress, View};
+
+/// How long a writer may take for its next item before those who follow it go on by themselves.
+pub(super) const STALLED: Duration = Duration::from_secs(1);
+
+/// What the call of a function begins with that returns an iterator or a stream.
+pub(super) enum Opening {
+    LookUp,
+    /// The items come from the function, and are recorded.
+    Record,
+    /// They come from the function, as if it were not memoized.
+    Pass,
+}
+
+impl Opening {
+    /// Decides that, and tells why where nothing is looked up.
+    pub(super) fn of(request: &Request) -> Self {
+        let observer = request.observer();
+        if request.place_or_bypass(&observer).is_none() {
+            Self::Pass
+        } else if let Some(refusal) = request.stored.refusal() {
+            observer.refused(refusal, request.stored.tells_refusal());
+            Self::Pass
+        } else if request.overwrite {
+            observer.forced();
+            Self::Record
+        } else {
+            Self::LookUp
+        }
+    }
+}
+
+/// What is known of the right to store a stream.
+pub(super) enum Claim {
+    Granted(Lease),
+    /// Another has it, who began before. Taking it over would be right as well, but where calls come faster than streams end each
+    /// would take it from the one before, and nothing would ever be stored. Nor is another process waited for: the consumer
+    /// wants the first item.
+    Taken,
+    /// The backend is left alone.
+    None,
+    /// It is to be had in place of whoever has it: there is an entry to be replaced, or nothing is known.
+    Open,
+}
+
+impl Claim {
+    /// What a lookup that missed leaves of its right.
+    pub(super) fn of(
+        request: &Request,
+        place: &Place<'_>,
+        right: &mut Right<'_>,
+        missed: &Missed,
+    ) -> Self {
+        match missed {
+            Missed::Unanswered => Self::Open,
+            Missed::Skipped => Self::None,
+            _ => match right.lease.take() {
+                Some(lease) => Self::Granted(lease),
+                // With no life to live, nothing was asked for.
+                None if right.replaces || request.policy(place).life_ms == 0 => Self::Open,
+                None => Self::Taken,
+            },
+        }
+    }
+}
+
+/// The reader of the stream in what was found under the names of a place.
+pub(super) fn open(
+    request: &Request,
+    place: &Place<'_>,
+    found: &[Option<Bytes>],
+) -> Result<Reader, Missed> {
+    let now_ms = request.runtime.now_ms();
+    // What is in chunks stays where it is.
+    let (reader, _) = usable(request.policy(place).look_for_stream(found, now_ms))?;
+    Ok(reader)
+}
+
+/// Items that come from the cache.
+pub(super) struct Reading {
+    pub(super) request: Request,
+    pub(super) source: Source,
+    pub(super) handed_out: u64,
+}
+
+pub(super) enum Source {
+    Entry(Reader),
+    /// One that is being written in this process.
+    Writer(Following),
+}
+
+/// A stream that is being written, as far as it was read.
+pub(super) struct Following {
+    progress: Arc<Progress>,
+    follower: Follower,
+}
+
+impl Reading {
+    pub(super) fn new(request: Request, source: Source) -> Self {
+        Self {
+            request,
+            source,
+            handed_out: 0,
+        }
+    }
+
+    /// Finds the next item in what is there.
+    #[inline]
+    pub(super) fn find(&mut self) -> Result<Next, Missed> {
+        let next = match &mut self.source {
+            Source::Entry(reader) => reader.next_item(),
+            Source::Writer(following) => following.follower.next_item(),
+        };
+        next.map_err(Missed::Rejected)
+    }
+
+    /// The bytes of the item that was found last.
+    #[inline]
+    pub(super) fn bytes_of(&self, item: &Item) -> &[u8] {
+        match &self.source {
+            Source::Entry(reader) => reader.bytes_of(item),
+            Source::Writer(following) => following.follower.bytes_of(item),
+        }
+    }
+}
+
+impl Following {
+    pub(super) fn new(request: &Request, place: &Place<'_>, progress: Arc<Progress>) -> Self {
+        Self {
+            follower: request.policy(place).follow(&progress.origin),
+            progress,
+        }
+    }
+
+    /// What comes next; waits until there is something.
+    pub(super) async fn view(&self, asks: Asks) -> View {
+        self.progress.view(self.follower.supplied(), asks).await
+    }
+
+    /// Takes what was seen in time. What is stored already is left to be fetched: the names, and of how many chunks they are.
+    pub(super) fn take(
+        &mut self,
+        request: &Request,
+        view: Option<View>,
+    ) -> Result<Option<(u32, Vec<CacheKey>)>, Missed> {
+        match view {
+            Some(View::Stored(stored)) => Ok(Some((stored, self.follower.wants(stored)))),
+            Some(View::Unstored(bytes)) => {
+                self.follower.supply_unstored(bytes);
+                Ok(None)
+            }
+            Some(View::Whole { raw_len, items }) => {
+                let ended = self.follower.end(raw_len, items);
+                ended.map_err(Missed::Rejected)?;
+                Ok(None)
+            }
+            Some(View::Broken) | None => {
+                // Who comes next is not to wait for it as long.
+                request.runtime.writers().leave(&self.progress);
+                Err(Missed::Deserted)
+            }
+        }
+    }
+
+    /// Takes the backend's answer.
+    pub(super) fn supply(
+        &mut self,
+        stored: u32,
+        chunks: Result<Vec<Option<Bytes>>, NoAnswer>,
+    ) -> Result<(), Missed> {
+        let supplied = self.follower.supply(stored, chunks?);
+        supplied.map_err(Missed::Rejected)
+    }
+}

@@ -1,0 +1,386 @@
+//! The streams that are being written in this process, for those who come meanwhile and follow.
+//!
+//! A follower reads the chunks that are stored already, from the backend as everyone does, and from memory only what is not
+//! stored yet: a chunk and an item at most. So both stay within bounds however far apart they are, and the writer waits for
+//! nobody. Who has read everything waits to be woken, by a waker: threads and tasks alike.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::future::poll_fn;
+use std::mem;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use crate::backend::Bytes;
+use crate::entry::chunk::Origin;
+
+/// The streams that are followed, by the names of their entries: of each name the first.
+#[derive(Clone, Default)]
+pub(crate) struct Writers(Arc<Mutex<Table>>);
+
+type Table = HashMap<Box<str>, Arc<Progress>>;
+
+/// How far a stream is written.
+pub(crate) struct Progress {
+    name: Box<str>,
+    pub(crate) origin: Origin,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// How many full chunks are stored.
+    stored: u32,
+    /// What comes after those.
+    tail: Vec<u8>,
+    items: u64,
+    end: Option<End>,
+    /// The thread that wrote last, and the task, where it was one.
+    thread: u64,
+    task: Option<Waker>,
+    sleeping: Vec<Waker>,
+}
+
+#[derive(Clone, Copy)]
+enum End {
+    Whole,
+    /// It was dropped, panicked, or can't be stored.
+    Broken,
+}
+
+/// What there is for a follower.
+#[derive(Debug, PartialEq)]
+pub(crate) enum View {
+    /// Chunks, of so many that are stored.
+    Stored(u32),
+    /// The bytes that come next.
+    Unstored(Bytes),
+    /// Nothing more: so long is the whole, and of so many items.
+    Whole { raw_len: u64, items: u64 },
+    /// Nothing more will come, or nothing can come as long as this caller waits: it is the one that writes.
+    Broken,
+}
+
+/// What became of a call that is to write a stream.
+pub(crate) enum Joined<T> {
+    /// Nobody follows it where another writes a stream of another type.
+    Writes(Option<Publisher>, T),
+    Follows(Arc<Progress>),
+}
+
+/// Tells followers of the progress. Dropped before the end, it tells them that there will be none.
+pub(crate) struct Publisher {
+    writers: Writers,
+    progress: Arc<Progress>,
+    /// The task that was told of last.
+    task: Option<Waker>,
+}
+
+impl Writers {
+    /// Follows the stream of this name and type that is being written, or begins to write it; an error of `begin` is handed on.
+    ///
+    /// `begin` runs under the lock, so that of those who come at one time one writes; there is none of the user's code in it.
+    pub(crate) fn join<T, E>(
+        &self,
+        name: &str,
+        fingerprint: u64,
+        begin: impl FnOnce() -> Result<(Origin, T), E>,
+    ) -> Result<Joined<T>, E> {
+        let mut writers = self.lock();
+        if let Some(progress) = writers.get(name)
+            && progress.origin.header.fingerprint == fingerprint
+        {
+            return Ok(Joined::Follows(Arc::clone(progress)));
+        }
+        let (origin, stream) = begin()?;
+        Ok(Joined::Writes(
+            self.enter_locked(&mut writers, name, origin),
+            stream,
+        ))
+    }
+
+    /// Makes known a stream that is begun, if it is the first.
+    pub(crate) fn enter(&self, name: &str, origin: Origin) -> Option<Publisher> {
+        self.enter_locked(&mut self.lock(), name, origin)
+    }
+
+    fn enter_locked(&self, writers: &mut Table, name: &str, origin: Origin) -> Option<Publisher> {
+        let Entry::Vacant(vacant) = writers.entry(name.into()) else {
+            return None;
+        };
+        let progress = Arc::new(Progress::new(name, origin));
+        vacant.insert(Arc::clone(&progress));
+        Some(Publisher {
+            writers: self.clone(),
+            progress,
+            task: None,
+        })
+    }
+
+    /// Takes the stream of `name` out of sight: who comes from now on doesn't follow it. Who does already gets the rest.
+    pub(crate) fn void(&self, name: &str) {
+        let removed = self.lock().remove(name);
+        drop(removed);
+    }
+
+    /// The same for one writer, which is gone, or for which nobody else should wait in vain.
+    pub(crate) fn leave(&self, progress: &Arc<Progress>) {
+        let mut writers = self.lock();
+        let is_known = writers
+            .get(&progress.name)
+            .is_some_and(|found| Arc::ptr_eq(found, progress));
+        if is_known {
+            writers.remove(&progress.name);
+        }
+    }
+
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        lock(&self.0)
+    }
+}
+
+impl Progress {
+    fn new(name: &str, origin: Origin) -> Self {
+        let state = State {
+            thread: this_thread(),
+            ..State::default()
+        };
+        Self {
+            name: name.into(),
+            origin,
+            state: Mutex::new(state),
+        }
+    }
+
+    /// What there is for one that was given so much; waits until there is something.
+    pub(crate) async fn view(&self, supplied: u64, asks: Asks) -> View {
+        poll_fn(|context| self.poll_view(supplied, asks, context)).await
+    }
+
+    fn poll_view(&self, supplied: u64, asks: Asks, context: &Context<'_>) -> Poll<View> {
+        // Cloned and dropped without the lock: a waker is its executor's code.
+        let waker = context.waker().clone();
+        let mut state = lock(&self.state);
+        if let Some(view) = state.view(supplied, self.origin.chunk_len) {
+            drop(state);
+            return Poll::Ready(view);
+        }
+        let waits_for_itself = match asks {
+            Asks::Thread => state.thread == this_thread(),
+            Asks::Task => state
+                .task
+                .as_ref()
+                .is_some_and(|task| task.will_wake(&waker)),
+        };
+        if waits_for_itself {
+            drop(state);
+            return Poll::Ready(View::Broken);
+        }
+        if !state.sleeping.iter().any(|known| known.will_wake(&waker)) {
+            state.sleeping.push(waker);
+        }
+        Poll::Pending
+    }
+}
+
+/// Who follows.
+#[derive(Clone, Copy)]
+pub(crate) enum Asks {
+    Thread,
+    Task,
+}
+
+impl State {
+    fn view(&self, supplied: u64, chunk_len: u32) -> Option<View> {
+        let stored = u64::from(self.stored) * u64::from(chunk_len);
+        let raw_len = stored + self.tail.len() as u64;
+        match self.end {
+            Some(End::Broken) => return Some(View::Broken),
+            Some(End::Whole) if supplied >= raw_len => {
+                let items = self.items;
+                return Some(View::Whole { raw_len, items });
+            }
+            _ => {}
+        }
+        if supplied < stored {
+            return Some(View::Stored(self.stored));
+        }
+        let known = usize::try_from(supplied - stored).ok()?;
+        let rest = self.tail.get(known..).filter(|rest| !rest.is_empty())?;
+        Some(View::Unstored(Bytes::copy_from_slice(rest)))
+    }
+}
+
+impl Publisher {
+    /// An item was written, whose bytes these are.
+    #[inline]
+    pub(crate) fn wrote(&self, bytes: &[u8]) {
+        self.tell(|state| {
+            state.thread = this_thread();
+            state.tail.extend_from_slice(bytes);
+            state.items += 1;
+        });
+    }
+
+    /// A full chunk was stored.
+    pub(crate) fn stored(&self) {
+        let chunk_len = self.progress.origin.chunk_len as usize;
+        self.tell(|state| {
+            state.tail.drain(..chunk_len);
+            state.tail.shrink_to(4 * chunk_len);
+            state.stored += 1;
+        });
+    }
+
+    /// The last item was written.
+    pub(crate) fn ended(&self) {
+        self.tell(|state| state.end = Some(End::Whole));
+    }
+
+    /// The task that writes is polled: it can't wait for itself.
+    #[inline]
+    pub(crate) fn polled_by(&mut self, waker: &Waker) {
+        if !self.task.as_ref().is_some_and(|task| task.will_wake(waker)) {
+            self.task = Some(waker.clone());
+            let replaced = lock(&self.progress.state).task.replace(waker.clone());
+            drop(replaced);
+        }
+    }
+
+    #[inline]
+    fn tell(&self, news: impl FnOnce(&mut State)) {
+        let mut state = lock(&self.progress.state);
+        news(&mut state);
+        if state.sleeping.is_empty() {
+            return;
+        }
+        let woken = mem::take(&mut state.sleeping);
+        drop(state);
+        woken.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        self.writers.leave(&self.progress);
+        let mut task = None;
+        self.tell(|state| {
+            state.end.get_or_insert(End::Broken);
+            task = state.task.take();
+        });
+    }
+}
+
+/// Nothing that is locked here can panic halfway, so there is nothing to distrust after a panic.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A number that no other thread has; 0 where the thread's locals are torn down.
+fn this_thread() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    thread_local! {
+        static NUMBER: u64 = NEXT.fetch_add(1, Ordering::Relaxed);
+    }
+    NUMBER.try_with(|number| *number).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::chunk::Generation;
+    use crate::entry::{Codec, Flags, Header};
+    use crate::flight::block_on;
+    use std::pin::pin;
+    use std::time::Instant;
+
+    const CHUNK: usize = 100;
+
+    fn publisher(writers: &Writers) -> Publisher {
+        let header = Header {
+            flags: Flags::CHUNKED,
+            codec: Codec::Postcard,
+            key_id: 0,
+            fingerprint: 1,
+            created_ms: 2,
+            expires_ms: 3,
+        };
+        let origin = Origin {
+            header,
+            generation: Generation([7; 16]),
+            chunk_len: u32::try_from(CHUNK).expect("it is short"),
+        };
+        writers.enter("name", origin).expect("it is the first")
+    }
+
+    /// What is there for a follower on another thread; none where it would wait.
+    fn view(progress: &Progress, supplied: u64) -> Option<View> {
+        block_on(
+            pin!(progress.view(supplied, Asks::Task)),
+            Some(Instant::now()),
+        )
+    }
+
+    #[test]
+    fn what_is_kept_is_what_is_not_stored() {
+        let publisher = publisher(&Writers::default());
+        let progress = &publisher.progress;
+        for n in 0..100_000_u32 {
+            publisher.wrote(&n.to_le_bytes());
+            if lock(&progress.state).tail.len() >= CHUNK {
+                publisher.stored();
+            }
+            let state = lock(&progress.state);
+            assert!(state.tail.len() < CHUNK && state.tail.capacity() <= 4 * CHUNK);
+        }
+        assert_eq!(view(progress, 0), Some(View::Stored(4000)));
+        publisher.wrote(&vec![0; 100 * CHUNK]);
+        (0..100).for_each(|_| publisher.stored());
+        assert!(lock(&progress.state).tail.capacity() <= 4 * CHUNK);
+    }
+
+    #[test]
+    fn each_position_has_its_view() {
+        let writers = Writers::default();
+        let publisher = publisher(&writers);
+        let progress = Arc::clone(&publisher.progress);
+        assert_eq!(view(&progress, 0), None);
+        publisher.wrote(&[1; 150]);
+        let unstored = |len| Some(View::Unstored(vec![1; len].into()));
+        assert_eq!(view(&progress, 0), unstored(150));
+        publisher.stored();
+        assert_eq!(view(&progress, 99), Some(View::Stored(1)));
+        assert_eq!(view(&progress, 100), unstored(50));
+        assert_eq!(view(&progress, 149), unstored(1));
+        assert_eq!(view(&progress, 150), None);
+        publisher.ended();
+        assert_eq!(view(&progress, 149), unstored(1));
+        let whole = View::Whole {
+            raw_len: 150,
+            items: 1,
+        };
+        assert_eq!(view(&progress, 150), Some(whole));
+        drop(publisher);
+        assert_eq!(view(&progress, 149), unstored(1), "it was whole before");
+        assert_eq!(writers.len(), 0);
+    }
+
+    #[test]
+    fn who_waits_is_woken_when_the_writer_goes() {
+        let writers = Writers::default();
+        let publisher = publisher(&writers);
+        let progress = Arc::clone(&publisher.progress);
+        let mut waits = pin!(progress.view(0, Asks::Task));
+        assert_eq!(block_on(waits.as_mut(), Some(Instant::now())), None);
+        assert_eq!(lock(&progress.state).sleeping.len(), 1);
+        drop(publisher);
+        assert!(lock(&progress.state).sleeping.is_empty());
+        assert_eq!(block_on(waits, None), Some(View::Broken));
+    }
+}
