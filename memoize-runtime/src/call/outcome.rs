@@ -12,7 +12,7 @@ pub(crate) struct Outcome<R> {
     pub(crate) is_value: fn(&R) -> bool,
     pub(crate) encode: fn(&R, &StoredType, &mut Vec<u8>) -> Result<(), Unencodable>,
     /// Puts what was decoded into an empty place; see [`decode`](Self::decode).
-    pub(crate) decode_into: fn(&[u8], &StoredType, &mut Option<R>) -> Result<(), Reject>,
+    pub(crate) decode_into: DecodeInto<R>,
     /// What is stored asks for when it is read; `None` while this thread finds that out of another type.
     pub(crate) shape: fn(Codec) -> Option<Shape>,
     /// How values are kept as they are, where that can be.
@@ -20,6 +20,8 @@ pub(crate) struct Outcome<R> {
     /// The stored type where no function stands for it.
     pub(crate) stored: fn(Codec) -> &'static StoredType,
 }
+
+type DecodeInto<R> = fn(&[u8], &StoredType, &mut Option<R>) -> Result<(), Reject>;
 
 impl<R> Outcome<R> {
     /// What `bytes` encode.
