@@ -203,6 +203,7 @@ impl Observer<'_> {
             counters.hits.count(seat);
         }
         self.of_runtime.hits.count(seat);
+        self.journal.write(&self.function, Event::Hit);
         tracing::debug!(target: "cache_memoize", function = %self.function, "hit");
     }
 
