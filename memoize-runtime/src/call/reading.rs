@@ -117,7 +117,7 @@ impl Reading {
     #[inline]
     pub(super) fn at_hand(&mut self) -> Option<&[u8]> {
         match &mut self.source {
-            Source::Entry(reader) => reader.at_hand(),
+            Source::Entry(stored) => stored.reader.at_hand(),
             Source::Writer(_) => None,
         }
     }
