@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, mpsc};
 use std::task::{Context, Poll, Waker};
 use std::thread;
+use std::time::Duration;
 
 use cache_memoize::testing::flights;
 use cache_memoize::{Memo, Memory, Runtime};
@@ -80,6 +81,8 @@ impl Source {
 fn runtime() -> Runtime {
     Runtime::builder()
         .backend(Remote::new())
+        // More than any machine is busy with something else.
+        .budget(Duration::from_secs(3600))
         .build()
         .expect("valid settings")
 }
