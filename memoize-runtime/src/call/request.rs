@@ -11,12 +11,6 @@ use crate::key::{CacheKey, FullKey};
 use crate::observe::{Counters, Function, Observer};
 use crate::site::Site;
 
-/// What the events of calls without an annotated function are filed under.
-const UNNAMED: Function<'static> = Function {
-    module: "",
-    name: "memo",
-};
-
 /// A key and a policy, on the runtime that was current when the call began.
 pub(crate) struct Request {
     pub(crate) runtime: Current,
@@ -119,7 +113,7 @@ impl Request {
     pub(crate) fn observer(&self) -> Observer<'_> {
         let runtime: &Runtime = &self.runtime;
         Observer {
-            function: self.site.map_or(UNNAMED, Site::function),
+            function: self.site.map_or(Function::UNNAMED, Site::function),
             of_function: self
                 .site
                 .map(Site::counters as fn(&'static Site) -> &'static Counters),
