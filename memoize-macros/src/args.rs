@@ -40,6 +40,8 @@ pub(crate) struct Options {
     pub(crate) version: Option<u32>,
     pub(crate) codec: Option<Codec>,
     pub(crate) compress: Option<bool>,
+    /// Whether values are kept as bytes even where they could be kept as they are.
+    pub(crate) only_bytes: bool,
     pub(crate) companions: Option<Companions>,
     /// Where generated code finds `cache_memoize`, if not at `::cache_memoize`.
     pub(crate) krate: Option<Path>,
@@ -195,8 +197,8 @@ impl Parser<'_> {
                 options.krate =
                     Some(path.map_err(|error| wrong_form(error.span(), ident, &CRATE))?);
             }
+            _ if keeps_only_bytes(input, ident)? => options.only_bytes = true,
             _ => {
-                parse_later_option(input, ident)?;
                 let message = format!("`{name}` is not supported yet; remove it");
                 self.diag.error(ident.span(), message);
             }
@@ -205,16 +207,13 @@ impl Parser<'_> {
     }
 }
 
-/// Options that other parts of the project bring; their forms are settled.
-fn parse_later_option(input: ParseStream<'_>, name: &Ident) -> syn::Result<()> {
-    if name == "local" {
-        match value(input, name, &LOCAL)? {
-            Lit::Bool(_) => {}
-            Lit::Str(text) if duration::parse(&text.value()).is_ok() => {}
-            other => return Err(wrong_form(other.span(), name, &LOCAL)),
-        }
+/// Whether `local` is `false`. Its other forms are settled, and come later.
+fn keeps_only_bytes(input: ParseStream<'_>, name: &Ident) -> syn::Result<bool> {
+    match value(input, name, &LOCAL)? {
+        Lit::Bool(local) => Ok(!local.value),
+        Lit::Str(text) if duration::parse(&text.value()).is_ok() => Ok(false),
+        other => Err(wrong_form(other.span(), name, &LOCAL)),
     }
-    Ok(())
 }
 
 /// What an option takes, for when it is given another thing.

@@ -474,8 +474,8 @@ fn parameters_of_the_impl_are_told_by_their_case() {
     for step in [
         ".type_name::<T>()",
         ".type_name::<Item>()",
-        ".part(&N)",
-        ".part(&LEN)",
+        ".arg(&N)",
+        ".arg(&LEN)",
         ".type_name::<Self>()",
     ] {
         assert!(expanded.contains(step), "{expanded}");

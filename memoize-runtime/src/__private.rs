@@ -1,5 +1,4 @@
 //! The names that the attribute's code uses. Nothing here is meant for anybody else, or stays as it is.
 
 pub use crate::call::{Call, Key, OkOf};
-pub use crate::key::argument::arg;
 pub use crate::site::Site;

@@ -14,6 +14,7 @@ use crate::entry::{
     self, Body, BodyMeta, Draft, Expect, Flags, Guard, Header, Padding, Reject, StoredType,
     Unencodable, Unfinished,
 };
+use crate::local::Kept;
 use crate::secret::Ring;
 
 /// Under how many names an entry may be found.
@@ -56,14 +57,22 @@ pub(crate) enum Opened<R> {
 /// An entry to be written.
 #[derive(Debug)]
 pub(crate) struct Fill {
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) kept: Kept,
     pub(crate) life: Duration,
 }
 
 impl Fill {
-    /// The entry without the room that its buffer had to grow: it may be kept as it is for long.
-    pub(crate) fn into_bytes(self) -> Bytes {
-        Bytes::from(self.bytes.into_boxed_slice())
+    /// The bytes without the room that their buffer had to grow: they may be kept as they are for long.
+    fn of_bytes(bytes: Vec<u8>, life_ms: u64) -> Self {
+        Self {
+            kept: Kept::Bytes(Bytes::from(bytes.into_boxed_slice())),
+            life: Duration::from_millis(life_ms),
+        }
+    }
+
+    #[cfg(test)]
+    fn into_bytes(self) -> Bytes {
+        self.kept.into_bytes().expect("it was written as bytes")
     }
 }
 
@@ -212,10 +221,8 @@ impl Policy<'_> {
                 .map(|chunked| Filling::Chunks(Box::new(chunked)));
         }
         let flags = header.flags.with(self.shrink(&mut draft));
-        Ok(Filling::Whole(Fill {
-            bytes: draft.finish(&Header { flags, ..header }, self.largest)?,
-            life: Duration::from_millis(self.life_ms),
-        }))
+        let entry = draft.finish(&Header { flags, ..header }, self.largest)?;
+        Ok(Filling::Whole(Fill::of_bytes(entry, self.life_ms)))
     }
 
     /// A stream that begins at `now_ms`.
@@ -242,10 +249,8 @@ impl Policy<'_> {
         let meta = meta(cost, &chunked.header);
         let mut draft = Draft::new(self.place.guard(), meta, Padding::default());
         chunked.writer.manifest().write(draft.buffer());
-        Ok(Fill {
-            bytes: draft.finish(&chunked.header, self.largest)?,
-            life: Duration::from_millis(life_ms),
-        })
+        let entry = draft.finish(&chunked.header, self.largest)?;
+        Ok(Fill::of_bytes(entry, life_ms))
     }
 
     /// What can be used of what was found under the names of the place: the newest, and of two as new the first.
@@ -300,10 +305,7 @@ impl Policy<'_> {
             return None;
         }
         let left = body.header().expires_ms.saturating_sub(now_ms);
-        Some(Fill {
-            bytes: opened.reseal(current).ok()?,
-            life: Duration::from_millis(left),
-        })
+        Some(Fill::of_bytes(opened.reseal(current).ok()?, left))
     }
 
     fn check<'f>(

@@ -15,12 +15,15 @@
 //! unique: all closures in a function have one, and so do two types of one name in two blocks. An instantiation whose name
 //! says a closure, or was met with another identity before, runs without the cache.
 
-use std::any::TypeId;
-use std::sync::{PoisonError, RwLock};
+use std::any::{Any, TypeId};
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use once_cell::sync::OnceCell;
 
+use crate::config::Current;
 use crate::entry::{Codec, Shape, StoredType};
+use crate::local::{Copied, Front};
 use crate::observe;
 use crate::site::Site;
 
@@ -28,7 +31,6 @@ use crate::site::Site;
 const CLOSURE: &str = "::{{closure}}";
 
 /// One instantiation of an annotated function.
-#[derive(Debug)]
 pub(crate) struct Instance {
     id: TypeId,
     name: &'static str,
@@ -37,6 +39,14 @@ pub(crate) struct Instance {
     /// Where the function stands, as a key without a template begins.
     path: String,
     stored: OnceCell<StoredType>,
+    /// Where calls find their values, on the first of the process's own runtimes that kept any.
+    front: OnceCell<(u64, Arc<dyn Any + Send + Sync>)>,
+}
+
+impl fmt::Debug for Instance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Instance({:?})", self.name)
+    }
 }
 
 /// The instantiations of one function that were called so far. They are never freed: there are no more than the compiler
@@ -57,6 +67,7 @@ impl Instances {
     }
 
     /// The instantiation that the closure whose type is `id`, called `name`, stands in.
+    #[inline]
     pub(crate) fn of(
         &'static self,
         site: &Site,
@@ -69,6 +80,16 @@ impl Instances {
         if first.id == id {
             return first;
         }
+        self.of_others(site, id, name, first)
+    }
+
+    fn of_others(
+        &'static self,
+        site: &Site,
+        id: TypeId,
+        name: &'static str,
+        first: &Instance,
+    ) -> &'static Instance {
         let known = self.others.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = known.iter().find(|instance| instance.id == id) {
             return found;
@@ -95,10 +116,42 @@ impl Instance {
             is_named: !arguments(name).contains("{{closure}}") && !taken.contains(&name),
             path: path(site, name),
             stored: OnceCell::new(),
+            front: OnceCell::new(),
         }
     }
 
+    /// What `look` makes of the values of this instantiation on that runtime, if any were kept.
+    #[inline]
+    pub(crate) fn with_front<T: Copied, R>(
+        &'static self,
+        runtime: &Current,
+        look: impl FnOnce(&Front<T>) -> R,
+    ) -> Option<R> {
+        if let (Current::Process(runtime), Some((tier, front))) = (runtime, self.front.get())
+            && runtime.tier().id() == *tier
+        {
+            return front.downcast_ref().map(look);
+        }
+        let front = runtime.tier().front(self)?;
+        Some(look(&front))
+    }
+
+    /// Where the values of this instantiation on that runtime are found, from now on.
+    pub(crate) fn front_or_new<T: Copied>(
+        &'static self,
+        runtime: &Current,
+    ) -> Option<Arc<Front<T>>> {
+        let front = runtime.tier().front_or_new::<T>(self)?;
+        // Others come and go, and what they keep must go with them.
+        if let Current::Process(runtime) = runtime {
+            self.front
+                .get_or_init(|| (runtime.tier().id(), front.clone()));
+        }
+        Some(front)
+    }
+
     /// Whether entries of this instantiation can be told from those of all others.
+    #[inline]
     pub(crate) fn is_named(&self) -> bool {
         self.is_named
     }
@@ -217,7 +270,7 @@ fn is_char(rest: &str) -> bool {
 mod tests {
     use super::{Site, arguments, path, split_last_segment};
 
-    static SITE: Site = Site::new("app::users", "load");
+    static SITE: Site = Site::new("app::users", "load", &[]);
 
     #[test]
     fn arguments_are_told_without_the_path() {

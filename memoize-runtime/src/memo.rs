@@ -316,6 +316,7 @@ impl Memo {
             overwrite: self.overwrite,
             protection: self.protection,
             compress: self.compress,
+            origin: None,
         }
     }
 }

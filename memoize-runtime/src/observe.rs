@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::backend::BackendError;
 use crate::breaker::Change;
 use crate::entry::{Refusal, Reject, StoredType};
+use crate::seat::{Seat, SeatedCounter};
 
 macro_rules! counters {
     ($($(#[doc = $doc:literal])+ $name:ident / $event:ident,)*) => {
@@ -128,21 +129,37 @@ impl Stats {
 }
 
 /// The counters of one function or one runtime.
-#[derive(Debug)]
-pub(crate) struct Counters([AtomicU64; EVENTS]);
+pub(crate) struct Counters {
+    /// The only event that is as frequent as calls are.
+    hits: SeatedCounter,
+    /// All others.
+    events: [AtomicU64; EVENTS],
+}
 
 impl Counters {
     pub(crate) const fn new() -> Self {
-        Self([const { AtomicU64::new(0) }; EVENTS])
+        Self {
+            hits: SeatedCounter::new(),
+            events: [const { AtomicU64::new(0) }; EVENTS],
+        }
     }
 
     fn read(&self, event: Event) -> u64 {
-        self.0[event as usize].load(Ordering::Relaxed)
+        match event {
+            Event::Hit => self.hits.read(),
+            event => self.events[event as usize].load(Ordering::Relaxed),
+        }
     }
 
     /// Counts, and says how often it was before.
     fn count(&self, event: Event) -> u64 {
-        self.0[event as usize].fetch_add(1, Ordering::Relaxed)
+        self.events[event as usize].fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+impl fmt::Debug for Counters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.stats().fmt(f)
     }
 }
 
@@ -184,7 +201,16 @@ impl Display for Function<'_> {
 
 impl Observer<'_> {
     pub(crate) fn hit(&self) {
-        self.count(Event::Hit);
+        self.hit_from(Seat::current());
+    }
+
+    /// The same where the thread's seat is known.
+    #[inline]
+    pub(crate) fn hit_from(&self, seat: Seat) {
+        if let Some(counters) = self.of_function {
+            counters.hits.count(seat);
+        }
+        self.of_runtime.hits.count(seat);
         tracing::debug!(target: "cache_memoize", function = %self.function, "hit");
     }
 

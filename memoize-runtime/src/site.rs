@@ -23,6 +23,7 @@ pub struct Site {
     codec: Codec,
     encrypt: bool,
     compress: Option<bool>,
+    template: &'static [&'static str],
     tokens: u64,
     counters: Counters,
     instances: Instances,
@@ -30,8 +31,14 @@ pub struct Site {
 
 impl Site {
     /// The site of the function `name` in `module`; where the function is written is taken from the caller.
+    ///
+    /// Of its key, `template` has the texts before each placeholder and behind the last one; it is empty without a template.
     #[track_caller]
-    pub const fn new(module: &'static str, name: &'static str) -> Self {
+    pub const fn new(
+        module: &'static str,
+        name: &'static str,
+        template: &'static [&'static str],
+    ) -> Self {
         Self {
             module,
             name,
@@ -41,6 +48,7 @@ impl Site {
             codec: Codec::Postcard,
             encrypt: false,
             compress: None,
+            template,
             tokens: 0,
             counters: Counters::new(),
             instances: Instances::new(),
@@ -85,17 +93,12 @@ impl Site {
         self
     }
 
-    /// Starts the key of a call that returns `R`, of a function with a key template.
+    /// Starts the key of a call that returns `R`.
     ///
     /// `instance` is a closure written in the function: its type's name tells what the function was instantiated with.
-    pub fn key<R>(&'static self, instance: impl Fn()) -> Key<R> {
+    #[inline]
+    pub fn key<R>(&'static self, instance: impl Fn()) -> Key<R, ()> {
         Key::new(self, self.instance(&instance))
-    }
-
-    /// The same for a function without a template: its path comes first.
-    pub fn default_key<R>(&'static self, instance: impl Fn()) -> Key<R> {
-        let instance = self.instance(&instance);
-        Key::new(self, instance).text(instance.path())
     }
 
     /// What the cache did for this function so far.
@@ -103,6 +106,7 @@ impl Site {
         self.counters.stats()
     }
 
+    #[inline]
     fn instance<F>(&'static self, _: &F) -> &'static Instance {
         self.instances.of(self, typeid::of::<F>(), type_name::<F>())
     }
@@ -116,6 +120,7 @@ impl Site {
     }
 
     /// What the function is called in logs.
+    #[inline]
     pub(crate) fn function(&self) -> Function<'static> {
         Function {
             module: self.module,
@@ -151,10 +156,16 @@ impl Site {
         self.compress
     }
 
+    /// The texts around the placeholders of the key; empty where there is no template.
+    pub(crate) fn template(&self) -> &'static [&'static str] {
+        self.template
+    }
+
     pub(crate) fn tokens_hash(&self) -> u64 {
         self.tokens
     }
 
+    #[inline]
     pub(crate) fn counters(&self) -> &Counters {
         &self.counters
     }

@@ -214,7 +214,8 @@ type Sixteen<T> = Four<Four<Four<Four<T>>>>;
 /// A megabyte, of which unoptimized code needs several at once: already a look at it would overflow the stack.
 type Deep = Sixteen<Sixteen<u8>>;
 
-#[cache_memoize(key = "deep:<n>")]
+// Whether it is `Send` takes a longer look than the compiler's limit allows.
+#[cache_memoize(key = "deep:<n>", local = false)]
 fn deep(n: u8) -> (u8, Option<Box<Deep>>) {
     (n, None)
 }

@@ -1,4 +1,4 @@
-//! The steps that put a key together: `.text("user:").part(id)`.
+//! The steps that put a key together: `.key().part(id)`. The texts between the parts are in the function's static.
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
@@ -20,20 +20,18 @@ pub(super) fn hidden(model: &Model) -> TokenStream {
         _ => Ident::new("Self", chain.span).to_token_stream(),
     };
     let site = hidden_name(model, "site");
-    let start = chain.start();
     let output = model.cached();
     let steps = chain.steps();
-    quote_spanned!(chain.span=> #path::#site().#start::<#output>(|| ()) #steps)
+    quote_spanned!(chain.span=> #path::#site().key::<#output>(|| ()) #steps)
 }
 
 /// In the memoized function itself.
 pub(super) fn inline(model: &Model) -> TokenStream {
     let chain = Chain::new(model, Access::Value);
     let krate = krate_at(model, chain.span);
-    let start = chain.start();
     let output = model.cached();
     let steps = chain.steps();
-    quote_spanned!(chain.span=> #krate::__private::Site::#start::<#output>(&__SITE, || ()) #steps)
+    quote_spanned!(chain.span=> #krate::__private::Site::key::<#output>(&__SITE, || ()) #steps)
 }
 
 /// A chain of method calls. Its tokens are located at the return type, since a type that can't be cached is what can
@@ -63,18 +61,18 @@ impl<'m> Chain<'m> {
         }
     }
 
-    fn start(&self) -> Ident {
-        let has_template = self.model.template.is_some();
-        Ident::new(if has_template { "key" } else { "default_key" }, self.span)
-    }
-
     fn steps(&self) -> TokenStream {
         let steps = match (&self.model.template, &self.model.options.key) {
             (Some(template), Some(key)) => self.template_steps(template, key),
             _ => self.default_steps(),
         };
         let secret = self.encryption_key();
-        quote_spanned!(self.span=> #steps.__call()#secret)
+        let end = if self.model.options.only_bytes {
+            quote_spanned!(self.span=> .__bytes())
+        } else {
+            quote_spanned!(self.span=> .__call())
+        };
+        quote_spanned!(self.span=> #steps #end #secret)
     }
 
     /// The secret stands where the key is made, so that companions know it as well. Arguments are references there,
@@ -117,19 +115,25 @@ impl<'m> Chain<'m> {
     }
 
     fn default_step(&self, value: &TokenStream, location: Span) -> TokenStream {
-        let span = Span::mixed_site().located_at(location);
-        let krate = krate_at(self.model, span);
-        let part = quote_spanned!(span=> #krate::__private::arg(#value).__part());
-        quote_spanned!(self.span=> .arg(#part))
+        self.step(value, "__part", location)
+    }
+
+    /// The name of the method is located where its bound is told of; all else keeps the chain at one place.
+    fn step(&self, value: &TokenStream, method: &str, location: Span) -> TokenStream {
+        let method = Ident::new(method, Span::mixed_site().located_at(location));
+        quote_spanned!(self.span=> .arg(#value).#method())
     }
 
     fn template_steps(&self, template: &Template, key: &LitStr) -> TokenStream {
-        let segments = template.segments.iter();
-        segments
-            .map(|segment| match segment {
-                Segment::Text(text) => quote_spanned!(self.span=> .text(#text)),
-                Segment::Placeholder(placeholder) => self.placeholder_step(placeholder, key.span()),
-            })
+        let placeholders = template
+            .segments
+            .iter()
+            .filter_map(|segment| match segment {
+                Segment::Text(_) => None,
+                Segment::Placeholder(placeholder) => Some(placeholder),
+            });
+        placeholders
+            .map(|placeholder| self.placeholder_step(placeholder, key.span()))
             .collect()
     }
 
@@ -142,13 +146,20 @@ impl<'m> Chain<'m> {
             return quote_spanned!(self.span=> .type_name::<#ty>());
         }
         match &placeholder.format {
-            Format::Display => {
+            Format::Display | Format::Digest => {
                 let value = self.reference(placeholder, &subject, key);
-                quote_spanned!(self.span=> .part(#value))
-            }
-            Format::Digest => {
-                let value = self.reference(placeholder, &subject, key);
-                quote_spanned!(self.span=> .digest(#value))
+                let method = if placeholder.format == Format::Digest {
+                    "__digest"
+                } else {
+                    "__text"
+                };
+                let location = match &subject {
+                    Subject::Argument(argument, _) if placeholder.path.is_empty() => {
+                        argument.typed.ty.span()
+                    }
+                    _ => key,
+                };
+                self.step(&value, method, location)
             }
             Format::Spec(spec) => {
                 let mut format = Literal::string(&format!("{{:{spec}}}"));
@@ -187,6 +198,26 @@ impl<'m> Chain<'m> {
         };
         referenced(located(&name.ident, location), access, location)
     }
+}
+
+/// What stands before each placeholder of a template, and behind the last one.
+pub(super) fn texts(model: &Model) -> Vec<String> {
+    let mut texts = Vec::new();
+    let mut before = String::new();
+    let segments = model
+        .template
+        .iter()
+        .flat_map(|template| &template.segments);
+    for segment in segments {
+        match segment {
+            Segment::Text(text) => before.push_str(text),
+            Segment::Placeholder(_) => texts.push(std::mem::take(&mut before)),
+        }
+    }
+    if !before.is_empty() {
+        texts.push(before);
+    }
+    texts
 }
 
 /// The place that a placeholder names: `id`, `user.name.0`.

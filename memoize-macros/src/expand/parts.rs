@@ -9,7 +9,7 @@ use syn::{
     Token, Type,
 };
 
-use super::ours;
+use super::{key, ours};
 use crate::args::{Codec, Companions, Expiration};
 use crate::argument::{Argument, Name};
 use crate::hash;
@@ -45,8 +45,9 @@ pub(super) fn new_site(model: &Model, site: &TokenStream) -> TokenStream {
         .options
         .compress
         .map(|compress| ours!(.compress(#compress)));
+    let texts = key::texts(model);
     let tokens = tokens(model);
-    ours!(#site::new(::core::module_path!(), #name) #expiration #version #codec #encrypt #compress #tokens)
+    ours!(#site::new(::core::module_path!(), #name, &[#(#texts),*]) #expiration #version #codec #encrypt #compress #tokens)
 }
 
 /// Two functions may come to one default key: `macro_rules` can write two of a name, which the compiler places at one line

@@ -2,14 +2,16 @@ async fn get(&self, __arg0: (u64, u8)) -> Result<User, DbError> {
     static __SITE: ::cache_memoize::__private::Site = ::cache_memoize::__private::Site::new(
         ::core::module_path!(),
         "get",
+        &["", ":"],
     );
     let (id, _) = &__arg0;
     let __call = ::cache_memoize::__private::Site::key::<
         Result<User, DbError>,
     >(&__SITE, || ())
-        .part(&self.name)
-        .text(":")
-        .part(id)
+        .arg(&self.name)
+        .__text()
+        .arg(id)
+        .__text()
         .__call();
     __call
         .run_async(move || async move {

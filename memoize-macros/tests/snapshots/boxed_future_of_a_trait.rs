@@ -11,11 +11,12 @@ where
     static __SITE: ::cache_memoize::__private::Site = ::cache_memoize::__private::Site::new(
         ::core::module_path!(),
         "get",
+        &["user:"],
     );
     ::std::boxed::Box::pin(async move {
         let __call = ::cache_memoize::__private::Site::key::<User>(&__SITE, || ())
-            .text("user:")
-            .part(&id)
+            .arg(&id)
+            .__text()
             .__call();
         __call
             .__run_if_async(

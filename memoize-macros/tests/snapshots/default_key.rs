@@ -7,16 +7,12 @@ pub enum distance {}
 impl distance {
     fn __site() -> &'static ::cache_memoize::__private::Site {
         use ::cache_memoize::__private::Site;
-        static SITE: Site = Site::new(::core::module_path!(), "distance")
+        static SITE: Site = Site::new(::core::module_path!(), "distance", &[])
             .tokens(0xc5ed_5933_916f_d07e);
         &SITE
     }
     fn __call(from: &&str, to: &&str) -> ::cache_memoize::__private::Call<u32> {
-        Self::__site()
-            .default_key::<u32>(|| ())
-            .arg(::cache_memoize::__private::arg(from).__part())
-            .arg(::cache_memoize::__private::arg(to).__part())
-            .__call()
+        Self::__site().key::<u32>(|| ()).arg(from).__part().arg(to).__part().__call()
     }
     pub fn key(from: &str, to: &str) -> ::cache_memoize::CacheKey {
         Self::__call(&from, &to).key()

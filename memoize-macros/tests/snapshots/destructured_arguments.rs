@@ -11,13 +11,19 @@ enum area {}
 impl area {
     fn __site() -> &'static ::cache_memoize::__private::Site {
         use ::cache_memoize::__private::Site;
-        static SITE: Site = Site::new(::core::module_path!(), "area");
+        static SITE: Site = Site::new(::core::module_path!(), "area", &["", ":"]);
         &SITE
     }
     fn __call(
         Size { width, height, .. }: &&Size,
     ) -> ::cache_memoize::__private::Call<u32> {
-        Self::__site().key::<u32>(|| ()).part(width).text(":").part(height).__call()
+        Self::__site()
+            .key::<u32>(|| ())
+            .arg(width)
+            .__text()
+            .arg(height)
+            .__text()
+            .__call()
     }
     pub fn key(__arg0: &Size) -> ::cache_memoize::CacheKey {
         Self::__call(&__arg0).key()

@@ -6,15 +6,16 @@ enum load_user {}
 impl load_user {
     fn __site() -> &'static ::cache_memoize::__private::Site {
         use ::cache_memoize::__private::Site;
-        static SITE: Site = Site::new(::core::module_path!(), "load_user");
+        static SITE: Site = Site::new(::core::module_path!(), "load_user", &["", ":"]);
         &SITE
     }
     fn __call(tenant: &&str, id: &u64) -> ::cache_memoize::__private::Call<User> {
         Self::__site()
             .key::<User>(|| ())
-            .part(tenant)
-            .text(":")
-            .part(id)
+            .arg(tenant)
+            .__text()
+            .arg(id)
+            .__text()
             .__call()
             .encryption_key(secret_of(tenant))
     }

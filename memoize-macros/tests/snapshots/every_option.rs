@@ -26,14 +26,14 @@ enum LoadUser {}
 impl LoadUser {
     fn __site() -> &'static crate::cache::__private::Site {
         use crate::cache::__private::Site;
-        static SITE: Site = Site::new(::core::module_path!(), "load").version(16);
+        static SITE: Site = Site::new(::core::module_path!(), "load", &[""]).version(16);
         &SITE
     }
     fn __call(
         #[allow(non_snake_case)]
         id: &u64,
     ) -> crate::cache::__private::Call<io::Result<User>> {
-        Self::__site().key::<io::Result<User>>(|| ()).part(id).__call()
+        Self::__site().key::<io::Result<User>>(|| ()).arg(id).__text().__call()
     }
     pub fn key(#[allow(non_snake_case)] id: u64) -> crate::cache::CacheKey {
         Self::__call(&id).key()

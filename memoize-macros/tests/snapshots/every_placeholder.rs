@@ -14,7 +14,11 @@ enum all {}
 impl all {
     fn __site() -> &'static ::cache_memoize::__private::Site {
         use ::cache_memoize::__private::Site;
-        static SITE: Site = Site::new(::core::module_path!(), "all");
+        static SITE: Site = Site::new(
+            ::core::module_path!(),
+            "all",
+            &["a%20b<:", ":", "/", "|", ":", ",", ":", ":", ":", ":"],
+        );
         &SITE
     }
     fn __call<T, const N: usize>(
@@ -27,26 +31,22 @@ impl all {
     ) -> ::cache_memoize::__private::Call<u8> {
         Self::__site()
             .key::<u8>(|| ())
-            .text("a%20b<:")
-            .part(id)
-            .text(":")
-            .part(&user.name)
-            .text("/")
-            .part(&pair.0.1)
-            .text("|")
+            .arg(id)
+            .__text()
+            .arg(&user.name)
+            .__text()
+            .arg(&pair.0.1)
+            .__text()
             .format(::core::format_args!("{:.3}", x))
-            .text(":")
             .format(::core::format_args!("{:?}", x))
-            .text(",")
-            .digest(filter)
-            .text(":")
+            .arg(filter)
+            .__digest()
             .type_name::<T>()
-            .text(":")
-            .part(&N)
-            .text(":")
+            .arg(&N)
+            .__text()
             .format(::core::format_args!("{:04}", N))
-            .text(":")
-            .part(&r#type.r#fn)
+            .arg(&r#type.r#fn)
+            .__text()
             .__call()
     }
     pub fn key<T, const N: usize>(

@@ -5,12 +5,13 @@ fn rows<'a>(
     static __SITE: ::cache_memoize::__private::Site = ::cache_memoize::__private::Site::new(
         ::core::module_path!(),
         "rows",
+        &["rows:"],
     );
     ::std::boxed::Box::pin(async move {
         let __stream: BoxStream<'a, Row> = {
             let __call = ::cache_memoize::__private::Site::key::<Row>(&__SITE, || ())
-                .text("rows:")
-                .part(&table)
+                .arg(&table)
+                .__text()
                 .__call();
             __call
                 .boxed_stream_async(move || -> Pin<

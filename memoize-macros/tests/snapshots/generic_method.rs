@@ -3,11 +3,11 @@ pub fn load<T: Table>(&self, id: T::Id) -> T::Row {
 }
 fn __load_site() -> &'static ::cache_memoize::__private::Site {
     use ::cache_memoize::__private::Site;
-    static SITE: Site = Site::new(::core::module_path!(), "load");
+    static SITE: Site = Site::new(::core::module_path!(), "load", &["", ":"]);
     &SITE
 }
 fn __load_call<T: Table>(id: &T::Id) -> ::cache_memoize::__private::Call<T::Row> {
-    Self::__load_site().key::<T::Row>(|| ()).type_name::<T>().text(":").part(id).__call()
+    Self::__load_site().key::<T::Row>(|| ()).type_name::<T>().arg(id).__text().__call()
 }
 #[allow(missing_docs, clippy::pedantic)]
 pub fn load_key<T: Table>(id: T::Id) -> ::cache_memoize::CacheKey {

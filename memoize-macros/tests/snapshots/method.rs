@@ -3,17 +3,17 @@ pub(crate) fn load_user(&self, id: u64) -> User {
 }
 fn __load_user_site() -> &'static ::cache_memoize::__private::Site {
     use ::cache_memoize::__private::Site;
-    static SITE: Site = Site::new(::core::module_path!(), "load_user")
+    static SITE: Site = Site::new(::core::module_path!(), "load_user", &["user:", ":"])
         .expiration_millis(21600000);
     &SITE
 }
 fn __load_user_call(&self, id: &u64) -> ::cache_memoize::__private::Call<User> {
     Self::__load_user_site()
         .key::<User>(|| ())
-        .text("user:")
-        .part(&self.tenant)
-        .text(":")
-        .part(id)
+        .arg(&self.tenant)
+        .__text()
+        .arg(id)
+        .__text()
         .__call()
 }
 pub(crate) fn load_user_key(&self, id: u64) -> ::cache_memoize::CacheKey {

@@ -6,16 +6,12 @@ enum load_user {}
 impl load_user {
     fn __site() -> &'static ::cache_memoize::__private::Site {
         use ::cache_memoize::__private::Site;
-        static SITE: Site = Site::new(::core::module_path!(), "load_user")
+        static SITE: Site = Site::new(::core::module_path!(), "load_user", &["user:"])
             .expiration_millis(5400000);
         &SITE
     }
     fn __call(id: &u64) -> ::cache_memoize::__private::Call<Result<User, DbError>> {
-        Self::__site()
-            .key::<Result<User, DbError>>(|| ())
-            .text("user:")
-            .part(id)
-            .__call()
+        Self::__site().key::<Result<User, DbError>>(|| ()).arg(id).__text().__call()
     }
     pub fn key(id: u64) -> ::cache_memoize::CacheKey {
         Self::__call(&id).key()

@@ -6,11 +6,11 @@ enum load_user {}
 impl load_user {
     fn __site() -> &'static ::cache_memoize::__private::Site {
         use ::cache_memoize::__private::Site;
-        static SITE: Site = Site::new(::core::module_path!(), "load_user");
+        static SITE: Site = Site::new(::core::module_path!(), "load_user", &["user:"]);
         &SITE
     }
     fn __call(id: &u64) -> ::cache_memoize::__private::Call<User> {
-        Self::__site().key::<User>(|| ()).text("user:").part(id).__call()
+        Self::__site().key::<User>(|| ()).arg(id).__text().__call()
     }
     pub fn key(id: u64) -> ::cache_memoize::CacheKey {
         Self::__call(&id).key()

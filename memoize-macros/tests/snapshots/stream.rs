@@ -7,12 +7,12 @@ pub enum rows {}
 impl rows {
     fn __site() -> &'static ::cache_memoize::__private::Site {
         use ::cache_memoize::__private::Site;
-        static SITE: Site = Site::new(::core::module_path!(), "rows")
+        static SITE: Site = Site::new(::core::module_path!(), "rows", &["rows:"])
             .expiration_millis(21600000);
         &SITE
     }
     fn __call(table: &&str) -> ::cache_memoize::__private::Call<io::Result<Row>> {
-        Self::__site().key::<io::Result<Row>>(|| ()).text("rows:").part(table).__call()
+        Self::__site().key::<io::Result<Row>>(|| ()).arg(table).__text().__call()
     }
     pub fn key(table: &str) -> ::cache_memoize::CacheKey {
         Self::__call(&table).key()

@@ -2,6 +2,7 @@
 
 mod leases;
 
+use std::cell::RefCell;
 use std::fmt;
 use std::process;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -9,16 +10,21 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use quick_cache::sync::{Cache, DefaultLifecycle};
-use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
+use foldhash::fast::RandomState;
+use quick_cache::sync::Cache;
+use quick_cache::{Lifecycle, OptionsBuilder, Weighter};
 
 use super::{Backend, BackendError, Bytes, Deadline, Lease, Limits, Lookup};
 use crate::clock::{Clock, SystemClock, millis};
+use crate::local::Kept;
 use leases::Leases;
 
 /// What one entry takes beside its key and value: the table's slot, two allocations and the reference counts. Measured
 /// with a counting allocator and rounded up, so that the bound is one on memory and not on payload alone.
 const OVERHEAD: u64 = 160;
+
+/// The same for a value that is kept as it is: two tables' slots, and five allocations.
+const VALUE_OVERHEAD: u64 = 300;
 
 /// A shard's share bounds the largest value, so a small store has few shards.
 const SHARD_BYTES: u64 = 8 << 20;
@@ -27,12 +33,18 @@ const MOST_SHARDS: u64 = 16;
 /// What is taken for the size of an entry when the table is laid out; it grows as it must.
 const TYPICAL_ENTRY: u64 = 512;
 
+/// How many entries are taken in one epoch.
+const EPOCH: u64 = 1024;
+
 /// How long the sweeper sleeps at the least, so that it costs nothing, and at the most, so that an expired entry's
 /// memory is back within a minute.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(500);
 const LONGEST_SLEEP: Duration = Duration::from_secs(20);
 
 /// A backend in the memory of this process, bounded in bytes.
+///
+/// What a function stores without `encrypt` is kept as the value that it is, where that is `Clone + Send + Sync + 'static`, and counts with
+/// what its bytes would take, and its own size. All else is kept as bytes.
 ///
 /// Beyond its capacity the entries that were used least leave (S3-FIFO-like, by `quick_cache`). Expired entries leave by
 /// themselves, without being asked for: a thread starts with the first entry, and ends when there is none left. Clones share
@@ -44,12 +56,14 @@ pub struct Memory {
 }
 
 struct Store {
-    entries: Cache<Box<str>, Item, ByBytes, DefaultHashBuilder>,
+    entries: Cache<Box<str>, Item, ByBytes, RandomState, Ending>,
     /// Locked around each write, so that a fill is one step with the check of its lease.
     leases: Leases,
     clock: Arc<dyn Clock>,
     /// No entry expires before this moment, so that a sweep with nothing to do touches no shard.
     earliest: AtomicU64,
+    epoch: AtomicU32,
+    inserted: AtomicU64,
     /// The process whose sweeper is running, 0 for none. A forked child has no threads, and finds another number here.
     sweeper: AtomicU32,
     starting: Mutex<()>,
@@ -71,8 +85,24 @@ impl Drop for Store {
 
 #[derive(Clone)]
 struct Item {
-    value: Bytes,
+    kept: Kept,
     expires_ms: u64,
+}
+
+impl Item {
+    /// Says that nobody may use it any more: before it is out of the store, so that what may be used is in it.
+    fn end(&self) {
+        if let Kept::Value(value) = &self.kept {
+            value.end();
+        }
+    }
+
+    /// Leaves wherever else it is found. Outside of every lock, since the value may be dropped, which is the user's code.
+    fn leave(self) {
+        if let Kept::Value(value) = self.kept {
+            value.leave();
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -80,12 +110,38 @@ struct ByBytes;
 
 impl Weighter<Box<str>, Item> for ByBytes {
     fn weight(&self, key: &Box<str>, item: &Item) -> u64 {
-        weight(key.len(), item.value.len())
+        match &item.kept {
+            Kept::Bytes(bytes) => weight(key.len(), bytes.len()),
+            Kept::Value(value) => VALUE_OVERHEAD + key.len() as u64 + value.weight(),
+        }
     }
 }
 
 fn weight(key_bytes: usize, value_bytes: usize) -> u64 {
     OVERHEAD + (key_bytes + value_bytes) as u64
+}
+
+/// Ends what is evicted.
+#[derive(Clone)]
+struct Ending;
+
+/// What was evicted; it goes once the store is unlocked.
+#[derive(Default)]
+struct Evicted(Vec<Item>);
+
+impl Lifecycle<Box<str>, Item> for Ending {
+    type RequestState = Evicted;
+
+    fn on_evict(&self, evicted: &mut Evicted, _: Box<str>, item: Item) {
+        item.end();
+        evicted.0.push(item);
+    }
+}
+
+impl Drop for Evicted {
+    fn drop(&mut self) {
+        self.0.drain(..).for_each(Item::leave);
+    }
 }
 
 impl Memory {
@@ -111,15 +167,12 @@ impl Memory {
             .expect("capacity and item count are set above");
         Self {
             store: Arc::new(Store {
-                entries: Cache::with_options(
-                    options,
-                    ByBytes,
-                    DefaultHashBuilder::default(),
-                    DefaultLifecycle::default(),
-                ),
+                entries: Cache::with_options(options, ByBytes, RandomState::default(), Ending),
                 leases: Leases::new(),
                 clock: Arc::new(clock),
                 earliest: AtomicU64::new(u64::MAX),
+                epoch: AtomicU32::new(1),
+                inserted: AtomicU64::new(1),
                 sweeper: AtomicU32::new(0),
                 starting: Mutex::new(()),
                 thread: Mutex::new(None),
@@ -127,7 +180,7 @@ impl Memory {
         }
     }
 
-    /// The number of entries, expired ones that were not swept yet included.
+    /// The number of entries, in either form, expired ones that were not swept yet included.
     pub fn len(&self) -> usize {
         self.store.entries.len()
     }
@@ -150,18 +203,59 @@ impl Memory {
     /// Removes everything. As after an invalidation, what is being computed is not stored.
     pub fn clear(&self) {
         self.store.leases.end_all();
-        self.store.entries.clear();
+        self.store.remove_all(|_| true);
     }
 
     /// Frees all expired entries now. They leave by themselves within a minute; this is for those who can't wait.
     pub fn sweep(&self) {
         self.store.sweep();
     }
+
+    /// What is kept under `key`.
+    pub(crate) fn kept(&self, key: &str) -> Option<Kept> {
+        self.store.entries.get(key).map(|item| item.kept)
+    }
+
+    /// [`set`](Backend::set) of what is kept.
+    pub(crate) fn keep(&self, key: &str, kept: Kept, life: Duration) {
+        let item = self.store.item(kept, life);
+        let mut leases = self.store.leases.of(key);
+        leases.end(key);
+        let replaced = self.store.insert(key, item);
+        drop(leases);
+        drop(replaced);
+        Store::keep_swept(&self.store);
+    }
+
+    /// [`fill`](Backend::fill) with what is kept.
+    pub(crate) fn fill_kept(&self, key: &str, lease: Lease, kept: Kept, life: Duration) -> bool {
+        let item = self.store.item(kept, life);
+        let mut leases = self.store.leases.of(key);
+        let stands = leases.take(key, lease);
+        let replaced = stands.then(|| self.store.insert(key, item));
+        drop(leases);
+        drop(replaced);
+        Store::keep_swept(&self.store);
+        stands
+    }
+
+    /// A number that changes while the store takes new entries. What is in use is to be [`touch`](Self::touch)ed once in each
+    /// epoch, so that it is known to be in use.
+    #[inline]
+    pub(crate) fn epoch(&self) -> u32 {
+        self.store.epoch.load(Ordering::Relaxed)
+    }
+
+    /// Says that what is kept under `key` is in use.
+    #[cold]
+    pub(crate) fn touch(&self, key: &str) {
+        drop(self.store.entries.get(key));
+    }
 }
 
 impl Backend for Memory {
     fn get(&self, key: &str, _: Deadline) -> Result<Option<Bytes>, BackendError> {
-        Ok(self.store.entries.get(key).map(|item| item.value))
+        Ok(self.kept(key).and_then(Kept::into_bytes))
     }
 
     fn set(
@@ -171,19 +265,16 @@ impl Backend for Memory {
         life: Duration,
         _: Deadline,
     ) -> Result<(), BackendError> {
-        let item = self.store.item(value, life);
-        let mut leases = self.store.leases.of(key);
-        leases.end(key);
-        self.store.insert(key, item);
-        drop(leases);
-        Store::keep_swept(&self.store);
+        self.keep(key, Kept::Bytes(value), life);
         Ok(())
     }
 
     fn delete(&self, key: &str, _: Deadline) -> Result<(), BackendError> {
         let mut leases = self.store.leases.of(key);
         leases.end(key);
-        self.store.entries.remove(key);
+        let removed = self.store.remove(key);
+        drop(leases);
+        drop(removed);
         Ok(())
     }
 
@@ -194,16 +285,22 @@ impl Backend for Memory {
         deadline: Deadline,
     ) -> Result<Lookup, BackendError> {
         // A hit takes no lock.
-        if let Some(value) = self.get(key, deadline)? {
-            return Ok(Lookup::Found(value));
-        }
-        let mut leases = self.store.leases.of(key);
-        // Once more under the lock, so that what was just filled is found.
-        Ok(match self.get(key, deadline)? {
-            Some(value) => Lookup::Found(value),
-            None => leases
-                .grant_if_free(key, life)
-                .map_or(Lookup::Busy, Lookup::Granted),
+        let found = if let Some(kept) = self.kept(key) {
+            kept
+        } else {
+            let mut leases = self.store.leases.of(key);
+            // Once more under the lock, so that what was just filled is found.
+            let Some(kept) = self.kept(key) else {
+                return Ok(leases
+                    .grant_if_free(key, life)
+                    .map_or(Lookup::Busy, Lookup::Granted));
+            };
+            kept
+        };
+        // Bytes may have to be made, which is the user's code, so not under the lock.
+        Ok(match found.into_bytes() {
+            Some(bytes) => Lookup::Found(bytes),
+            None => Lookup::Granted(self.lease(key, life, deadline)?),
         })
     }
 
@@ -219,15 +316,7 @@ impl Backend for Memory {
         life: Duration,
         _: Deadline,
     ) -> Result<bool, BackendError> {
-        let item = self.store.item(value, life);
-        let mut leases = self.store.leases.of(key);
-        let stands = leases.take(key, lease);
-        if stands {
-            self.store.insert(key, item);
-        }
-        drop(leases);
-        Store::keep_swept(&self.store);
-        Ok(stands)
+        Ok(self.fill_kept(key, lease, Kept::Bytes(value), life))
     }
 
     fn release(&self, key: &str, lease: Lease, _: Deadline) -> Result<(), BackendError> {
@@ -248,15 +337,47 @@ impl Backend for Memory {
 
 impl Store {
     /// Made before anything is locked: the clock may be the user's.
-    fn item(&self, value: Bytes, life: Duration) -> Item {
+    fn item(&self, kept: Kept, life: Duration) -> Item {
         let expires_ms = self.clock.unix_millis().saturating_add(millis(life));
-        Item { value, expires_ms }
+        Item { kept, expires_ms }
     }
 
-    fn insert(&self, key: &str, item: Item) {
+    /// Puts the item in the place of what is returned, to be dropped once nothing is locked.
+    fn insert(&self, key: &str, item: Item) -> Evicted {
         let expires_ms = item.expires_ms;
-        self.entries.insert(key.into(), item);
+        if let Kept::Value(value) = &item.kept {
+            value.begin();
+        }
+        let mut evicted = self.remove(key);
+        self.entries
+            .insert_with_lifecycle(key.into(), item, &mut evicted);
         self.earliest.fetch_min(expires_ms, Ordering::Relaxed);
+        let inserted = self.inserted.fetch_add(1, Ordering::Relaxed);
+        if inserted.is_multiple_of(EPOCH) {
+            self.epoch.fetch_add(1, Ordering::Relaxed);
+        }
+        evicted
+    }
+
+    /// Removes what is returned, to be dropped once nothing is locked.
+    fn remove(&self, key: &str) -> Evicted {
+        let removed = self.entries.remove_if(key, |item| {
+            item.end();
+            true
+        });
+        Evicted(removed.map(|(_, item)| item).into_iter().collect())
+    }
+
+    fn remove_all(&self, which: impl Fn(&Item) -> bool) {
+        let removed = RefCell::new(Evicted::default());
+        self.entries.retain(|_, item| {
+            let goes = which(item);
+            if goes {
+                item.end();
+                removed.borrow_mut().0.push(item.clone());
+            }
+            !goes
+        });
     }
 
     fn sweep(&self) {
@@ -266,12 +387,12 @@ impl Store {
         }
         // Reset first: an entry that is written meanwhile lowers it again.
         self.earliest.store(u64::MAX, Ordering::Relaxed);
-        self.entries.retain(|_, item| {
+        self.remove_all(|item| {
             let alive = item.expires_ms > now;
             if alive {
                 self.earliest.fetch_min(item.expires_ms, Ordering::Relaxed);
             }
-            alive
+            !alive
         });
     }
 
@@ -460,7 +581,10 @@ mod tests {
             .store
             .entries
             .iter()
-            .flat_map(|(key, item)| [key.as_bytes(), &item.value].concat())
+            .flat_map(|(key, item)| {
+                let bytes = item.kept.into_bytes().expect("bytes are kept");
+                [key.as_bytes(), &bytes].concat()
+            })
             .collect();
         assert_eq!(memory.len(), 100);
         for word in [&b"patient"[..], b"diagnosis", b"cache"] {

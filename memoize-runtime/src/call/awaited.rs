@@ -12,7 +12,7 @@ use super::{AnyCall, Call};
 impl<R> Call<R> {
     /// As [`run`](Self::run).
     pub async fn run_async<F: Future<Output = R>>(self, body: impl FnOnce() -> F) -> R {
-        future::get_or_compute(&self.0.request, &self.0.outcome, |_| true, body).await
+        self.0.run_if_async(|_| true, body).await
     }
 
     /// Returns the items from the cache, or those of the stream that `body` returns, which are stored as they are consumed.
@@ -20,7 +20,7 @@ impl<R> Call<R> {
         self,
         body: impl FnOnce() -> S,
     ) -> MemoizedStream<R, impl FnOnce() -> Ready<S>, Ready<S>, S> {
-        MemoizedStream::new(self.0.request, self.0.outcome, || ready(body()))
+        MemoizedStream::new(self.0.request(), self.0.outcome, || ready(body()))
     }
 
     /// The same in a box, for a function that returns a `Pin<Box<dyn Stream>>`.
@@ -38,7 +38,7 @@ impl<R> Call<R> {
         B: Future<Output = S>,
         S: Stream<Item = R>,
     {
-        MemoizedStream::begun(self.0.request, self.0.outcome, body).await
+        MemoizedStream::begun(self.0.request(), self.0.outcome, body).await
     }
 
     /// The same in a box.
@@ -53,17 +53,17 @@ impl<R> Call<R> {
 
     /// As [`peek`](Self::peek).
     pub async fn peek_async(self) -> Option<R> {
-        future::peek(&self.0.request, &self.0.outcome).await
+        future::peek(&self.0.request(), &self.0.outcome).await
     }
 
     /// As [`prime`](Self::prime).
     pub async fn prime_async(self, value: R) -> bool {
-        future::prime(&self.0.request, &self.0.outcome, value).await
+        future::prime(&self.0.request(), &self.0.outcome, value).await
     }
 
     /// As [`invalidate`](Self::invalidate).
     pub async fn invalidate_async(self) -> bool {
-        future::invalidate(&self.0.request).await
+        future::invalidate(&self.0.request()).await
     }
 }
 
@@ -85,7 +85,7 @@ impl<T, E> Call<Result<T, E>> {
         body: impl FnOnce() -> F,
     ) -> Result<T, E> {
         let accept = |result: &Result<T, E>| result.as_ref().is_ok_and(cache_if);
-        future::get_or_compute(&self.0.request, &self.0.outcome, accept, body).await
+        self.0.run_if_async(accept, body).await
     }
 }
 
@@ -96,6 +96,19 @@ impl<R> AnyCall<R> {
         cache_if: impl FnOnce(&R) -> bool,
         body: impl FnOnce() -> F,
     ) -> R {
-        future::get_or_compute(&self.request, &self.outcome, cache_if, body).await
+        self.run_if_async(cache_if, body).await
+    }
+
+    async fn run_if_async<F: Future<Output = R>>(
+        &self,
+        accept: impl FnOnce(&R) -> bool,
+        body: impl FnOnce() -> F,
+    ) -> R {
+        if let Some(value) = self.copy() {
+            return value;
+        }
+        // In a box, so that the future of a hit is small, and so is the stack of a recursion.
+        let (request, outcome) = (self.request(), &self.outcome);
+        Box::pin(future::get_or_compute(&request, outcome, accept, body)).await
     }
 }

@@ -8,7 +8,7 @@ pub(super) mod chunks;
 mod lookup;
 mod rotation;
 
-use std::future::{Future, poll_fn};
+use std::future::{Future, poll_fn, ready};
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
@@ -17,14 +17,15 @@ use super::outcome::Outcome;
 use super::place::Place;
 use super::request::Request;
 use super::turn::{Caller, Missed, Patience, Right, Turn, Verdict, verdict};
-use crate::backend::{self, Bytes, Deadline, Lease};
+use crate::backend::{self, Deadline, Lease};
 use crate::engine::{Fill, Filling, Unstored};
 use crate::flight::{Joined, Part};
 use crate::key::CacheKey;
+use crate::local::Kept;
 use crate::timer::timeout;
 pub(super) use ask::ask;
 pub(super) use lookup::fetch_or_lease;
-use lookup::{fetch, find, look_up, open};
+use lookup::{fetch, find, look_up, open, open_kept};
 
 /// As [`sync::get_or_compute`](super::sync::get_or_compute).
 pub(crate) async fn get_or_compute<R, F: Future<Output = R>>(
@@ -84,12 +85,20 @@ pub(crate) async fn get_or_compute<R, F: Future<Output = R>>(
     match verdict(request, outcome, accept, &value) {
         Verdict::Store if !right.is_of_use() => right.tell_unstored(),
         Verdict::Store => {
-            let filling =
-                request
-                    .policy(&place)
-                    .fill(&value, outcome, cost, request.runtime.now_ms());
+            let filling = {
+                let _running = right.run();
+                request.filling(&place, outcome, &value, cost)
+            };
+            let kept = match &filling {
+                Ok(Filling::Whole(fill)) => Some(fill.kept.clone()),
+                Ok(Filling::Chunks(_)) | Err(_) => None,
+            };
             let deadline = right.budget.deadline();
-            store(request, &place, filling, cost, deadline, Some(&mut right)).await;
+            if store(request, &place, filling, cost, deadline, Some(&mut right)).await
+                && let Some(kept) = kept
+            {
+                request.settle(outcome, &kept);
+            }
         }
         Verdict::Leave => {}
         Verdict::Remove => {
@@ -134,8 +143,8 @@ async fn take_turn<R>(
         }
     };
     let is_inside = matches!(part, Part::Inside);
-    if let Some(bytes) = right.play(part)
-        && let Ok(value) = open(request, place, outcome, &bytes, request.deadline()).await
+    if let Some(kept) = right.play(part)
+        && let Ok(value) = open_kept(request, place, outcome, kept, request.deadline()).await
     {
         return Turn::Value(value);
     }
@@ -146,7 +155,7 @@ async fn take_turn<R>(
             Ok(backend::Lookup::Found(bytes)) => {
                 match open(request, place, outcome, &bytes, deadline).await {
                     Ok(value) => {
-                        right.land(bytes);
+                        right.land(Kept::Bytes(bytes));
                         return Turn::Value(value);
                     }
                     Err(_) => right.replaces = true,
@@ -230,15 +239,13 @@ async fn fill(
     fill: Fill,
     deadline: Deadline,
 ) -> bool {
-    let life = fill.life;
-    let bytes = fill.into_bytes();
-    right.land(bytes.clone());
+    right.land(fill.kept.clone());
     let Some(lease) = right.lease_to_fill() else {
         right.tell_unstored();
         return false;
     };
     let name = place.name().as_str();
-    let filled = fill_by(request, place, lease, bytes, life, deadline).await;
+    let filled = fill_by(request, place, lease, fill, deadline).await;
     if right.must_take_back(lease) {
         let deleted = ask(request, "delete", deadline, |backend| {
             backend.delete(name, deadline)
@@ -254,12 +261,19 @@ pub(super) async fn fill_by(
     request: &Request,
     place: &Place<'_>,
     lease: Lease,
-    bytes: Bytes,
-    life: Duration,
+    Fill { kept, life }: Fill,
     deadline: Deadline,
 ) -> Result<bool, NoAnswer> {
+    let name = place.name().as_str();
     let filled = ask(request, "fill", deadline, |backend| {
-        backend.fill(place.name().as_str(), lease, bytes, life, deadline)
+        match (kept, request.shelf(place)) {
+            (Kept::Bytes(bytes), _) => backend.fill(name, lease, bytes, life, deadline),
+            (kept, Some(shelf)) => {
+                let filled = shelf.fill_kept(name, lease, kept, life);
+                Box::pin(ready(Ok(filled)))
+            }
+            (Kept::Value(_), None) => Box::pin(ready(Ok(false))),
+        }
     });
     let filled = filled.await;
     match filled {
@@ -277,10 +291,17 @@ pub(super) async fn fill_by(
 async fn write(request: &Request, place: &Place<'_>, fill: Fill, deadline: Deadline) -> bool {
     // A computation that began before must not overwrite it.
     request.runtime.void(place.name().as_str());
-    let life = fill.life;
-    let bytes = fill.into_bytes();
+    let Fill { kept, life } = fill;
+    let name = place.name().as_str();
     let written = ask(request, "set", deadline, |backend| {
-        backend.set(place.name().as_str(), bytes, life, deadline)
+        match (kept, request.shelf(place)) {
+            (Kept::Bytes(bytes), _) => backend.set(name, bytes, life, deadline),
+            (kept, Some(shelf)) => {
+                shelf.keep(name, kept, life);
+                Box::pin(ready(Ok(())))
+            }
+            (Kept::Value(_), None) => Box::pin(ready(Ok(()))),
+        }
     });
     let written = written.await.is_ok();
     if written {
@@ -314,10 +335,7 @@ pub(crate) async fn prime<R>(request: &Request, outcome: &Outcome<R>, value: R) 
         observer.refused(refusal, request.stored.tells_refusal());
         return false;
     }
-    let filling =
-        request
-            .policy(&place)
-            .fill(&value, outcome, Duration::ZERO, request.runtime.now_ms());
+    let filling = request.filling(&place, outcome, &value, Duration::ZERO);
     drop(value);
     store(
         request,
@@ -368,6 +386,7 @@ async fn remove(request: &Request, place: &Place<'_>, deadline: Deadline) -> boo
         });
         removed = current.await;
     }
+    request.runtime.void(place.name().as_str());
     let readers: Vec<_> = request.policy(place).chunks_of(&found).collect();
     for reader in readers {
         chunks::remove(request, reader.names(), deadline).await;

@@ -233,10 +233,10 @@ impl<I: Iterator> Running<I> {
             let stored = chunks::store(recorder.request(), chunk, deadline);
             recorder.acknowledge(stored);
         }
-        if let Some(Publication { lease, bytes, life }) = recorder.publication() {
+        if let Some(Publication { lease, fill }) = recorder.publication() {
             let request = recorder.request();
             if let Some(place) = request.place() {
-                let filled = fill_by(request, &place, lease, bytes, life, deadline);
+                let filled = fill_by(request, &place, lease, fill, deadline);
                 drop(place);
                 recorder.published(filled);
             }

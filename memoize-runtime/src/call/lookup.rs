@@ -1,6 +1,7 @@
 //! Looking up, for the drivers that block.
 
 use std::ops::Deref;
+use std::sync::Arc;
 
 use super::ask::{NoAnswer, ask};
 use super::chunks;
@@ -13,6 +14,7 @@ use crate::backend::{Bytes, Deadline};
 use crate::engine::{Lookup, Opened, Renewal};
 use crate::entry::Reject;
 use crate::entry::chunk::Reader;
+use crate::local::Kept;
 
 /// The value that is found, or the right to store one; what was sealed with a previous secret is stored anew on the way.
 pub(super) fn look_up<R>(
@@ -21,6 +23,10 @@ pub(super) fn look_up<R>(
     outcome: &Outcome<R>,
     right: &mut Right<'_>,
 ) -> Result<R, Missed> {
+    if let Some(copy) = request.copy(place, outcome) {
+        right.replaces = copy.is_err();
+        return copy.map_err(Missed::Rejected);
+    }
     let found = fetch_or_lease(request, place, right)?;
     let deadline = right.budget.deadline();
     let (value, renewal) = read(request, place, outcome, &found, deadline)?;
@@ -39,6 +45,9 @@ pub(super) fn find<R>(
     outcome: &Outcome<R>,
     deadline: Deadline,
 ) -> Result<R, Missed> {
+    if let Some(copy) = request.copy(place, outcome) {
+        return copy.map_err(Missed::Rejected);
+    }
     let found = fetch(request, place, deadline)?;
     let (value, _) = read(request, place, outcome, &found, deadline)?;
     Ok(value)
@@ -55,6 +64,23 @@ pub(super) fn open<R>(
     let found = [Some(entry.clone())];
     let (value, _) = read(request, place, outcome, &found, deadline)?;
     Ok(value)
+}
+
+/// The value that another call had computed meanwhile.
+pub(super) fn open_kept<R>(
+    request: &Request,
+    place: &Place<'_>,
+    outcome: &Outcome<R>,
+    kept: Kept,
+    deadline: Deadline,
+) -> Result<R, Missed> {
+    if let Kept::Value(value) = &kept
+        && let Some(copy) = request.read(place, outcome, Arc::clone(value))
+    {
+        return copy.map_err(Missed::Rejected);
+    }
+    let bytes = kept.into_bytes().ok_or(Missed::Absent)?;
+    open(request, place, outcome, &bytes, deadline)
 }
 
 /// What the backend has under the names of the place; where there is nothing under the current one, `right` gets the lease, in the

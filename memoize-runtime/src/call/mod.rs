@@ -11,7 +11,9 @@ pub(crate) mod budget;
 mod chunks;
 pub(crate) mod future;
 mod iter;
+mod key;
 mod lookup;
+pub(crate) mod origin;
 pub(crate) mod outcome;
 pub(crate) mod place;
 mod reading;
@@ -23,180 +25,59 @@ pub(crate) mod sync;
 mod turn;
 
 pub use iter::Memoized;
+pub use key::Key;
 pub use stream::MemoizedStream;
 
-use std::fmt;
-use std::marker::PhantomData;
-use std::ops::{Deref, DerefMut};
+use std::ops::Deref;
 use std::time::Duration;
 
-use crate::Cacheable;
 use crate::clock::millis;
-use crate::config::Current;
-use crate::instance::Instance;
-use crate::key::argument::{Part, TemplateDigest, TemplateText};
-use crate::key::{CacheKey, FullKey};
+use crate::key::CacheKey;
 use crate::secret::Secret;
-use crate::site::Site;
+use origin::Origin;
 use outcome::Outcome;
 use place::Protection;
 use request::Request;
-
-/// The key of a call that returns `R`, as it is being built.
-pub struct Key<R>(AnyKey<R>);
-
-/// A [`Key`] whose `R` is taken as a value, whatever it is.
-pub struct AnyKey<R> {
-    site: &'static Site,
-    instance: &'static Instance,
-    /// Taken when the key is complete.
-    started: Option<(Current, FullKey)>,
-    returns: PhantomData<fn() -> R>,
-}
-
-impl<R> Key<R> {
-    pub(crate) fn new(site: &'static Site, instance: &'static Instance) -> Self {
-        let runtime = Current::get();
-        let mut key = FullKey::new(runtime.namespace());
-        if !instance.is_named() {
-            key.spoil();
-        }
-        Self(AnyKey {
-            site,
-            instance,
-            started: Some((runtime, key)),
-            returns: PhantomData,
-        })
-    }
-
-    /// Adds the developer's text.
-    pub fn text(self, text: &str) -> Self {
-        self.add(|key| key.literal(text))
-    }
-
-    /// Adds a value's text, escaped.
-    pub fn part(self, value: &(impl TemplateText + ?Sized)) -> Self {
-        self.add(|key| key.shown(value))
-    }
-
-    /// Adds formatted text, escaped.
-    pub fn format(self, text: fmt::Arguments<'_>) -> Self {
-        self.add(|key| key.shown(&text))
-    }
-
-    /// Adds a digest of a value's serialized form.
-    pub fn digest(self, value: &(impl TemplateDigest + ?Sized)) -> Self {
-        self.add(|key| key.digested(value))
-    }
-
-    /// Adds the name of a type.
-    pub fn type_name<T: ?Sized>(self) -> Self {
-        self.add(|key| key.shown(std::any::type_name::<T>()))
-    }
-
-    /// Adds an argument of a function that was given no template.
-    pub fn arg(self, part: impl Part) -> Self {
-        self.add(|key| {
-            key.separator();
-            part.write(key);
-        })
-    }
-
-    fn add(mut self, add: impl FnOnce(&mut FullKey)) -> Self {
-        if let Some((_, key)) = &mut self.0.started {
-            add(key);
-        }
-        self
-    }
-}
-
-impl<T, E> Key<Result<T, E>> {
-    /// Completes the key of a function whose `Ok` is stored.
-    #[doc(hidden)]
-    pub fn __call(&mut self) -> Call<Result<T, E>>
-    where
-        T: Cacheable,
-    {
-        self.0.complete(Outcome::RESULT)
-    }
-}
-
-impl<R> AnyKey<R> {
-    /// Completes the key of a function that returns a plain value.
-    #[doc(hidden)]
-    pub fn __call(&mut self) -> Call<R>
-    where
-        R: Cacheable,
-    {
-        self.complete(Outcome::VALUE)
-    }
-
-    fn complete(&mut self, outcome: Outcome<R>) -> Call<R> {
-        let (runtime, key) = self
-            .started
-            .take()
-            .expect("generated code completes a key once");
-        let stored = self.instance.stored(self.site, outcome.shape);
-        let request = Request {
-            runtime,
-            site: Some(self.site),
-            key,
-            stored,
-            fingerprint: stored.fingerprint(),
-            expiration_ms: None,
-            overwrite: false,
-            protection: self.site.protection(),
-            compress: None,
-        };
-        Call(AnyCall { request, outcome })
-    }
-}
-
-impl<R> Deref for Key<R> {
-    type Target = AnyKey<R>;
-
-    fn deref(&self) -> &AnyKey<R> {
-        &self.0
-    }
-}
-
-impl<R> DerefMut for Key<R> {
-    fn deref_mut(&mut self) -> &mut AnyKey<R> {
-        &mut self.0
-    }
-}
 
 /// A call that returns `R`: all that is known before the body runs.
 pub struct Call<R>(AnyCall<R>);
 
 /// A [`Call`] whose `R` is taken as a value, whatever it is.
 pub struct AnyCall<R> {
-    request: Request,
+    origin: Origin,
     outcome: Outcome<R>,
+    expiration_ms: Option<u64>,
+    overwrite: bool,
+    /// The call's own, where it has one.
+    secret: Option<Secret>,
 }
 
 impl<R> Call<R> {
     /// Computes even where there is an entry, and stores the result in its place.
     pub fn force_overwrite(mut self, overwrite: bool) -> Self {
-        self.0.request.overwrite = overwrite;
+        self.0.overwrite = overwrite;
         self
     }
 
     /// The life of the entry that this call may store.
     pub fn expiration(mut self, life: Duration) -> Self {
-        self.0.request.expiration_ms = Some(millis(life));
+        self.0.expiration_ms = Some(millis(life));
         self
     }
 
     /// Seals the entry with a secret of the function's own.
     pub fn encryption_key(mut self, secret: &Secret) -> Self {
-        self.0.request.protection = Protection::SealedWith(secret.clone());
+        self.0.secret = Some(secret.clone());
         self
     }
 
     /// Returns the value from the cache, or runs `body` and stores what it returns.
+    #[inline]
     pub fn run(self, body: impl FnOnce() -> R) -> R {
-        sync::get_or_compute(&self.0.request, &self.0.outcome, |_| true, body)
+        match self.0.copy() {
+            Some(value) => value,
+            None => self.0.run_slowly(body),
+        }
     }
 
     /// Returns the items from the cache, or those of the iterator that `body` returns, which are stored as they are consumed.
@@ -205,7 +86,7 @@ impl<R> Call<R> {
         F: FnOnce() -> I,
         I: Iterator<Item = R>,
     {
-        Memoized::new(self.0.request, self.0.outcome, body)
+        Memoized::new(self.0.request(), self.0.outcome, body)
     }
 
     /// The same in a box, for a function that returns a `Box<dyn Iterator>`.
@@ -219,12 +100,12 @@ impl<R> Call<R> {
 
     /// The key of the entry.
     pub fn key(self) -> CacheKey {
-        self.0.request.shown_key()
+        self.0.request().shown_key()
     }
 
     /// What the function would return from the cache.
     pub fn peek(self) -> Option<R> {
-        sync::peek(&self.0.request, &self.0.outcome)
+        sync::peek(&self.0.request(), &self.0.outcome)
     }
 
     /// Stores `value` as if the function had returned it.
@@ -233,12 +114,12 @@ impl<R> Call<R> {
         reason = "callers have no more use for it"
     )]
     pub fn prime(self, value: R) -> bool {
-        sync::prime(&self.0.request, &self.0.outcome, &value)
+        sync::prime(&self.0.request(), &self.0.outcome, &value)
     }
 
     /// Removes the entry.
     pub fn invalidate(self) -> bool {
-        sync::invalidate(&self.0.request)
+        sync::invalidate(&self.0.request())
     }
 }
 
@@ -254,20 +135,80 @@ impl<T, E> Call<Result<T, E>> {
     }
 
     #[doc(hidden)]
+    #[inline]
     pub fn __run_if(
         &self,
         cache_if: impl FnOnce(&T) -> bool,
         body: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, E> {
         let accept = |result: &Result<T, E>| result.as_ref().is_ok_and(cache_if);
-        sync::get_or_compute(&self.0.request, &self.0.outcome, accept, body)
+        self.0.run_if(accept, body)
     }
 }
 
 impl<R> AnyCall<R> {
     #[doc(hidden)]
+    #[inline]
     pub fn __run_if(&self, cache_if: impl FnOnce(&R) -> bool, body: impl FnOnce() -> R) -> R {
-        sync::get_or_compute(&self.request, &self.outcome, cache_if, body)
+        self.run_if(cache_if, body)
+    }
+
+    #[inline]
+    fn new(origin: Origin, outcome: Outcome<R>) -> Self {
+        Self {
+            origin,
+            outcome,
+            expiration_ms: None,
+            overwrite: false,
+            secret: None,
+        }
+    }
+
+    #[inline]
+    fn run_if(&self, accept: impl FnOnce(&R) -> bool, body: impl FnOnce() -> R) -> R {
+        match self.copy() {
+            Some(value) => value,
+            None => sync::get_or_compute(&self.request(), &self.outcome, accept, body),
+        }
+    }
+
+    /// Takes the call by value, so that the fast way needn't have it in memory.
+    #[cold]
+    #[inline(never)]
+    fn run_slowly(self, body: impl FnOnce() -> R) -> R {
+        sync::get_or_compute(&self.request(), &self.outcome, |_| true, body)
+    }
+
+    /// A hit of the fastest kind: a copy of the value, found by the arguments' bytes.
+    #[inline]
+    fn copy(&self) -> Option<R> {
+        let copies = self.outcome.copies.as_ref()?;
+        if self.overwrite || self.secret.is_some() || !self.origin.is_usable() {
+            return None;
+        }
+        (copies.hit)(&self.origin)
+    }
+
+    /// The call in full, with its key as text.
+    fn request(&self) -> Request {
+        let origin = &self.origin;
+        let stored = origin.instance.stored(origin.site, self.outcome.shape);
+        let protection = match &self.secret {
+            Some(secret) => Protection::SealedWith(secret.clone()),
+            None => origin.site.protection(),
+        };
+        Request {
+            runtime: origin.runtime.clone(),
+            site: Some(origin.site),
+            key: origin.full_key(),
+            stored,
+            fingerprint: stored.fingerprint(),
+            expiration_ms: self.expiration_ms,
+            overwrite: self.overwrite,
+            protection,
+            compress: None,
+            origin: Some(origin.clone()),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::Cacheable;
 use crate::entry::{Codec, Reject, Shape, StoredType, Unencodable, shape_of};
+use crate::local::{Copied, Copies};
 
 /// The two ways between a function's return type `R` and the bytes of an entry.
 ///
@@ -13,6 +14,8 @@ pub(crate) struct Outcome<R> {
     pub(crate) decode: fn(&[u8], &StoredType) -> Result<R, Reject>,
     /// What is stored asks for when it is read; `None` while this thread finds that out of another type.
     pub(crate) shape: fn(Codec) -> Option<Shape>,
+    /// How values are kept as they are, where that can be.
+    pub(crate) copies: Option<Copies<R>>,
     /// The stored type where no function stands for it.
     pub(crate) stored: fn(Codec) -> &'static StoredType,
 }
@@ -24,6 +27,7 @@ impl<T: Cacheable> Outcome<T> {
         encode: |value, stored, bytes| stored.encode(value, bytes),
         decode: |bytes, stored| stored.decode(bytes),
         shape: shape_of::<T>,
+        copies: None,
         stored: StoredType::of::<T>,
     };
 }
@@ -38,6 +42,23 @@ impl<T: Cacheable, E> Outcome<Result<T, E>> {
         },
         decode: |bytes, stored| stored.decode(bytes).map(Ok),
         shape: shape_of::<T>,
+        copies: None,
         stored: StoredType::of::<T>,
+    };
+}
+
+impl<T: Cacheable + Copied> Outcome<T> {
+    /// The same, and copies of it are kept.
+    pub(crate) const COPIED_VALUE: Self = Self {
+        copies: Some(Copies::VALUE),
+        ..Self::VALUE
+    };
+}
+
+impl<T: Cacheable + Copied, E> Outcome<Result<T, E>> {
+    /// The same, and copies of the `Ok` are kept.
+    pub(crate) const COPIED_RESULT: Self = Self {
+        copies: Some(Copies::RESULT),
+        ..Self::RESULT
     };
 }

@@ -10,7 +10,7 @@ use super::reading::{Claim, Following, Reading, Source};
 use super::request::Request;
 use super::turn::{Caller, release};
 use crate::backend::{Bytes, Lease};
-use crate::engine::{Chunked, Unstored};
+use crate::engine::{Chunked, Fill, Unstored};
 use crate::key::CacheKey;
 use crate::observe::Abandoned;
 use crate::progress::{Joined, Publisher};
@@ -52,8 +52,7 @@ pub(super) struct Chunk {
 /// An entry that is to be written by the lease.
 pub(super) struct Publication {
     pub(super) lease: Lease,
-    pub(super) bytes: Bytes,
-    pub(super) life: Duration,
+    pub(super) fill: Fill,
 }
 
 /// What a call that missed comes to.
@@ -295,8 +294,7 @@ impl Recorder {
         {
             Ok(fill) => Some(Publication {
                 lease: recording.lease.take()?,
-                life: fill.life,
-                bytes: fill.into_bytes(),
+                fill,
             }),
             Err(unstored) => {
                 self.request.unstorable(&unstored);

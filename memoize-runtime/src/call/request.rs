@@ -1,13 +1,20 @@
 //! What one call asks of the cache, whatever the type of its value.
 
-use crate::backend::{Bytes, Deadline, Lease};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::backend::Memory;
+use crate::backend::{Deadline, Lease};
 use crate::call::budget::Budget;
+use crate::call::origin::Origin;
+use crate::call::outcome::Outcome;
 use crate::call::place::{self, Place, Protection};
 use crate::config::{Current, Runtime};
-use crate::engine::{Policy, Unstored};
-use crate::entry::StoredType;
+use crate::engine::{Fill, Filling, Policy, Unstored};
+use crate::entry::{Reject, StoredType};
 use crate::flight::Joined;
 use crate::key::{CacheKey, FullKey};
+use crate::local::{Facts, Kept, Reading, Shelved};
 use crate::observe::{Counters, Function, Observer};
 use crate::site::Site;
 
@@ -25,6 +32,8 @@ pub(crate) struct Request {
     pub(crate) protection: Protection,
     /// The call's own, where it has one.
     pub(crate) compress: Option<bool>,
+    /// The call of an annotated function; none of a `Memo`.
+    pub(crate) origin: Option<Origin>,
 }
 
 impl Request {
@@ -89,8 +98,115 @@ impl Request {
         }
     }
 
+    /// The value that is kept for the entry as it is; none where there is none, or it is not one for this call.
+    pub(crate) fn copy<R>(
+        &self,
+        place: &Place<'_>,
+        outcome: &Outcome<R>,
+    ) -> Option<Result<R, Reject>> {
+        let Kept::Value(kept) = self.shelf(place)?.kept(place.name().as_str())? else {
+            return None;
+        };
+        self.read(place, outcome, kept)
+    }
+
+    /// What was kept, as this call returns it; none where its bytes have to tell.
+    pub(crate) fn read<R>(
+        &self,
+        place: &Place<'_>,
+        outcome: &Outcome<R>,
+        kept: Arc<dyn Shelved>,
+    ) -> Option<Result<R, Reject>> {
+        let facts = kept.facts();
+        if !matches!(place, Place::Plain { full_key, .. } if **full_key == *facts.full_key) {
+            return None;
+        }
+        let now_ms = self.runtime.now_ms();
+        if let Err(reject) = facts.admit(self.stored, self.runtime.longest_ms(), now_ms) {
+            return Some(Err(reject));
+        }
+        let copies = outcome.copies.as_ref()?;
+        match (copies.read)(Arc::clone(&kept)) {
+            Reading::Value(value) => {
+                if let Some(origin) = &self.origin {
+                    (copies.settle)(origin, kept);
+                }
+                Some(Ok(value))
+            }
+            Reading::Panicked => Some(Err(Reject::Undecodable)),
+            Reading::OtherType => None,
+        }
+    }
+
+    /// How a value is to be written whose computation took `cost`.
+    pub(crate) fn filling<R>(
+        &self,
+        place: &Place<'_>,
+        outcome: &Outcome<R>,
+        value: &R,
+        cost: Duration,
+    ) -> Result<Filling, Unstored> {
+        let policy = self.policy(place);
+        let now_ms = self.runtime.now_ms();
+        if let Some(kept) = self.keep(&policy, outcome, value, cost, now_ms)? {
+            let life = Duration::from_millis(policy.life_ms);
+            return Ok(Filling::Whole(Fill { kept, life }));
+        }
+        policy.fill(value, outcome, cost, now_ms)
+    }
+
+    /// A copy of the value to be kept in place of its entry, where that can be.
+    fn keep<R>(
+        &self,
+        policy: &Policy<'_>,
+        outcome: &Outcome<R>,
+        value: &R,
+        cost: Duration,
+        now_ms: u64,
+    ) -> Result<Option<Kept>, Unstored> {
+        let (Some(_), Some(copies), Place::Plain { name, full_key }) =
+            (self.shelf(policy.place), &outcome.copies, policy.place)
+        else {
+            return Ok(None);
+        };
+        if policy.life_ms == 0 {
+            return Ok(None);
+        }
+        let mut bytes = Vec::new();
+        (outcome.encode)(value, self.stored, &mut bytes).map_err(Unstored::Unencodable)?;
+        // A larger one is written in chunks.
+        if bytes.len() > policy.largest / 2 {
+            return Ok(None);
+        }
+        let facts = Facts {
+            name: name.clone(),
+            full_key: (*full_key).into(),
+            stored: self.stored,
+            created_ms: now_ms,
+            expires_ms: now_ms.saturating_add(policy.life_ms),
+            cost,
+            compress: policy.compress,
+            bytes: bytes.len(),
+        };
+        Ok((copies.keep)(value, facts).map(Kept::Value))
+    }
+
+    /// Where values are kept in place of entries.
+    pub(crate) fn shelf(&self, place: &Place<'_>) -> Option<&Memory> {
+        self.runtime.tier().store().filter(|_| !place.is_sealed())
+    }
+
+    /// Has later calls with the same arguments find what is kept.
+    pub(crate) fn settle<R>(&self, outcome: &Outcome<R>, kept: &Kept) {
+        if let (Some(copies), Some(origin), Kept::Value(kept)) =
+            (&outcome.copies, &self.origin, kept)
+        {
+            (copies.settle)(origin, Arc::clone(kept));
+        }
+    }
+
     /// Joins the others that compute this entry now.
-    pub(crate) fn join(&self, name: &CacheKey) -> Joined<Bytes, Lease> {
+    pub(crate) fn join(&self, name: &CacheKey) -> Joined<Kept, Lease> {
         self.runtime
             .flights()
             .join(name.as_str(), self.fingerprint, self.overwrite)

@@ -372,10 +372,10 @@ async fn finish(mut recorder: Recorder) -> State {
         let stored = chunks::store_one(recorder.request(), chunk, deadline).await;
         recorder.acknowledge(stored);
     }
-    if let Some(Publication { lease, bytes, life }) = recorder.publication() {
+    if let Some(Publication { lease, fill }) = recorder.publication() {
         let request = recorder.request();
         if let Some(place) = request.place() {
-            let filled = fill_by(request, &place, lease, bytes, life, deadline).await;
+            let filled = fill_by(request, &place, lease, fill, deadline).await;
             drop(place);
             recorder.published(filled);
         }

@@ -5,17 +5,18 @@ use std::time::{Duration, Instant};
 
 use super::ask::{NoAnswer, ask};
 use super::chunks;
-use super::lookup::{fetch, find, look_up, open};
+use super::lookup::{fetch, find, look_up, open, open_kept};
 use super::outcome::Outcome;
 use super::place::Place;
 use super::recorder::Chunk;
 use super::request::Request;
 use super::rotation;
 use super::turn::{Caller, Missed, Patience, Right, Turn, Verdict, verdict};
-use crate::backend::{self, Bytes, Deadline, Lease};
+use crate::backend::{self, Deadline, Lease};
 use crate::engine::{Chunked, Fill, Filling, Unstored};
 use crate::flight::{Joined, Part, block_on};
 use crate::key::CacheKey;
+use crate::local::Kept;
 use crate::observe::Abandoned;
 
 /// Returns the value from the cache, or computes and stores it.
@@ -71,9 +72,9 @@ pub(crate) fn get_or_compute<R>(
 
     // Compute: the user's code, with nothing of ours locked. Its panic is the caller's, and ends the turn.
     let started = Instant::now();
-    let running = right.run();
+    // Until the value is stored: to copy and serialize it is the user's code as well.
+    let _running = right.run();
     let value = compute();
-    drop(running);
     let cost = started.elapsed();
     observer.computed();
 
@@ -83,7 +84,12 @@ pub(crate) fn get_or_compute<R>(
         Verdict::Store => {
             let deadline = right.budget.deadline();
             store(request, &place, outcome, &value, cost, deadline, |entry| {
-                fill(request, &place, &mut right, entry, deadline)
+                let kept = entry.kept.clone();
+                let filled = fill(request, &place, &mut right, entry, deadline);
+                if filled {
+                    request.settle(outcome, &kept);
+                }
+                filled
             });
         }
         Verdict::Leave => {}
@@ -114,8 +120,8 @@ fn take_turn<R>(
         }
     };
     let is_inside = matches!(part, Part::Inside);
-    if let Some(bytes) = right.play(part)
-        && let Ok(value) = open(request, place, outcome, &bytes, request.deadline())
+    if let Some(kept) = right.play(part)
+        && let Ok(value) = open_kept(request, place, outcome, kept, request.deadline())
     {
         return Turn::Value(value);
     }
@@ -126,7 +132,7 @@ fn take_turn<R>(
             Ok(backend::Lookup::Found(bytes)) => {
                 match open(request, place, outcome, &bytes, deadline) {
                     Ok(value) => {
-                        right.land(bytes);
+                        right.land(Kept::Bytes(bytes));
                         return Turn::Value(value);
                     }
                     Err(_) => right.replaces = true,
@@ -174,14 +180,12 @@ fn fill(
     fill: Fill,
     deadline: Deadline,
 ) -> bool {
-    let life = fill.life;
-    let bytes = fill.into_bytes();
-    right.land(bytes.clone());
+    right.land(fill.kept.clone());
     let Some(lease) = right.lease_to_fill() else {
         right.tell_unstored();
         return false;
     };
-    let filled = fill_by(request, place, lease, bytes, life, deadline);
+    let filled = fill_by(request, place, lease, fill, deadline);
     if right.must_take_back(lease) {
         let _ = ask(request, "delete", deadline, |backend| {
             backend.delete(place.name().as_str(), deadline)
@@ -196,12 +200,16 @@ pub(super) fn fill_by(
     request: &Request,
     place: &Place<'_>,
     lease: Lease,
-    bytes: Bytes,
-    life: Duration,
+    Fill { kept, life }: Fill,
     deadline: Deadline,
 ) -> Result<bool, NoAnswer> {
+    let name = place.name().as_str();
     let filled = ask(request, "fill", deadline, |backend| {
-        backend.fill(place.name().as_str(), lease, bytes, life, deadline)
+        match (kept, request.shelf(place)) {
+            (Kept::Bytes(bytes), _) => backend.fill(name, lease, bytes, life, deadline),
+            (kept, Some(shelf)) => Ok(shelf.fill_kept(name, lease, kept, life)),
+            (Kept::Value(_), None) => Ok(false),
+        }
     });
     match filled {
         Ok(true) => {
@@ -275,6 +283,8 @@ fn remove(request: &Request, place: &Place<'_>, deadline: Deadline) -> bool {
         }
         backend.delete(place.name().as_str(), deadline)
     });
+    // Again: a flight that began meanwhile may have landed what it still found.
+    request.runtime.void(place.name().as_str());
     for reader in request.policy(place).chunks_of(&found) {
         chunks::remove(request, reader.names(), deadline);
     }
@@ -291,9 +301,7 @@ fn store<R>(
     deadline: Deadline,
     write: impl FnOnce(Fill) -> bool,
 ) -> bool {
-    let filling = request
-        .policy(place)
-        .fill(value, outcome, cost, request.runtime.now_ms());
+    let filling = request.filling(place, outcome, value, cost);
     let stored = match filling {
         Ok(Filling::Whole(fill)) => Ok(write(fill)),
         Ok(Filling::Chunks(chunked)) => {
@@ -351,10 +359,17 @@ fn store_in_chunks(
 fn write(request: &Request, place: &Place<'_>, fill: Fill, deadline: Deadline) -> bool {
     // A computation that began before must not overwrite it.
     request.runtime.void(place.name().as_str());
-    let life = fill.life;
-    let bytes = fill.into_bytes();
+    let Fill { kept, life } = fill;
+    let name = place.name().as_str();
     let written = ask(request, "set", deadline, |backend| {
-        backend.set(place.name().as_str(), bytes, life, deadline)
+        match (kept, request.shelf(place)) {
+            (Kept::Bytes(bytes), _) => backend.set(name, bytes, life, deadline),
+            (kept, Some(shelf)) => {
+                shelf.keep(name, kept, life);
+                Ok(())
+            }
+            (Kept::Value(_), None) => Ok(()),
+        }
     });
     if written.is_ok() {
         request.observer().stored();

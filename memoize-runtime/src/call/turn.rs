@@ -15,6 +15,7 @@ use crate::entry::chunk::{Next, Reader};
 use crate::flight::{Leader, Offer, Part, Running, Waiter};
 use crate::guard::guard;
 use crate::key::CacheKey;
+use crate::local::Kept;
 use crate::observe::Observer;
 
 /// Why a lookup gave nothing.
@@ -143,9 +144,9 @@ pub(super) struct Right<'r> {
     caller: Caller,
     pub(super) budget: Budget,
     pub(super) lease: Option<Lease>,
-    pub(super) leader: Option<Leader<Bytes, Lease>>,
+    pub(super) leader: Option<Leader<Kept, Lease>>,
     /// The lease, where it was offered to who leads.
-    offer: Option<Offer<Bytes, Lease>>,
+    offer: Option<Offer<Kept, Lease>>,
     /// Whether there is an entry to be replaced, so that the lease is to be had all the same.
     pub(super) replaces: bool,
     /// Whether there is no lease because the backend failed or wasn't asked, which was told.
@@ -181,7 +182,7 @@ impl<'r> Right<'r> {
     }
 
     /// Before it waits: who leads gets the lease if it has none, and begins; else others are not to wait for this one.
-    pub(super) fn offer_to(&mut self, waiter: &Waiter<Bytes, Lease>) {
+    pub(super) fn offer_to(&mut self, waiter: &Waiter<Kept, Lease>) {
         self.budget.stop();
         if let Some(lease) = self.lease.take() {
             match waiter.offer(lease) {
@@ -198,7 +199,7 @@ impl<'r> Right<'r> {
     }
 
     /// Takes the part that it got in the flight; returns what has landed.
-    pub(super) fn play(&mut self, part: Part<Bytes, Lease>) -> Option<Bytes> {
+    pub(super) fn play(&mut self, part: Part<Kept, Lease>) -> Option<Kept> {
         let mut landed = None;
         match part {
             Part::Landed(bytes) => landed = Some(bytes),
@@ -241,7 +242,7 @@ impl<'r> Right<'r> {
     }
 
     /// Gives the entry to those who wait.
-    pub(super) fn land(&self, entry: Bytes) {
+    pub(super) fn land(&self, entry: Kept) {
         if let Some(leader) = &self.leader {
             leader.land(entry);
         }

@@ -13,6 +13,7 @@ use crate::clock::{Clock, SystemClock, millis};
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::flight::Flights;
 use crate::key::escape_namespace;
+use crate::local::Tier;
 use crate::observe::{Counters, Journal};
 use crate::progress::Writers;
 
@@ -71,7 +72,7 @@ impl RuntimeBuilder {
     /// Async functions can use it as well: by its [async twin](Backend::async_twin) if it has one, right there if its
     /// [limits](crate::Limits) say that it doesn't block, and else through [`Unblock`](crate::Unblock).
     pub fn backend(mut self, backend: impl Backend) -> Self {
-        self.store = Some(Store::blocking(Arc::new(backend)));
+        self.store = Some(Store::blocking(backend));
         self
     }
 
@@ -193,13 +194,14 @@ impl RuntimeBuilder {
         }
         let store = self.store.unwrap_or_else(|| {
             let memory = Memory::with_clock(Memory::DEFAULT_BYTES, Arc::clone(&self.clock));
-            Store::blocking(Arc::new(memory))
+            Store::blocking(memory)
         });
         let limits = store.blocking.limits();
         if limits.value_bytes == 0 {
             return Err(ConfigErrorKind::NoCapacity.into());
         }
         Ok(Runtime(Arc::new(Inner {
+            tier: Tier::new(store.memory.clone()),
             namespace,
             store,
             limits,

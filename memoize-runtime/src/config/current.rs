@@ -19,6 +19,7 @@ thread_local! {
 }
 
 /// The runtime of one call. The process's own is borrowed, so that a call outside any scope touches no shared count.
+#[derive(Clone)]
 pub(crate) enum Current {
     Process(&'static Runtime),
     Scoped(Runtime),
@@ -27,6 +28,7 @@ pub(crate) enum Current {
 impl Deref for Current {
     type Target = Runtime;
 
+    #[inline]
     fn deref(&self) -> &Runtime {
         match self {
             Self::Process(runtime) => runtime,
@@ -38,7 +40,7 @@ impl Deref for Current {
 impl Runtime {
     /// The runtime that a call made here and now would use.
     pub fn current() -> Self {
-        Current::get().clone()
+        Self::clone(&Current::get())
     }
 
     /// Makes this the process's runtime.
@@ -86,6 +88,7 @@ impl Runtime {
 }
 
 impl Current {
+    #[inline]
     pub(crate) fn get() -> Self {
         // A call made while the thread's locals are torn down is outside any scope.
         let scoped = SCOPES

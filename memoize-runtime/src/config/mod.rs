@@ -14,10 +14,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::backend::{AsyncBackend, Backend, Bytes, Lease, Limits};
+use crate::backend::{AsyncBackend, Backend, Lease, Limits};
 use crate::breaker::Breaker;
 use crate::clock::Clock;
 use crate::flight::Flights;
+use crate::local::{Kept, Tier};
 use crate::observe::{Counters, Journal, Stats};
 use crate::progress::Writers;
 use sealing::Sealing;
@@ -49,11 +50,13 @@ struct Inner {
     expiration_ms: u64,
     longest_ms: u64,
     longest_wait: Duration,
+    /// Values as they are, beside the backend or in its place.
+    tier: Tier,
     budget: Duration,
     /// None for a backend that never waits, and where it is switched off.
     breaker: Option<Breaker>,
-    /// The entries that are being computed, as bytes: those that go to the backend.
-    flights: Flights<Bytes, Lease>,
+    /// The entries that are being computed, as they go to where they are kept.
+    flights: Flights<Kept, Lease>,
     /// The streams that are being written.
     writers: Writers,
     sealing: Sealing,
@@ -90,6 +93,7 @@ impl Runtime {
         self.0.limits
     }
 
+    #[inline]
     pub(crate) fn now_ms(&self) -> u64 {
         self.0.clock.unix_millis()
     }
@@ -114,8 +118,13 @@ impl Runtime {
         self.0.breaker.as_ref()
     }
 
-    pub(crate) fn flights(&self) -> &Flights<Bytes, Lease> {
+    pub(crate) fn flights(&self) -> &Flights<Kept, Lease> {
         &self.0.flights
+    }
+
+    #[inline]
+    pub(crate) fn tier(&self) -> &Tier {
+        &self.0.tier
     }
 
     pub(crate) fn writers(&self) -> &Writers {
@@ -144,6 +153,7 @@ impl Runtime {
         &self.0.journal
     }
 
+    #[inline]
     pub(crate) fn counters(&self) -> &Counters {
         &self.0.counters
     }

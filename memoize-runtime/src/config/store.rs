@@ -1,19 +1,25 @@
 //! One backend, as threads and as tasks see it.
 
+use std::any::Any;
 use std::sync::Arc;
 
-use crate::backend::{AsyncBackend, Backend, BlockOn, Immediate, Unblock};
+use crate::backend::{AsyncBackend, Backend, BlockOn, Immediate, Memory, Unblock};
 
 pub(super) struct Store {
+    /// The embedded backend, where it is that.
+    pub(super) memory: Option<Memory>,
     pub(super) blocking: Arc<dyn Backend>,
     pub(super) asynchronous: Arc<dyn AsyncBackend>,
 }
 
 impl Store {
-    pub(super) fn blocking(backend: Arc<dyn Backend>) -> Self {
+    pub(super) fn blocking<B: Backend>(backend: B) -> Self {
+        let memory = (&backend as &dyn Any).downcast_ref::<Memory>().cloned();
+        let backend: Arc<dyn Backend> = Arc::new(backend);
         let asynchronous = Arc::clone(&backend).async_twin();
         let asynchronous = asynchronous.unwrap_or_else(|| adapted(&backend));
         Self {
+            memory,
             blocking: backend,
             asynchronous,
         }
@@ -21,6 +27,7 @@ impl Store {
 
     pub(super) fn asynchronous(backend: Arc<dyn AsyncBackend>) -> Self {
         Self {
+            memory: None,
             blocking: Arc::new(BlockOn::shared(Arc::clone(&backend))),
             asynchronous: backend,
         }

@@ -123,6 +123,11 @@ impl Header {
             Some(_) => Ok(()),
         }
     }
+
+    /// The first moment at which an entry that is dated `created_ms` isn't from the future.
+    pub(crate) fn readable_from(created_ms: u64) -> u64 {
+        created_ms.saturating_sub(CLOCK_SKEW_MS)
+    }
 }
 
 /// Four bits that say how the bytes behind the header are to be read.

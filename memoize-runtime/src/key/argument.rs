@@ -1,12 +1,17 @@
-//! How an argument enters the key of a function that was given no template.
+//! How an argument enters a key.
 //!
-//! Integers, `bool`, `char` and strings go in as text, whatever else can be serialized as a digest, and only what can't be
-//! by its `Display`, since a `Display` may leave a field out. The choice is made by type where the attribute's code is
-//! compiled: [`arg`] makes a chain of wrappers, each the `Deref` target of the one before, and a call of `__part` finds the
-//! first whose inherent method fits. Inherent methods need no trait in scope and see the bounds of a generic function.
+//! Where a function was given no template, integers, `bool`, `char` and strings go in as text, whatever else can be serialized as
+//! a digest, and only what can't be by its `Display`, since a `Display` may leave a field out. In a template it is the
+//! `Display`, unless another form is asked for. Text is only made on a miss: what is plain is looked up by its own bytes.
+//!
+//! The choice is made by type where the attribute's code is compiled: an [`Argument`] is a chain of wrappers, each the `Deref` target of
+//! the one before, and a call of `__part` or `__text` finds the first whose inherent method fits. Inherent methods need no
+//! trait in scope and see the bounds of a generic function.
 
+use std::any::type_name;
 use std::borrow::Cow;
 use std::fmt::Display;
+use std::marker::PhantomData;
 use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,29 +19,69 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::FullKey;
+pub(crate) use super::arguments::{Recorded, Recorder};
+use super::digest::digest;
+use crate::call::Key;
 
-/// One part of a default key.
-pub trait Part {
+/// One part of a key: how it becomes bytes, and how these are shown in the key's text.
+pub trait Part: Copy {
+    #[doc(hidden)]
+    fn record(&self, to: &mut Recorder);
+
     #[doc(hidden)]
     #[expect(private_interfaces, reason = "only the key builder calls it")]
-    fn write(self, key: &mut FullKey);
+    fn show(from: &mut Recorded<'_>, key: &mut FullKey);
 }
 
-/// The argument as the first link of the chain.
-pub fn arg<T: ?Sized>(argument: &T) -> AsText<'_, T> {
-    AsText(AsDigest(AsDisplay(Unfit(argument))))
+/// The parts of a key, in their order: `()`, or a list and one more.
+pub trait Parts: Copy {
+    #[doc(hidden)]
+    fn record(&self, to: &mut Recorder);
+
+    /// Adds the text of each part, with `before` it what the developer wrote there.
+    #[doc(hidden)]
+    #[expect(private_interfaces, reason = "only the key builder calls it")]
+    fn show(from: &mut Recorded<'_>, key: &mut FullKey, before: &mut dyn FnMut(&mut FullKey));
 }
 
-pub struct AsText<'a, T: ?Sized>(AsDigest<'a, T>);
-pub struct AsDigest<'a, T: ?Sized>(AsDisplay<'a, T>);
-pub struct AsDisplay<'a, T: ?Sized>(Unfit<'a, T>);
-pub struct Unfit<'a, T: ?Sized>(&'a T);
+#[expect(private_interfaces, reason = "only the key builder calls it")]
+impl Parts for () {
+    #[inline]
+    fn record(&self, _: &mut Recorder) {}
+
+    fn show(_: &mut Recorded<'_>, _: &mut FullKey, _: &mut dyn FnMut(&mut FullKey)) {}
+}
+
+#[expect(private_interfaces, reason = "only the key builder calls it")]
+impl<L: Parts, P: Part> Parts for (L, P) {
+    #[inline]
+    fn record(&self, to: &mut Recorder) {
+        self.0.record(to);
+        self.1.record(to);
+    }
+
+    fn show(from: &mut Recorded<'_>, key: &mut FullKey, before: &mut dyn FnMut(&mut FullKey)) {
+        L::show(from, key, before);
+        before(key);
+        P::show(from, key);
+    }
+}
+
+/// An argument that is to be added to a key, as the first link of the chain.
+pub struct Argument<'a, R, P, T: ?Sized>(AsDigest<'a, R, P, T>);
+pub struct AsDigest<'a, R, P, T: ?Sized>(AsDisplay<'a, R, P, T>);
+pub struct AsDisplay<'a, R, P, T: ?Sized>(Unfit<'a, R, P, T>);
+pub struct Unfit<'a, R, P, T: ?Sized> {
+    key: Key<R, P>,
+    value: &'a T,
+}
 
 macro_rules! links {
     ($($link:ident -> $next:ident),*) => {$(
-        impl<'a, T: ?Sized> Deref for $link<'a, T> {
-            type Target = $next<'a, T>;
+        impl<'a, R, P, T: ?Sized> Deref for $link<'a, R, P, T> {
+            type Target = $next<'a, R, P, T>;
 
+            #[inline]
             fn deref(&self) -> &Self::Target {
                 &self.0
             }
@@ -44,70 +89,271 @@ macro_rules! links {
     )*};
 }
 
-links! { AsText -> AsDigest, AsDigest -> AsDisplay, AsDisplay -> Unfit }
+links! { Argument -> AsDigest, AsDigest -> AsDisplay, AsDisplay -> Unfit }
 
-impl<'a, T: PlainText + ?Sized> AsText<'a, T> {
-    pub fn __part(&self) -> Shown<'a, T> {
-        Shown(self.0.0.0.0)
+impl<'a, R, P: Parts, T: ?Sized> Argument<'a, R, P, T> {
+    #[inline]
+    pub(crate) fn new(key: Key<R, P>, value: &'a T) -> Self {
+        Self(AsDigest(AsDisplay(Unfit { key, value })))
     }
 }
 
-impl<'a, T: Serialize + ?Sized> AsDigest<'a, T> {
-    pub fn __part(&self) -> Digested<'a, T> {
-        Digested(self.0.0.0)
+impl<'a, R, P: Parts, T: Plain + ?Sized> Argument<'a, R, P, T> {
+    /// In a default key.
+    #[inline]
+    pub fn __part(&self) -> Key<R, (P, AsBytes<'a, T>)> {
+        self.key.join(AsBytes(self.value))
+    }
+
+    /// In a template.
+    #[inline]
+    pub fn __text(&self) -> Key<R, (P, AsBytes<'a, T>)> {
+        self.key.join(AsBytes(self.value))
     }
 }
 
-impl<'a, T: Display + ?Sized> AsDisplay<'a, T> {
-    pub fn __part(&self) -> Shown<'a, T> {
-        Shown(self.0.0)
+impl<'a, R, P: Parts, T: Serialize + ?Sized> AsDigest<'a, R, P, T> {
+    pub fn __part(&self) -> Key<R, (P, Digested<'a, T>)> {
+        self.key.join(Digested(self.value))
+    }
+
+    /// In a template, where a digest is asked for.
+    pub fn __digest(&self) -> Key<R, (P, Digested<'a, T>)> {
+        self.key.join(Digested(self.value))
     }
 }
 
-impl<T: ?Sized> Unfit<'_, T> {
+impl<'a, R, P: Parts, T: Display + ?Sized> AsDisplay<'a, R, P, T> {
+    pub fn __part(&self) -> Key<R, (P, Shown<&'a T>)> {
+        self.key.join(Shown(self.value))
+    }
+
+    pub fn __text(&self) -> Key<R, (P, Shown<&'a T>)> {
+        self.key.join(Shown(self.value))
+    }
+}
+
+impl<R, P: Parts, T: ?Sized> Unfit<'_, R, P, T> {
     // The bound is the method's and not the impl's, so that the method is found, and the bound unmet in our words. Nothing
     // meets it; what is returned is only there to be no second error.
-    #[expect(clippy::unused_self, reason = "it ends the chain of methods")]
-    pub fn __part(&self) -> Shown<'static, str>
+    pub fn __part(&self) -> Key<R, (P, Shown<&'static str>)>
     where
         T: DefaultKeyArgument,
     {
-        Shown("")
+        self.key.join(Shown(""))
+    }
+
+    pub fn __text(&self) -> Key<R, (P, Shown<&'static str>)>
+    where
+        T: TemplateText,
+    {
+        self.key.join(Shown(""))
+    }
+
+    pub fn __digest(&self) -> Key<R, (P, Shown<&'static str>)>
+    where
+        T: TemplateDigest,
+    {
+        self.key.join(Shown(""))
     }
 }
 
-pub struct Shown<'a, T: ?Sized>(&'a T);
+/// A part that is looked up by its own bytes, without being formatted.
+pub struct AsBytes<'a, T: ?Sized>(&'a T);
+
+impl<T: ?Sized> Clone for AsBytes<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T: ?Sized> Copy for AsBytes<'_, T> {}
 
 #[expect(private_interfaces, reason = "only the key builder calls it")]
-impl<T: Display + ?Sized> Part for Shown<'_, T> {
-    fn write(self, key: &mut FullKey) {
-        key.shown(self.0);
+impl<T: Plain + ?Sized> Part for AsBytes<'_, T> {
+    #[inline]
+    fn record(&self, to: &mut Recorder) {
+        self.0.record(to);
+    }
+
+    fn show(from: &mut Recorded<'_>, key: &mut FullKey) {
+        T::show(from, key);
     }
 }
 
-pub struct Digested<'a, T: ?Sized>(&'a T);
+/// A part by its text.
+#[derive(Clone, Copy)]
+pub struct Shown<D>(pub(crate) D);
+
+#[expect(private_interfaces, reason = "only the key builder calls it")]
+impl<D: Display + Copy> Part for Shown<D> {
+    fn record(&self, to: &mut Recorder) {
+        to.shown(&self.0);
+    }
+
+    fn show(from: &mut Recorded<'_>, key: &mut FullKey) {
+        let (text, is_whole) = from.shown();
+        key.shown(&text);
+        if !is_whole {
+            key.spoil();
+        }
+    }
+}
+
+/// A part by a digest of its serialized form.
+pub struct Digested<'a, T: ?Sized>(pub(crate) &'a T);
+
+impl<T: ?Sized> Clone for Digested<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T: ?Sized> Copy for Digested<'_, T> {}
 
 #[expect(private_interfaces, reason = "only the key builder calls it")]
 impl<T: Serialize + ?Sized> Part for Digested<'_, T> {
-    fn write(self, key: &mut FullKey) {
-        key.digested(self.0);
+    fn record(&self, to: &mut Recorder) {
+        to.digest(digest(self.0).ok());
+    }
+
+    fn show(from: &mut Recorded<'_>, key: &mut FullKey) {
+        key.digest(from.digest());
     }
 }
 
-/// What has one obvious text, which leaves nothing out.
-pub trait PlainText: Display {}
+/// The name of a type. It is the same for all calls of an instantiation.
+pub struct Named<T: ?Sized>(pub(crate) PhantomData<fn() -> Box<T>>);
 
-macro_rules! plain_text {
-    ($($text:ty),*) => { $(impl PlainText for $text {})* };
+impl<T: ?Sized> Clone for Named<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
 }
 
-plain_text! {
-    bool, char, str, String, Cow<'_, str>, Box<str>, Rc<str>, Arc<str>,
-    u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize
+impl<T: ?Sized> Copy for Named<T> {}
+
+#[expect(private_interfaces, reason = "only the key builder calls it")]
+impl<T: ?Sized> Part for Named<T> {
+    #[inline]
+    fn record(&self, _: &mut Recorder) {}
+
+    fn show(_: &mut Recorded<'_>, key: &mut FullKey) {
+        key.shown(type_name::<T>());
+    }
 }
 
-impl<T: PlainText + ?Sized> PlainText for &T {}
-impl<T: PlainText + ?Sized> PlainText for &mut T {}
+/// What has one obvious text, which leaves nothing out, and bytes that stand for it.
+pub trait Plain: Display {
+    #[doc(hidden)]
+    fn record(&self, to: &mut Recorder);
+
+    #[doc(hidden)]
+    #[expect(private_interfaces, reason = "only the key builder calls it")]
+    fn show(from: &mut Recorded<'_>, key: &mut FullKey);
+}
+
+macro_rules! plain_integers {
+    ($($integer:ty),*) => {$(
+        #[expect(private_interfaces, reason = "only the key builder calls it")]
+        impl Plain for $integer {
+            #[inline]
+            #[allow(clippy::cast_sign_loss, clippy::cast_lossless, reason = "it is cast back")]
+            fn record(&self, to: &mut Recorder) {
+                to.word(*self as u64);
+            }
+
+            #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "it was such a one")]
+            fn show(from: &mut Recorded<'_>, key: &mut FullKey) {
+                key.shown(&(from.word() as Self));
+            }
+        }
+    )*};
+}
+
+plain_integers! { u8, u16, u32, u64, usize, i8, i16, i32, i64, isize }
+
+macro_rules! plain_long_integers {
+    ($($integer:ty),*) => {$(
+        #[expect(private_interfaces, reason = "only the key builder calls it")]
+        impl Plain for $integer {
+            #[inline]
+            #[allow(clippy::cast_sign_loss, clippy::cast_possible_truncation, reason = "both halves are recorded")]
+            fn record(&self, to: &mut Recorder) {
+                to.word(*self as u64);
+                to.word((*self >> 64) as u64);
+            }
+
+            fn show(from: &mut Recorded<'_>, key: &mut FullKey) {
+                let low = Self::from(from.word());
+                key.shown(&(low | Self::from(from.word()) << 64));
+            }
+        }
+    )*};
+}
+
+plain_long_integers! { u128, i128 }
+
+#[expect(private_interfaces, reason = "only the key builder calls it")]
+impl Plain for bool {
+    #[inline]
+    fn record(&self, to: &mut Recorder) {
+        to.word(u64::from(*self));
+    }
+
+    fn show(from: &mut Recorded<'_>, key: &mut FullKey) {
+        key.shown(&(from.word() == 1));
+    }
+}
+
+#[expect(private_interfaces, reason = "only the key builder calls it")]
+impl Plain for char {
+    #[inline]
+    fn record(&self, to: &mut Recorder) {
+        to.word(u64::from(*self));
+    }
+
+    fn show(from: &mut Recorded<'_>, key: &mut FullKey) {
+        let character = u32::try_from(from.word()).ok().and_then(Self::from_u32);
+        key.shown(&character.unwrap_or_default());
+    }
+}
+
+macro_rules! plain_texts {
+    ($($text:ty),*) => {$(
+        #[expect(private_interfaces, reason = "only the key builder calls it")]
+        impl Plain for $text {
+            #[inline]
+            fn record(&self, to: &mut Recorder) {
+                to.text(self);
+            }
+
+            fn show(from: &mut Recorded<'_>, key: &mut FullKey) {
+                key.shown(&from.text());
+            }
+        }
+    )*};
+}
+
+plain_texts! { str, String, Cow<'_, str>, Box<str>, Rc<str>, Arc<str> }
+
+macro_rules! plain_references {
+    ($($reference:ty),*) => {$(
+        #[expect(private_interfaces, reason = "only the key builder calls it")]
+        impl<T: Plain + ?Sized> Plain for $reference {
+            #[inline]
+            fn record(&self, to: &mut Recorder) {
+                (**self).record(to);
+            }
+
+            fn show(from: &mut Recorded<'_>, key: &mut FullKey) {
+                T::show(from, key);
+            }
+        }
+    )*};
+}
+
+plain_references! { &T, &mut T }
 
 /// Stands for "none of the above", to say so in our words.
 #[diagnostic::on_unimplemented(

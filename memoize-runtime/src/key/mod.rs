@@ -9,6 +9,11 @@
     reason = "only generated code meets its types"
 )]
 pub(crate) mod argument;
+#[allow(
+    missing_debug_implementations,
+    reason = "it may hold personal data, and nothing prints it"
+)]
+pub(crate) mod arguments;
 pub(crate) mod digest;
 mod escape;
 mod name;
@@ -19,7 +24,6 @@ pub use parts::KeyParts;
 use std::fmt::{self, Write};
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use serde::Serialize;
 
 use crate::call::place::{self, Protection};
 use crate::config::Runtime;
@@ -106,13 +110,13 @@ impl FullKey {
         }
     }
 
-    /// A digest of a value's serialized form.
-    pub(crate) fn digested(&mut self, value: &(impl Serialize + ?Sized)) {
-        match digest::digest(value) {
-            Ok(digest) => self
+    /// A digest of a value's serialized form, where there is one.
+    pub(crate) fn digest(&mut self, digest: Option<[u8; 32]>) {
+        match digest {
+            Some(digest) => self
                 .text
                 .push_str(&Base64UrlUnpadded::encode_string(&digest)),
-            Err(_) => self.spoil(),
+            None => self.spoil(),
         }
     }
 

@@ -1,5 +1,7 @@
 //! Looking up, awaited; as [`lookup`](crate::call::lookup) for the drivers that block.
 
+use std::sync::Arc;
+
 use super::ask::ask;
 use super::{chunks, rotation};
 use crate::backend::{Bytes, Deadline};
@@ -11,6 +13,7 @@ use crate::call::request::Request;
 use crate::call::turn::{Gathered, Missed, Right, gather_some};
 use crate::engine::{Opened, Renewal};
 use crate::entry::Reject;
+use crate::local::Kept;
 
 /// As [`lookup::look_up`](crate::call::lookup::look_up).
 pub(super) async fn look_up<R>(
@@ -19,6 +22,10 @@ pub(super) async fn look_up<R>(
     outcome: &Outcome<R>,
     right: &mut Right<'_>,
 ) -> Result<R, Missed> {
+    if let Some(copy) = request.copy(place, outcome) {
+        right.replaces = copy.is_err();
+        return copy.map_err(Missed::Rejected);
+    }
     let found = fetch_or_lease(request, place, right).await?;
     let deadline = right.budget.deadline();
     let (value, renewal) = read(request, place, outcome, &found, deadline).await?;
@@ -37,6 +44,9 @@ pub(super) async fn find<R>(
     outcome: &Outcome<R>,
     deadline: Deadline,
 ) -> Result<R, Missed> {
+    if let Some(copy) = request.copy(place, outcome) {
+        return copy.map_err(Missed::Rejected);
+    }
     let found = fetch(request, place, deadline).await?;
     let (value, _) = read(request, place, outcome, &found, deadline).await?;
     Ok(value)
@@ -53,6 +63,23 @@ pub(super) async fn open<R>(
     let found = [Some(entry.clone())];
     let (value, _) = read(request, place, outcome, &found, deadline).await?;
     Ok(value)
+}
+
+/// As [`lookup::open_kept`](crate::call::lookup::open_kept).
+pub(super) async fn open_kept<R>(
+    request: &Request,
+    place: &Place<'_>,
+    outcome: &Outcome<R>,
+    kept: Kept,
+    deadline: Deadline,
+) -> Result<R, Missed> {
+    if let Kept::Value(value) = &kept
+        && let Some(copy) = request.read(place, outcome, Arc::clone(value))
+    {
+        return copy.map_err(Missed::Rejected);
+    }
+    let bytes = kept.into_bytes().ok_or(Missed::Absent)?;
+    open(request, place, outcome, &bytes, deadline).await
 }
 
 /// As [`lookup::fetch_or_lease`](crate::call::lookup::fetch_or_lease).

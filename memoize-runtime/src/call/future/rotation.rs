@@ -19,7 +19,9 @@ pub(super) async fn renew(
         return;
     };
     let life = renewal.fill.life;
-    let bytes = renewal.fill.into_bytes();
+    let Some(bytes) = renewal.fill.kept.into_bytes() else {
+        return;
+    };
     let name = place.name().as_str();
     let filled = ask(request, "fill", deadline, |backend| {
         backend.fill(name, lease, bytes, life, deadline)

@@ -31,7 +31,7 @@ fn fill(place: &Place<'_>, key: usize, kind: usize, serial: usize, age: u64) -> 
     }
     let made = policy.fill(&value, &Outcome::VALUE, Duration::ZERO, NOW - age);
     match made.expect("it fits") {
-        Filling::Whole(fill) => fill.bytes,
+        Filling::Whole(fill) => fill.into_bytes().to_vec(),
         Filling::Chunks(_) => unreachable!("it is short"),
     }
 }
@@ -48,7 +48,7 @@ fn manifest(place: &Place<'_>, kind: usize) -> Vec<u8> {
     chunked.writer.push(item).expect("it is short");
     chunked.writer.last_chunk().expect("there was an item");
     let published = policy.publish(&chunked, Duration::ZERO, NOW);
-    published.expect("it fits").bytes
+    published.expect("it fits").into_bytes().to_vec()
 }
 
 /// All that was ever stored, as the attacker sees it.

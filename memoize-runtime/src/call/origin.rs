@@ -1,0 +1,82 @@
+//! What a call of an annotated function begins with: where it comes from, and with which arguments.
+
+use crate::config::Current;
+use crate::instance::Instance;
+use crate::key::FullKey;
+use crate::key::argument::{Parts, Recorder};
+use crate::key::arguments::Arguments;
+use crate::observe::Observer;
+use crate::site::Site;
+
+#[derive(Clone)]
+pub(crate) struct Origin {
+    pub(crate) runtime: Current,
+    pub(crate) site: &'static Site,
+    pub(crate) instance: &'static Instance,
+    pub(crate) arguments: Arguments,
+    /// Whether each argument could be written.
+    usable: bool,
+    /// Makes the key's text of the arguments.
+    show: Show,
+}
+
+/// Adds the text of the arguments to a key, with something of the caller's before each.
+type Show = fn(&Arguments, &mut FullKey, before: &mut dyn FnMut(&mut FullKey));
+
+impl Origin {
+    #[inline]
+    pub(crate) fn new<P: Parts>(
+        site: &'static Site,
+        instance: &'static Instance,
+        parts: &P,
+    ) -> Self {
+        let mut recorder = Recorder::new();
+        parts.record(&mut recorder);
+        let (arguments, usable) = recorder.finish();
+        Self {
+            runtime: Current::get(),
+            site,
+            instance,
+            arguments,
+            usable: usable && instance.is_named(),
+            show: |arguments, key, before| P::show(&mut arguments.read(), key, before),
+        }
+    }
+
+    /// Whether the call has a key.
+    #[inline]
+    pub(crate) fn is_usable(&self) -> bool {
+        self.usable
+    }
+
+    #[inline]
+    pub(crate) fn observer(&self) -> Observer<'_> {
+        Observer {
+            function: self.site.function(),
+            of_function: Some(self.site.counters()),
+            of_runtime: self.runtime.counters(),
+            journal: self.runtime.journal(),
+        }
+    }
+
+    /// The full key as text.
+    pub(crate) fn full_key(&self) -> FullKey {
+        let mut key = FullKey::new(self.runtime.namespace());
+        if !self.instance.is_named() {
+            key.spoil();
+        }
+        if self.site.template().is_empty() {
+            key.literal(self.instance.path());
+            (self.show)(&self.arguments, &mut key, &mut FullKey::separator);
+        } else {
+            let mut texts = self.site.template().iter();
+            (self.show)(&self.arguments, &mut key, &mut |key| {
+                if let Some(text) = texts.next() {
+                    key.literal(text);
+                }
+            });
+            texts.for_each(|text| key.literal(text));
+        }
+        key
+    }
+}

@@ -1,0 +1,96 @@
+//! Which values are kept as they are, and how they become those that a function returns.
+
+use std::sync::Arc;
+
+use super::front::Front;
+use super::slot::{Facts, Shelved, Slot};
+use crate::Cacheable;
+use crate::call::origin::Origin;
+use crate::guard::guard;
+use crate::seat::Seat;
+
+/// A type whose values can be kept for all threads, each call getting a clone.
+pub trait Copied: Clone + Send + Sync + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Clone + Send + Sync + 'static> Copied for T {}
+
+/// The way between what a function returns and the values that are kept, for a type that can be.
+///
+/// They are function pointers for the same reason as in `Outcome`.
+pub(crate) struct Copies<R> {
+    /// The value for the call's arguments, if there is one.
+    pub(crate) hit: fn(&Origin) -> Option<R>,
+    /// A copy to be kept; none of what is no value, or whose `Clone` panics.
+    pub(crate) keep: fn(&R, Facts) -> Option<Arc<dyn Shelved>>,
+    /// What was kept as the function returns it.
+    pub(crate) read: fn(Arc<dyn Shelved>) -> Reading<R>,
+    /// Has later calls with the same arguments find what was kept.
+    pub(crate) settle: fn(&Origin, Arc<dyn Shelved>),
+}
+
+/// What comes of reading a value.
+pub(crate) enum Reading<R> {
+    Value(R),
+    /// Its `Clone` panicked.
+    Panicked,
+    /// It is of another type, though serde may see the same in both.
+    OtherType,
+}
+
+impl<T: Copied + Cacheable> Copies<T> {
+    pub(crate) const VALUE: Self = Self {
+        hit: hit::<T>,
+        keep: |value, facts| keep(value, facts),
+        read: |kept| read::<T>(kept),
+        settle: settle::<T>,
+    };
+}
+
+impl<T: Copied + Cacheable, E> Copies<Result<T, E>> {
+    pub(crate) const RESULT: Self = Self {
+        hit: |origin| hit::<T>(origin).map(Ok),
+        keep: |result, facts| keep(result.as_ref().ok()?, facts),
+        read: |kept| match read::<T>(kept) {
+            Reading::Value(value) => Reading::Value(Ok(value)),
+            Reading::Panicked => Reading::Panicked,
+            Reading::OtherType => Reading::OtherType,
+        },
+        settle: settle::<T>,
+    };
+}
+
+#[inline]
+fn hit<T: Copied>(origin: &Origin) -> Option<T> {
+    let seat = Seat::current();
+    if seat.is_ending() {
+        return None;
+    }
+    let runtime = &origin.runtime;
+    let value = origin.instance.with_front(runtime, |front: &Front<T>| {
+        front.copy(&origin.arguments, runtime.now_ms())
+    })??;
+    origin.observer().hit_from(seat);
+    Some(value)
+}
+
+fn keep<T: Copied + Cacheable>(value: &T, facts: Facts) -> Option<Arc<dyn Shelved>> {
+    let copy = guard(|| value.clone())?;
+    Some(Arc::new(Slot::new(copy, facts)))
+}
+
+fn read<T: Copied>(kept: Arc<dyn Shelved>) -> Reading<T> {
+    let Ok(slot) = kept.into_any().downcast::<Slot<T>>() else {
+        return Reading::OtherType;
+    };
+    slot.copy().map_or(Reading::Panicked, Reading::Value)
+}
+
+fn settle<T: Copied>(origin: &Origin, kept: Arc<dyn Shelved>) {
+    if !Seat::current().is_ending()
+        && let Ok(slot) = kept.into_any().downcast::<Slot<T>>()
+        && let Some(front) = origin.instance.front_or_new::<T>(&origin.runtime)
+    {
+        front.adopt(&origin.arguments, &slot);
+    }
+}

@@ -1,0 +1,221 @@
+//! One value that is kept as it is.
+
+use std::any::Any;
+use std::mem::needs_drop;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use super::copies::Copied;
+use super::front::Front;
+use crate::Cacheable;
+use crate::backend::Bytes;
+use crate::call::outcome::Outcome;
+use crate::call::place::Place;
+use crate::engine::{Filling, Policy};
+use crate::entry::{Expect, Flags, Header, Padding, Reject, StoredType};
+use crate::guard::guard;
+use crate::key::CacheKey;
+use crate::key::arguments::Arguments;
+
+/// A value with all that its entry would say.
+pub(crate) struct Slot<T> {
+    life: Life,
+    /// None only while it is dropped.
+    value: Option<T>,
+    facts: Facts,
+    /// Where it can be found by the arguments of a call.
+    home: OnceLock<(Weak<Front<T>>, Arguments)>,
+}
+
+/// When a value may be used.
+struct Life {
+    /// Before this the clock was turned back further than is believed.
+    from_ms: u64,
+    /// 0 before the value is in the store, and once it was removed.
+    until_ms: AtomicU64,
+    /// As of the store when the value was last reported to be in use.
+    epoch: AtomicU32,
+}
+
+/// What is in an entry beside the value.
+pub(crate) struct Facts {
+    pub(crate) name: CacheKey,
+    pub(crate) full_key: Box<str>,
+    pub(crate) stored: &'static StoredType,
+    pub(crate) created_ms: u64,
+    pub(crate) expires_ms: u64,
+    pub(crate) cost: Duration,
+    pub(crate) compress: bool,
+    /// How long its entry would be.
+    pub(crate) bytes: usize,
+}
+
+impl Facts {
+    /// Whether the value may be used at `now_ms`, as its entry would tell it.
+    pub(crate) fn admit(
+        &self,
+        stored: &StoredType,
+        longest_ms: u64,
+        now_ms: u64,
+    ) -> Result<(), Reject> {
+        let header = Header {
+            flags: Flags::NONE,
+            codec: self.stored.codec(),
+            key_id: 0,
+            fingerprint: self.stored.fingerprint(),
+            created_ms: self.created_ms,
+            expires_ms: self.expires_ms,
+        };
+        let expect = Expect {
+            sealed: false,
+            chunked: false,
+            codec: stored.codec(),
+            key_id: 0,
+            fingerprint: stored.fingerprint(),
+            max_life_ms: longest_ms,
+        };
+        header.admit(&expect, now_ms)
+    }
+}
+
+/// A value whose type isn't known.
+pub(crate) trait Shelved: Any + Send + Sync {
+    fn facts(&self) -> &Facts;
+
+    /// What it takes in memory, but for the store's own bookkeeping.
+    fn weight(&self) -> u64;
+
+    /// Says that it is going to be in the store.
+    fn begin(&self);
+
+    /// Says that nobody may use it any more.
+    fn end(&self);
+
+    /// Leaves the table where calls find it. The user's code may run.
+    fn leave(&self);
+
+    /// The bytes of its entry.
+    fn to_bytes(&self) -> Option<Bytes>;
+
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
+}
+
+impl<T: Copied> Slot<T> {
+    pub(super) fn new(value: T, facts: Facts) -> Self {
+        Self {
+            life: Life {
+                from_ms: Header::readable_from(facts.created_ms),
+                until_ms: AtomicU64::new(0),
+                epoch: AtomicU32::new(0),
+            },
+            value: Some(value),
+            facts,
+            home: OnceLock::new(),
+        }
+    }
+
+    #[inline]
+    pub(super) fn is_alive(&self, now_ms: u64) -> bool {
+        now_ms < self.life.until_ms.load(Ordering::Acquire) && now_ms >= self.life.from_ms
+    }
+
+    /// Whether the value is in the store. One that others got from the flight of its key may never come there.
+    pub(super) fn is_stored(&self) -> bool {
+        self.life.until_ms.load(Ordering::Acquire) != 0
+    }
+
+    pub(super) fn name(&self) -> &str {
+        self.facts.name.as_str()
+    }
+
+    /// Whether its use was not reported in this epoch.
+    #[inline]
+    pub(super) fn is_unreported(&self, epoch: u32) -> bool {
+        self.life.epoch.load(Ordering::Relaxed) != epoch
+    }
+
+    pub(super) fn report(&self, epoch: u32) {
+        self.life.epoch.store(epoch, Ordering::Relaxed);
+    }
+
+    /// A copy of the value; none where its `Clone` panics.
+    #[inline]
+    pub(super) fn copy(&self) -> Option<T> {
+        let value = self.value.as_ref()?;
+        guard(|| value.clone())
+    }
+
+    /// Sets where it is found, if it is found nowhere yet.
+    pub(super) fn settle(&self, front: &Arc<Front<T>>, arguments: &Arguments) -> bool {
+        let home = (Arc::downgrade(front), arguments.clone());
+        self.home.set(home).is_ok()
+    }
+}
+
+impl<T: Copied + Cacheable> Shelved for Slot<T> {
+    fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    fn weight(&self) -> u64 {
+        let facts = &self.facts;
+        (size_of::<Self>() + facts.bytes + facts.name.as_str().len() + facts.full_key.len()) as u64
+    }
+
+    fn begin(&self) {
+        self.life
+            .until_ms
+            .store(self.facts.expires_ms, Ordering::Release);
+    }
+
+    fn end(&self) {
+        self.life.until_ms.store(0, Ordering::Release);
+    }
+
+    fn leave(&self) {
+        if let Some((front, arguments)) = self.home.get()
+            && let Some(front) = front.upgrade()
+        {
+            front.remove(arguments, self);
+        }
+    }
+
+    fn to_bytes(&self) -> Option<Bytes> {
+        let facts = &self.facts;
+        let place = Place::Plain {
+            name: facts.name.clone(),
+            full_key: &facts.full_key,
+        };
+        let policy = Policy {
+            place: &place,
+            padding: Padding::default(),
+            stored: facts.stored,
+            fingerprint: facts.stored.fingerprint(),
+            life_ms: facts.expires_ms - facts.created_ms,
+            longest_ms: u64::MAX,
+            largest: usize::MAX,
+            key_bytes: 0,
+            compress: facts.compress,
+        };
+        let value = self.value.as_ref()?;
+        match policy.fill(value, &Outcome::VALUE, facts.cost, facts.created_ms) {
+            Ok(Filling::Whole(fill)) => fill.kept.into_bytes(),
+            Ok(Filling::Chunks(_)) | Err(_) => None,
+        }
+    }
+
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
+}
+
+impl<T> Drop for Slot<T> {
+    /// On whichever thread it is, perhaps that of another function's call.
+    fn drop(&mut self) {
+        if needs_drop::<T>() {
+            let value = self.value.take();
+            guard(|| drop(value));
+        }
+    }
+}
