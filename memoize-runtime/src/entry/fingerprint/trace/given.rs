@@ -10,7 +10,7 @@ use serde::de::{
 use super::graph::Graph;
 use super::sample::{MAX_DEPTH, make};
 use super::stop::Stop;
-use super::values::{NUMBERS, TEXTS, pick, zeros};
+use super::values::{NUMBERS, TEXTS, bytes, pick};
 
 /// Gives a type something to be made of.
 #[derive(Clone, Copy)]
@@ -110,7 +110,7 @@ impl<'de> Deserializer<'de> for Sample<'_> {
 
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
         self.deeper::<V::Value>()?;
-        visitor.visit_borrowed_bytes(zeros(self.attempt))
+        visitor.visit_borrowed_bytes(bytes(self.attempt))
     }
 
     fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
