@@ -247,17 +247,21 @@ impl StoredType {
         checked
     }
 
-    /// The value that `bytes` encode.
+    /// Hands the value that `bytes` encode to `keep`, which must not panic.
     ///
     /// # Errors
     ///
     /// `Undecodable`.
     #[inline]
-    pub(crate) fn decode<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, Reject> {
+    pub(crate) fn decode_then<T: DeserializeOwned>(
+        &self,
+        bytes: &[u8],
+        keep: impl FnOnce(T),
+    ) -> Result<(), Reject> {
         let Some(_level) = Level::enter(self) else {
             return Err(Reject::Undecodable);
         };
-        self.codec.decode(bytes)
+        self.codec.decode_then(bytes, keep)
     }
 
     /// Whether a value that was written in `bytes` will come back.

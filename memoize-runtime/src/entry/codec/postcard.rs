@@ -10,11 +10,16 @@ pub(super) fn write<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Opti
     postcard::serialize_with_flavor(value, Append(out)).ok()
 }
 
-pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+pub(super) fn read<T: DeserializeOwned>(bytes: &[u8], keep: impl FnOnce(T)) -> Option<()> {
     let budget = Budget::new(bytes.len());
     let mut postcard = postcard::Deserializer::from_bytes(bytes);
-    let value = T::deserialize(budget.bound(&mut postcard)).ok()?;
-    postcard.finalize().ok()?.is_empty().then_some(value)
+    match T::deserialize(budget.bound(&mut postcard)) {
+        Ok(value) if postcard.finalize().is_ok_and(<[u8]>::is_empty) => {
+            keep(value);
+            Some(())
+        }
+        _ => None,
+    }
 }
 
 /// Appends postcard's output to a buffer that holds the start of an entry. Postcard's own flavor would take the buffer

@@ -181,7 +181,7 @@ pub(crate) struct Fields<'w, I> {
     pub(super) known: &'w [Field],
     /// What all fields are, where nothing is known of them.
     pub(super) unseen: Option<&'w Node>,
-    /// How many fields were announced, and how many came, both without the tag.
+    /// How many fields were announced, and how many came, both without a tag that was met.
     pub(super) announced: usize,
     pub(super) written: usize,
     /// The name of the struct, if it isn't a variant: its tag may come before the fields.
@@ -236,7 +236,10 @@ impl<'w, I> Fields<'w, I> {
         if self.watch.codec == Codec::Postcard {
             return Err(self.fault(Fault::Tag, name));
         }
-        self.announced = self.announced.saturating_sub(1);
+        let Some(fields) = self.announced.checked_sub(1) else {
+            return Err(self.watch.diverge(Fault::Count));
+        };
+        self.announced = fields;
         Ok(self.watch.place(&Node::Scalar(Scalar::Str)))
     }
 
