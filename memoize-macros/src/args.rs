@@ -351,7 +351,10 @@ fn skip(input: ParseStream<'_>, name: &Ident) -> syn::Result<Vec<Ident>> {
 
 fn version(literal: &LitInt) -> syn::Result<u32> {
     literal.base10_parse().map_err(|_| {
-        let message = format!("`{literal}` is too large; versions go to `{}`", u32::MAX);
+        let message = format!(
+            "`{literal}` is no version; versions go from `0` to `{}`",
+            u32::MAX
+        );
         syn::Error::new(literal.span(), message)
     })
 }

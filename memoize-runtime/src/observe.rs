@@ -182,6 +182,14 @@ pub(crate) struct Function<'a> {
     pub(crate) name: &'a str,
 }
 
+impl Function<'_> {
+    /// What is filed under no annotated function.
+    pub(crate) const UNNAMED: Function<'static> = Function {
+        module: "",
+        name: "memo",
+    };
+}
+
 impl Display for Function<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.module.is_empty() {

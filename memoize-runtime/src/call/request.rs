@@ -18,12 +18,6 @@ use crate::local::{Facts, Kept, Reading, Shelved};
 use crate::observe::{Counters, Function, Observer};
 use crate::site::Site;
 
-/// What the events of calls without an annotated function are filed under.
-const UNNAMED: Function<'static> = Function {
-    module: "",
-    name: "memo",
-};
-
 /// A key and a policy, on the runtime that was current when the call began.
 #[derive(Clone)]
 pub(crate) struct Request {
@@ -236,7 +230,7 @@ impl Request {
     pub(crate) fn observer(&self) -> Observer<'_> {
         let runtime: &Runtime = &self.runtime;
         Observer {
-            function: self.site.map_or(UNNAMED, Site::function),
+            function: self.site.map_or(Function::UNNAMED, Site::function),
             of_function: self
                 .site
                 .map(Site::counters as fn(&'static Site) -> &'static Counters),

@@ -29,6 +29,7 @@
 mod bounded;
 pub(crate) mod chunk;
 mod codec;
+mod comparison;
 mod compress;
 mod conform;
 mod draft;

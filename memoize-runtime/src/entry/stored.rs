@@ -6,20 +6,22 @@
 use std::any::TypeId;
 use std::cell::Cell;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::convert::identity;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 
 use serde::de::DeserializeOwned;
 
-use super::conform::{Divergence, Watch};
+use super::comparison::Comparison;
+use super::conform::{Divergence, Fault, Watch};
 use super::fingerprint::shape::{Node, Shape, Unseen, Why};
 use super::fingerprint::{Fingerprint, trace};
 use super::header::Codec;
 use super::nesting::{Level, is_busy};
 use super::reject::Reject;
 use crate::Cacheable;
-use crate::key::digest::{same, same_in_any_order};
+use crate::observe::{self, Function};
 
 /// The type that one function stores, its codec, and what is known of the two.
 #[derive(Debug)]
@@ -39,9 +41,6 @@ type Told = (&'static str, String);
 
 /// Reports of one type; there are as many as fields, at most, and a tuple may have any number.
 const MAX_TOLD: usize = 64;
-
-/// How often a value is read to see whether it is in another order each time.
-const READS: usize = 16;
 
 /// Why no value of a type is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +66,13 @@ pub(crate) enum Unencodable {
 }
 
 impl Unencodable {
+    fn of_the_whole(fault: Fault) -> Self {
+        Self::Diverged(Divergence {
+            fault,
+            path: String::new(),
+        })
+    }
+
     pub(crate) fn why(&self) -> &'static str {
         match self {
             Self::Failed => "it could not be serialized",
@@ -159,11 +165,13 @@ impl StoredType {
         };
         let made = Self::new(shape, codec, identity);
         let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
-        known
-            .get_or_insert_default()
-            .entry(key)
-            .or_insert_with(|| Box::leak(Box::new(made)))
-            .unless_busy()
+        let stored: &'static Self = match known.get_or_insert_default().entry(key) {
+            Entry::Occupied(first) => return first.get().unless_busy(),
+            Entry::Vacant(place) => place.insert(Box::leak(Box::new(made))),
+        };
+        drop(known);
+        observe::traced(Function::UNNAMED, stored);
+        stored.unless_busy()
     }
 
     pub(crate) fn codec(&self) -> Codec {
@@ -232,15 +240,11 @@ impl StoredType {
                 .divergence()
                 .map_or(Unencodable::Failed, Unencodable::Diverged));
         }
-        // What the shape doesn't show has to be shown by each value.
-        if !self.proved.load(Ordering::Relaxed) || self.shape.has_unseen() {
-            if let Err(why) = self.check_comes_back(value, &out[start..]) {
-                out.truncate(start);
-                return Err(why);
-            }
-            self.proved.store(true, Ordering::Relaxed);
+        let checked = self.check(value, &watch, &out[start..]);
+        if checked.is_err() {
+            out.truncate(start);
         }
-        Ok(())
+        checked
     }
 
     /// Hands the value that `bytes` encode to `keep`, which must not panic.
@@ -260,31 +264,48 @@ impl StoredType {
         self.codec.decode_then(bytes, keep)
     }
 
+    /// Whether a value that was written in `bytes` will come back.
+    fn check<T: Cacheable>(
+        &self,
+        value: &T,
+        watch: &Watch<'_>,
+        bytes: &[u8],
+    ) -> Result<(), Unencodable> {
+        if let Some(fault) = watch.fault_of_the_whole(bytes.len()) {
+            return Err(Unencodable::of_the_whole(fault));
+        }
+        // What the shape doesn't show has to be shown by each value; and whether the stack does for it, too.
+        let is_known = self.proved.load(Ordering::Relaxed) && !self.shape.has_unseen();
+        if is_known && !watch.was_deep() {
+            return Ok(());
+        }
+        self.check_comes_back(value, bytes)
+            .map_err(|why| match why {
+                Unencodable::Unreadable if watch.was_deep() => {
+                    Unencodable::of_the_whole(Fault::TooDeep)
+                }
+                why => why,
+            })?;
+        self.proved.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
     /// Whether `bytes` are read as what serde takes for the same value: hand-written impls may disagree, and an `untagged` enum
     /// may be read as another variant, which the same bytes again would not show.
     fn check_comes_back<T: Cacheable>(&self, value: &T, bytes: &[u8]) -> Result<(), Unencodable> {
-        let read = || -> Result<T, _> {
+        let comparison = Comparison {
+            shape: &self.shape,
+            codec: self.codec,
+        };
+        let read = || {
             let read = self.codec.decode(bytes);
             read.map_err(|_| Unencodable::Unreadable)
         };
-        let back = read()?;
-        if same(value, &back) {
-            return Ok(());
+        if comparison.comes_back::<T, _>(value, read)? {
+            Ok(())
+        } else {
+            Err(Unencodable::Asymmetric)
         }
-        if !same_in_any_order(value, &back) {
-            return Err(Unencodable::Asymmetric);
-        }
-        // The order of a hash set is no part of its value, and that of a list is. Serde can't tell the two apart, but most
-        // sets are in another order whenever they are made.
-        if self.shape.has_sets() {
-            return Ok(());
-        }
-        for _ in 0..READS {
-            if !same(&back, &read()?) {
-                return Ok(());
-            }
-        }
-        Err(Unencodable::Asymmetric)
     }
 }
 
@@ -308,6 +329,9 @@ fn refused_by_all(shape: &Shape) -> Option<Refusal> {
         }) => {
             Some("it is too large to be read on a thread's stack; use a `Vec` instead of an array")
         }
+        Node::Unseen(Unseen { why: Why::Wide, .. }) => {
+            Some("it is one of more than 4096 in a row; use a `Vec` instead of an array")
+        }
         _ => None,
     });
     found.map(|(path, why)| Refusal { path, why })
@@ -323,7 +347,15 @@ fn refused_by_postcard(shape: &Shape) -> Option<Refusal> {
             Why::Ignored => {
                 Some("it takes a value of any kind, and ignores it; write `codec = \"msgpack\"`")
             }
-            Why::Unreached | Why::Beyond | Why::Large => None,
+            Why::Unreached => Some(
+                "a change of it could not be seen, as no value is known that could stand before it; \
+                 write `codec = \"msgpack\"`, or make it a named field of a struct",
+            ),
+            Why::Beyond => Some(
+                "a change of it could not be seen, as the type around it is too large to be looked at as a whole; \
+                 write `codec = \"msgpack\"`, or use a `Vec` instead of an array",
+            ),
+            Why::Large | Why::Wide => None,
         },
         Node::Struct {
             by_order: false, ..

@@ -22,6 +22,7 @@
 //!
 //! Digests are part of the names of stored entries, so a change of this encoding makes all of those a miss.
 
+use std::cell::Cell;
 use std::fmt::{self, Display};
 
 use serde::Serialize;
@@ -40,28 +41,20 @@ pub(crate) struct DigestError;
 ///
 /// [`DigestError`], also where the value's `Serialize` panics.
 pub(crate) fn digest<T: Serialize + ?Sized>(value: &T) -> Result<[u8; 32], DigestError> {
-    digest_in(Order::AsGiven, value)
+    digest_in(View::OF_KEYS, value)
 }
 
-/// Whether serde sees the same in two values, kinds and names included.
-pub(crate) fn same<T: Serialize + ?Sized>(one: &T, other: &T) -> bool {
-    same_in(Order::AsGiven, one, other)
-}
-
-/// The same, but for the order of the elements of sequences: a set is a sequence to serde, and may be in another order each
-/// time.
-pub(crate) fn same_in_any_order<T: Serialize + ?Sized>(one: &T, other: &T) -> bool {
-    same_in(Order::Any, one, other)
-}
-
-fn same_in<T: Serialize + ?Sized>(order: Order, one: &T, other: &T) -> bool {
-    let digest = |value| digest_in(order, value);
-    matches!((digest(one), digest(other)), (Ok(one), Ok(other)) if one == other)
-}
-
-fn digest_in<T: Serialize + ?Sized>(order: Order, value: &T) -> Result<[u8; 32], DigestError> {
+/// The SHA-256 of `value` as it is seen in this view.
+///
+/// # Errors
+///
+/// As those of [`digest`].
+pub(crate) fn digest_in<T: Serialize + ?Sized>(
+    view: View<'_>,
+    value: &T,
+) -> Result<[u8; 32], DigestError> {
     guard(|| {
-        let mut encoder = Encoder::new(order);
+        let mut encoder = Encoder::new(view);
         value.serialize(&mut encoder)?;
         Ok(encoder.finish())
     })
@@ -105,19 +98,51 @@ enum Tag {
     StructVariant = 31,
 }
 
-/// Whether the elements of a sequence count in their order.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Order {
-    AsGiven,
-    Any,
+/// What counts of a value.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'v> {
+    pub(crate) order: Order<'v>,
+    /// Which of two forms a type takes that has one for people.
+    pub(crate) is_human_readable: bool,
+}
+
+/// Where the order counts in which elements and entries are given.
+#[derive(Clone, Copy)]
+pub(crate) enum Order<'v> {
+    InSequences,
+    Nowhere,
+    /// Not in the sequence or map that begins while this is set.
+    Unless(&'v Cell<bool>),
+}
+
+impl View<'_> {
+    const OF_KEYS: Self = Self {
+        order: Order::InSequences,
+        is_human_readable: false,
+    };
+
+    fn sorts_sequence(self) -> bool {
+        match self.order {
+            Order::InSequences => false,
+            Order::Nowhere => true,
+            Order::Unless(set) => set.get(),
+        }
+    }
+
+    fn sorts_map(self) -> bool {
+        match self.order {
+            Order::InSequences | Order::Nowhere => true,
+            Order::Unless(set) => set.get(),
+        }
+    }
 }
 
 /// Feeds the encoding of a value to a hash, as it goes.
-struct Encoder(Sha256, Order);
+struct Encoder<'v>(Sha256, View<'v>);
 
-impl Encoder {
-    fn new(order: Order) -> Self {
-        Self(Sha256::new(), order)
+impl<'v> Encoder<'v> {
+    fn new(view: View<'v>) -> Self {
+        Self(Sha256::new(), view)
     }
 
     fn finish(self) -> [u8; 32] {
@@ -163,14 +188,14 @@ macro_rules! scalars {
     )*};
 }
 
-impl<'a> Serializer for &'a mut Encoder {
+impl<'a, 'v> Serializer for &'a mut Encoder<'v> {
     type Ok = ();
     type Error = DigestError;
-    type SerializeSeq = SeqEncoder<'a>;
+    type SerializeSeq = SeqEncoder<'a, 'v>;
     type SerializeTuple = Self;
     type SerializeTupleStruct = Self;
     type SerializeTupleVariant = Self;
-    type SerializeMap = MapEncoder<'a>;
+    type SerializeMap = MapEncoder<'a, 'v>;
     type SerializeStruct = Self;
     type SerializeStructVariant = Self;
 
@@ -183,7 +208,7 @@ impl<'a> Serializer for &'a mut Encoder {
     }
 
     fn is_human_readable(&self) -> bool {
-        false
+        self.1.is_human_readable
     }
 
     fn serialize_bool(self, value: bool) -> Result<(), DigestError> {
@@ -257,9 +282,10 @@ impl<'a> Serializer for &'a mut Encoder {
         value.serialize(self)
     }
 
-    fn serialize_seq(self, _: Option<usize>) -> Result<SeqEncoder<'a>, DigestError> {
+    fn serialize_seq(self, _: Option<usize>) -> Result<SeqEncoder<'a, 'v>, DigestError> {
         self.tag(Tag::Seq);
         Ok(SeqEncoder {
+            sorts: self.1.sorts_sequence(),
             seq: self,
             elements: Vec::new(),
         })
@@ -286,8 +312,9 @@ impl<'a> Serializer for &'a mut Encoder {
         Ok(self)
     }
 
-    fn serialize_map(self, _: Option<usize>) -> Result<MapEncoder<'a>, DigestError> {
+    fn serialize_map(self, _: Option<usize>) -> Result<MapEncoder<'a, 'v>, DigestError> {
         Ok(MapEncoder {
+            sorts: self.1.sorts_map(),
             map: self,
             entry: None,
             entries: Vec::new(),
@@ -313,7 +340,7 @@ impl<'a> Serializer for &'a mut Encoder {
 
 macro_rules! sequences {
     ($($trait:ident::$method:ident)*) => {$(
-        impl ser::$trait for &mut Encoder {
+        impl ser::$trait for &mut Encoder<'_> {
             type Ok = ();
             type Error = DigestError;
 
@@ -337,7 +364,7 @@ sequences! {
 
 macro_rules! structs {
     ($($trait:ident)*) => {$(
-        impl ser::$trait for &mut Encoder {
+        impl ser::$trait for &mut Encoder<'_> {
             type Ok = ();
             type Error = DigestError;
 
@@ -361,20 +388,21 @@ macro_rules! structs {
 structs! { SerializeStruct SerializeStructVariant }
 
 /// Feeds each element as it comes, or, where the order doesn't count, its digest at the end.
-struct SeqEncoder<'a> {
-    seq: &'a mut Encoder,
+struct SeqEncoder<'a, 'v> {
+    seq: &'a mut Encoder<'v>,
+    sorts: bool,
     elements: Vec<[u8; 32]>,
 }
 
-impl ser::SerializeSeq for SeqEncoder<'_> {
+impl ser::SerializeSeq for SeqEncoder<'_, '_> {
     type Ok = ();
     type Error = DigestError;
 
     fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), DigestError> {
-        if self.seq.1 == Order::AsGiven {
+        if !self.sorts {
             return value.serialize(&mut *self.seq);
         }
-        let mut element = Encoder::new(Order::Any);
+        let mut element = Encoder::new(self.seq.1);
         value.serialize(&mut element)?;
         self.elements.push(element.finish());
         Ok(())
@@ -391,14 +419,15 @@ impl ser::SerializeSeq for SeqEncoder<'_> {
 }
 
 /// Digests each entry of a map by itself, so that they can be put in order before the map is fed.
-struct MapEncoder<'a> {
-    map: &'a mut Encoder,
+struct MapEncoder<'a, 'v> {
+    map: &'a mut Encoder<'v>,
+    sorts: bool,
     /// An entry that has its key and waits for its value.
-    entry: Option<Encoder>,
+    entry: Option<Encoder<'v>>,
     entries: Vec<[u8; 32]>,
 }
 
-impl ser::SerializeMap for MapEncoder<'_> {
+impl ser::SerializeMap for MapEncoder<'_, '_> {
     type Ok = ();
     type Error = DigestError;
 
@@ -422,7 +451,9 @@ impl ser::SerializeMap for MapEncoder<'_> {
         if self.entry.is_some() {
             return Err(DigestError);
         }
-        self.entries.sort_unstable();
+        if self.sorts {
+            self.entries.sort_unstable();
+        }
         self.map.tag(Tag::Map);
         self.map.length(self.entries.len());
         for entry in self.entries {

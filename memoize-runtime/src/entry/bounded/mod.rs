@@ -21,7 +21,7 @@ use serde::de::Error;
 /// Levels of nesting, as in `serde_json`. Only where the bytes decide whether to go on is a level:
 /// options, enums, sequences, and maps. Structs, tuples, and newtypes between them nest as deep as the
 /// type says, and no deeper.
-const MAX_DEPTH: usize = 128;
+pub(super) const MAX_DEPTH: usize = 128;
 
 /// The stack that decoding may take, in bytes: a quarter of what threads have by default. A recursive type of some
 /// kilobytes would overflow it within the levels above, which nothing can catch.
@@ -33,6 +33,12 @@ const MAX_STACK: usize = 512 << 10;
 /// its fields are all skipped; what a few bytes can ask for is this many of them.
 const EMPTY_ELEMENTS: usize = 1 << 12;
 
+/// How many elements of sequences and maps a value may have that is encoded in so many bytes.
+#[inline]
+pub(super) fn most_elements(input_len: usize) -> usize {
+    input_len.saturating_add(EMPTY_ELEMENTS)
+}
+
 /// What is left for decoding one value.
 pub(super) struct Budget {
     elements: Cell<usize>,
@@ -43,7 +49,7 @@ impl Budget {
     #[inline]
     pub(super) fn new(input_len: usize) -> Self {
         Self {
-            elements: Cell::new(input_len.saturating_add(EMPTY_ELEMENTS)),
+            elements: Cell::new(most_elements(input_len)),
         }
     }
 

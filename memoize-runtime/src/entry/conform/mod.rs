@@ -11,12 +11,16 @@
 mod parts;
 mod serializer;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use serde::ser::{Serialize, Serializer};
 
-use super::fingerprint::shape::{Field, Id, Node, Payload, Scalar, Segment, Shape, Unseen, Why};
+use super::bounded::{MAX_DEPTH, most_elements};
+use super::fingerprint::shape::{Field, Id, Node, Payload, Scalar, Segment, Shape};
 use super::header::Codec;
+
+/// Levels of nesting that are read on any stack, whatever stands between them.
+const SHALLOW: usize = 24;
 
 /// Where a value is written otherwise than it would be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,22 +36,31 @@ pub(crate) enum Fault {
     Kind,
     Skipped,
     Unread,
+    Unwritten,
     Tag,
     Count,
     UnknownLength,
     Variant,
     SomeOfNothing,
+    TooDeep,
+    TooManyEmpty,
 }
 
 impl Fault {
     pub(crate) fn text(self) -> &'static str {
         match self {
-            Self::Kind => "it is written as something else than it is read as",
+            Self::Kind => {
+                "it is written as something else than it is read as; give a `serialize_with` its `deserialize_with` and the other way round"
+            }
             Self::Skipped => {
                 "`skip_serializing_if` left it out; remove the attribute, so that it is always written"
             }
             Self::Unread => {
                 "it is written, and not read there; make `Serialize` and `Deserialize` agree"
+            }
+            Self::Unwritten => {
+                "it is read, and not written there; make `Serialize` and `Deserialize` agree, or write `skip` for \
+                 `skip_serializing`"
             }
             Self::Tag => {
                 "the `tag` of a struct is written and not read; write `codec = \"msgpack\"`, where it does no harm"
@@ -65,6 +78,12 @@ impl Fault {
             Self::SomeOfNothing => {
                 "msgpack can't tell `Some(())`, `Some(None)` or `Some(Null)` from `None`; use an enum of your own"
             }
+            Self::TooDeep => {
+                "it is nested too deeply to be read back; make it flat, as a list of nodes that refer to each other by number"
+            }
+            Self::TooManyEmpty => {
+                "it has too many elements that take no bytes to be read back; store their number instead"
+            }
         }
     }
 }
@@ -74,6 +93,13 @@ pub(crate) struct Watch<'a> {
     shape: &'a Shape,
     codec: Codec,
     diverged: RefCell<Option<(Fault, Vec<Segment>)>>,
+    /// How many levels the value is in, as they are counted when it is read.
+    depth: Cell<usize>,
+    was_deep: Cell<bool>,
+    /// Elements of all lists and maps.
+    elements: Cell<usize>,
+    /// Set before a list or map begins: whether it is hashed.
+    is_hashed: Option<&'a Cell<bool>>,
 }
 
 impl<'a> Watch<'a> {
@@ -82,6 +108,25 @@ impl<'a> Watch<'a> {
             shape,
             codec,
             diverged: RefCell::new(None),
+            depth: Cell::new(0),
+            was_deep: Cell::new(false),
+            elements: Cell::new(0),
+            is_hashed: None,
+        }
+    }
+
+    /// One that says of each list or map, before it begins, whether it is called a hash set or map.
+    pub(crate) fn announcing(shape: &'a Shape, codec: Codec, is_hashed: &'a Cell<bool>) -> Self {
+        Self {
+            is_hashed: Some(is_hashed),
+            ..Self::new(shape, codec)
+        }
+    }
+
+    #[inline]
+    fn announce(&self, node: &Node) {
+        if let Some(is_hashed) = self.is_hashed {
+            is_hashed.set(self.shape.is_hashed(node));
         }
     }
 
@@ -102,6 +147,58 @@ impl<'a> Watch<'a> {
             node,
             in_some: false,
         }
+    }
+
+    /// Counts a level of nesting, until [`leave`](Self::leave); an error leaves it where it is, and ends the write.
+    #[inline]
+    fn enter<E: serde::ser::Error>(&self) -> Result<(), E> {
+        let depth = self.depth.get();
+        if depth >= SHALLOW {
+            self.enter_deep(depth)?;
+        }
+        self.depth.set(depth + 1);
+        Ok(())
+    }
+
+    #[cold]
+    fn enter_deep<E: serde::ser::Error>(&self, depth: usize) -> Result<(), E> {
+        self.was_deep.set(true);
+        if depth >= MAX_DEPTH {
+            return Err(self.diverge(Fault::TooDeep));
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn within<T, E: serde::ser::Error>(
+        &self,
+        write: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.enter()?;
+        let written = write();
+        self.leave();
+        written
+    }
+
+    #[inline]
+    fn leave(&self) {
+        self.depth.set(self.depth.get() - 1);
+    }
+
+    /// Counts the elements of one list or map.
+    #[inline]
+    fn counts(&self, elements: usize) {
+        self.elements.set(self.elements.get() + elements);
+    }
+
+    /// Whether it came so deep that the stack might not do for reading it, however much it does for writing.
+    pub(crate) fn was_deep(&self) -> bool {
+        self.was_deep.get()
+    }
+
+    /// What is wrong with a value as a whole that was written in `len` bytes.
+    pub(crate) fn fault_of_the_whole(&self, len: usize) -> Option<Fault> {
+        (self.elements.get() > most_elements(len)).then_some(Fault::TooManyEmpty)
     }
 
     /// Where the value diverged, if it did.
@@ -263,15 +360,11 @@ impl<T: Serialize + ?Sized> Serialize for Watched<'_, T> {
 }
 
 impl<'w> Place<'w> {
-    /// The elements of the tuple that is read here, and what those behind them are, where there may be any. Where nothing is
-    /// known, that holds for all of them.
+    /// The elements of the tuple that is read here; or what all of them are, where nothing is known.
     #[inline]
     fn tuple<E: serde::ser::Error>(self) -> Result<(&'w [Id], Option<&'w Node>), E> {
         match self.node() {
-            Node::Tuple { elements, .. } => {
-                let last = elements.last().map(|last| self.watch.shape.node(*last));
-                Ok((elements, last.filter(|last| last.is_cut_off())))
-            }
+            Node::Tuple { elements, .. } => Ok((elements, None)),
             unseen @ Node::Unseen(_) => Ok((&[], Some(unseen))),
             _ => Err(self.diverge(Fault::Kind)),
         }
@@ -285,20 +378,6 @@ impl<'w> Place<'w> {
             unseen @ Node::Unseen(_) => Ok((&[], Some(unseen))),
             _ => Err(self.diverge(Fault::Kind)),
         }
-    }
-}
-
-impl Node {
-    /// Whether there may be more behind this part, the last one, which could not be seen.
-    #[inline]
-    fn is_cut_off(&self) -> bool {
-        matches!(
-            self,
-            Self::Unseen(Unseen {
-                why: Why::Unreached | Why::Beyond,
-                ..
-            })
-        )
     }
 }
 

@@ -97,10 +97,16 @@ impl<'w, I> Elements<'w, I> {
     #[inline]
     fn check_end<E: serde::ser::Error>(&self) -> Result<(), E> {
         let all = self.beyond.is_some() || self.count.written == self.known.len();
-        if all && self.count.is_right() {
-            return Ok(());
+        if !all || !self.count.is_right() {
+            return Err(self.watch.diverge(Fault::Count));
         }
-        Err(self.watch.diverge(Fault::Count))
+        if self.list {
+            self.watch.counts(self.count.written);
+        }
+        if self.list || self.variant.is_some() {
+            self.watch.leave();
+        }
+        Ok(())
     }
 }
 
@@ -163,6 +169,8 @@ impl<I: SerializeMap> SerializeMap for Entries<'_, I> {
         if !self.count.is_right() {
             return Err(self.value.diverge(Fault::Count));
         }
+        self.value.watch.counts(self.count.written);
+        self.value.watch.leave();
         self.inner.end()
     }
 }
@@ -194,7 +202,7 @@ impl<'w, I> Fields<'w, I> {
                 self.written += 1;
                 Ok(self.watch.at(field.node))
             }
-            _ => self.otherwise(value),
+            _ => self.otherwise(name, value),
         }
     }
 
@@ -202,30 +210,31 @@ impl<'w, I> Fields<'w, I> {
     #[cold]
     fn otherwise<E: serde::ser::Error, T: Serialize + ?Sized>(
         &mut self,
+        name: &'static str,
         value: &T,
     ) -> Result<Place<'w>, E> {
-        let is_behind = self.written >= self.known.len();
-        if is_behind && let Some(unseen) = self.unseen.or_else(|| self.cut_off()) {
+        if let Some(unseen) = self.unseen {
             self.written += 1;
             return Ok(self.watch.place(unseen));
         }
-        self.tag(value)
+        self.tag(name, value)
     }
 
     /// The tag of a struct is its name, written as a field before the others. A format with names drops it; to one without, it
     /// would be the first field.
     fn tag<E: serde::ser::Error, T: Serialize + ?Sized>(
         &mut self,
+        name: &'static str,
         value: &T,
     ) -> Result<Place<'w>, E> {
         let tag = self.tag.take().filter(|_| self.written == 0);
         let is_tag = typeid::of::<T>() == typeid::of::<str>()
             && tag.is_some_and(|tag| Text(value).to_string() == tag);
         if !is_tag {
-            return Err(self.watch.diverge(Fault::Unread));
+            return Err(self.out_of_turn(name));
         }
         if self.watch.codec == Codec::Postcard {
-            return Err(self.watch.diverge(Fault::Tag));
+            return Err(self.fault(Fault::Tag, name));
         }
         let Some(fields) = self.announced.checked_sub(1) else {
             return Err(self.watch.diverge(Fault::Count));
@@ -238,9 +247,15 @@ impl<'w, I> Fields<'w, I> {
     /// be, too, and reading it back would not show it, since it would be left out again.
     #[cold]
     fn skip<E: serde::ser::Error>(&self, name: &'static str) -> Result<(), E> {
-        let error = self.watch.diverge(Fault::Skipped);
+        Err(self.fault(Fault::Skipped, name))
+    }
+
+    /// Says what is wrong with the field of this name.
+    #[cold]
+    fn fault<E: serde::ser::Error>(&self, fault: Fault, name: &'static str) -> E {
+        let error = self.watch.diverge(fault);
         self.passes(name);
-        Err(error)
+        error
     }
 
     #[cold]
@@ -253,23 +268,32 @@ impl<'w, I> Fields<'w, I> {
 
     #[inline]
     fn check_end<E: serde::ser::Error>(&self) -> Result<(), E> {
-        if self.written == self.announced
-            && (self.written == self.known.len() || self.may_end_here())
-        {
-            return Ok(());
+        if self.written != self.announced {
+            return Err(self.watch.diverge(Fault::Count));
         }
-        Err(self.watch.diverge(Fault::Count))
+        if self.written < self.known.len() && !self.may_end_here() {
+            return Err(self.fault(Fault::Unwritten, self.known[self.written].names.first()));
+        }
+        if self.variant.is_some() {
+            self.watch.leave();
+        }
+        Ok(())
+    }
+
+    /// A field of this name is not the next that is read: the one that is isn't written, or this one is never read.
+    #[cold]
+    fn out_of_turn<E: serde::ser::Error>(&self, name: &'static str) -> E {
+        match self.known.get(self.written..) {
+            Some([next, later @ ..]) if later.iter().any(|field| field.names.contain(name)) => {
+                self.fault(Fault::Unwritten, next.names.first())
+            }
+            _ => self.fault(Fault::Unread, name),
+        }
     }
 
     #[cold]
     fn may_end_here(&self) -> bool {
-        self.unseen.is_some() || self.cut_off().is_some() || self.lacks_content()
-    }
-
-    /// The last field that is known, where there may be more behind it.
-    fn cut_off(&self) -> Option<&'w Node> {
-        let last = self.watch.shape.node(self.known.last()?.node);
-        last.is_cut_off().then_some(last)
+        self.unseen.is_some() || self.lacks_content()
     }
 
     /// Whether only the content of an enum with `tag` and `content` is missing: a unit variant has none.
@@ -310,11 +334,10 @@ macro_rules! fields {
                 name: &'static str,
                 value: &T,
             ) -> Result<(), I::Error> {
-                let result = match self.next(name, value) {
-                    Ok(place) => self.inner.serialize_field(name, &place.watched(value)),
-                    Err(error) => Err(error),
-                };
-                result.inspect_err(|_| self.passes(name))
+                let place = self.next(name, value)?;
+                self.inner
+                    .serialize_field(name, &place.watched(value))
+                    .inspect_err(|_| self.passes(name))
             }
 
             fn skip_field(&mut self, name: &'static str) -> Result<(), I::Error> {

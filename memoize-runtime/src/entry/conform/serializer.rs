@@ -81,7 +81,7 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
             Node::Option(_) | Node::Unseen(_) => self.place.nil()?,
             _ => return Err(self.place.diverge(Fault::Kind)),
         }
-        self.inner.serialize_none()
+        self.place.watch.within(|| self.inner.serialize_none())
     }
 
     #[inline]
@@ -95,7 +95,8 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
             in_some: true,
             ..inside
         };
-        self.inner.serialize_some(&inside.watched(value))
+        let watch = self.place.watch;
+        watch.within(|| self.inner.serialize_some(&inside.watched(value)))
     }
 
     #[inline]
@@ -126,7 +127,8 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
             Some(Payload::Unit) | None => {}
             Some(_) => return Err(self.place.diverge(Fault::Kind)),
         }
-        self.inner.serialize_unit_variant(name, index, variant)
+        let watch = self.place.watch;
+        watch.within(|| self.inner.serialize_unit_variant(name, index, variant))
     }
 
     #[inline]
@@ -142,9 +144,13 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
             None => self.place.unseen(),
             Some(_) => return Err(self.place.diverge(Fault::Kind)),
         };
-        self.inner
-            .serialize_newtype_variant(name, index, variant, &inside.watched(value))
-            .inspect_err(|_| self.place.watch.passes(Segment::Variant(variant)))
+        let watch = self.place.watch;
+        watch
+            .within(|| {
+                self.inner
+                    .serialize_newtype_variant(name, index, variant, &inside.watched(value))
+            })
+            .inspect_err(|_| watch.passes(Segment::Variant(variant)))
     }
 
     fn serialize_seq(self, len: Option<usize>) -> Result<Self::SerializeSeq, S::Error> {
@@ -155,6 +161,8 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
             _ => return Err(self.place.diverge(Fault::Kind)),
         };
         self.place.length(len)?;
+        self.place.watch.enter()?;
+        self.place.watch.announce(node);
         let last = elements.last().map(|last| self.place.at(*last).node);
         Ok(Elements {
             inner: self.inner.serialize_seq(len)?,
@@ -207,6 +215,7 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
             Some(_) => return Err(self.place.diverge(Fault::Kind)),
         };
         let elements = inside.tuple()?;
+        self.place.watch.enter()?;
         let inner = self
             .inner
             .serialize_tuple_variant(name, index, variant, len)?;
@@ -217,12 +226,15 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
     }
 
     fn serialize_map(self, len: Option<usize>) -> Result<Self::SerializeMap, S::Error> {
-        let (key, value) = match self.place.node() {
+        let node = self.place.node();
+        let (key, value) = match node {
             Node::Map { key, value } => (self.place.at(*key), self.place.at(*value)),
             Node::Unseen(_) => (self.place.unseen(), self.place.unseen()),
             _ => return Err(self.place.diverge(Fault::Kind)),
         };
         self.place.length(len)?;
+        self.place.watch.enter()?;
+        self.place.watch.announce(node);
         Ok(Entries {
             inner: self.inner.serialize_map(len)?,
             key,
@@ -264,6 +276,7 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
             Some(_) => return Err(self.place.diverge(Fault::Kind)),
         };
         let (known, unseen) = inside.fields()?;
+        self.place.watch.enter()?;
         Ok(Fields {
             inner: self
                 .inner

@@ -9,9 +9,10 @@ use std::collections::HashMap;
 
 use super::shape::{Id, Node, Shape};
 
-/// The canonical shape of what is reached from `root`.
-pub(super) fn merge(nodes: &[Node], root: Id) -> Shape {
-    let class_of = classes(nodes);
+/// The canonical shape of what is reached from `root`; what is `hashed` stays apart from what isn't.
+pub(super) fn merge(nodes: &[Node], root: Id, hashed: &[bool]) -> Shape {
+    let is_hashed = |id: Id| hashed.get(id).is_some_and(|hashed| *hashed);
+    let class_of = classes(nodes, is_hashed);
     // Numbered in the order in which they are read, so that the order in which they were met doesn't show.
     let mut numbers: HashMap<usize, Id> = HashMap::new();
     let mut in_order = Vec::new();
@@ -26,22 +27,21 @@ pub(super) fn merge(nodes: &[Node], root: Id) -> Shape {
         nodes[id].for_each_child(|_, child| to_visit.push(child));
         to_visit[at..].reverse();
     }
-    Shape::new(
-        in_order
-            .iter()
-            .map(|&id| nodes[id].renumbered(|child| numbers[&class_of[child]]))
-            .collect(),
-    )
+    let renumbered = |&id: &Id| nodes[id].renumbered(|child| numbers[&class_of[child]]);
+    Shape::new(in_order.iter().map(renumbered).collect())
+        .with_hashed(in_order.into_iter().map(is_hashed).collect())
 }
 
 /// The class of each node: two have the same one only if nothing tells them apart.
-fn classes(nodes: &[Node]) -> Vec<usize> {
+fn classes(nodes: &[Node], is_hashed: impl Fn(Id) -> bool) -> Vec<usize> {
     let mut known = HashMap::new();
     let kinds: Vec<usize> = nodes
         .iter()
-        .map(|node| {
+        .enumerate()
+        .map(|(id, node)| {
             let next = known.len();
-            *known.entry(node.renumbered(|_| 0)).or_insert(next)
+            let kind = (node.renumbered(|_| 0), is_hashed(id));
+            *known.entry(kind).or_insert(next)
         })
         .collect();
     let mut count = known.len();

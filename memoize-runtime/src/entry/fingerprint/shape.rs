@@ -14,7 +14,10 @@ pub(crate) type Id = usize;
 pub(crate) struct Shape {
     pub(super) nodes: Vec<Node>,
     has_unseen: bool,
-    has_sets: bool,
+    /// The same with hash sets and maps apart from what serde takes for the same, where there are any.
+    apart: Option<Box<Self>>,
+    /// Which nodes are hash sets and maps.
+    hashed: Vec<bool>,
 }
 
 /// One thing that is asked for, with what is asked for inside of it.
@@ -128,6 +131,8 @@ pub(crate) enum Why {
     Beyond,
     /// To make a value of it would take too much of a thread's stack.
     Large,
+    /// There are more elements in a row than are looked at one by one.
+    Wide,
 }
 
 /// What Rust says of a type, where serde says nothing.
@@ -158,6 +163,10 @@ impl Names {
         }
     }
 
+    pub(crate) fn first(&self) -> &'static str {
+        self.first
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &'static str> {
         [self.first].into_iter().chain(self.others.iter().copied())
     }
@@ -181,7 +190,8 @@ impl Shape {
     pub(crate) const EMPTY: Self = Self {
         nodes: Vec::new(),
         has_unseen: false,
-        has_sets: false,
+        apart: None,
+        hashed: Vec::new(),
     };
 
     pub(super) fn new(nodes: Vec<Node>) -> Self {
@@ -189,12 +199,20 @@ impl Shape {
         Self {
             nodes,
             has_unseen,
-            has_sets: false,
+            apart: None,
+            hashed: Vec::new(),
         }
     }
 
-    pub(super) fn with_sets(self, has_sets: bool) -> Self {
-        Self { has_sets, ..self }
+    pub(super) fn with_hashed(self, hashed: Vec<bool>) -> Self {
+        Self { hashed, ..self }
+    }
+
+    pub(super) fn with_apart(self, apart: Self) -> Self {
+        Self {
+            apart: Some(Box::new(apart)),
+            ..self
+        }
     }
 
     /// Whether there are parts that can't be seen.
@@ -202,9 +220,16 @@ impl Shape {
         self.has_unseen
     }
 
-    /// Whether some of its sequences are hash sets, as far as their names tell: their order is no part of the value.
-    pub(crate) fn has_sets(&self) -> bool {
-        self.has_sets
+    /// The shape in which hash sets and maps are told from what serde takes for the same.
+    pub(crate) fn told_apart(&self) -> &Self {
+        self.apart.as_deref().unwrap_or(self)
+    }
+
+    /// Whether this node of the shape is a hash set or map, as far as its name tells: its order is no part of the value.
+    pub(crate) fn is_hashed(&self, node: &Node) -> bool {
+        let place = std::ptr::from_ref(node).addr();
+        let at = place.wrapping_sub(self.nodes.as_ptr().addr()) / size_of::<Node>();
+        self.hashed.get(at).is_some_and(|hashed| *hashed)
     }
 
     #[inline]

@@ -217,6 +217,7 @@ impl Why {
             Self::Unreached => "unreached",
             Self::Beyond => "beyond",
             Self::Large => "large",
+            Self::Wide => "wide",
         }
     }
 }

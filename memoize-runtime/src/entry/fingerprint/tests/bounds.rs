@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
-use serde::de::{DeserializeOwned, DeserializeSeed, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::super::shape::Node;
@@ -108,6 +108,59 @@ impl<'de> Deserialize<'de> for Stubborn {
 #[test]
 fn a_swallowed_error_ends_nothing_else() {
     assert_eq!(ends::<Stubborn>().to_string(), "[u8]");
+}
+
+/// Reads a list, and passes over what it can't read.
+struct Lenient<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Lenient<T> {
+    type Value = Vec<T>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<T>, A::Error> {
+        let mut read = Vec::new();
+        while let Some(element) = seq.next_element().transpose() {
+            read.extend(element);
+        }
+        Ok(read)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Vec<T>, A::Error> {
+        let mut read = Vec::new();
+        while let Some(key) = map.next_key::<u16>().transpose() {
+            if let (Ok(_), Ok(value)) = (key, map.next_value()) {
+                read.push(value);
+            }
+        }
+        Ok(read)
+    }
+}
+
+asks!(LenientList, |deserializer| deserializer
+    .deserialize_seq(Lenient(PhantomData::<u8>))
+    .map(|_| Self));
+
+asks!(LenientMap, |deserializer| deserializer
+    .deserialize_map(Lenient(PhantomData::<u8>))
+    .map(|_| Self));
+
+asks!(LenientStructs, |deserializer| deserializer
+    .deserialize_seq(Lenient(PhantomData::<Deep3>))
+    .map(|_| Self));
+
+/// Each error that a trace ends by would be an element for it to pass over.
+#[test]
+fn a_type_that_passes_over_errors_ends() {
+    assert_eq!(ends::<LenientList>().to_string(), "[u8]");
+    assert_eq!(ends::<LenientMap>().to_string(), "map {u16: u8}");
+    assert_eq!(
+        ends::<(Vec<LenientList>, u8)>().to_string(),
+        "tuple ([[u8]], u8)"
+    );
+    assert!(!ends::<(LenientStructs, u8)>().has_unseen());
 }
 
 asks!(Panics, |_deserializer| panic!(

@@ -52,9 +52,10 @@ impl<'de> MapAccess<'de> for Entries<'_> {
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, Stop> {
-        if self.inside.graph.borrow().is_over() {
-            return Err(Stop);
+        if self.inside.graph.borrow_mut().has_nothing_more() {
+            return Ok(None);
         }
+        self.inside.graph.borrow_mut().step()?;
         if self.aim == VALUE {
             return sample(self.inside.graph, seed).map(Some);
         }
@@ -79,9 +80,10 @@ impl<'de> MapAccess<'de> for Entries<'_> {
         key: K,
         value: V,
     ) -> Result<Option<(K::Value, V::Value)>, Stop> {
-        if self.inside.graph.borrow().is_over() {
-            return Err(Stop);
+        if self.inside.graph.borrow_mut().has_nothing_more() {
+            return Ok(None);
         }
+        self.inside.graph.borrow_mut().step()?;
         let child = self.inside.child(self.aim);
         Err(if self.aim == VALUE {
             child.seed(value)

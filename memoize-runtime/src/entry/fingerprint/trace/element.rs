@@ -56,9 +56,12 @@ impl<'g> Elements<'g> {
             _ => usize::MAX,
         };
         // Asked for more than there are, it is told that there are no more, as by a codec.
-        if self.at >= len.min(MAX_WIDTH) || draft.is_long_enough() {
+        if self.at >= len || draft.is_long_enough() {
             draft.closed = true;
             return Err(graph.learn());
+        }
+        if self.at >= MAX_WIDTH {
+            return Err(graph.is_too_wide(id));
         }
         // A list that asks for the same once more will do so for ever.
         let last = draft.last_seed.replace(typeid::of::<S>());
@@ -87,6 +90,9 @@ impl<'de> SeqAccess<'de> for Elements<'_> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, Stop> {
+        if self.inside.graph.borrow_mut().has_nothing_more() {
+            return Ok(None);
+        }
         let step = self.step::<S>()?;
         let at = self.at;
         self.at += 1;

@@ -61,6 +61,9 @@ impl<'de> SeqAccess<'de> for Order<'_> {
         &mut self,
         _: S,
     ) -> Result<Option<S::Value>, Stop> {
+        if self.inside.graph.borrow_mut().has_nothing_more() {
+            return Ok(None);
+        }
         Err(learn_order(self.inside))
     }
 }
@@ -80,6 +83,9 @@ impl<'de> MapAccess<'de> for Named<'_> {
         seed: K,
     ) -> Result<Option<K::Value>, Stop> {
         let (graph, id) = (self.inside.graph, self.inside.id);
+        if graph.borrow_mut().has_nothing_more() {
+            return Ok(None);
+        }
         graph.borrow_mut().step()?;
         let asks_unknown = graph.borrow_mut().draft(id).unknown == Unknown::ToBeAsked;
         if asks_unknown {

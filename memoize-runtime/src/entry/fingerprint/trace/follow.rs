@@ -116,8 +116,15 @@ impl<'g> Follow<'g> {
         self.graph.borrow_mut().leaf(self.slot, ask)
     }
 
+    /// Nothing is made of it in a trace, but whenever it is read.
     fn scalar<T>(self, scalar: Scalar) -> Result<T, Stop> {
-        Err(self.leaf(Ask::Scalar(scalar)))
+        let facts = Facts::of::<T>();
+        let has_room = self.graph.borrow().has_room_for(facts.size);
+        Err(self.leaf(if has_room {
+            Ask::Scalar(scalar)
+        } else {
+            Ask::Unseen(Why::Large, facts)
+        }))
     }
 
     fn unseen<T>(self, why: Why) -> Result<T, Stop> {

@@ -1,7 +1,7 @@
 //! What was found out, as the nodes of a shape.
 
 use super::super::shape::{Field, Id, Names, Node, Payload, Unseen, Variant, Why};
-use super::draft::{Ask, Child, Draft, List, Way};
+use super::draft::{Ask, Child, Draft, List, MAX_WIDTH, Way};
 use super::graph::Graph;
 
 impl Graph {
@@ -14,12 +14,17 @@ impl Graph {
         (nodes, self.root.unwrap_or_default())
     }
 
-    /// Whether something that is read as a sequence is a hash set, which nothing but its name tells.
-    pub(super) fn has_sets(&self) -> bool {
-        self.drafts.iter().any(|draft| {
+    /// Which nodes are hash sets and maps, which nothing but their names tells.
+    pub(super) fn hashed(&self) -> Vec<bool> {
+        let is_hashed = |draft: &Draft| {
             let path = draft.facts.name.split('<').next().unwrap_or_default();
-            draft.ask == Ask::Seq && path.ends_with("HashSet")
-        })
+            match draft.ask {
+                Ask::Seq => path.ends_with("HashSet") || path.ends_with("DashSet"),
+                Ask::Map => path.ends_with("HashMap") || path.ends_with("DashMap"),
+                _ => false,
+            }
+        };
+        self.drafts.iter().map(is_hashed).collect()
     }
 
     fn node(&self, id: Id) -> Node {
@@ -48,17 +53,17 @@ impl Graph {
                 (Some(key), Some(value)) => Node::Map { key, value },
                 _ => unseen,
             },
-            Ask::Tuple(_) => Node::Tuple {
+            Ask::Tuple(len) => Node::Tuple {
                 name: None,
-                elements: children.collect(),
+                elements: self.to_the_end(children.collect(), len),
             },
-            Ask::TupleStruct(name, _) => Node::Tuple {
+            Ask::TupleStruct(name, len) => Node::Tuple {
                 name: Some(name),
-                elements: children.collect(),
+                elements: self.to_the_end(children.collect(), len),
             },
             Ask::Struct(name, List(names)) => Node::Struct {
                 name,
-                fields: draft.fields(names),
+                fields: self.fields(draft, names),
                 by_order: draft.way != (Way::ByName { by_order: false }),
             },
             Ask::Enum(name, List(names)) => Node::Enum {
@@ -68,6 +73,39 @@ impl Graph {
             },
             Ask::Unseen(why, facts) => Node::Unseen(Unseen { why, facts }),
         }
+    }
+
+    /// What stands behind the first element that could not be reached could not be, either.
+    fn to_the_end(&self, mut elements: Vec<Id>, len: usize) -> Vec<Id> {
+        if let Some(&last) = elements.last()
+            && elements.len() < len.min(MAX_WIDTH)
+            && self.is_out_of_reach(last)
+        {
+            elements.resize(len.min(MAX_WIDTH), last);
+        }
+        elements
+    }
+
+    fn fields(&self, draft: &Draft, names: &[&'static str]) -> Vec<Field> {
+        let mut fields = draft.fields(names);
+        if let Some(last) = fields.last()
+            && self.is_out_of_reach(last.node)
+        {
+            let node = last.node;
+            let missing = names[..names.len().min(MAX_WIDTH)]
+                .iter()
+                .skip(draft.children.len());
+            fields.extend(missing.map(|name| Field {
+                names: Names::new(vec![name]),
+                node,
+            }));
+        }
+        fields
+    }
+
+    fn is_out_of_reach(&self, id: Id) -> bool {
+        let ask = self.drafts[id].ask;
+        matches!(ask, Ask::Unseen(Why::Unreached | Why::Beyond, _))
     }
 
     fn variants(&self, draft: &Draft, names: &[&'static str]) -> Vec<Variant> {

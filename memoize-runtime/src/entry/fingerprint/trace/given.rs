@@ -10,7 +10,7 @@ use serde::de::{
 use super::graph::Graph;
 use super::sample::{MAX_DEPTH, make};
 use super::stop::Stop;
-use super::values::{NUMBERS, TEXTS, pick, zeros};
+use super::values::{NUMBERS, TEXTS, bytes, pick};
 
 /// Gives a type something to be made of.
 #[derive(Clone, Copy)]
@@ -22,11 +22,12 @@ pub(super) struct Sample<'g> {
 }
 
 impl Sample<'_> {
-    fn deeper(self) -> Result<Self, Stop> {
+    /// On the way to what is inside of a `T`.
+    fn deeper<T>(self) -> Result<Self, Stop> {
         let mut graph = self.graph.borrow_mut();
         graph.step()?;
         graph.samples.part()?;
-        if self.depth >= MAX_DEPTH {
+        if self.depth >= MAX_DEPTH || !graph.has_room_for(size_of::<T>()) {
             return Err(Stop);
         }
         Ok(Self {
@@ -56,7 +57,7 @@ impl Sample<'_> {
 macro_rules! numbers {
     ($($method:ident => $visit:ident $type:ty,)*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
-            self.deeper()?;
+            self.deeper::<V::Value>()?;
             visitor.$visit(<$type>::from(pick(NUMBERS, self.attempt)))
         }
     )*};
@@ -84,22 +85,22 @@ impl<'de> Deserializer<'de> for Sample<'_> {
     }
 
     fn deserialize_i8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
-        self.deeper()?;
+        self.deeper::<V::Value>()?;
         visitor.visit_i8(pick(NUMBERS, self.attempt).cast_signed())
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
-        self.deeper()?;
+        self.deeper::<V::Value>()?;
         visitor.visit_bool(self.few() == 1)
     }
 
     fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
-        self.deeper()?;
+        self.deeper::<V::Value>()?;
         visitor.visit_char(pick(&['a', '1', 'A', ' ', '\0'], self.attempt))
     }
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
-        self.deeper()?;
+        self.deeper::<V::Value>()?;
         visitor.visit_borrowed_str(pick(TEXTS, self.attempt))
     }
 
@@ -108,8 +109,8 @@ impl<'de> Deserializer<'de> for Sample<'_> {
     }
 
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
-        self.deeper()?;
-        visitor.visit_borrowed_bytes(zeros(self.attempt))
+        self.deeper::<V::Value>()?;
+        visitor.visit_borrowed_bytes(bytes(self.attempt))
     }
 
     fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
@@ -117,7 +118,7 @@ impl<'de> Deserializer<'de> for Sample<'_> {
     }
 
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
-        self.deeper()?;
+        self.deeper::<V::Value>()?;
         visitor.visit_unit()
     }
 
@@ -130,7 +131,7 @@ impl<'de> Deserializer<'de> for Sample<'_> {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
-        let inside = self.deeper()?;
+        let inside = self.deeper::<V::Value>()?;
         if self.few() == 0 {
             visitor.visit_none()
         } else {
@@ -143,19 +144,19 @@ impl<'de> Deserializer<'de> for Sample<'_> {
         _: &'static str,
         visitor: V,
     ) -> Result<V::Value, Stop> {
-        visitor.visit_newtype_struct(self.deeper()?)
+        visitor.visit_newtype_struct(self.deeper::<V::Value>()?)
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
-        visitor.visit_seq(self.deeper()?.parts(self.few()))
+        visitor.visit_seq(self.deeper::<V::Value>()?.parts(self.few()))
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
-        visitor.visit_map(self.deeper()?.parts(self.few()))
+        visitor.visit_map(self.deeper::<V::Value>()?.parts(self.few()))
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Stop> {
-        visitor.visit_seq(self.deeper()?.parts(len))
+        visitor.visit_seq(self.deeper::<V::Value>()?.parts(len))
     }
 
     fn deserialize_tuple_struct<V: Visitor<'de>>(
@@ -173,7 +174,7 @@ impl<'de> Deserializer<'de> for Sample<'_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Stop> {
-        let inside = self.deeper()?;
+        let inside = self.deeper::<V::Value>()?;
         if self.attempt % 4 == 3 {
             return visitor.visit_map(Parts {
                 sample: inside,
@@ -190,7 +191,7 @@ impl<'de> Deserializer<'de> for Sample<'_> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Stop> {
-        let inside = self.deeper()?;
+        let inside = self.deeper::<V::Value>()?;
         if variants.is_empty() {
             return Err(Stop);
         }

@@ -14,6 +14,10 @@ const MAX_STEPS: usize = 100_000;
 /// Things asked for within one another. Only a type that nests by hand gets there: others come back to a known visitor.
 const MAX_DEPTH: usize = 128;
 
+/// Questions after the end of a run that are answered by an error, as it should be; a type that passes over errors would ask
+/// for ever.
+const MAX_AFTERTHOUGHTS: usize = 100;
+
 /// Sizes of the values that are being made within one another, in bytes. Without optimization each takes a dozen times as much,
 /// of the 2 MiB of stack that threads have by default.
 const MAX_BYTES: usize = 64 << 10;
@@ -37,6 +41,8 @@ pub(super) struct Graph {
     /// The run has learned something: it is to end, and nothing more is to be written down.
     over: bool,
     learned: bool,
+    /// How often the run asked on after its end.
+    afterthoughts: usize,
 }
 
 impl Graph {
@@ -54,6 +60,7 @@ impl Graph {
             path: Vec::new(),
             over: false,
             learned: false,
+            afterthoughts: 0,
         }
     }
 
@@ -98,6 +105,15 @@ impl Graph {
         self.over
     }
 
+    /// Whether a visitor asks on and on after the end of the run, and has to be told that there is nothing more.
+    ///
+    /// At first it gets an error, which ends all the visitors around it, too: one that is told of an end gives a value, of which a
+    /// list may then want another.
+    pub(super) fn has_nothing_more(&mut self) -> bool {
+        self.afterthoughts += usize::from(self.over);
+        self.afterthoughts > MAX_AFTERTHOUGHTS
+    }
+
     /// Ends the run; what comes after is not written down.
     pub(super) fn end(&mut self) -> Stop {
         self.over = true;
@@ -117,8 +133,11 @@ impl Graph {
 
     /// Counts one thing that is asked for.
     pub(super) fn step(&mut self) -> Result<(), Stop> {
+        if self.over {
+            return Err(Stop);
+        }
         self.steps += 1;
-        if self.over || self.steps > MAX_STEPS {
+        if self.steps > MAX_STEPS {
             return Err(self.end());
         }
         Ok(())
@@ -244,6 +263,7 @@ impl Graph {
         }
         self.over = false;
         self.learned = false;
+        self.afterthoughts = 0;
         self.root.is_some_and(|root| self.drafts[root].done)
     }
 
@@ -251,6 +271,15 @@ impl Graph {
     pub(super) fn leaf_at_root(&mut self) {
         let ask = Ask::Unseen(Why::Unreached, self.facts);
         self.root = Some(self.shared(ask));
+    }
+
+    /// More is asked for one after another than is looked at.
+    pub(super) fn is_too_wide(&mut self, id: Id) -> Stop {
+        let wide = self.shared(Ask::Unseen(Why::Wide, self.drafts[id].facts));
+        let draft = &mut self.drafts[id];
+        draft.children.push(Child::Is(wide));
+        draft.closed = true;
+        self.learn()
     }
 
     /// What the run was after in the deepest node that it came to can't be reached.

@@ -50,7 +50,12 @@ pub(crate) fn trace<T: DeserializeOwned>(codec: Codec) -> Shape {
         }
     }
     let graph = graph.into_inner();
-    let has_sets = graph.has_sets();
+    let hashed = graph.hashed();
     let (nodes, root) = graph.freeze();
-    merge(&nodes, root).with_sets(has_sets)
+    let shape = merge(&nodes, root, &[]);
+    if hashed.contains(&true) {
+        shape.with_apart(merge(&nodes, root, &hashed))
+    } else {
+        shape
+    }
 }

@@ -52,16 +52,33 @@ pub(super) const TEXTS: &[&str] = &[
     "A",
     "true",
     "AAAA",
+    "00000000000040008000000000000000",
+    "urn:uuid:00000000-0000-4000-8000-000000000000",
+    "{00000000-0000-4000-8000-000000000000}",
+    "0000000000000000000000000000000000000000",
+    "0000000000000000000000000000000000000000000000000000000000000000",
+    "01ARZ3NDEKTSV4RRFFQ69G5FAV",
 ];
 
-/// Lengths of zero bytes.
-pub(super) const LENGTHS: &[usize] = &[0, 1, 16, 4, 8, 32, 2, 6, 12, 20, 24, 64];
+/// Usual lengths of bytes.
+const LENGTHS: &[usize] = &[0, 1, 16, 4, 8, 32, 2, 6, 12, 20, 24, 64];
+
+/// The others, as far as there are attempts for them.
+const UNUSUAL_LENGTHS: &[usize] = &[
+    3, 5, 7, 9, 10, 11, 13, 14, 15, 17, 18, 19, 21, 22, 23, 25, 26, 27, 28, 29, 30, 31, 33, 34, 35,
+    36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50,
+];
 
 pub(super) fn pick<T: Copy>(from: &[T], attempt: usize) -> T {
     from[attempt % from.len()]
 }
 
-/// As many zero bytes.
-pub(super) fn zeros(attempt: usize) -> &'static [u8] {
-    &[0; 64][..pick(LENGTHS, attempt)]
+/// Bytes of one length after another: zeros, then ones, since some ids must not be nil.
+pub(super) fn bytes(attempt: usize) -> &'static [u8] {
+    let usual = LENGTHS.len();
+    match attempt {
+        _ if attempt < usual => &[0; 64][..LENGTHS[attempt]],
+        _ if attempt < 2 * usual => &[1; 64][..LENGTHS[attempt - usual]],
+        _ => &[1; 64][..pick(UNUSUAL_LENGTHS, attempt - 2 * usual)],
+    }
 }
