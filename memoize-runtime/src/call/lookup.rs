@@ -91,7 +91,7 @@ pub(super) fn fetch_or_lease(
     right: &mut Right<'_>,
 ) -> Result<Found, NoAnswer> {
     let deadline = right.budget.deadline();
-    if request.policy(place).life_ms == 0 {
+    if request.policy(place).life_ms == 0 || right.is_under_way {
         return fetch(request, place, deadline);
     }
     let life = request.runtime.longest_wait();

@@ -212,6 +212,14 @@ impl Request {
     }
 
     /// Joins the others that compute this entry now.
+    /// Whether this process is writing the stream, so that it would be followed.
+    pub(super) fn is_written(&self, place: &Place<'_>) -> bool {
+        let (name, now_ms) = (place.name().as_str(), self.runtime.now_ms());
+        self.runtime
+            .writers()
+            .contains(name, self.fingerprint, now_ms)
+    }
+
     pub(crate) fn join(&self, name: &CacheKey) -> Joined<Kept, Lease> {
         self.runtime
             .flights()

@@ -149,6 +149,9 @@ pub(super) struct Right<'r> {
     offer: Option<Offer<Kept, Lease>>,
     /// Whether there is an entry to be replaced, so that the lease is to be had all the same.
     pub(super) replaces: bool,
+    /// Whether another call of this process computes it, which this one will wait for or follow. Then it asks for no lease: where the
+    /// other takes longer than a lease stands, it would lose it to one that won't use it.
+    pub(super) is_under_way: bool,
     /// Whether there is no lease because the backend failed or wasn't asked, which was told.
     pub(super) failed: bool,
 }
@@ -164,6 +167,7 @@ impl<'r> Right<'r> {
             leader: None,
             offer: None,
             replaces: request.overwrite,
+            is_under_way: false,
             failed: false,
         }
     }

@@ -89,7 +89,7 @@ pub(in crate::call) async fn fetch_or_lease(
     right: &mut Right<'_>,
 ) -> Result<Found, NoAnswer> {
     let deadline = right.budget.deadline();
-    if request.policy(place).life_ms == 0 {
+    if request.policy(place).life_ms == 0 || right.is_under_way {
         return fetch(request, place, deadline).await;
     }
     let life = request.runtime.longest_wait();
