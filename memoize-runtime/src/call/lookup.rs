@@ -27,6 +27,7 @@ pub(super) fn look_up<R>(
         right.replaces = copy.is_err();
         return copy.map_err(Missed::Rejected);
     }
+    right.is_under_way = request.is_led(place);
     let found = fetch_or_lease(request, place, right)?;
     let deadline = right.budget.deadline();
     let (value, renewal) = read(request, place, outcome, &found, deadline)?;

@@ -26,6 +26,7 @@ pub(super) async fn look_up<R>(
         right.replaces = copy.is_err();
         return copy.map_err(Missed::Rejected);
     }
+    right.is_under_way = request.is_led(place);
     let found = fetch_or_lease(request, place, right).await?;
     let deadline = right.budget.deadline();
     let (value, renewal) = read(request, place, outcome, &found, deadline).await?;
