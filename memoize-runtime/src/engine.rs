@@ -168,9 +168,9 @@ impl Policy<'_> {
             } else if body.header().flags.contains(Flags::LZ4) {
                 // What is larger uncompressed than an entry may be would have been written in chunks.
                 let value = entry::expand(&value, self.largest)?;
-                Opened::Value((outcome.decode)(&value, self.stored)?)
+                Opened::Value(outcome.decode(&value, self.stored)?)
             } else {
-                Opened::Value((outcome.decode)(&value, self.stored)?)
+                Opened::Value(outcome.decode(&value, self.stored)?)
             };
             Ok((opened, body))
         })

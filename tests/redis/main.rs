@@ -3,7 +3,7 @@
 //! What takes long is short unless a variable asks for more; each test prints how much it was. In full, which takes a quarter of an hour:
 //!
 //! ```text
-//! CACHE_MEMOIZE_TEST_ROUNDS=100 CACHE_MEMOIZE_TEST_KILLS=200 CACHE_MEMOIZE_TEST_STOPS=50 CACHE_MEMOIZE_TEST_FAULTS=10000 \
+//! CACHE_MEMOIZE_TEST_ROUNDS=100 CACHE_MEMOIZE_TEST_KILLS=200 CACHE_MEMOIZE_TEST_STOPS=50 CACHE_MEMOIZE_TEST_OUTAGES=10 CACHE_MEMOIZE_TEST_FAULTS=10000 \
 //! CACHE_MEMOIZE_TEST_EVICTION_SECONDS=60 \
 //! cargo test --all-features --test redis -- --nocapture --test-threads 1
 //! ```

@@ -157,8 +157,27 @@ fn leased(mut recorder: Recorder) -> Recorder {
     recorder
 }
 
-/// Finds the next item, none at the end, and fetches chunks for it where that takes some.
+/// Reads the next item, none at the end.
 #[inline]
+fn read<R>(
+    reading: &mut Reading,
+    outcome: &Outcome<R>,
+    item: &mut Option<R>,
+) -> Result<(), Missed> {
+    let stored = reading.request.stored;
+    let bytes = match reading.at_hand() {
+        Some(bytes) => bytes,
+        None => match find(reading)? {
+            Some(found) => reading.bytes_of(&found),
+            None => return Ok(()),
+        },
+    };
+    (outcome.decode_into)(bytes, stored, item).map_err(Missed::Rejected)?;
+    reading.handed_out += 1;
+    Ok(())
+}
+
+/// Finds the next item, none at the end, and fetches chunks for it where that takes some.
 fn find(reading: &mut Reading) -> Result<Option<Item>, Missed> {
     loop {
         match reading.find()? {
@@ -254,32 +273,20 @@ where
 
     #[inline]
     fn next(&mut self) -> Option<R> {
+        // The codec puts the item where the caller finds it: each function in between would copy it.
+        let mut item = None;
         if let State::Reading(reading, _) = &mut self.state {
-            let missed = match find(reading) {
-                // The item goes from the codec to the caller: each function in between would copy it.
-                Ok(Some(item)) => {
-                    match (self.outcome.decode)(reading.bytes_of(&item), reading.request.stored) {
-                        Ok(item) => {
-                            reading.handed_out += 1;
-                            return Some(item);
-                        }
-                        Err(reject) => Missed::Rejected(reject),
-                    }
-                }
-                Ok(None) => {
-                    self.state = State::Ended;
-                    return None;
-                }
-                Err(missed) => missed,
-            };
-            self.run_for_the_rest(&missed);
+            match read(reading, &self.outcome, &mut item) {
+                Ok(()) if item.is_some() => return item,
+                Ok(()) => self.state = State::Ended,
+                Err(missed) => self.run_for_the_rest(&missed),
+            }
         }
-        let State::Running(running) = &mut self.state else {
-            return None;
-        };
-        let item = running.next(&self.outcome);
-        if item.is_none() {
-            self.state = State::Ended;
+        if let State::Running(running) = &mut self.state {
+            item = running.next(&self.outcome);
+            if item.is_none() {
+                self.state = State::Ended;
+            }
         }
         item
     }

@@ -11,7 +11,8 @@ use crate::local::{Copied, Copies};
 pub(crate) struct Outcome<R> {
     pub(crate) is_value: fn(&R) -> bool,
     pub(crate) encode: fn(&R, &StoredType, &mut Vec<u8>) -> Result<(), Unencodable>,
-    pub(crate) decode: fn(&[u8], &StoredType) -> Result<R, Reject>,
+    /// Puts what was decoded into an empty place; see [`decode`](Self::decode).
+    pub(crate) decode_into: DecodeInto<R>,
     /// What is stored asks for when it is read; `None` while this thread finds that out of another type.
     pub(crate) shape: fn(Codec) -> Option<Shape>,
     /// How values are kept as they are, where that can be.
@@ -20,12 +21,27 @@ pub(crate) struct Outcome<R> {
     pub(crate) stored: fn(Codec) -> &'static StoredType,
 }
 
+type DecodeInto<R> = fn(&[u8], &StoredType, &mut Option<R>) -> Result<(), Reject>;
+
+impl<R> Outcome<R> {
+    /// What `bytes` encode.
+    ///
+    /// # Errors
+    ///
+    /// `Undecodable`.
+    pub(crate) fn decode(&self, bytes: &[u8], stored: &StoredType) -> Result<R, Reject> {
+        let mut decoded = None;
+        (self.decode_into)(bytes, stored, &mut decoded)?;
+        decoded.ok_or(Reject::Undecodable)
+    }
+}
+
 impl<T: Cacheable> Outcome<T> {
     /// Everything that is returned is stored.
     pub(crate) const VALUE: Self = Self {
         is_value: |_| true,
         encode: |value, stored, bytes| stored.encode(value, bytes),
-        decode: |bytes, stored| stored.decode(bytes),
+        decode_into: |bytes, stored, place| stored.decode_then(bytes, |value| *place = Some(value)),
         shape: shape_of::<T>,
         copies: None,
         stored: StoredType::of::<T>,
@@ -40,7 +56,9 @@ impl<T: Cacheable, E> Outcome<Result<T, E>> {
             Ok(value) => stored.encode(value, bytes),
             Err(_) => Err(Unencodable::Failed),
         },
-        decode: |bytes, stored| stored.decode(bytes).map(Ok),
+        decode_into: |bytes, stored, place| {
+            stored.decode_then(bytes, |value| *place = Some(Ok(value)))
+        },
         shape: shape_of::<T>,
         copies: None,
         stored: StoredType::of::<T>,

@@ -114,8 +114,16 @@ impl Reading {
         }
     }
 
-    /// Finds the next item in what is there.
+    /// The bytes of the next item, where it is in what is there in one piece, as nearly all are.
     #[inline]
+    pub(super) fn at_hand(&mut self) -> Option<&[u8]> {
+        match &mut self.source {
+            Source::Entry(reader) => reader.at_hand(),
+            Source::Writer(_) => None,
+        }
+    }
+
+    /// Finds the next item in what is there.
     pub(super) fn find(&mut self) -> Result<Next, Missed> {
         let next = match &mut self.source {
             Source::Entry(reader) => reader.next_item(),

@@ -127,7 +127,9 @@ where
                 State::Reading(reading) => match reading.find() {
                     // The item goes from the codec to the caller: each function in between would copy it.
                     Ok(Next::Item(item)) => {
-                        match (this.outcome.decode)(reading.bytes_of(&item), reading.request.stored)
+                        match this
+                            .outcome
+                            .decode(reading.bytes_of(&item), reading.request.stored)
                         {
                             Ok(item) => {
                                 reading.handed_out += 1;

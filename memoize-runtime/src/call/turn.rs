@@ -80,7 +80,11 @@ pub(super) fn gather_some<R>(
             Next::Item(_) if value.is_some() => return Err(Missed::Rejected(Reject::Damaged)),
             Next::Item(item) => {
                 let bytes = reader.bytes_of(&item);
-                *value = Some((outcome.decode)(bytes, request.stored).map_err(Missed::Rejected)?);
+                *value = Some(
+                    outcome
+                        .decode(bytes, request.stored)
+                        .map_err(Missed::Rejected)?,
+                );
             }
             Next::Starved => return Ok(Gathered::Starved),
             Next::End => return Ok(Gathered::All),

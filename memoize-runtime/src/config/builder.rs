@@ -104,6 +104,11 @@ impl RuntimeBuilder {
     ///
     /// Waiting ends by itself when the other is done, panics or is cancelled, so this only matters where a computation takes
     /// longer, or is stuck. A zero makes every call that misses compute. It is not part of the [`budget`](Self::budget).
+    ///
+    /// For a process that computes, the others wait half as long at the most, since some may in turn wait for them. That a process was killed
+    /// while it computed they can't know: calls of that key then take up to half of this longer, until so much has passed. So where processes
+    /// share a backend, choose a little more than twice the time that the slowest of the functions usually takes: too short costs a
+    /// second computation, whose value is stored only if the first one's isn't, too long a wait after a crash.
     pub fn longest_wait(mut self, wait: Duration) -> Self {
         self.longest_wait = wait;
         self

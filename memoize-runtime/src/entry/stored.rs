@@ -223,7 +223,11 @@ impl StoredType {
         };
         let start = out.len();
         let watch = Watch::new(&self.shape, self.codec);
-        if self.codec.encode(&watch.over(value), out).is_err() {
+        if self
+            .codec
+            .encode(&watch.root().watched(value), out)
+            .is_err()
+        {
             return Err(watch
                 .divergence()
                 .map_or(Unencodable::Failed, Unencodable::Diverged));
@@ -239,17 +243,21 @@ impl StoredType {
         Ok(())
     }
 
-    /// The value that `bytes` encode.
+    /// Hands the value that `bytes` encode to `keep`, which must not panic.
     ///
     /// # Errors
     ///
     /// `Undecodable`.
     #[inline]
-    pub(crate) fn decode<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, Reject> {
+    pub(crate) fn decode_then<T: DeserializeOwned>(
+        &self,
+        bytes: &[u8],
+        keep: impl FnOnce(T),
+    ) -> Result<(), Reject> {
         let Some(_level) = Level::enter(self) else {
             return Err(Reject::Undecodable);
         };
-        self.codec.decode(bytes)
+        self.codec.decode_then(bytes, keep)
     }
 
     /// Whether `bytes` are read as what serde takes for the same value: hand-written impls may disagree, and an `untagged` enum

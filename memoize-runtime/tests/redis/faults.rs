@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use memoize_runtime::{Backend, Deadline};
+use memoize_runtime::{Backend, Deadline, Lookup};
 use test_servers::{BlackHole, Faults, Proxy, RedisServer, closed_port, eventually};
 
 use crate::clients::{HOUR, clients, open, soon, text};
@@ -51,10 +51,70 @@ fn a_restart_between_two_questions_is_no_error() {
     let mut server = RedisServer::start();
     for (name, client) in clients(&open(&server.url())) {
         client.set("key", text("value"), HOUR, soon()).expect(name);
-        server.restart();
-        // The async connection learns of it in a task of its own.
-        thread::sleep(Duration::from_millis(if name == "sync" { 0 } else { 200 }));
-        assert_eq!(client.get("key", soon()).expect(name), None, "{name}");
+        for _ in 0..5 {
+            server.restart();
+            // The async connection learns of it in a task of its own, before or after it is asked.
+            assert_eq!(client.get("key", soon()).expect(name), None, "{name}");
+        }
+    }
+}
+
+/// What was done, and answered by the end of the connection, is asked once more; where twice is not the same as once it is not.
+#[test]
+fn a_question_whose_connection_is_lost_is_asked_once_more() {
+    let server = RedisServer::start();
+    let proxy = Proxy::start(server.address(), 0);
+    let direct = open(&server.url());
+    for (name, client) in clients(&open(&at(proxy.address()))) {
+        // With a connection that was used before, and scripts that are known.
+        let reconnect = || {
+            let Lookup::Granted(lease) = client.get_or_lease("else", HOUR, soon()).expect(name)
+            else {
+                panic!("{name}: it was removed");
+            };
+            let filled = client.fill("else", lease, text("else"), HOUR, soon());
+            assert!(filled.expect(name));
+            client.delete("else", soon()).expect(name);
+        };
+        reconnect();
+        proxy.swallow(1);
+        let lookup = client.get_or_lease("key", HOUR, soon()).expect(name);
+        let Lookup::Granted(lease) = lookup else {
+            panic!("{name}: it waits for itself: {lookup:?}");
+        };
+        let others = direct.get_or_lease("key", HOUR, soon()).expect(name);
+        assert!(matches!(others, Lookup::Busy), "{name}: {others:?}");
+
+        proxy.swallow(1);
+        let filled = client.fill("key", lease, text("value"), HOUR, soon());
+        assert!(filled.expect(name), "{name}: the first time it was done");
+        proxy.swallow(1);
+        let found = client.get("key", soon()).expect(name);
+        assert_eq!(found, Some(text("value")), "{name}");
+
+        direct
+            .set("key", text("newer"), HOUR, soon())
+            .expect("it is there");
+        proxy.swallow(1);
+        let filled = client.fill("key", lease, text("value"), HOUR, soon());
+        assert!(!filled.expect(name), "{name}: the lease is void");
+        proxy.swallow(1);
+        client.delete("key", soon()).expect(name);
+        assert_eq!(direct.get("key", soon()).expect(name), None, "{name}");
+
+        proxy.swallow(2);
+        let error = client.get("key", soon()).expect_err(name);
+        assert_eq!(error.to_string(), "the connection was lost", "{name}");
+        reconnect();
+        proxy.swallow(1);
+        let error = client.set("key", text("twice"), HOUR, soon());
+        assert_eq!(
+            error.expect_err(name).to_string(),
+            "the connection was lost",
+            "{name}"
+        );
+        reconnect();
+        direct.delete("key", soon()).expect("it is there");
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use memoize_runtime::{Backend, Lease, Lookup};
-use test_servers::{RedisServer, eventually};
+use memoize_runtime::{Backend, Deadline, Lease, Lookup};
+use test_servers::{Faults, Proxy, RedisServer, eventually};
 
 use crate::clients::{HOUR, clients, open, soon, text};
 
@@ -109,6 +109,36 @@ fn one_that_ran_out_can_be_granted_to_another_or_else_be_filled() {
                 .expect(name)
         );
         client.delete_many(&["late", "kept"], soon()).expect(name);
+    }
+}
+
+#[test]
+fn one_whose_grant_was_never_heard_of_is_granted_anew() {
+    let server = RedisServer::start();
+    let proxy = Proxy::start(server.address(), 0);
+    let redis = open(&format!("redis://{}", proxy.address()));
+    let direct = open(&server.url());
+    for (name, client) in clients(&redis) {
+        client.set("key", text("value"), HOUR, soon()).expect(name);
+        // Scripts are known now; the next reply gets lost.
+        granted(&*client, "else", HOUR).expect(name);
+        client.delete_many(&["key", "else"], soon()).expect(name);
+        for _ in 0..2 {
+            proxy.set_faults(Faults {
+                lose: 1,
+                ..Faults::default()
+            });
+            let deadline = Deadline::after(Duration::from_millis(100));
+            let lost = client.get_or_lease("key", HOUR, deadline);
+            assert_eq!(lost.expect_err(name).to_string(), "no answer in time");
+            proxy.set_faults(Faults::default());
+            eventually("it was granted", || granted(&direct, "key", HOUR).is_none());
+        }
+        let lease = granted(&*client, "key", HOUR).expect("it waits for nobody");
+        assert_eq!(granted(&*client, "key", HOUR), None, "{name}: for one");
+        let filled = client.fill("key", lease, text("value"), HOUR, soon());
+        assert!(filled.expect(name), "{name}: it stands");
+        client.delete("key", soon()).expect(name);
     }
 }
 

@@ -33,10 +33,14 @@ impl RedisCluster {
             let first = cluster.nodes[0].address().port().to_string();
             node.command(&["CLUSTER", "MEET", "127.0.0.1", &first]);
         }
-        eventually("every node of the cluster knows all slots", || {
-            cluster.nodes.iter().all(|node| cluster.is_whole_to(node))
-        });
+        cluster.await_whole();
         cluster
+    }
+
+    /// Starts a node that was killed, and waits until all nodes say that the cluster is whole.
+    pub fn restart(&mut self, node: usize) {
+        self.nodes[node].restart();
+        self.await_whole();
     }
 
     /// `redis+cluster://` with the address of every node.
@@ -57,6 +61,12 @@ impl RedisCluster {
     /// The servers, to be killed and stopped.
     pub fn nodes_mut(&mut self) -> &mut [RedisServer] {
         &mut self.nodes
+    }
+
+    fn await_whole(&self) {
+        eventually("every node of the cluster knows all slots", || {
+            self.nodes.iter().all(|node| self.is_whole_to(node))
+        });
     }
 
     fn slots_of(&self, node: usize) -> Range<usize> {

@@ -74,6 +74,11 @@ impl Proxy {
         self.shared.replies.load(Ordering::Relaxed)
     }
 
+    /// Ends a connection in place of its next reply, so many times: what was asked is done, and nobody says so.
+    pub fn swallow(&self, replies: u64) {
+        self.shared.swallow.store(replies, Ordering::Relaxed);
+    }
+
     /// Ends all connections; new ones are taken.
     pub fn cut(&self) {
         for stream in mem::take(&mut *lock(&self.shared.streams)) {
@@ -100,6 +105,7 @@ struct Shared {
     spare: Mutex<Option<Vec<u8>>>,
     streams: Mutex<Vec<TcpStream>>,
     replies: AtomicU64,
+    swallow: AtomicU64,
     count: AtomicU64,
     over: AtomicBool,
 }
@@ -113,6 +119,7 @@ impl Default for Shared {
             spare: Mutex::default(),
             streams: Mutex::default(),
             replies: AtomicU64::new(0),
+            swallow: AtomicU64::new(0),
             count: AtomicU64::new(0),
             over: AtomicBool::new(false),
         }
@@ -161,6 +168,13 @@ impl Shared {
         let mut replies = BufReader::new(server);
         while let Some(mut reply) = read_frame(&mut replies)? {
             self.replies.fetch_add(1, Ordering::Relaxed);
+            let one_less = |left: u64| left.checked_sub(1);
+            if (self.swallow)
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less)
+                .is_ok()
+            {
+                return Ok(());
+            }
             let faults = *lock(&self.faults);
             let mut chosen = |one_in| {
                 let chosen = random.one_in(one_in);

@@ -29,16 +29,7 @@ impl RedisSentinel {
             servers: [master, replica],
             sentinel,
         };
-        eventually(
-            "the sentinel knows the replica, and the replica is in step",
-            || {
-                let info = sentinel.sentinel.command(&["INFO", "sentinel"]).text();
-                let replication = sentinel.servers[1].command(&["INFO", "replication"]).text();
-                info.contains("status=ok,")
-                    && info.contains("slaves=1")
-                    && replication.contains("master_link_status:up")
-            },
-        );
+        sentinel.await_replica(1);
         sentinel
     }
 
@@ -49,16 +40,48 @@ impl RedisSentinel {
 
     /// The server that the sentinel takes for the master.
     pub fn master(&mut self) -> &mut RedisServer {
+        let master = self.master_index();
+        &mut self.servers[master]
+    }
+
+    /// Kills the master, and waits until the other server has its place.
+    pub fn fail_over(&mut self) {
+        let killed = self.master_index();
+        self.servers[killed].kill();
+        eventually("the sentinel names another master", || {
+            self.master_index() != killed
+        });
+    }
+
+    /// Starts the server that was killed, as a replica, and waits until it is in step.
+    pub fn restore(&mut self) {
+        let replica = 1 - self.master_index();
+        let port = self.master().address().port().to_string();
+        let server = &mut self.servers[replica];
+        server.restart();
+        server.command(&["REPLICAOF", "127.0.0.1", &port]);
+        self.await_replica(replica);
+    }
+
+    fn master_index(&self) -> usize {
         let asked = ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", SERVICE];
         let Reply::Array(address) = self.sentinel.command(&asked) else {
             panic!("the sentinel knows no master");
         };
         let port = address.into_iter().nth(1).map(Reply::text);
-        let is_master =
-            |server: &&mut RedisServer| Some(server.address().port().to_string()) == port;
-        self.servers
-            .iter_mut()
-            .find(is_master)
-            .expect("the master is one of the two")
+        let is_master = |server: &RedisServer| Some(server.address().port().to_string()) == port;
+        let master = self.servers.iter().position(is_master);
+        master.expect("the master is one of the two")
+    }
+
+    fn await_replica(&self, replica: usize) {
+        let what = "the sentinel knows the replica, and the replica is in step";
+        eventually(what, || {
+            let info = self.sentinel.command(&["INFO", "sentinel"]).text();
+            let replication = self.servers[replica].command(&["INFO", "replication"]);
+            info.contains("status=ok,")
+                && info.contains("slaves=1")
+                && replication.text().contains("master_link_status:up")
+        });
     }
 }

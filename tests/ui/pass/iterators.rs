@@ -145,7 +145,7 @@ fn main() {
     assert_eq!(twice(|| free::lines(&text)), ["1,2,3"]);
     assert_eq!(twice(|| is_send(free::words(&text, ","))), ["1", "2", "3"]);
     assert_eq!(twice(|| free::boxed("ab")), ['a', 'b']);
-    assert_eq!(twice(|| free::boxed("")), []);
+    assert_eq!(twice(|| free::boxed("")), Vec::<char>::new());
     assert_eq!(twice(|| is_send(free::boxed_for_all(2))), [None, Some(0)]);
     assert_eq!(twice(|| free::parsed(&text)), [Ok(1), Ok(2), Ok(3)]);
     assert_eq!(free::parsed::stats().hits, 1);

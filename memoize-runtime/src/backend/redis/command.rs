@@ -14,8 +14,19 @@ use crate::clock::millis;
 pub(super) struct Request {
     pub(super) command: Cmd,
     pub(super) slot: u16,
+    repeat: Repeat,
     /// Whose digest the command has, if it runs a script.
     script: Option<&'static Script>,
+}
+
+/// What to ask if the server may have worked on a request already, and nobody knows.
+#[derive(Clone, Copy)]
+enum Repeat {
+    Same,
+    /// For another lease.
+    Lookup,
+    /// In between, somebody may have seen what was done and undone it.
+    Never,
 }
 
 /// How long a lease that ran out may still be filled. Its record stays so long only where a process died with it.
@@ -25,13 +36,15 @@ const STILL_FILLED: Duration = Duration::from_secs(24 * 60 * 60);
 const LONGEST_MS: u64 = 100 * 366 * 24 * 60 * 60 * 1000;
 
 /// The value, or whether the lease is granted. Others are told that it is not as long as more than `ARGV[3]` remains of
-/// the record's life.
+/// the record's life, except who asked for the lease `ARGV[4]` and can't know whether it was granted. That one is given another: its first
+/// question may still be on its way, and must not bring back a lease that was voided in between.
 static GET_OR_LEASE: Script = Script::new(
     "local value = redis.call('GET', KEYS[1]) \
          if value then return value end \
-         if redis.call('PTTL', KEYS[2]) > tonumber(ARGV[3]) then return 0 end \
+         if redis.call('PTTL', KEYS[2]) > tonumber(ARGV[3]) \
+             and redis.call('GET', KEYS[2]) ~= ARGV[4] then return 0 end \
          redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2]) \
-         return 1",
+         return ARGV[4] and 2 or 1",
 );
 
 static SET: Script = Script::new(
@@ -40,8 +53,10 @@ static SET: Script = Script::new(
          return 1",
 );
 
+/// Without the lease it is done only if it was done before, and nothing has come after it.
 static FILL: Script = Script::new(
-    "if redis.call('GET', KEYS[2]) ~= ARGV[3] then return 0 end \
+    "if redis.call('GET', KEYS[2]) ~= ARGV[3] then \
+             return redis.call('GET', KEYS[1]) == ARGV[1] and 1 or 0 end \
          redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) \
          redis.call('DEL', KEYS[2]) \
          return 1",
@@ -82,9 +97,13 @@ impl Request {
     /// In one step with the end of the lease: between the two, an older value could be filled in, or a lease be granted for
     /// what is older than this.
     pub(super) fn set(key: &str, value: &Bytes, life: Duration) -> Self {
-        Self::scripted(&SET, key, |command| {
+        let set = Self::scripted(&SET, key, |command| {
             command.arg(&value[..]).arg(entry_life(life));
-        })
+        });
+        Self {
+            repeat: Repeat::Never,
+            ..set
+        }
     }
 
     pub(super) fn delete(key: &str) -> Self {
@@ -94,19 +113,34 @@ impl Request {
     }
 
     pub(super) fn get_or_lease(key: &str, lease: Lease, life: Duration) -> Self {
-        Self::scripted(&GET_OR_LEASE, key, |command| {
+        let lookup = Self::scripted(&GET_OR_LEASE, key, |command| {
             command
                 .arg(lease.token())
                 .arg(lease_life(life))
                 .arg(millis(STILL_FILLED));
-        })
+        });
+        Self {
+            repeat: Repeat::Lookup,
+            ..lookup
+        }
+    }
+
+    /// The same by who asked for `unanswered` before, and is granted another in its place.
+    pub(super) fn get_or_take_over(key: &str, unanswered: Lease, life: Duration) -> Self {
+        let mut request = Self::get_or_lease(key, second(unanswered), life);
+        request.command.arg(unanswered.token());
+        request.repeat = Repeat::Never;
+        request
     }
 
     pub(super) fn lease(key: &str, lease: Lease, life: Duration) -> Self {
         let mut command = redis::cmd("SET");
         command.arg(lease_name(key)).arg(lease.token());
         command.arg("PX").arg(lease_life(life));
-        Self::plain(command, key)
+        Self {
+            repeat: Repeat::Never,
+            ..Self::plain(command, key)
+        }
     }
 
     pub(super) fn fill(key: &str, lease: Lease, value: &Bytes, life: Duration) -> Self {
@@ -124,19 +158,42 @@ impl Request {
         })
     }
 
+    /// The same for a server that may have worked on it already; nothing where that could do harm.
+    pub(super) fn again(&self) -> Option<Self> {
+        let mut again = self.clone();
+        match self.repeat {
+            Repeat::Same => {}
+            Repeat::Never => return None,
+            Repeat::Lookup => {
+                // Behind the script, the number of keys, and these.
+                const TOKEN: usize = 5;
+                let arguments: Vec<&[u8]> = arguments(&self.command).collect();
+                let token = str::from_utf8(arguments.get(TOKEN)?).ok()?.parse().ok()?;
+                let other = second(Lease::new(token)).token().to_string();
+                let mut command = Cmd::new();
+                for (index, argument) in arguments.iter().enumerate() {
+                    let is_token = index == TOKEN;
+                    command.arg(if is_token { other.as_bytes() } else { argument });
+                }
+                command.arg(arguments[TOKEN]);
+                again.command = command;
+            }
+        }
+        Some(again)
+    }
+
     /// The same with the script itself, for a server that doesn't know its digest; nothing for what runs none.
     pub(super) fn in_full(&self) -> Option<Self> {
         let script = self.script?;
         let mut command = redis::cmd("EVAL");
         command.arg(script.code);
-        for argument in self.command.args_iter().skip(2) {
-            if let redis::Arg::Simple(bytes) = argument {
-                command.arg(bytes);
-            }
+        for argument in arguments(&self.command).skip(2) {
+            command.arg(argument);
         }
         Some(Self {
             command,
             slot: self.slot,
+            repeat: self.repeat,
             script: None,
         })
     }
@@ -145,6 +202,7 @@ impl Request {
         Self {
             command,
             slot: slot(key),
+            repeat: Repeat::Same,
             script: None,
         }
     }
@@ -157,9 +215,22 @@ impl Request {
         Self {
             command,
             slot: slot(key),
+            repeat: Repeat::Same,
             script: Some(script),
         }
     }
+}
+
+fn arguments(command: &Cmd) -> impl Iterator<Item = &[u8]> {
+    command.args_iter().filter_map(|argument| match argument {
+        redis::Arg::Simple(bytes) => Some(bytes),
+        _ => None,
+    })
+}
+
+/// The lease that a lookup asks for in place of one that it may have been granted.
+pub(super) fn second(lease: Lease) -> Lease {
+    Lease::new(lease.token().wrapping_add(1).max(1))
 }
 
 fn entry_life(life: Duration) -> u64 {
@@ -196,6 +267,7 @@ pub(super) fn looked_up(reply: Value, lease: Lease) -> Result<Lookup, BackendErr
     match reply {
         Value::BulkString(value) => Ok(Lookup::Found(value.into())),
         Value::Int(1) => Ok(Lookup::Granted(lease)),
+        Value::Int(2) => Ok(Lookup::Granted(second(lease))),
         Value::Int(0) => Ok(Lookup::Busy),
         other => Err(unexpected(other)),
     }

@@ -8,6 +8,29 @@ use crate::backend::BackendError;
 
 pub(super) const LATE: &str = "no answer in time";
 
+/// Why there are no answers.
+pub(super) enum Failure {
+    /// A connection that had been used before was lost, as far as can be told before an answer began: by a server that was restarted,
+    /// or closes what is idle.
+    Stale(BackendError),
+    Other(BackendError),
+}
+
+impl Failure {
+    /// The same, by a connection that was opened for this.
+    pub(super) fn of_new_connection(self) -> BackendError {
+        match self {
+            Self::Stale(error) | Self::Other(error) => error,
+        }
+    }
+}
+
+impl From<BackendError> for Failure {
+    fn from(error: BackendError) -> Self {
+        Self::Other(error)
+    }
+}
+
 pub(super) fn of_server(error: ServerError) -> BackendError {
     use ServerErrorKind as Kind;
     let reason = match (error.kind(), error.code()) {

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use redis::{Cmd, ServerErrorKind, Value};
 
 use super::command::Request;
-use super::error;
+use super::error::{self, Failure};
 use super::router::{Router, redirection};
 use super::url::Address;
 use crate::backend::BackendError;
@@ -26,6 +26,8 @@ struct Asked {
     request: Request,
     /// The server that a slot on its way was sent to, for this one time.
     guest_of: Option<Address>,
+    /// Whether a connection was lost under it.
+    repeated: bool,
     answer: Option<Value>,
 }
 
@@ -40,6 +42,7 @@ impl Exchange {
         let asked = |request| Asked {
             request,
             guest_of: None,
+            repeated: false,
             answer: None,
         };
         Self {
@@ -154,6 +157,39 @@ impl Exchange {
         Ok(sound)
     }
 
+    /// Takes that there are no answers to the commands of a group. By a connection that was lost meanwhile they are sent once more, if the
+    /// server may have worked on them already.
+    ///
+    /// # Errors
+    /// They are not sent again.
+    pub(super) fn fail(
+        &mut self,
+        group: &Group,
+        failure: Failure,
+        router: &Router,
+    ) -> Result<(), BackendError> {
+        match failure {
+            Failure::Stale(_) if self.again(group).is_some() => Ok(()),
+            Failure::Stale(error) | Failure::Other(error) => {
+                // Nor is it believed that it is the right server.
+                router.doubt();
+                Err(error)
+            }
+        }
+    }
+
+    /// Puts requests in the place of those of a group, if each has one.
+    fn again(&mut self, group: &Group) -> Option<()> {
+        for &index in &group.members {
+            let asked = &mut self.asked[index];
+            if std::mem::replace(&mut asked.repeated, true) {
+                return None;
+            }
+            asked.request = asked.request.again()?;
+        }
+        Some(())
+    }
+
     fn first_is_open(&self) -> bool {
         self.first_leads
             && self
@@ -178,14 +214,16 @@ impl Exchange {
 #[cfg(test)]
 mod tests {
     use std::collections::VecDeque;
+    use std::time::Duration;
 
     use redis::{Value, parse_redis_value};
 
-    use super::{Exchange, MOST_ROUNDS};
+    use super::{Exchange, Failure, MOST_ROUNDS};
     use crate::backend::redis::command::Request;
     use crate::backend::redis::router::Router;
     use crate::backend::redis::slot::slot;
     use crate::backend::redis::url::{Address, Target};
+    use crate::backend::{BackendError, Lease};
 
     fn router(url: &str) -> Router {
         Router::new(Target::parse(url).expect(url).servers)
@@ -299,8 +337,8 @@ mod tests {
     #[test]
     fn what_was_worked_on_too_early_is_asked_again() {
         let router = router("redis://node");
-        let lease = crate::backend::Lease::new(7);
-        let lookup = || Request::get_or_lease("a", lease, std::time::Duration::from_secs(1));
+        let lease = Lease::new(7);
+        let lookup = || Request::get_or_lease("a", lease, Duration::from_secs(1));
         let answers = ["-NOSCRIPT none\r\n", ":1\r\n", ":2\r\n", ":3\r\n"];
         let exchange = Exchange::new([lookup(), Request::get("b")]).first_leads();
         let (log, found) = run(exchange, &router, &answers);
@@ -325,6 +363,32 @@ mod tests {
         assert_eq!(exchange.groups(&router).expect("both are known").len(), 1);
         let (log, _) = run(exchange, &router, &[":1\r\n", ":2\r\n", ":3\r\n"]);
         assert_eq!(log, ["GET node:2", "GET node:1", "GET node:1"]);
+    }
+
+    #[test]
+    fn a_lost_connection_is_followed_once_where_that_does_no_harm() {
+        let router = router("redis://node");
+        let lost = || Failure::Stale(BackendError::new("lost"));
+        let ask = |request| {
+            let mut exchange = Exchange::new([Request::get("a"), request]);
+            let group = exchange.groups(&router).expect("it is known").remove(0);
+            let repeats = exchange.fail(&group, lost(), &router).is_ok();
+            let again = exchange.groups(&router).expect("it is known").remove(0);
+            assert_eq!(exchange.commands(&again).len(), 2, "nothing was answered");
+            let late = exchange.fail(&again, lost(), &router);
+            assert!(late.is_err(), "it is no help");
+            repeats
+        };
+        let (value, hour) = ("value".into(), Duration::from_secs(3600));
+        let lease = Lease::new(7);
+        assert!(ask(Request::get_or_lease("b", lease, hour)));
+        assert!(ask(Request::fill("b", lease, &value, hour)));
+        assert!(ask(Request::delete("b")));
+        assert!(!ask(Request::set("b", &value, hour)));
+        let mut exchange = Exchange::new([Request::get("a")]);
+        let group = exchange.groups(&router).expect("it is known").remove(0);
+        let late = Failure::Other(BackendError::new("late"));
+        assert!(exchange.fail(&group, late, &router).is_err());
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod command;
 mod error;
 mod exchange;
 mod login;
+mod lookup;
 mod router;
 mod slot;
 mod tls;
@@ -25,6 +26,7 @@ use super::{AsyncBackend, Backend, BackendError, Bytes, Deadline, Lease, Limits,
 use crate::error::ConfigError;
 use command::Request;
 use exchange::Exchange;
+use lookup::{Looking, Unanswered};
 use router::Router;
 use tls::Tls;
 use url::Target;
@@ -57,13 +59,15 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// at start, come later and go away. Sync functions have connections of their own, as many as there are threads that ask at one
 /// time, of which up to 32 stay open to each server. With the feature `redis-tokio`, async functions share one connection to
 /// each server; without it, or outside of a tokio runtime, they ask from a few threads, see [`Unblock`](crate::Unblock). A connection
-/// is dropped after any error or missed deadline, so that a late answer is never taken for another's. A forked process uses none of its
+/// is dropped after any error or missed deadline, so that a late answer is never taken for another's. One that turns out lost, by a restart
+/// of the server say, is followed by another, once and in the same time; what must not be done twice, `prime` say, fails. A forked process uses none of its
 /// parent's.
 ///
 /// # What is asked
 ///
 /// A lookup is one command, hit or miss: a script by its digest. The server's own statistics show it as `evalsha`. A user of
-/// the server (ACL) needs `+get +set +del +unlink +pttl +evalsha +eval`, in a cluster `+cluster|slots +asking`, and the keys
+/// the server (ACL) needs `+get +set +del +unlink +pttl +evalsha +eval`, in a cluster `+cluster|slots +asking`, for a database other than 0 `+select`, of
+/// sentinels `+sentinel|get-master-addr-by-name`, and the keys
 /// `~namespace:*` and, for the records of leases, `~{namespace:*`; sealed keys begin with neither.
 ///
 /// Evicted or lost records of leases cost computations, never a wrong value. Replication is asynchronous: after a failover an
@@ -84,6 +88,7 @@ struct Shared {
     tls: Option<Tls>,
     router: Router,
     blocking: blocking::Client,
+    unanswered: Unanswered,
 }
 
 impl Redis {
@@ -119,6 +124,7 @@ impl Redis {
                 tls,
                 router,
                 blocking: blocking::Client::new(),
+                unanswered: Unanswered::default(),
             }),
         }
     }
@@ -182,9 +188,9 @@ impl Backend for Redis {
         life: Duration,
         deadline: Deadline,
     ) -> Result<Lookup, BackendError> {
-        let lease = command::new_lease()?;
-        let answer = self.ask_one(Request::get_or_lease(key, lease, life), deadline)?;
-        command::looked_up(answer, lease)
+        let looking = self.shared.unanswered.look(key, life)?;
+        let answer = self.ask_one(looking.request.clone(), deadline)?;
+        command::looked_up(answer, looking.answered())
     }
 
     fn get_many_or_lease(
@@ -194,9 +200,9 @@ impl Backend for Redis {
         life: Duration,
         deadline: Deadline,
     ) -> Result<(Lookup, Vec<Option<Bytes>>), BackendError> {
-        let lease = command::new_lease()?;
-        let answers = self.ask(lookups(key, others, lease, life), deadline)?;
-        all_looked_up(answers, lease)
+        let looking = self.shared.unanswered.look(key, life)?;
+        let answers = self.ask(lookups(&looking, others), deadline)?;
+        all_looked_up(answers, looking.answered())
     }
 
     fn lease(&self, key: &str, life: Duration, deadline: Deadline) -> Result<Lease, BackendError> {
@@ -245,8 +251,8 @@ fn deletes(keys: &[&str]) -> Exchange {
     Exchange::new(keys.iter().map(|key| Request::delete(key)))
 }
 
-fn lookups(key: &str, others: &[&str], lease: Lease, life: Duration) -> Exchange {
-    let first = Request::get_or_lease(key, lease, life);
+fn lookups(looking: &Looking<'_>, others: &[&str]) -> Exchange {
+    let first = looking.request.clone();
     let others = others.iter().map(|key| Request::get(key));
     Exchange::new([first].into_iter().chain(others)).first_leads()
 }

@@ -102,18 +102,36 @@ impl Joiner {
                 Err(Reject::Damaged)
             };
         }
-        if self.carry.is_empty()
-            && let Frame::Whole(item) = frame(&self.current[self.at..])?
-        {
-            let range = self.at + item.start..self.at + item.end;
-            self.take(item.end)?;
-            self.items_left -= 1;
+        if let Some(range) = self.next_whole() {
             return Ok(Found::Item(Item {
                 range,
                 is_carried: false,
             }));
         }
         self.next_in_parts()
+    }
+
+    /// The next item, where the piece that is being read has the whole of it. What is less simple is left to
+    /// [`next`](Self::next), whose answer is put together in memory, and this one in registers.
+    #[inline]
+    pub(super) fn at_hand(&mut self) -> Option<&[u8]> {
+        let range = self.next_whole()?;
+        self.current.get(range)
+    }
+
+    #[inline]
+    fn next_whole(&mut self) -> Option<Range<usize>> {
+        if self.items_left == 0 || !self.carry.is_empty() {
+            return None;
+        }
+        let Ok(Frame::Whole(item)) = frame(self.current.get(self.at..)?) else {
+            return None;
+        };
+        self.bytes_left = self.bytes_left.checked_sub(item.end as u64)?;
+        self.items_left -= 1;
+        let range = self.at + item.start..self.at + item.end;
+        self.at = range.end;
+        Some(range)
     }
 
     #[cold]

@@ -93,7 +93,10 @@ impl Wrapper {
                 generation,
             } => {
                 let checksum = checksum(full_key, *generation, index, piece);
-                [piece, &checksum].concat().into()
+                let mut stored = Vec::with_capacity(piece.len() + CHECKSUM_LEN);
+                stored.extend_from_slice(piece);
+                stored.extend_from_slice(&checksum);
+                stored.into()
             }
             Self::Sealed(keys) => keys.seal_piece(index, piece).into(),
         }

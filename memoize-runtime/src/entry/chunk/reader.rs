@@ -82,12 +82,18 @@ impl Reader {
         Ok(())
     }
 
+    /// The next item, where it is in one piece that is there, as nearly all are. Otherwise [`next_item`](Self::next_item) says
+    /// what there is.
+    #[inline]
+    pub(crate) fn at_hand(&mut self) -> Option<&[u8]> {
+        self.joiner.at_hand()
+    }
+
     /// The next item.
     ///
     /// # Errors
     ///
     /// `Damaged`: the stream is not what the manifest says.
-    #[inline]
     pub(crate) fn next_item(&mut self) -> Result<Next, Reject> {
         match self.joiner.next()? {
             Found::Item(item) => Ok(Next::Item(item)),

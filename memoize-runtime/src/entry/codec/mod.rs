@@ -68,18 +68,24 @@ impl Codec {
     ///
     /// `Undecodable`, also where the value's `Deserialize` panics.
     pub(crate) fn decode<T: DeserializeOwned>(self, bytes: &[u8]) -> Result<T, Reject> {
-        // Not by way of the closure's result, which would copy a large value once more.
-        let mut decoded = Err(Reject::Undecodable);
-        guard(|| {
-            let read = match self {
-                Self::Postcard => postcard::read(bytes),
-                Self::Msgpack => msgpack::read(bytes),
-            };
-            if let Some(value) = read {
-                decoded = Ok(value);
-            }
+        let mut decoded = None;
+        self.decode_then(bytes, |value| decoded = Some(value))?;
+        decoded.ok_or(Reject::Undecodable)
+    }
+
+    /// The same, but the value is handed to `keep`, which must not panic: each function that returns it would copy it, and a
+    /// copy of what was put together just now takes about as long as decoding a short row.
+    #[inline]
+    pub(crate) fn decode_then<T: DeserializeOwned>(
+        self,
+        bytes: &[u8],
+        keep: impl FnOnce(T),
+    ) -> Result<(), Reject> {
+        let read = guard(|| match self {
+            Self::Postcard => postcard::read(bytes, keep),
+            Self::Msgpack => msgpack::read(bytes).map(keep),
         });
-        decoded
+        read.flatten().ok_or(Reject::Undecodable)
     }
 }
 

@@ -15,7 +15,7 @@ use std::cell::RefCell;
 
 use serde::ser::{Serialize, Serializer};
 
-use super::fingerprint::shape::{Field, Node, Payload, Scalar, Segment, Shape, Unseen, Why};
+use super::fingerprint::shape::{Field, Id, Node, Payload, Scalar, Segment, Shape, Unseen, Why};
 use super::header::Codec;
 
 /// Where a value is written otherwise than it would be read.
@@ -85,14 +85,23 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// `value`, which is an error to serialize where it would be read otherwise.
-    pub(crate) fn over<'w, T: ?Sized>(&'w self, value: &'w T) -> Watched<'w, T> {
+    /// Where a value begins: what is [`watched`](Place::watched) there is an error to serialize where it would be read otherwise.
+    pub(crate) fn root(&self) -> Place<'_> {
+        self.at(Shape::ROOT)
+    }
+
+    #[inline]
+    fn at(&self, id: Id) -> Place<'_> {
+        self.place(self.shape.node(id))
+    }
+
+    #[inline]
+    fn place<'w>(&'w self, node: &'w Node) -> Place<'w> {
         Place {
             watch: self,
-            node: self.shape.node(Shape::ROOT),
+            node,
             in_some: false,
         }
-        .watched(value)
     }
 
     /// Where the value diverged, if it did.
@@ -105,6 +114,30 @@ impl<'a> Watch<'a> {
         Some(Divergence { fault, path })
     }
 
+    /// Says that what is written is not what is read.
+    #[cold]
+    fn diverge<E: serde::ser::Error>(&self, fault: Fault) -> E {
+        *self.diverged.borrow_mut() = Some((fault, Vec::new()));
+        E::custom("not what is read")
+    }
+
+    #[cold]
+    fn scalar_at<E: serde::ser::Error>(&self, node: &Node, scalar: Scalar) -> Result<(), E> {
+        match self.inside_newtypes(node) {
+            Node::Scalar(read) if *read == scalar => Ok(()),
+            Node::Unseen(_) => Ok(()),
+            _ => Err(self.diverge(Fault::Kind)),
+        }
+    }
+
+    #[cold]
+    fn inside_newtypes<'w>(&'w self, mut node: &'w Node) -> &'w Node {
+        while let Node::Newtype(_, inner) = node {
+            node = self.shape.node(*inner);
+        }
+        node
+    }
+
     /// Adds a step to the way to a divergence that is on its way out.
     #[cold]
     fn passes(&self, segment: Segment) {
@@ -114,16 +147,17 @@ impl<'a> Watch<'a> {
     }
 }
 
-/// A value, or a serializer for it, at a place of the shape.
+/// A value, or a serializer for it, at a place of the shape. It is passed on at each step, so it is two pointers.
 pub(crate) struct At<'w, T> {
     inner: T,
-    place: Place<'w>,
+    place: &'w Place<'w>,
 }
 
 pub(crate) type Watched<'w, T> = At<'w, &'w T>;
 
+/// A place of the shape.
 #[derive(Clone, Copy)]
-struct Place<'w> {
+pub(crate) struct Place<'w> {
     watch: &'w Watch<'w>,
     node: &'w Node,
     /// The value is that of a `Some`.
@@ -132,25 +166,18 @@ struct Place<'w> {
 
 impl<'w> Place<'w> {
     #[inline]
-    fn at(self, id: usize) -> Self {
-        Self {
-            node: self.watch.shape.node(id),
-            in_some: false,
-            ..self
-        }
+    fn at(self, id: Id) -> Self {
+        self.watch.at(id)
     }
 
     /// Where nothing is known, nothing is known of what is inside.
     #[inline]
     fn unseen(self) -> Self {
-        Self {
-            in_some: false,
-            ..self
-        }
+        self.watch.place(self.node)
     }
 
     #[inline]
-    fn watched<T: ?Sized>(self, value: &'w T) -> Watched<'w, T> {
+    pub(crate) fn watched<T: ?Sized>(&'w self, value: &'w T) -> Watched<'w, T> {
         At {
             inner: value,
             place: self,
@@ -160,25 +187,23 @@ impl<'w> Place<'w> {
     /// What is read here; newtypes take no place in either codec.
     #[inline]
     fn node(self) -> &'w Node {
-        let mut node = self.node;
-        while let Node::Newtype(_, inner) = node {
-            node = self.watch.shape.node(*inner);
+        match self.node {
+            Node::Newtype(..) => self.watch.inside_newtypes(self.node),
+            node => node,
         }
-        node
-    }
-
-    #[cold]
-    fn diverge<E: serde::ser::Error>(self, fault: Fault) -> E {
-        *self.watch.diverged.borrow_mut() = Some((fault, Vec::new()));
-        E::custom("not what is read")
     }
 
     #[inline]
+    fn diverge<E: serde::ser::Error>(self, fault: Fault) -> E {
+        self.watch.diverge(fault)
+    }
+
+    /// One comparison for what is as it should be: this is most of what a write is held against.
+    #[inline]
     fn scalar<E: serde::ser::Error>(self, scalar: Scalar) -> Result<(), E> {
-        match self.node() {
+        match self.node {
             Node::Scalar(read) if *read == scalar => Ok(()),
-            Node::Unseen(_) => Ok(()),
-            _ => Err(self.diverge(Fault::Kind)),
+            node => self.watch.scalar_at(node, scalar),
         }
     }
 
@@ -238,38 +263,42 @@ impl<T: Serialize + ?Sized> Serialize for Watched<'_, T> {
 }
 
 impl<'w> Place<'w> {
-    /// Whether there may be more behind the last part, which could not be seen.
+    /// The elements of the tuple that is read here, and what those behind them are, where there may be any. Where nothing is
+    /// known, that holds for all of them.
     #[inline]
-    fn is_cut_off(self, last: Option<usize>) -> bool {
-        last.is_some_and(|last| {
-            matches!(
-                self.watch.shape.node(last),
-                Node::Unseen(Unseen {
-                    why: Why::Unreached | Why::Beyond,
-                    ..
-                })
-            )
-        })
-    }
-
-    /// The elements of the tuple that is read here; `None` where nothing is known.
-    #[inline]
-    fn tuple<E: serde::ser::Error>(self) -> Result<Option<&'w [usize]>, E> {
+    fn tuple<E: serde::ser::Error>(self) -> Result<(&'w [Id], Option<&'w Node>), E> {
         match self.node() {
-            Node::Tuple { elements, .. } => Ok(Some(elements)),
-            Node::Unseen(_) => Ok(None),
+            Node::Tuple { elements, .. } => {
+                let last = elements.last().map(|last| self.watch.shape.node(*last));
+                Ok((elements, last.filter(|last| last.is_cut_off())))
+            }
+            unseen @ Node::Unseen(_) => Ok((&[], Some(unseen))),
             _ => Err(self.diverge(Fault::Kind)),
         }
     }
 
-    /// The fields of the struct that is read here; `None` where nothing is known.
+    /// The fields of the struct that is read here; or what all of them are, where nothing is known.
     #[inline]
-    fn fields<E: serde::ser::Error>(self) -> Result<Option<&'w [Field]>, E> {
+    fn fields<E: serde::ser::Error>(self) -> Result<(&'w [Field], Option<&'w Node>), E> {
         match self.node() {
-            Node::Struct { fields, .. } => Ok(Some(fields)),
-            Node::Unseen(_) => Ok(None),
+            Node::Struct { fields, .. } => Ok((fields, None)),
+            unseen @ Node::Unseen(_) => Ok((&[], Some(unseen))),
             _ => Err(self.diverge(Fault::Kind)),
         }
+    }
+}
+
+impl Node {
+    /// Whether there may be more behind this part, the last one, which could not be seen.
+    #[inline]
+    fn is_cut_off(&self) -> bool {
+        matches!(
+            self,
+            Self::Unseen(Unseen {
+                why: Why::Unreached | Why::Beyond,
+                ..
+            })
+        )
     }
 }
 

@@ -7,9 +7,9 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant,
 };
 
-use super::super::fingerprint::shape::{Field, Node, Scalar, Segment, Unseen, Why};
+use super::super::fingerprint::shape::{Field, Id, Node, Scalar, Segment, Unseen, Why};
 use super::super::header::Codec;
-use super::{Fault, Place};
+use super::{Fault, Place, Watch};
 
 /// How many were announced, and how many came.
 #[derive(Clone, Copy)]
@@ -44,10 +44,10 @@ impl Count {
 /// What comes one after another: a list or a tuple.
 pub(crate) struct Elements<'w, I> {
     pub(super) inner: I,
-    pub(super) place: Place<'w>,
-    pub(super) known: &'w [usize],
-    /// Whether there may be more than the known ones, of the kind of the last one.
-    pub(super) endless: bool,
+    pub(super) watch: &'w Watch<'w>,
+    pub(super) known: &'w [Id],
+    /// What the elements behind the known ones are, where there may be any.
+    pub(super) beyond: Option<&'w Node>,
     pub(super) list: bool,
     pub(super) count: Count,
     pub(super) variant: Option<&'static str>,
@@ -57,15 +57,15 @@ impl<'w, I> Elements<'w, I> {
     #[inline]
     pub(super) fn tuple(
         inner: I,
-        place: Place<'w>,
-        elements: Option<&'w [usize]>,
+        watch: &'w Watch<'w>,
+        (known, beyond): (&'w [Id], Option<&'w Node>),
         len: usize,
     ) -> Self {
         Self {
             inner,
-            place,
-            known: elements.unwrap_or_default(),
-            endless: elements.is_none_or(|elements| place.is_cut_off(elements.last().copied())),
+            watch,
+            known,
+            beyond,
             list: false,
             count: Count::of(Some(len)),
             variant: None,
@@ -75,22 +75,19 @@ impl<'w, I> Elements<'w, I> {
     /// Where the next element is read.
     #[inline]
     fn next<E: serde::ser::Error>(&mut self) -> Result<Place<'w>, E> {
-        let at = self.count.next();
-        let element = match self.known.get(at) {
-            None if self.endless => self.known.last(),
-            element => element,
-        };
-        match element {
-            Some(id) => Ok(self.place.at(*id)),
-            None if self.endless => Ok(self.place.unseen()),
-            None => Err(self.place.diverge(Fault::Unread)),
+        if let Some(id) = self.known.get(self.count.next()) {
+            return Ok(self.watch.at(*id));
+        }
+        match self.beyond {
+            Some(node) => Ok(self.watch.place(node)),
+            None => Err(self.watch.diverge(Fault::Unread)),
         }
     }
 
     #[cold]
     fn passes(&self) {
         let index = self.count.written - 1;
-        self.place.watch.passes(match self.variant {
+        self.watch.passes(match self.variant {
             Some(variant) => Segment::VariantField(variant, index),
             None if self.list => Segment::Element,
             None => Segment::Index(index),
@@ -99,11 +96,11 @@ impl<'w, I> Elements<'w, I> {
 
     #[inline]
     fn check_end<E: serde::ser::Error>(&self) -> Result<(), E> {
-        let all = self.endless || self.count.written == self.known.len();
+        let all = self.beyond.is_some() || self.count.written == self.known.len();
         if all && self.count.is_right() {
             return Ok(());
         }
-        Err(self.place.diverge(Fault::Count))
+        Err(self.watch.diverge(Fault::Count))
     }
 }
 
@@ -172,15 +169,16 @@ impl<I: SerializeMap> SerializeMap for Entries<'_, I> {
 
 pub(crate) struct Fields<'w, I> {
     pub(super) inner: I,
-    pub(super) place: Place<'w>,
-    /// `None` where nothing is known.
-    pub(super) known: Option<&'w [Field]>,
-    pub(super) count: Count,
-    /// Of the struct, if it isn't a variant.
-    pub(super) name: &'static str,
+    pub(super) watch: &'w Watch<'w>,
+    pub(super) known: &'w [Field],
+    /// What all fields are, where nothing is known of them.
+    pub(super) unseen: Option<&'w Node>,
+    /// How many fields were announced, and how many came, both without a tag that was met.
+    pub(super) announced: usize,
+    pub(super) written: usize,
+    /// The name of the struct, if it isn't a variant: its tag may come before the fields.
+    pub(super) tag: Option<&'static str>,
     pub(super) variant: Option<&'static str>,
-    /// How many were written that are no fields: the tag.
-    pub(super) tags: usize,
 }
 
 impl<'w, I> Fields<'w, I> {
@@ -191,82 +189,98 @@ impl<'w, I> Fields<'w, I> {
         name: &'static str,
         value: &T,
     ) -> Result<Place<'w>, E> {
-        let at = self.count.next() - self.tags;
-        let Some(fields) = self.known else {
-            return Ok(self.place.unseen());
-        };
-        match fields.get(at) {
-            Some(field) if field.names.contain(name) => Ok(self.place.at(field.node)),
-            None if self.is_cut_off(fields) => Ok(self.place.at(fields[fields.len() - 1].node)),
-            _ => self.tag(value),
+        match self.known.get(self.written) {
+            Some(field) if field.names.contain(name) => {
+                self.written += 1;
+                Ok(self.watch.at(field.node))
+            }
+            _ => self.otherwise(value),
         }
+    }
+
+    /// The place of what is not the next field: nothing is known, or not all, or it is the tag.
+    #[cold]
+    fn otherwise<E: serde::ser::Error, T: Serialize + ?Sized>(
+        &mut self,
+        value: &T,
+    ) -> Result<Place<'w>, E> {
+        let is_behind = self.written >= self.known.len();
+        if is_behind && let Some(unseen) = self.unseen.or_else(|| self.cut_off()) {
+            self.written += 1;
+            return Ok(self.watch.place(unseen));
+        }
+        self.tag(value)
     }
 
     /// The tag of a struct is its name, written as a field before the others. A format with names drops it; to one without, it
     /// would be the first field.
-    #[cold]
     fn tag<E: serde::ser::Error, T: Serialize + ?Sized>(
         &mut self,
         value: &T,
     ) -> Result<Place<'w>, E> {
-        let is_tag = self.count.written == 1
-            && self.variant.is_none()
-            && typeid::of::<T>() == typeid::of::<str>()
-            && Text(value).to_string() == self.name;
+        let tag = self.tag.take().filter(|_| self.written == 0);
+        let is_tag = typeid::of::<T>() == typeid::of::<str>()
+            && tag.is_some_and(|tag| Text(value).to_string() == tag);
         if !is_tag {
-            return Err(self.place.diverge(Fault::Unread));
+            return Err(self.watch.diverge(Fault::Unread));
         }
-        if self.place.watch.codec == Codec::Postcard {
-            return Err(self.place.diverge(Fault::Tag));
+        if self.watch.codec == Codec::Postcard {
+            return Err(self.watch.diverge(Fault::Tag));
         }
-        self.tags = 1;
-        Ok(Place {
-            node: &Node::Scalar(Scalar::Str),
-            in_some: false,
-            ..self.place
-        })
+        let Some(fields) = self.announced.checked_sub(1) else {
+            return Err(self.watch.diverge(Fault::Count));
+        };
+        self.announced = fields;
+        Ok(self.watch.place(&Node::Scalar(Scalar::Str)))
     }
 
     /// What is left out is read as something else: as the field behind it, or as a default. Where nothing is known it may
     /// be, too, and reading it back would not show it, since it would be left out again.
+    #[cold]
     fn skip<E: serde::ser::Error>(&self, name: &'static str) -> Result<(), E> {
-        let error = self.place.diverge(Fault::Skipped);
+        let error = self.watch.diverge(Fault::Skipped);
         self.passes(name);
         Err(error)
     }
 
     #[cold]
     fn passes(&self, name: &'static str) {
-        self.place.watch.passes(Segment::Name(name));
+        self.watch.passes(Segment::Name(name));
         if let Some(variant) = self.variant {
-            self.place.watch.passes(Segment::Variant(variant));
+            self.watch.passes(Segment::Variant(variant));
         }
     }
 
     #[inline]
     fn check_end<E: serde::ser::Error>(&self) -> Result<(), E> {
-        let written = self.count.written - self.tags;
-        let all = self.known.is_none_or(|fields| {
-            written == fields.len()
-                || self.is_cut_off(fields)
-                || self.is_unit_variant(fields.get(written..).unwrap_or_default())
-        });
-        if all && self.count.is_right() {
+        if self.written == self.announced
+            && (self.written == self.known.len() || self.may_end_here())
+        {
             return Ok(());
         }
-        Err(self.place.diverge(Fault::Count))
+        Err(self.watch.diverge(Fault::Count))
     }
 
-    fn is_cut_off(&self, fields: &[Field]) -> bool {
-        self.place.is_cut_off(fields.last().map(|field| field.node))
+    #[cold]
+    fn may_end_here(&self) -> bool {
+        self.unseen.is_some() || self.cut_off().is_some() || self.lacks_content()
+    }
+
+    /// The last field that is known, where there may be more behind it.
+    fn cut_off(&self) -> Option<&'w Node> {
+        let last = self.watch.shape.node(self.known.last()?.node);
+        last.is_cut_off().then_some(last)
     }
 
     /// Whether only the content of an enum with `tag` and `content` is missing: a unit variant has none.
-    fn is_unit_variant(&self, missing: &[Field]) -> bool {
-        let [content] = missing else { return false };
-        self.count.written == 1
+    fn lacks_content(&self) -> bool {
+        let missing = self.known.get(self.written..);
+        let Some([content]) = missing else {
+            return false;
+        };
+        self.written == 1
             && matches!(
-                self.place.at(content.node).node,
+                self.watch.at(content.node).node,
                 Node::Unseen(Unseen {
                     why: Why::Buffered,
                     ..

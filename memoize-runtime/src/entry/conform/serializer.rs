@@ -88,7 +88,7 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
         let inside = match self.place.node() {
             Node::Option(inner) => self.place.at(*inner),
-            Node::Unseen(_) => self.place,
+            Node::Unseen(_) => *self.place,
             _ => return Err(self.place.diverge(Fault::Kind)),
         };
         let inside = Place {
@@ -107,9 +107,9 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
         let inside = match self.place.node {
             Node::Newtype(_, inner) => Place {
                 node: self.place.watch.shape.node(*inner),
-                ..self.place
+                ..*self.place
             },
-            _ => self.place,
+            _ => *self.place,
         };
         self.inner
             .serialize_newtype_struct(name, &inside.watched(value))
@@ -148,17 +148,19 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
     }
 
     fn serialize_seq(self, len: Option<usize>) -> Result<Self::SerializeSeq, S::Error> {
-        let elements: &[usize] = match self.place.node() {
+        let node = self.place.node();
+        let elements: &[usize] = match node {
             Node::Seq(elements) => elements,
             Node::Unseen(_) => &[],
             _ => return Err(self.place.diverge(Fault::Kind)),
         };
         self.place.length(len)?;
+        let last = elements.last().map(|last| self.place.at(*last).node);
         Ok(Elements {
             inner: self.inner.serialize_seq(len)?,
-            place: self.place,
+            watch: self.place.watch,
             known: elements,
-            endless: true,
+            beyond: Some(last.unwrap_or(node)),
             list: true,
             count: Count::of(len),
             variant: None,
@@ -170,7 +172,7 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
         let elements = self.place.tuple()?;
         Ok(Elements::tuple(
             self.inner.serialize_tuple(len)?,
-            self.place,
+            self.place.watch,
             elements,
             len,
         ))
@@ -185,7 +187,7 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
         let elements = self.place.tuple()?;
         Ok(Elements::tuple(
             self.inner.serialize_tuple_struct(name, len)?,
-            self.place,
+            self.place.watch,
             elements,
             len,
         ))
@@ -210,7 +212,7 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
             .serialize_tuple_variant(name, index, variant, len)?;
         Ok(Elements {
             variant: Some(variant),
-            ..Elements::tuple(inner, inside, elements, len)
+            ..Elements::tuple(inner, self.place.watch, elements, len)
         })
     }
 
@@ -235,15 +237,16 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
         name: &'static str,
         len: usize,
     ) -> Result<Self::SerializeStruct, S::Error> {
-        let fields = self.place.fields()?;
+        let (known, unseen) = self.place.fields()?;
         Ok(Fields {
             inner: self.inner.serialize_struct(name, len)?,
-            place: self.place,
-            known: fields,
-            count: Count::of(Some(len)),
-            name,
+            watch: self.place.watch,
+            known,
+            unseen,
+            announced: len,
+            written: 0,
+            tag: Some(name),
             variant: None,
-            tags: 0,
         })
     }
 
@@ -260,17 +263,18 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
             None => self.place.unseen(),
             Some(_) => return Err(self.place.diverge(Fault::Kind)),
         };
-        let fields = inside.fields()?;
+        let (known, unseen) = inside.fields()?;
         Ok(Fields {
             inner: self
                 .inner
                 .serialize_struct_variant(name, index, variant, len)?,
-            place: inside,
-            known: fields,
-            count: Count::of(Some(len)),
-            name,
+            watch: self.place.watch,
+            known,
+            unseen,
+            announced: len,
+            written: 0,
+            tag: None,
             variant: Some(variant),
-            tags: 0,
         })
     }
 }

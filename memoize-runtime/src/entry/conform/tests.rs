@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
-use serde::ser::SerializeSeq;
+use serde::ser::{SerializeSeq, SerializeStruct};
 use serde::{Deserialize, Serialize};
 
 use super::super::fingerprint::trace;
@@ -11,7 +11,7 @@ fn written<T: Serialize + DeserializeOwned>(value: &T, codec: Codec) -> Option<D
     let shape = trace::<T>(codec);
     let watch = Watch::new(&shape, codec);
     let mut bytes = Vec::new();
-    let result = codec.encode(&watch.over(value), &mut bytes);
+    let result = codec.encode(&watch.root().watched(value), &mut bytes);
     let divergence = watch.divergence();
     assert_eq!(result.is_err(), divergence.is_some());
     assert!(
@@ -133,5 +133,53 @@ fn some_of_nothing_is_for_postcard_only() {
         assert_eq!(written(&Some(Some(1_u8)), codec), None);
         assert_eq!(written(&Some(vec![None::<u8>]), codec), None);
         assert_eq!(written(&None::<Option<u8>>, codec), None);
+    }
+}
+
+/// Writes its tag so many times before its field, and announces so many fields.
+struct Tagged {
+    tags: usize,
+    announced: usize,
+}
+
+impl Serialize for Tagged {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Tagged", self.announced)?;
+        for _ in 0..self.tags {
+            fields.serialize_field("type", "Tagged")?;
+        }
+        fields.serialize_field("a", &1_u8)?;
+        fields.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Tagged {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Tagged {
+            #[serde(rename = "a")]
+            _a: u8,
+        }
+        Tagged::deserialize(deserializer).map(|_| Self {
+            tags: 0,
+            announced: 1,
+        })
+    }
+}
+
+#[test]
+fn a_tag_comes_once_and_counts_as_a_field() {
+    if !cfg!(feature = "msgpack") {
+        return;
+    }
+    let fault = |tags, announced| {
+        let divergence = written(&Tagged { tags, announced }, Codec::Msgpack);
+        divergence.map(|divergence| divergence.fault)
+    };
+    assert_eq!(fault(0, 1), None);
+    assert_eq!(fault(1, 2), None);
+    assert_eq!(fault(2, 3), Some(Fault::Unread));
+    for (tags, announced) in [(0, 0), (0, 2), (1, 0), (1, 1), (1, 3)] {
+        assert_eq!(fault(tags, announced), Some(Fault::Count));
     }
 }

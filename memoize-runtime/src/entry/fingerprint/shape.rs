@@ -165,7 +165,12 @@ impl Names {
     #[inline]
     pub(crate) fn contain(&self, name: &str) -> bool {
         // Both come from one derive, and so often from one place in memory.
-        std::ptr::eq(self.first, name) || self.first == name || self.others.contains(&name)
+        std::ptr::eq(self.first, name) || self.first == name || self.are_also(name)
+    }
+
+    #[cold]
+    fn are_also(&self, name: &str) -> bool {
+        self.others.contains(&name)
     }
 }
 

@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
-use super::super::error;
+use super::super::error::{self, Failure};
 use super::super::login::Greeting;
 use super::super::tls::Tls;
 use super::super::url::Address;
@@ -52,17 +52,18 @@ impl Connection {
         let commands = greeting.commands();
         if !commands.is_empty() {
             let commands: Vec<_> = commands.iter().collect();
-            Greeting::check(connection.ask(&commands, until).await?)?;
+            let answers = connection.ask(&commands, until).await;
+            Greeting::check(answers.map_err(Failure::of_new_connection)?)?;
         }
         Ok(connection)
     }
 
-    /// The answers to these commands, in their order.
+    /// The answers to these commands, in their order. What had come of them when the connection was lost is not known.
     pub(super) async fn ask(
         &self,
         commands: &[&Cmd],
         until: Instant,
-    ) -> Result<Vec<Value>, BackendError> {
+    ) -> Result<Vec<Value>, Failure> {
         let mut multiplexed = self.multiplexed.clone();
         let answers = async {
             if let [command] = commands {
@@ -77,7 +78,13 @@ impl Connection {
                 .await
         };
         let answers = timeout(Some(until), answers).await.ok_or_else(late)?;
-        answers.map_err(error::of_client)
+        answers.map_err(|error| {
+            if error.is_connection_dropped() {
+                Failure::Stale(error::of_client(error))
+            } else {
+                Failure::Other(error::of_client(error))
+            }
+        })
     }
 
     /// Whether nobody reads from it any more: it was lost, or its runtime has ended.

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 
 use super::blocking::share;
 use super::command::{self, Request};
+use super::error::Failure;
 use super::exchange::{Exchange, Group, MOST_ROUNDS};
 use super::login::Greeting;
 use super::url::Address;
@@ -33,6 +34,8 @@ struct Client {
     shared: Arc<Shared>,
     table: Table,
 }
+
+type Answers = Result<Vec<Value>, Failure>;
 
 impl Twin {
     pub(super) fn new(redis: &Arc<Redis>) -> Self {
@@ -63,7 +66,12 @@ impl Client {
                 }
             }
             for (group, answers) in self.send(&exchange, until).await? {
-                exchange.take(&group, answers, &self.shared.router)?;
+                match answers {
+                    Ok(answers) => {
+                        exchange.take(&group, answers, &self.shared.router)?;
+                    }
+                    Err(failure) => exchange.fail(&group, failure, &self.shared.router)?,
+                }
             }
             match exchange.finish() {
                 Ok(answers) => return Ok(answers),
@@ -78,15 +86,15 @@ impl Client {
         &self,
         exchange: &Exchange,
         until: Instant,
-    ) -> Result<Vec<(Group, Vec<Value>)>, BackendError> {
+    ) -> Result<Vec<(Group, Answers)>, BackendError> {
         let mut groups = exchange.groups(&self.shared.router)?;
         if groups.len() <= 1 {
             let Some(group) = groups.pop() else {
                 return Ok(Vec::new());
             };
             let connection = self.connection(&group.address, until).await?;
-            let asked = connection.ask(&exchange.commands(&group), until).await;
-            let answers = self.or_forget(&group.address, &connection, asked)?;
+            let asked = connection.0.ask(&exchange.commands(&group), until).await;
+            let answers = self.or_forget(&group.address, connection, asked);
             return Ok(vec![(group, answers)]);
         }
         let mut asking = JoinSet::new();
@@ -95,19 +103,21 @@ impl Client {
             let commands: Vec<_> = exchange.commands(group).into_iter().cloned().collect();
             asking.spawn(async move {
                 let commands: Vec<_> = commands.iter().collect();
-                let asked = connection.ask(&commands, until).await;
+                let asked = connection.0.ask(&commands, until).await;
                 (index, connection, asked)
             });
         }
-        let mut answered: Vec<Option<Vec<Value>>> = groups.iter().map(|_| None).collect();
+        let mut groups: Vec<_> = groups.into_iter().map(Some).collect();
+        let mut answered = Vec::with_capacity(groups.len());
         while let Some(joined) = asking.join_next().await {
             let (index, connection, asked) =
                 joined.map_err(|error| BackendError::new("it panicked").with_source(error))?;
-            let answers = self.or_forget(&groups[index].address, &connection, asked)?;
-            answered[index] = Some(answers);
+            if let Some(group) = groups[index].take() {
+                let answers = self.or_forget(&group.address, connection, asked);
+                answered.push((group, answers));
+            }
         }
-        let answered = answered.into_iter().map(Option::unwrap_or_default);
-        Ok(groups.into_iter().zip(answered).collect())
+        Ok(answered)
     }
 
     async fn find_servers(&self, until: Instant) -> Result<(), BackendError> {
@@ -135,15 +145,15 @@ impl Client {
         let connection = Connection::open(guide, tls, &greeting, until).await?;
         let answers = connection
             .ask(&[&self.shared.router.question()], until)
-            .await?;
-        super::only(answers)
+            .await;
+        super::only(answers.map_err(Failure::of_new_connection)?)
     }
 
     async fn connection(
         &self,
         address: &Address,
         until: Instant,
-    ) -> Result<Connection, BackendError> {
+    ) -> Result<(Connection, bool), BackendError> {
         let greeting = Greeting::to_servers(&self.shared.target);
         let tls = self.shared.tls.as_ref();
         // In a box, as it is large and seldom needed.
@@ -155,17 +165,21 @@ impl Client {
         connection
     }
 
-    fn or_forget<T>(
+    /// After a failure a connection is not believed to work.
+    fn or_forget(
         &self,
         address: &Address,
-        connection: &Connection,
-        result: Result<T, BackendError>,
-    ) -> Result<T, BackendError> {
-        if result.is_err() {
-            self.table.forget(address, connection);
-            self.shared.router.doubt();
-        }
-        result
+        (connection, reused): (Connection, bool),
+        answers: Answers,
+    ) -> Answers {
+        answers.map_err(|failure| {
+            self.table.forget(address, &connection);
+            if reused {
+                failure
+            } else {
+                failure.of_new_connection().into()
+            }
+        })
     }
 
     async fn ask_one(&self, request: Request, deadline: Deadline) -> Result<Value, BackendError> {
@@ -269,9 +283,10 @@ impl AsyncBackend for Twin {
             return self.unblock.get_or_lease(key, life, deadline);
         }
         Box::pin(async move {
-            let lease = command::new_lease()?;
-            let request = Request::get_or_lease(key, lease, life);
-            command::looked_up(self.client.ask_one(request, deadline).await?, lease)
+            let looking = self.client.shared.unanswered.look(key, life)?;
+            let request = looking.request.clone();
+            let answer = self.client.ask_one(request, deadline).await?;
+            command::looked_up(answer, looking.answered())
         })
     }
 
@@ -286,9 +301,10 @@ impl AsyncBackend for Twin {
             return self.unblock.get_many_or_lease(key, others, life, deadline);
         }
         Box::pin(async move {
-            let lease = command::new_lease()?;
-            let lookups = super::lookups(key, others, lease, life);
-            super::all_looked_up(self.client.ask(lookups, deadline).await?, lease)
+            let looking = self.client.shared.unanswered.look(key, life)?;
+            let lookups = super::lookups(&looking, others);
+            let answers = self.client.ask(lookups, deadline).await?;
+            super::all_looked_up(answers, looking.answered())
         })
     }
 

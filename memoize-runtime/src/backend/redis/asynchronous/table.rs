@@ -35,23 +35,24 @@ impl Table {
         }))
     }
 
+    /// The connection to a server, and whether it was there before, so that it may have been lost since.
     pub(super) async fn get_or_open(
         &self,
         address: &Address,
         open: impl Future<Output = Result<Connection, BackendError>>,
         until: Instant,
-    ) -> Result<Connection, BackendError> {
+    ) -> Result<(Connection, bool), BackendError> {
         let place = self.place(address);
         let Some(mut opened) = timeout(Some(until), place.lock()).await else {
             return Err(BackendError::new(error::LATE));
         };
         if let Some(connection) = opened.as_ref().filter(|connection| !connection.is_over()) {
-            return Ok(connection.clone());
+            return Ok((connection.clone(), true));
         }
         *opened = None;
         let connection = open.await?;
         *opened = Some(connection.clone());
-        Ok(connection)
+        Ok((connection, false))
     }
 
     /// Has the next one open another connection, if this is still the one that is there.

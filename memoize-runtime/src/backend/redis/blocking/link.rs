@@ -3,18 +3,23 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::Instant;
 
-use redis::{Cmd, Parser, Value};
+use redis::{Cmd, Parser, RedisError, Value};
 
+use super::super::ANSWER_BYTES;
+use super::super::error::{self, Failure};
 use super::super::login::Greeting;
 use super::super::tls::{Tls, TlsStream};
 use super::super::url::Address;
-use super::super::{ANSWER_BYTES, error};
 use super::socket::Socket;
 use crate::backend::BackendError;
 
 /// A connection that has answered all that it was asked. One that has not is dropped, so that no answer can be taken for
 /// that to another question.
-pub(super) struct Link(Stream);
+pub(super) struct Link {
+    stream: Stream,
+    /// Whether somebody else had it before, so that it may have been lost since.
+    pub(super) reused: bool,
+}
 
 enum Stream {
     Plain(Socket),
@@ -36,11 +41,15 @@ impl Link {
                 .map_err(error::of_io)?,
             _ => Stream::Plain(socket),
         };
-        let mut link = Self(stream);
+        let mut link = Self {
+            stream,
+            reused: false,
+        };
         let commands = greeting.commands();
         if !commands.is_empty() {
-            link.send(&commands.iter().collect::<Vec<_>>(), until)?;
-            Greeting::check(link.receive(commands.len(), until)?)?;
+            let commands: Vec<_> = commands.iter().collect();
+            let answers = link.ask(&commands, until);
+            Greeting::check(answers.map_err(Failure::of_new_connection)?)?;
         }
         Ok(link)
     }
@@ -50,27 +59,34 @@ impl Link {
         self.socket().is_quiet()
     }
 
-    pub(super) fn send(&mut self, commands: &[&Cmd], until: Instant) -> Result<(), BackendError> {
+    pub(super) fn ask(&mut self, commands: &[&Cmd], until: Instant) -> Result<Vec<Value>, Failure> {
+        self.send(commands, until)?;
+        self.receive(commands.len(), until)
+    }
+
+    pub(super) fn send(&mut self, commands: &[&Cmd], until: Instant) -> Result<(), Failure> {
         let mut bytes = Vec::new();
         for command in commands {
             command.write_packed_command(&mut bytes);
         }
         self.socket().until = until;
-        self.0
+        let sent = self
+            .stream
             .write_all(&bytes)
-            .and_then(|()| self.0.flush())
-            .map_err(error::of_io)
+            .and_then(|()| self.stream.flush());
+        sent.map_err(|error| self.failure(error.into()))
     }
 
     pub(super) fn receive(
         &mut self,
         answers: usize,
         until: Instant,
-    ) -> Result<Vec<Value>, BackendError> {
+    ) -> Result<Vec<Value>, Failure> {
         self.socket().until = until;
+        let most = ANSWER_BYTES.saturating_mul(answers);
         let mut reader = Bounded {
-            stream: &mut self.0,
-            left: ANSWER_BYTES.saturating_mul(answers),
+            stream: &mut self.stream,
+            left: most,
         };
         // With a parser of its own, nothing unasked stays behind in one.
         let mut parser = Parser::new();
@@ -81,16 +97,28 @@ impl Link {
                 Ok(Value::Push { .. }) => {}
                 Ok(answer) => received.push(answer),
                 Err(_) if reader.left == 0 => {
-                    return Err(error::of_io(ErrorKind::FileTooLarge.into()));
+                    return Err(error::of_io(ErrorKind::FileTooLarge.into()).into());
                 }
-                Err(error) => return Err(error::of_client(error)),
+                Err(error) if reader.left == most => return Err(self.failure(error)),
+                Err(error) => return Err(error::of_client(error).into()),
             }
         }
         Ok(received)
     }
 
+    /// What it means that nothing was answered at all.
+    fn failure(&self, error: RedisError) -> Failure {
+        let stale = self.reused && error.is_connection_dropped();
+        let error = error::of_client(error);
+        if stale {
+            Failure::Stale(error)
+        } else {
+            Failure::Other(error)
+        }
+    }
+
     fn socket(&mut self) -> &mut Socket {
-        match &mut self.0 {
+        match &mut self.stream {
             Stream::Plain(socket) => socket,
             Stream::Tls(stream) => &mut stream.sock,
         }

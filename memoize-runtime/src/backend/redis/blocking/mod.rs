@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use redis::Value;
 
+use super::error::Failure;
 use super::exchange::{Exchange, MOST_ROUNDS};
 use super::login::Greeting;
 use super::url::Address;
@@ -47,21 +48,22 @@ impl Client {
             let mut asked = Vec::new();
             for group in exchange.groups(&shared.router)? {
                 let commands = exchange.commands(&group);
-                let sent = self
-                    .connect(shared, &group.address, until)
-                    .and_then(|mut link| {
-                        link.send(&commands, until)?;
-                        Ok(link)
-                    });
-                let link = self.or_forget(shared, &group.address, sent)?;
-                let answers = commands.len();
-                asked.push((group, link, answers));
+                let mut link = self.connect(shared, &group.address, until)?;
+                let sent = link.send(&commands, until).map(|()| commands.len());
+                asked.push((group, link, sent));
             }
-            for (group, mut link, answers) in asked {
-                let received = link.receive(answers, until);
-                let answers = self.or_forget(shared, &group.address, received)?;
-                if exchange.take(&group, answers, &shared.router)? {
-                    self.pool.give_back(&group.address, link);
+            for (group, mut link, sent) in asked {
+                match sent.and_then(|answers| link.receive(answers, until)) {
+                    Ok(answers) => {
+                        if exchange.take(&group, answers, &shared.router)? {
+                            self.pool.give_back(&group.address, link);
+                        }
+                    }
+                    Err(failure) => {
+                        // None of the others is believed to work.
+                        self.pool.forget(&group.address);
+                        exchange.fail(&group, failure, &shared.router)?;
+                    }
                 }
             }
             match exchange.finish() {
@@ -82,21 +84,11 @@ impl Client {
             return Ok(link);
         }
         let greeting = Greeting::to_servers(&shared.target);
-        Link::open(address, shared.tls.as_ref(), &greeting, until)
-    }
-
-    /// After a failure no connection to that server is believed to work, nor that it is the right one.
-    fn or_forget<T>(
-        &self,
-        shared: &Shared,
-        address: &Address,
-        result: Result<T, BackendError>,
-    ) -> Result<T, BackendError> {
-        if result.is_err() {
-            self.pool.forget(address);
+        let opened = Link::open(address, shared.tls.as_ref(), &greeting, until);
+        if opened.is_err() {
             shared.router.doubt();
         }
-        result
+        opened
     }
 }
 
@@ -124,8 +116,8 @@ fn ask_guide(shared: &Shared, guide: &Address, until: Instant) -> Result<Value, 
     };
     // Not one of the pool: it is rarely asked for, and may be the one that is lost.
     let mut link = Link::open(guide, shared.tls.as_ref(), &greeting, until)?;
-    link.send(&[&shared.router.question()], until)?;
-    super::only(link.receive(1, until)?)
+    let answers = link.ask(&[&shared.router.question()], until);
+    super::only(answers.map_err(Failure::of_new_connection)?)
 }
 
 /// When the first of those that are left must have answered, so that each has a share of the time.

@@ -37,6 +37,7 @@ impl Pool {
             let mut link = self.lock()?.links.get_mut(address)?.pop()?;
             // Outside of the lock: it asks the system.
             if link.is_quiet() {
+                link.reused = true;
                 return Some(link);
             }
         }
