@@ -12,8 +12,10 @@ use std::thread::{self, ScopedJoinHandle, Thread};
 use std::time::{Duration, Instant};
 
 use cache_memoize::{Clock, Memory, Runtime, cache_memoize};
+use futures::stream::{self, Stream, StreamExt};
 use memoize_runtime::testing::{Fault, Faulty, ManualClock, flights};
 use serde::{Deserialize, Serialize};
+use smol::future::yield_now;
 
 const THREADS: u64 = 8;
 const KEYS: u64 = 200;
@@ -142,6 +144,20 @@ fn items(key: u64) -> impl Iterator<Item = Stamped> {
     })
 }
 
+/// The same, awaited, and with a pause after each item, so that tasks meet in the middle.
+#[cache_memoize(key = "rows:<key>", expiration = "60s")]
+fn rows(key: u64) -> impl Stream<Item = Stamped> {
+    stream::iter(items::uncached(key)).then(|item| async {
+        yield_now().await;
+        item
+    })
+}
+
+#[cache_memoize(key = "tries:<key>", expiration = "60s")]
+async fn tries(key: u64) -> impl Stream<Item = Result<u64, u64>> {
+    stream::iter(attempts::uncached(key))
+}
+
 #[cache_memoize(key = "attempts:<key>", expiration = "60s")]
 fn attempts(key: u64) -> impl Iterator<Item = Result<u64, u64>> {
     (0..key % 100).map(move |nth| {
@@ -157,7 +173,7 @@ fn attempts(key: u64) -> impl Iterator<Item = Result<u64, u64>> {
 fn call(random: &mut Random) {
     let key = random.below(KEYS);
     let asked_ms = CLOCK.unix_millis();
-    match random.below(16) {
+    match random.below(20) {
         0..4 => value(key).check(0, key, asked_ms),
         4 | 5 => check_attempt(fallible(key), 1, key, asked_ms),
         6 => match catch_unwind(|| panicking(key)) {
@@ -181,7 +197,26 @@ fn call(random: &mut Random) {
         14 => {
             value::invalidate(key);
             items::invalidate(key);
+            block_on(rows::invalidate(key));
             value::refresh(key).check(0, key, asked_ms);
+        }
+        15 => check_items(block_on(rows(key).collect::<Vec<_>>()), key, asked_ms),
+        16 => {
+            let some = usize::try_from(random.below(300)).expect("it is small");
+            let taken = block_on(rows(key).take(some).count());
+            let length = usize::try_from(key % 300).expect("it is small");
+            assert_eq!(taken, length.min(some), "items are lost or repeated");
+        }
+        17 => {
+            let tried: Vec<_> = block_on(async { tries(key).await.collect().await });
+            assert!(tried.into_iter().eq(attempts::uncached(key)), "of {key}");
+        }
+        18 => {
+            // One task that reads two at a time: the one may follow the other.
+            let both = block_on(rows(key).zip(rows(key)).collect::<Vec<_>>());
+            let (one, other): (Vec<_>, Vec<_>) = both.into_iter().unzip();
+            check_items(one, key, asked_ms);
+            check_items(other, key, asked_ms);
         }
         _ => {
             sealed::prime(key, Stamped::new(3, key));
@@ -208,7 +243,7 @@ fn check_attempt(result: Result<Stamped, u64>, function: u8, key: u64, asked_ms:
 }
 
 #[track_caller]
-fn check_items(items: impl Iterator<Item = Stamped>, key: u64, asked_ms: u64) {
+fn check_items(items: impl IntoIterator<Item = Stamped>, key: u64, asked_ms: u64) {
     let mut count = 0;
     for (nth, item) in (0..).zip(items) {
         let name = key * 1000 + nth;

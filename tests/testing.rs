@@ -105,7 +105,8 @@ fn what_the_cache_did_is_recorded_in_order() {
         counted(1, &runs);
         counted::invalidate(1);
     });
-    assert!(records.iter().all(|record| record.function == "counted"));
+    let path = concat!(module_path!(), "::counted");
+    assert!(records.iter().all(|record| record.function == path));
     let events: Vec<Event> = records.iter().map(|record| record.event).collect();
     let miss = [Event::Absent, Event::Computed, Event::Stored];
     assert_eq!(

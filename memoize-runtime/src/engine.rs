@@ -9,7 +9,9 @@ use std::time::Duration;
 use crate::backend::Bytes;
 use crate::call::outcome::Outcome;
 use crate::call::place::Place;
-use crate::entry::chunk::{self, Destination, Follower, Manifest, Origin, Reader, Writer};
+use crate::entry::chunk::{
+    self, Destination, Follower, Generation, Manifest, Origin, Reader, Resealer, Writer,
+};
 use crate::entry::{
     self, Body, BodyMeta, Draft, Expect, Flags, Guard, Header, Padding, Reject, StoredType,
     Unencodable, Unfinished,
@@ -134,11 +136,21 @@ impl From<Unfinished> for Unstored {
 /// An entry that was sealed with a previous secret, to be written under the current name.
 #[derive(Debug)]
 pub(crate) struct Renewal {
-    pub(crate) fill: Fill,
+    pub(crate) bytes: Bytes,
+    pub(crate) life: Duration,
     /// Under which name of the place it was found.
     pub(crate) nth: usize,
     /// As it was found there.
     pub(crate) found: Bytes,
+    /// Where the entry lists chunks: they have to be sealed anew, and stored, before it is.
+    pub(crate) resealer: Option<Box<Resealer>>,
+}
+
+impl Renewal {
+    /// The life of chunks that are sealed anew, from when they were found.
+    pub(crate) fn chunk_life(&self) -> Duration {
+        self.life + Duration::from_millis(CHUNKS_OUTLIVE_MS)
+    }
 }
 
 /// What a lookup came to.
@@ -275,11 +287,13 @@ impl Policy<'_> {
             match open(guard, found_here) {
                 Ok((opened, body)) => {
                     let to_renew = nth != 0 && found[0].is_none();
-                    let fill = to_renew.then(|| self.reseal(&body, now_ms)).flatten();
-                    let renewal = fill.map(|fill| Renewal {
-                        fill,
+                    let renewed = to_renew.then(|| self.reseal(&body, now_ms)).flatten();
+                    let renewal = renewed.map(|(bytes, life, resealer)| Renewal {
+                        bytes,
+                        life,
                         nth,
                         found: found_here.clone(),
+                        resealer,
                     });
                     return Lookup::Hit(opened, renewal);
                 }
@@ -293,19 +307,39 @@ impl Policy<'_> {
         rejected.map_or(Lookup::Absent, |(_, reject)| Lookup::Rejected(reject))
     }
 
-    /// The same entry under the current secret, for what is left of its life.
-    ///
-    /// One that lists chunks stays where it is, since they are sealed with the same secret; and so does any where the system
-    /// has no random numbers.
-    fn reseal(&self, body: &Body<'_>, now_ms: u64) -> Option<Fill> {
+    /// The same entry under the current secret, for what is left of its life, and what seals the chunks that it lists; none
+    /// where the system has no random numbers.
+    fn reseal(
+        &self,
+        body: &Body<'_>,
+        now_ms: u64,
+    ) -> Option<(Bytes, Duration, Option<Box<Resealer>>)> {
         let (Guard::Sealed(current), Body::Sealed(opened)) = (self.place.guard(), body) else {
             return None;
         };
-        if body.header().flags.contains(Flags::CHUNKED) {
-            return None;
-        }
+        let manifest = if body.header().flags.contains(Flags::CHUNKED) {
+            let generation = Generation::random()?;
+            let manifest = Manifest::read(&body.value().ok()?).ok()?;
+            Some(Manifest {
+                generation,
+                ..manifest
+            })
+        } else {
+            None
+        };
+        let resealer = manifest.map(|manifest| {
+            let header = opened.resealed_header(current);
+            let resealer = Resealer::new(
+                self.place.guard(),
+                &header,
+                manifest.generation,
+                self.key_bytes,
+            );
+            Box::new(resealer)
+        });
         let left = body.header().expires_ms.saturating_sub(now_ms);
-        Some(Fill::of_bytes(opened.reseal(current).ok()?, left))
+        let bytes = opened.reseal(current, manifest.as_ref()).ok()?.into();
+        Some((bytes, Duration::from_millis(left), resealer))
     }
 
     fn check<'f>(
@@ -425,3 +459,5 @@ fn meta(cost: Duration, header: &Header) -> BodyMeta {
 mod attacks;
 #[cfg(all(test, feature = "encrypt"))]
 mod reference;
+#[cfg(all(test, feature = "encrypt"))]
+mod resealing;

@@ -203,6 +203,7 @@ impl Observer<'_> {
             counters.hits.count(seat);
         }
         self.of_runtime.hits.count(seat);
+        self.journal.write(&self.function, Event::Hit);
         tracing::debug!(target: "cache_memoize", function = %self.function, "hit");
     }
 
@@ -375,7 +376,7 @@ impl Observer<'_> {
         if let Some(counters) = self.of_function {
             counters.count(event);
         }
-        self.journal.write(self.function.name, event);
+        self.journal.write(&self.function, event);
         self.of_runtime.count(event)
     }
 }

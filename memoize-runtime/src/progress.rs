@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::mem;
 use std::pin::Pin;
+use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -30,6 +31,8 @@ type Table = HashMap<Box<str>, Arc<Progress>>;
 pub(crate) struct Progress {
     name: Box<str>,
     pub(crate) origin: Origin,
+    /// The process that writes: a forked child knows of its parent's writers, but has none of their threads.
+    process: u32,
     state: Mutex<State>,
 }
 
@@ -66,7 +69,8 @@ pub(crate) enum View {
     Unstored(Bytes),
     /// Nothing more: so long is the whole, and of so many items.
     Whole { raw_len: u64, items: u64 },
-    /// Nothing more will come, or nothing can come as long as this caller waits: it is the one that writes.
+    /// Nothing more will come, or nothing can come as long as this caller waits: it is the one that writes. Or the writer was left
+    /// behind by a fork.
     Broken,
 }
 
@@ -176,6 +180,7 @@ impl Progress {
         Self {
             name: name.into(),
             origin,
+            process: process::id(),
             state: Mutex::new(state),
         }
     }
@@ -239,7 +244,7 @@ impl Progress {
                 .as_ref()
                 .is_some_and(|task| task.will_wake(&waker)),
         };
-        if waits_for_itself {
+        if waits_for_itself || self.process != process::id() {
             drop(state);
             return Poll::Ready(View::Broken);
         }
@@ -466,6 +471,25 @@ mod tests {
         drop(publisher);
         assert_eq!(view(&progress, 149), unstored(1), "it was whole before");
         assert_eq!(writers.len(), 0);
+    }
+
+    #[test]
+    fn a_forked_child_waits_for_no_writer_of_its_parent() {
+        let publisher = publisher(&Writers::default());
+        publisher.wrote(&[1; 10]);
+        let State { stored, tail, .. } = &*lock(&publisher.progress.state);
+        let in_the_child = Progress {
+            process: process::id() ^ 1,
+            state: Mutex::new(State {
+                stored: *stored,
+                tail: tail.clone(),
+                ..State::default()
+            }),
+            ..Progress::new("name", publisher.progress.origin.clone())
+        };
+        let unstored = Some(View::Unstored(vec![1; 10].into()));
+        assert_eq!(view(&in_the_child, 0), unstored, "what there is is read");
+        assert_eq!(view(&in_the_child, 10), Some(View::Broken));
     }
 
     #[test]

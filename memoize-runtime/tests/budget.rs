@@ -1,7 +1,8 @@
 //! What the cache may cost a call: round trips, and time.
 
 use std::future::{Future, pending, ready};
-use std::sync::{Arc, Mutex};
+use std::panic::resume_unwind;
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -50,6 +51,11 @@ impl Server {
             .into_iter()
             .map(|(question, _)| question)
             .collect()
+    }
+
+    fn has_asked(&self, question: &'static str) -> bool {
+        let asked = self.asked.lock().expect("no panic");
+        asked.iter().any(|(name, _)| *name == question)
     }
 
     fn times(&self) -> Vec<(&'static str, Duration)> {
@@ -134,6 +140,70 @@ const CALLS: [fn(u32) -> u32; 2] = [
     |value| Memo::new("k").get_or_compute(|| value),
     |value| smol::block_on(Memo::new("k").get_or_compute_async(|| ready(value))),
 ];
+
+/// A memory whose lookups take all the time that there is, and says when a lease is given up.
+#[derive(Clone)]
+struct Slow {
+    memory: Memory,
+    released: mpsc::SyncSender<()>,
+}
+
+impl Backend for Slow {
+    fn get(&self, key: &str, deadline: Deadline) -> Result<Option<Bytes>, BackendError> {
+        self.memory.get(key, deadline)
+    }
+    fn set(
+        &self,
+        key: &str,
+        value: Bytes,
+        life: Duration,
+        deadline: Deadline,
+    ) -> Result<(), BackendError> {
+        self.memory.set(key, value, life, deadline)
+    }
+    fn delete(&self, key: &str, deadline: Deadline) -> Result<(), BackendError> {
+        self.memory.delete(key, deadline)
+    }
+    fn limits(&self) -> Limits {
+        Limits::new()
+    }
+    fn get_or_lease(
+        &self,
+        key: &str,
+        life: Duration,
+        deadline: Deadline,
+    ) -> Result<Lookup, BackendError> {
+        while let Some(left) = deadline.remaining().filter(|left| !left.is_zero()) {
+            thread::sleep(left);
+        }
+        self.memory.get_or_lease(key, life, deadline)
+    }
+    fn release(&self, key: &str, lease: Lease, deadline: Deadline) -> Result<(), BackendError> {
+        self.memory.release(key, lease, deadline)?;
+        self.released.send(()).expect("the test listens");
+        Ok(())
+    }
+}
+
+#[test]
+fn a_call_that_has_used_up_its_time_still_gives_its_lease_up() {
+    let (released, was_released) = mpsc::sync_channel(16);
+    let memory = Memory::new(1 << 20);
+    let slow = Slow {
+        memory: memory.clone(),
+        released,
+    };
+    let settings = Runtime::builder().backend(slow);
+    let runtime = build(settings.budget(Duration::from_millis(1)));
+    assert_eq!(runtime.scope(|| Memo::new("k").get_or_compute(|| 1)), 1);
+    assert_eq!(runtime.stats().stores, 0, "there was no time to");
+    let told = was_released.recv_timeout(Duration::from_secs(60));
+    told.expect("nobody is to wait for the lease to run out");
+
+    let other = build(Runtime::builder().backend(memory));
+    assert_eq!(other.scope(|| Memo::new("k").get_or_compute(|| 2)), 2);
+    assert_eq!(other.stats().stores, 1);
+}
 
 #[cache_memoize(key = "plain")]
 fn plain() -> u32 {
@@ -230,6 +300,44 @@ fn the_body_does_not_count_and_all_else_does() {
             counted <= took.saturating_sub(BODY),
             "{counted:?} of {took:?}"
         );
+    });
+}
+
+#[test]
+fn waiting_does_not_count_where_a_lease_was_given_up_before() {
+    const WAIT: Duration = Duration::from_millis(50);
+    let server = Server::new();
+    let runtime = build(settings(&server));
+    let elsewhere = build(settings(&server));
+    let (came, comes) = mpsc::channel();
+    thread::scope(|scope| {
+        let leader = scope.spawn(|| {
+            runtime.scope(|| {
+                Memo::new("k").get_or_compute(|| -> u32 {
+                    // Its lease is void from here on, so that the other is granted one, has no use for it, and waits.
+                    assert!(elsewhere.scope(|| Memo::new("k").invalidate()));
+                    server.asked();
+                    came.send(()).expect("the other waits");
+                    while !server.has_asked("release") {
+                        thread::yield_now();
+                    }
+                    thread::sleep(WAIT);
+                    resume_unwind(Box::new("as it should"));
+                })
+            })
+        });
+        comes.recv().expect("it computes");
+        let began = Instant::now();
+        let value = runtime.scope(|| Memo::new("k").get_or_compute(|| 7_u32));
+        let took = began.elapsed();
+        assert_eq!(value, 7);
+        assert!(leader.join().is_err());
+        let times = server.times();
+        let again = times.iter().rfind(|(name, _)| *name == "get_or_lease");
+        let (_, left) = again.expect("it has taken over");
+        let counted = BUDGET.saturating_sub(*left);
+        // Half of it, since between giving up and waiting a busy machine may do something else.
+        assert!(counted + WAIT / 2 <= took, "{counted:?} of {took:?}");
     });
 }
 

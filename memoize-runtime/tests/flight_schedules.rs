@@ -21,6 +21,7 @@ use std::env;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
+use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
@@ -568,4 +569,52 @@ fn who_computes_takes_no_lease() {
         assert_eq!(offer.take_back(), None);
     };
     shuttle::check_random(steps, 1);
+}
+
+/// Another process than this one, as the child of a fork is.
+fn child() -> u32 {
+    process::id() ^ 1
+}
+
+#[test]
+fn a_forked_child_waits_for_nobody_who_is_not_there() {
+    check(|| {
+        let flights = Flights::<usize, u64>::new();
+        let Joined::Plays(Part::Leads(parents)) = flights.join("key", 0, false) else {
+            panic!("it is the first");
+        };
+        assert!(matches!(flights.join("key", 0, false), Joined::Waits(_)));
+
+        let Joined::Plays(Part::Leads(childs)) = flights.join_as(child(), "key", 0, false) else {
+            panic!("nobody else is there");
+        };
+        let waits = flights.join_as(child(), "key", 0, false);
+        assert!(matches!(waits, Joined::Waits(_)), "for the child's own");
+        drop(waits);
+
+        // The parent's may end or not: the child's stands, and ends as any.
+        let ends = thread::spawn(move || drop(parents));
+        childs.land(7);
+        ends.join().expect("it ends");
+        assert_eq!(flights.sizes(), (1, 0));
+        let landed = flights.join_as(child(), "key", 0, false);
+        assert!(matches!(landed, Joined::Plays(Part::Landed(7))));
+        drop(landed);
+        drop(childs);
+        assert_eq!(flights.sizes(), (0, 0));
+    });
+}
+
+#[test]
+fn a_body_that_forked_is_not_waited_for_by_itself() {
+    let once = || {
+        let flights = Flights::<usize, u64>::new();
+        let Joined::Plays(Part::Leads(leader)) = flights.join("key", 0, false) else {
+            panic!("it is the first");
+        };
+        let _running = leader.run();
+        let inside = flights.join_as(child(), "key", 0, false);
+        assert!(matches!(inside, Joined::Plays(Part::Inside)));
+    };
+    shuttle::check_random(once, 1);
 }

@@ -10,13 +10,18 @@ mod writers;
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use cache_memoize::{Memo, Runtime};
 use shelf::Shelf;
 
+/// More than any machine is busy with something else.
+const BUDGET: Duration = Duration::from_secs(3600);
+
 fn runtime(shelf: &Shelf) -> Runtime {
     Runtime::builder()
         .backend(shelf.clone())
+        .budget(BUDGET)
         .build()
         .expect("valid settings")
 }
@@ -37,6 +42,7 @@ fn sealing_runtime(shelf: &Shelf) -> Runtime {
     let secret = "9f3c5d0be2a14786b1e0c7d2f4a8935e6c1b7d20a4e8f3915bc6d7028e4f1a3c";
     Runtime::builder()
         .backend(shelf.clone())
+        .budget(BUDGET)
         .secret(cache_memoize::Secret::from_hex(secret).expect("it is random"))
         .force_encryption(true)
         .build()

@@ -44,6 +44,7 @@ impl Shelf {
         }
     }
 
+    #[cfg(feature = "compress")]
     /// The same content, seen through the limit for chunks of `chunk_len`.
     pub(crate) fn limited_to(&self, chunk_len: usize) -> Self {
         Self {

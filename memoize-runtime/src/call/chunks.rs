@@ -3,6 +3,7 @@
 use super::ask::{NoAnswer, ask};
 use super::recorder::Chunk;
 use super::request::Request;
+use super::resealing::Resealing;
 use super::turn::{Caller, Missed};
 use crate::backend::{Bytes, Deadline};
 use crate::breaker::Breaker;
@@ -17,17 +18,18 @@ pub(super) const BATCH: usize = 64;
 /// The most chunks that are removed by name: those of 16 GiB. What a manifest claims beyond is left to its expiration.
 pub(super) const MOST_REMOVED: usize = 1 << 16;
 
-/// Gives the reader the chunks that it wants next.
+/// Gives the reader the chunks that it wants next; what is to be sealed anew is, and is left to be stored.
 pub(super) fn supply(
     request: &Request,
     reader: &mut Reader,
+    resealing: Option<&mut Resealing>,
     deadline: Deadline,
 ) -> Result<(), Missed> {
     let names = reader.wants();
     if names.is_empty() {
         return Ok(());
     }
-    hand_over(reader, fetch(request, &names, deadline))
+    hand_over(reader, resealing, fetch(request, &names, deadline))
 }
 
 /// The backend's answer for some chunks.
@@ -45,10 +47,12 @@ pub(super) fn fetch(
 /// Gives the reader the backend's answer.
 pub(super) fn hand_over(
     reader: &mut Reader,
+    resealing: Option<&mut Resealing>,
     chunks: Result<Vec<Option<Bytes>>, NoAnswer>,
 ) -> Result<(), Missed> {
     let chunks = chunks?;
-    reader.supply(chunks).map_err(|reject| {
+    let resealer = resealing.and_then(Resealing::resealer);
+    reader.supply(chunks, resealer).map_err(|reject| {
         Missed::Rejected(match reject {
             Reject::Flags | Reject::Tampered => reject,
             // To the one who looks it up it is the same whether a chunk is gone or broken: not all of it is there.

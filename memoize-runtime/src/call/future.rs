@@ -6,6 +6,7 @@
 mod ask;
 pub(super) mod chunks;
 mod lookup;
+pub(super) mod resealing;
 mod rotation;
 
 use std::future::{Future, poll_fn, ready};
@@ -246,6 +247,9 @@ async fn fill(
     };
     let name = place.name().as_str();
     let filled = fill_by(request, place, lease, fill, deadline).await;
+    if filled.is_err() {
+        right.keep_if_late(lease, deadline);
+    }
     if right.must_take_back(lease) {
         let deleted = ask(request, "delete", deadline, |backend| {
             backend.delete(name, deadline)

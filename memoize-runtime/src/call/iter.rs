@@ -10,13 +10,14 @@ use super::chunks;
 use super::lookup::fetch_or_lease;
 use super::outcome::Outcome;
 use super::place::Place;
-use super::reading::{Claim, Following, Opening, Reading, Source, open};
+use super::reading::{Claim, Following, Opening, Reading, Source, Stored};
 use super::recorder::{Begun, Publication, Recorder};
 use super::request::Request;
 use super::sync::fill_by;
 use super::turn::{Caller, Missed, Right};
+use crate::backend::Deadline;
 use crate::config::Runtime;
-use crate::entry::chunk::{Item, Next, Reader, fingerprint_of_stream};
+use crate::entry::chunk::{Item, Next, fingerprint_of_stream};
 use crate::flight::block_on;
 use crate::progress::Asks;
 
@@ -93,6 +94,7 @@ where
             // The body sees the runtime that it would have seen at the call, wherever the iterator is by now.
             let runtime = Runtime::clone(&reading.request.runtime);
             let compute = || runtime.scope(compute);
+            drop(reading.source);
             // The whole stream comes by, so that the entry can be healed.
             let recorder = leased(Recorder::resume(reading.request, Caller::Thread, missed));
             self.state = State::Running(Running::new(recorder, compute, reading.handed_out));
@@ -102,10 +104,10 @@ where
 
 /// Finds the stream in the cache, or on its way there; or begins it.
 fn look_up(request: Request) -> Begun {
-    match find_reader(&request) {
-        Ok(reader) => {
+    match find_stored(&request) {
+        Ok(stored) => {
             request.observer().hit();
-            Begun::Follows(Reading::new(request, Source::Entry(reader)))
+            Begun::Follows(Reading::new(request, Source::Entry(stored)))
         }
         Err((missed, claim)) => {
             missed.tell(&request.observer());
@@ -115,7 +117,7 @@ fn look_up(request: Request) -> Begun {
 }
 
 /// The stream that is found; or why there is none, and what is known of the right to store one.
-fn find_reader(request: &Request) -> Result<Reader, (Missed, Claim)> {
+fn find_stored(request: &Request) -> Result<Stored, (Missed, Claim)> {
     let Some(place) = request.place() else {
         return Err((Missed::Absent, Claim::Open));
     };
@@ -132,13 +134,30 @@ fn read_first(
     request: &Request,
     place: &Place<'_>,
     right: &mut Right<'_>,
-) -> Result<Reader, Missed> {
+) -> Result<Stored, Missed> {
     right.is_under_way = request.is_written(place);
     let found = fetch_or_lease(request, place, right)?;
-    let mut reader = open(request, place, &found)?;
+    let mut stored = Stored::open(request, place, &found, right)?;
     // The first chunks are part of the lookup: where they are lost it is a miss like any other.
-    chunks::supply(request, &mut reader, right.budget.deadline())?;
-    Ok(reader)
+    match supply(request, &mut stored, right.budget.deadline()) {
+        Ok(()) => Ok(stored),
+        Err(missed) => {
+            stored.close(right);
+            Err(missed)
+        }
+    }
+}
+
+/// Fetches the chunks that are wanted next. What is sealed anew of them is stored, as far as that goes: where one can't be, the rest isn't.
+fn supply(request: &Request, stored: &mut Stored, deadline: Deadline) -> Result<(), Missed> {
+    let resealing = stored.resealing.as_deref_mut();
+    chunks::supply(request, &mut stored.reader, resealing, deadline)?;
+    if let Some(resealing) = &mut stored.resealing
+        && !resealing.store(deadline)
+    {
+        stored.resealing = None;
+    }
+    Ok(())
 }
 
 /// With the right to publish.
@@ -183,14 +202,26 @@ fn find(reading: &mut Reading) -> Result<Option<Item>, Missed> {
         match reading.find()? {
             Next::Item(item) => return Ok(Some(item)),
             Next::Starved => match &mut reading.source {
-                Source::Entry(reader) => {
-                    let deadline = reading.request.deadline();
-                    chunks::supply(&reading.request, reader, deadline)?;
+                Source::Entry(stored) => {
+                    supply(&reading.request, stored, reading.request.deadline())?;
                 }
                 Source::Writer(following) => follow(&reading.request, following)?,
             },
-            Next::End => return Ok(None),
+            Next::End => {
+                finish(reading);
+                return Ok(None);
+            }
         }
+    }
+}
+
+/// The stream was whole; what was sealed anew of it is, too.
+fn finish(reading: &mut Reading) {
+    if let Source::Entry(stored) = &mut reading.source
+        && let Some(resealing) = stored.resealing.take()
+        && let Some(place) = reading.request.place()
+    {
+        resealing.finish(&place, reading.request.deadline());
     }
 }
 

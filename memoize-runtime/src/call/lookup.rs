@@ -8,8 +8,9 @@ use super::chunks;
 use super::outcome::Outcome;
 use super::place::Place;
 use super::request::Request;
+use super::resealing::Resealing;
 use super::rotation;
-use super::turn::{Gathered, Missed, Right, gather_some};
+use super::turn::{Caller, Gathered, Missed, Right, gather_some};
 use crate::backend::{Bytes, Deadline};
 use crate::engine::{Lookup, Opened, Renewal};
 use crate::entry::Reject;
@@ -30,13 +31,7 @@ pub(super) fn look_up<R>(
     right.is_under_way = request.is_led(place);
     let found = fetch_or_lease(request, place, right)?;
     let deadline = right.budget.deadline();
-    let (value, renewal) = read(request, place, outcome, &found, deadline)?;
-    if let Some(renewal) = renewal
-        && let Some(lease) = right.lease.take()
-    {
-        rotation::renew(request, place, renewal, lease, deadline);
-    }
-    Ok(value)
+    read(request, place, outcome, &found, Some(right), deadline)
 }
 
 /// The value that is found, without a right to anything.
@@ -50,8 +45,7 @@ pub(super) fn find<R>(
         return copy.map_err(Missed::Rejected);
     }
     let found = fetch(request, place, deadline)?;
-    let (value, _) = read(request, place, outcome, &found, deadline)?;
-    Ok(value)
+    read(request, place, outcome, &found, None, deadline)
 }
 
 /// The value of an entry that stands under the current name, if it may be used and all of it is there.
@@ -63,8 +57,7 @@ pub(super) fn open<R>(
     deadline: Deadline,
 ) -> Result<R, Missed> {
     let found = [Some(entry.clone())];
-    let (value, _) = read(request, place, outcome, &found, deadline)?;
-    Ok(value)
+    read(request, place, outcome, &found, None, deadline)
 }
 
 /// The value that another call had computed meanwhile.
@@ -133,21 +126,39 @@ pub(super) fn fetch(
     }
 }
 
+/// The value in what was found. Who has the right to stores what was sealed with a previous secret anew.
 fn read<R>(
     request: &Request,
     place: &Place<'_>,
     outcome: &Outcome<R>,
     found: &[Option<Bytes>],
+    mut right: Option<&mut Right<'_>>,
     deadline: Deadline,
-) -> Result<(R, Option<Renewal>), Missed> {
+) -> Result<R, Missed> {
     let now_ms = request.runtime.now_ms();
-    let lookup = request.policy(place).look(found, outcome, now_ms);
-    let (opened, renewal) = usable(lookup)?;
-    let value = match opened {
-        Opened::Value(value) => value,
-        Opened::Chunks(mut reader) => gather(request, &mut reader, outcome, deadline)?,
+    let (opened, renewal) = usable(request.policy(place).look(found, outcome, now_ms))?;
+    let mut lease = || right.as_mut().and_then(|right| right.lease.take());
+    let renewal = renewal.and_then(|renewal| Some((renewal, lease()?)));
+    let mut reader = match opened {
+        Opened::Value(value) => {
+            if let Some((renewal, lease)) = renewal {
+                rotation::renew(request, place, &renewal, lease, deadline);
+            }
+            return Ok(value);
+        }
+        Opened::Chunks(reader) => reader,
     };
-    Ok((value, renewal))
+    let resealing = |(renewal, lease)| Resealing::new(request, Caller::Thread, renewal, lease);
+    let mut resealing = renewal.map(resealing);
+    let value = gather(request, &mut reader, outcome, resealing.as_mut(), deadline);
+    if let Some(resealing) = resealing {
+        if value.is_ok() {
+            resealing.finish(place, deadline);
+        } else if let Some(right) = right {
+            right.lease = Some(resealing.give_back());
+        }
+    }
+    value
 }
 
 /// Reads a value that is in chunks.
@@ -155,11 +166,12 @@ fn gather<R>(
     request: &Request,
     reader: &mut Reader,
     outcome: &Outcome<R>,
+    mut resealing: Option<&mut Resealing>,
     deadline: Deadline,
 ) -> Result<R, Missed> {
     let mut value = None;
     while let Gathered::Starved = gather_some(request, reader, outcome, &mut value)? {
-        chunks::supply(request, reader, deadline)?;
+        chunks::supply(request, reader, resealing.as_deref_mut(), deadline)?;
     }
     value.ok_or(Missed::Rejected(Reject::Damaged))
 }

@@ -19,6 +19,7 @@ pub(crate) mod place;
 mod reading;
 mod recorder;
 pub(crate) mod request;
+mod resealing;
 mod rotation;
 mod stream;
 pub(crate) mod sync;

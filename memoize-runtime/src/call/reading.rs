@@ -7,6 +7,7 @@ use super::ask::NoAnswer;
 use super::lookup::usable;
 use super::place::Place;
 use super::request::Request;
+use super::resealing::Resealing;
 use super::turn::{Missed, Right};
 use crate::backend::{Bytes, Lease};
 use crate::entry::chunk::{Follower, Item, Next, Reader};
@@ -74,18 +75,6 @@ impl Claim {
     }
 }
 
-/// The reader of the stream in what was found under the names of a place.
-pub(super) fn open(
-    request: &Request,
-    place: &Place<'_>,
-    found: &[Option<Bytes>],
-) -> Result<Reader, Missed> {
-    let now_ms = request.runtime.now_ms();
-    // What is in chunks stays where it is.
-    let (reader, _) = usable(request.policy(place).look_for_stream(found, now_ms))?;
-    Ok(reader)
-}
-
 /// Items that come from the cache.
 pub(super) struct Reading {
     pub(super) request: Request,
@@ -94,9 +83,16 @@ pub(super) struct Reading {
 }
 
 pub(super) enum Source {
-    Entry(Reader),
+    Entry(Stored),
     /// One that is being written in this process.
     Writer(Following),
+}
+
+/// A stream that is stored, as far as it was read.
+pub(super) struct Stored {
+    pub(super) reader: Reader,
+    /// What seals it anew on the way, where it was found under a previous name: seldom there, so that it takes no room in each iterator.
+    pub(super) resealing: Option<Box<Resealing>>,
 }
 
 /// A stream that is being written, as far as it was read.
@@ -118,7 +114,7 @@ impl Reading {
     #[inline]
     pub(super) fn at_hand(&mut self) -> Option<&[u8]> {
         match &mut self.source {
-            Source::Entry(reader) => reader.at_hand(),
+            Source::Entry(stored) => stored.reader.at_hand(),
             Source::Writer(_) => None,
         }
     }
@@ -126,18 +122,50 @@ impl Reading {
     /// Finds the next item in what is there.
     pub(super) fn find(&mut self) -> Result<Next, Missed> {
         let next = match &mut self.source {
-            Source::Entry(reader) => reader.next_item(),
+            Source::Entry(stored) => stored.reader.next_item(),
             Source::Writer(following) => following.follower.next_item(),
         };
         next.map_err(Missed::Rejected)
+    }
+
+    /// Whether what was read is being sealed anew.
+    pub(super) fn is_resealing(&self) -> bool {
+        matches!(&self.source, Source::Entry(stored) if stored.resealing.is_some())
     }
 
     /// The bytes of the item that was found last.
     #[inline]
     pub(super) fn bytes_of(&self, item: &Item) -> &[u8] {
         match &self.source {
-            Source::Entry(reader) => reader.bytes_of(item),
+            Source::Entry(stored) => stored.reader.bytes_of(item),
             Source::Writer(following) => following.follower.bytes_of(item),
+        }
+    }
+}
+
+impl Stored {
+    /// The stream in what was found under the names of a place. What is to be sealed anew takes the lease.
+    pub(super) fn open(
+        request: &Request,
+        place: &Place<'_>,
+        found: &[Option<Bytes>],
+        right: &mut Right<'_>,
+    ) -> Result<Self, Missed> {
+        let now_ms = request.runtime.now_ms();
+        let lookup = request.policy(place).look_for_stream(found, now_ms);
+        let (reader, renewal) = usable(lookup)?;
+        let resealing = renewal.and_then(|renewal| {
+            let lease = right.lease.take()?;
+            let resealing = Resealing::new(request, right.caller, renewal, lease);
+            Some(Box::new(resealing))
+        });
+        Ok(Self { reader, resealing })
+    }
+
+    /// It turned out not to be whole before anything was read: the lease goes back.
+    pub(super) fn close(self, right: &mut Right<'_>) {
+        if let Some(resealing) = self.resealing {
+            right.lease = Some(resealing.give_back());
         }
     }
 }

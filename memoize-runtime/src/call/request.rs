@@ -25,6 +25,7 @@ const UNNAMED: Function<'static> = Function {
 };
 
 /// A key and a policy, on the runtime that was current when the call began.
+#[derive(Clone)]
 pub(crate) struct Request {
     pub(crate) runtime: Current,
     pub(crate) site: Option<&'static Site>,

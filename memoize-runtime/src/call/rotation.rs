@@ -7,43 +7,40 @@ use super::request::Request;
 use crate::backend::{Deadline, Lease};
 use crate::engine::Renewal;
 
-/// Has what was found under a previous name stored under the current one, by the lease that its lookup was granted.
+/// Has what was found under a previous name stored under the current one, by the lease that its lookup was granted; says whether it is.
 ///
 /// So what is invalidated or replaced meanwhile is not overwritten. A backend without leases can't tell: there the previous name is
 /// asked again afterwards, and what no longer stands there is taken back.
 pub(super) fn renew(
     request: &Request,
     place: &Place<'_>,
-    renewal: Renewal,
+    renewal: &Renewal,
     lease: Lease,
     deadline: Deadline,
-) {
+) -> bool {
     let Some(previous) = place.guards().nth(renewal.nth) else {
-        return;
-    };
-    let life = renewal.fill.life;
-    let Some(bytes) = renewal.fill.kept.into_bytes() else {
-        return;
+        return false;
     };
     let name = place.name().as_str();
     let filled = ask(request, "fill", deadline, |backend| {
-        backend.fill(name, lease, bytes, life, deadline)
+        backend.fill(name, lease, renewal.bytes.clone(), renewal.life, deadline)
     });
     if !filled.unwrap_or(false) {
-        return;
+        return false;
     }
     if lease == Lease::UNCONDITIONAL {
         let still_there = ask(request, "get", deadline, |backend| {
             backend.get(previous.name().as_str(), deadline)
         });
-        if still_there.ok().flatten() != Some(renewal.found) {
+        if still_there.ok().flatten().as_ref() != Some(&renewal.found) {
             let _ = ask(request, "delete", deadline, |backend| {
                 backend.delete(name, deadline)
             });
-            return;
+            return false;
         }
     }
     request.observer().resealed();
+    true
 }
 
 /// Removes what is under the previous names, with its chunks, since an entry was written that replaces it.

@@ -12,15 +12,16 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
-use super::future::{ask, chunks, fetch_or_lease, fill_by};
+use super::future::{ask, chunks, fetch_or_lease, fill_by, resealing};
 use super::outcome::Outcome;
 use super::place::Place;
-use super::reading::{Claim, Following, Opening, Reading, Source, open};
+use super::reading::{Claim, Following, Opening, Reading, Source, Stored};
 use super::recorder::{Begun, Chunk, Publication, Recorder};
 use super::request::Request;
 use super::turn::{Caller, Missed, Right};
+use crate::backend::Deadline;
 use crate::config::Runtime;
-use crate::entry::chunk::{Next, Reader, fingerprint_of_stream};
+use crate::entry::chunk::{Next, fingerprint_of_stream};
 use crate::progress::Asks;
 use crate::timer::timeout;
 
@@ -139,6 +140,7 @@ where
                         }
                     }
                     Ok(Next::Starved) => Step::Supply,
+                    Ok(Next::End) if reading.is_resealing() => Step::Reseal,
                     Ok(Next::End) => Step::End,
                     Err(missed) => Step::Run(missed),
                 },
@@ -230,6 +232,8 @@ where
 enum Step {
     LookUp,
     Supply,
+    /// Store the entry of a stream that was sealed anew.
+    Reseal,
     /// Go over from the cache to the function.
     Run(Missed),
     Store(Chunk),
@@ -241,7 +245,8 @@ impl State {
     fn after(self, step: Step) -> Self {
         Self::Asking(match (self, step) {
             (Self::Unpolled(request), Step::LookUp) => Box::pin(look_up(request)),
-            (Self::Reading(reading), Step::Supply) => Box::pin(supply(reading)),
+            (Self::Reading(reading), Step::Supply) => Box::pin(go_on(reading)),
+            (Self::Reading(reading), Step::Reseal) => Box::pin(reseal(reading)),
             (Self::Reading(reading), Step::Run(missed)) => {
                 Box::pin(run_for_the_rest(reading, missed))
             }
@@ -256,10 +261,10 @@ async fn look_up(request: Request) -> State {
     let begun = match Opening::of(&request) {
         Opening::Pass => Begun::Records(Recorder::idle(request, Caller::Task)),
         Opening::Record => Begun::Records(Recorder::new(request, Caller::Task)),
-        Opening::LookUp => match find_reader(&request).await {
-            Ok(reader) => {
+        Opening::LookUp => match find_stored(&request).await {
+            Ok(stored) => {
                 request.observer().hit();
-                Begun::Follows(Reading::new(request, Source::Entry(reader)))
+                Begun::Follows(Reading::new(request, Source::Entry(stored)))
             }
             Err((missed, claim)) => {
                 missed.tell(&request.observer());
@@ -276,7 +281,7 @@ async fn look_up(request: Request) -> State {
     }
 }
 
-async fn find_reader(request: &Request) -> Result<Reader, (Missed, Claim)> {
+async fn find_stored(request: &Request) -> Result<Stored, (Missed, Claim)> {
     let Some(place) = request.place() else {
         return Err((Missed::Absent, Claim::Open));
     };
@@ -293,13 +298,30 @@ async fn read_first(
     request: &Request,
     place: &Place<'_>,
     right: &mut Right<'_>,
-) -> Result<Reader, Missed> {
+) -> Result<Stored, Missed> {
     right.is_under_way = request.is_written(place);
     let found = fetch_or_lease(request, place, right).await?;
-    let mut reader = open(request, place, &found)?;
+    let mut stored = Stored::open(request, place, &found, right)?;
     // The first chunks are part of the lookup: where they are lost it is a miss like any other.
-    chunks::supply(request, &mut reader, right.budget.deadline()).await?;
-    Ok(reader)
+    match supply(request, &mut stored, right.budget.deadline()).await {
+        Ok(()) => Ok(stored),
+        Err(missed) => {
+            stored.close(right);
+            Err(missed)
+        }
+    }
+}
+
+/// Fetches the chunks that are wanted next. What is sealed anew of them is stored, as far as that goes: where one can't be, the rest isn't.
+async fn supply(request: &Request, stored: &mut Stored, deadline: Deadline) -> Result<(), Missed> {
+    let resealing = stored.resealing.as_deref_mut();
+    chunks::supply(request, &mut stored.reader, resealing, deadline).await?;
+    if let Some(resealing) = &mut stored.resealing
+        && !resealing::store(resealing, deadline).await
+    {
+        stored.resealing = None;
+    }
+    Ok(())
 }
 
 /// With the right to publish.
@@ -319,13 +341,11 @@ async fn leased(mut recorder: Recorder) -> Recorder {
     recorder
 }
 
-async fn supply(mut reading: Reading) -> State {
+async fn go_on(mut reading: Reading) -> State {
+    let request = &reading.request;
     let supplied = match &mut reading.source {
-        Source::Entry(reader) => {
-            let deadline = reading.request.deadline();
-            chunks::supply(&reading.request, reader, deadline).await
-        }
-        Source::Writer(following) => follow(&reading.request, following).await,
+        Source::Entry(stored) => supply(request, stored, request.deadline()).await,
+        Source::Writer(following) => follow(request, following).await,
     };
     match supplied {
         Ok(()) => State::Reading(reading),
@@ -344,8 +364,22 @@ async fn follow(request: &Request, following: &mut Following) -> Result<(), Miss
     following.supply(stored, chunks)
 }
 
+/// The stream was whole; what was sealed anew of it is, too.
+async fn reseal(reading: Reading) -> State {
+    if let Source::Entry(Stored {
+        resealing: Some(resealing),
+        ..
+    }) = reading.source
+        && let Some(place) = reading.request.place()
+    {
+        resealing::finish(*resealing, &place, reading.request.deadline()).await;
+    }
+    State::Ended
+}
+
 async fn run_for_the_rest(reading: Reading, missed: Missed) -> State {
     reading.request.observer().interrupted(missed.name());
+    drop(reading.source);
     State::Running(Running {
         // The whole stream comes by, so that the entry can be healed.
         recorder: leased(Recorder::resume(reading.request, Caller::Task, &missed)).await,

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::backend::{Bytes, Lease, Lookup};
+use crate::backend::{Bytes, Deadline, Lease, Lookup};
 use crate::breaker::Breaker;
 use crate::call::ask::{self, NoAnswer};
 use crate::call::budget::Budget;
@@ -145,7 +145,7 @@ pub(super) enum Caller {
 pub(super) struct Right<'r> {
     request: &'r Request,
     name: &'r CacheKey,
-    caller: Caller,
+    pub(super) caller: Caller,
     pub(super) budget: Budget,
     pub(super) lease: Option<Lease>,
     pub(super) leader: Option<Leader<Kept, Lease>>,
@@ -191,7 +191,6 @@ impl<'r> Right<'r> {
 
     /// Before it waits: who leads gets the lease if it has none, and begins; else others are not to wait for this one.
     pub(super) fn offer_to(&mut self, waiter: &Waiter<Kept, Lease>) {
-        self.budget.stop();
         if let Some(lease) = self.lease.take() {
             match waiter.offer(lease) {
                 Ok(offer) => self.offer = Some(offer),
@@ -204,6 +203,7 @@ impl<'r> Right<'r> {
                 ),
             }
         }
+        self.budget.stop();
     }
 
     /// Takes the part that it got in the flight; returns what has landed.
@@ -277,6 +277,13 @@ impl<'r> Right<'r> {
         self.lease.take()
     }
 
+    /// Takes back a lease that there was no time to fill by, so that it is given up. Where the backend failed it would only fail again.
+    pub(super) fn keep_if_late(&mut self, lease: Lease, deadline: Deadline) {
+        if deadline.has_passed() {
+            self.lease = Some(lease);
+        }
+    }
+
     /// Whether what was stored must go again: a backend without leases can't tell that it was too late.
     pub(super) fn must_take_back(&self, lease: Lease) -> bool {
         lease == Lease::UNCONDITIONAL && self.is_void()
@@ -320,15 +327,15 @@ pub(super) fn release(
     }
     let name = name.as_str();
     match caller {
-        Caller::Thread => {
+        Caller::Thread if !budget.deadline().has_passed() => {
             let deadline = budget.deadline();
             let _ = ask::ask(request, "release", deadline, |backend| {
                 backend.release(name, lease, deadline)
             });
         }
-        // It doesn't wait, so that there is always time for it.
-        Caller::Task if request.runtime.breaker().is_some_and(Breaker::is_open) => {}
-        Caller::Task => {
+        _ if request.runtime.breaker().is_some_and(Breaker::is_open) => {}
+        // It doesn't wait, so that there is always time for it: for a thread too that has used up its own.
+        Caller::Thread | Caller::Task => {
             let backend = request.runtime.async_backend();
             if guard(|| backend.release(name, lease)).is_none() {
                 request.observer().panicked("release");

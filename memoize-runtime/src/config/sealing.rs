@@ -84,8 +84,8 @@ impl RuntimeBuilder {
     /// A secret that entries may still be sealed with; up to three, by as many calls.
     ///
     /// To rotate, give the old secret here and the new one to [`secret`](Self::secret). Lookups then ask for both names in
-    /// one round trip, and what is found under the old one is a hit, and sealed anew; what is in chunks is a hit, and stays as
-    /// it is. Of entries under several names the newest counts, and what is stored removes those under previous names. Nothing
+    /// one round trip, and what is found under the old one is a hit, and sealed anew; what is in chunks while it is read, if that
+    /// comes to its end. Of entries under several names the newest counts, and what is stored removes those under previous names. Nothing
     /// is ever written with a previous secret. When the longest expiration has passed, leave it out.
     ///
     /// What is sealed anew is taken back when the entry was invalidated or replaced meanwhile. One window is left: an

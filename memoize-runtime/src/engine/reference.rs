@@ -253,7 +253,7 @@ fn all_items(mut reader: Reader, store: &Store) -> Vec<Vec<u8>> {
                 let chunks = reader.wants();
                 let chunks = chunks.iter().map(|name| store.get(name.as_str()).cloned());
                 reader
-                    .supply(chunks.collect())
+                    .supply(chunks.collect(), None)
                     .expect("the chunks are as they were");
             }
         }

@@ -15,7 +15,7 @@ pub(crate) struct BodyMeta {
 }
 
 impl BodyMeta {
-    const LEN: usize = size_of::<u32>() + size_of::<u64>();
+    pub(super) const LEN: usize = size_of::<u32>() + size_of::<u64>();
 }
 
 /// Room for a small value, so that most entries are one allocation.

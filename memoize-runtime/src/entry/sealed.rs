@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use super::chunk::Manifest;
 use super::draft::{BodyMeta, Unfinished};
 use super::header::{Flags, Header, take};
 use super::padding::unpadded;
@@ -141,18 +142,31 @@ impl Opened {
         Ok((meta, value))
     }
 
-    /// The same entry, sealed anew: its times stay, so that it lives no longer.
-    ///
-    /// Not of a manifest, whose chunks are sealed with the same secret.
-    pub(crate) fn reseal(&self, seal: &Seal<'_>) -> Result<Vec<u8>, Unfinished> {
-        let mut entry = Vec::with_capacity(BODY_AT + self.body.len() + TAG_LEN);
-        entry.resize(BODY_AT, 0);
-        entry.extend_from_slice(&self.body);
-        let header = Header {
+    /// The header of the same entry, sealed anew: its times stay, so that it lives no longer.
+    pub(crate) fn resealed_header(&self, seal: &Seal<'_>) -> Header {
+        Header {
             key_id: seal.key_id(),
             ..self.header
-        };
-        finish(entry, seal, &header)
+        }
+    }
+
+    /// The same entry, sealed anew.
+    ///
+    /// Of a manifest it is `manifest` that stands in it: chunks are sealed anew as another generation.
+    pub(crate) fn reseal(
+        &self,
+        seal: &Seal<'_>,
+        manifest: Option<&Manifest>,
+    ) -> Result<Vec<u8>, Unfinished> {
+        let mut entry = Vec::with_capacity(BODY_AT + self.body.len() + TAG_LEN);
+        entry.resize(BODY_AT, 0);
+        if let Some(manifest) = manifest {
+            entry.extend_from_slice(&self.body[..BodyMeta::LEN]);
+            manifest.write(&mut entry);
+        } else {
+            entry.extend_from_slice(&self.body);
+        }
+        finish(entry, seal, &self.resealed_header(seal))
     }
 }
 
@@ -386,7 +400,7 @@ mod tests {
         for padding in [padding(0), padding(512)] {
             let before = sealed(&old, b"value", padding);
             let opened_before = opened(&old, &before).expect("it was just sealed");
-            let after = opened_before.reseal(&new).expect("random bytes");
+            let after = opened_before.reseal(&new, None).expect("random bytes");
             assert_eq!(opened(&old, &after).err(), Some(Reject::Tampered));
             let opened_after = opened(&new, &after).expect("it was just sealed");
             assert_eq!(opened_after.value(), opened_before.value());

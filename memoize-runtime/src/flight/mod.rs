@@ -13,6 +13,9 @@
 //! - The waiter's own patience, which is bounded by whoever waits. The first relieves the leader, which may be stuck: it leads beside
 //!   it, by the same lease, and its end is the flight's. The others compute for themselves.
 //!
+//! A forked child has its parent's table and none of its threads: flights that began in another process are nobody's, and those
+//! who come begin anew.
+//!
 //! A caller that would wait for itself doesn't: the flights that a thread or task leads are known, and so is who waits for
 //! whom.
 //!
@@ -39,8 +42,8 @@ pub(crate) use leader::Leader;
 pub(crate) use waiter::{Offer, Waiter};
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher, RandomState};
+use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 
@@ -72,6 +75,8 @@ struct Flight<T, L> {
     name: Box<str>,
     /// What is computed: callers of one name may want different types.
     kind: u64,
+    /// The process that it began in.
+    process: u32,
     state: Mutex<State<T, L>>,
 }
 
@@ -110,21 +115,36 @@ impl<T: Clone, L> Flights<T, L> {
     ///
     /// A caller that `insists` on a new computation never gets one that began before it came.
     pub(crate) fn join(&self, name: &str, kind: u64, insists: bool) -> Joined<T, L> {
+        self.join_as(process::id(), name, kind, insists)
+    }
+
+    /// The same in a process of this number.
+    pub(crate) fn join_as(
+        &self,
+        process: u32,
+        name: &str,
+        kind: u64,
+        insists: bool,
+    ) -> Joined<T, L> {
         let held = Held::current();
         let mut shard = self.shard(name);
-        let flight = match shard.entry(name.into()) {
-            Entry::Vacant(entry) => {
-                let flight = Arc::new(Flight::new(self.next_id(), name, kind));
-                entry.insert(Arc::clone(&flight));
-                drop(shard);
-                self.0.count.fetch_add(1, Ordering::Relaxed);
-                return Joined::Plays(Part::Leads(Leader::new(self.clone(), flight, held, 0)));
-            }
-            Entry::Occupied(entry) => Arc::clone(entry.get()),
-        };
-        if held.as_ref().is_some_and(|held| held.contains(flight.id)) {
+        let found = shard.get(name).cloned();
+        if let Some(flight) = &found
+            && held.as_ref().is_some_and(|held| held.contains(flight.id))
+        {
             return Joined::Plays(Part::Inside);
         }
+        let Some(flight) = found.filter(|flight| flight.process == process) else {
+            let flight = Arc::new(Flight::new(self.next_id(), name, kind, process));
+            let inherited = shard.insert(name.into(), Arc::clone(&flight));
+            drop(shard);
+            if inherited.is_none() {
+                self.0.count.fetch_add(1, Ordering::Relaxed);
+            }
+            // There may be wakers in it, which are their executors' code.
+            drop(inherited);
+            return Joined::Plays(Part::Leads(Leader::new(self.clone(), flight, held, 0)));
+        };
         if insists || flight.kind != kind {
             return Joined::Plays(Part::Alone);
         }
@@ -214,11 +234,12 @@ impl<T, L> Clone for Flights<T, L> {
 }
 
 impl<T, L> Flight<T, L> {
-    fn new(id: u64, name: &str, kind: u64) -> Self {
+    fn new(id: u64, name: &str, kind: u64, process: u32) -> Self {
         Self {
             id,
             name: name.into(),
             kind,
+            process,
             state: Mutex::new(State::new()),
         }
     }

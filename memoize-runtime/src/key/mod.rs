@@ -77,6 +77,7 @@ impl fmt::Debug for CacheKey {
 }
 
 /// The full key of one call, as it is being built.
+#[derive(Clone)]
 pub(crate) struct FullKey {
     text: String,
     /// Whether each part could be written. A call whose key couldn't runs as if it were not memoized.

@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::isolated::fresh;
 use crate::config::Runtime;
-use crate::observe::{Event, Log};
+use crate::observe::{Event, Function, Log};
 
 /// Something that the cache did for a function. It holds neither key nor value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Recorded {
-    /// The function's name, `"memo"` for what goes without the attribute.
+    /// The function's path, as logs have it: `shop::prices::price`; `memo` for what goes without the attribute.
     pub function: String,
     /// What happened.
     pub event: Event,
@@ -57,10 +57,10 @@ impl Recorder {
 }
 
 impl Log for Mutex<Vec<Recorded>> {
-    fn write(&self, function: &str, event: Event) {
+    fn write(&self, function: &Function<'_>, event: Event) {
         let mut records = self.lock().unwrap_or_else(PoisonError::into_inner);
         records.push(Recorded {
-            function: function.to_owned(),
+            function: function.to_string(),
             event,
         });
     }

@@ -2,6 +2,7 @@
 #![cfg(unix)]
 
 mod clients;
+mod conformance;
 mod faults;
 mod leases;
 mod servers;

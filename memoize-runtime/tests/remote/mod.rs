@@ -31,6 +31,8 @@ impl Remote {
     pub(crate) fn runtime(&self) -> Runtime {
         Runtime::builder()
             .async_backend(self.clone())
+            // More than any machine is busy with something else.
+            .budget(Duration::from_secs(3600))
             .build()
             .expect("valid settings")
     }

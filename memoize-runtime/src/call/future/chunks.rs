@@ -9,6 +9,7 @@ use crate::call::chunks::{BATCH, MOST_REMOVED, hand_over};
 use crate::call::place::Place;
 use crate::call::recorder::Chunk;
 use crate::call::request::Request;
+use crate::call::resealing::Resealing;
 use crate::call::turn::Missed;
 use crate::engine::{Chunked, Fill};
 use crate::entry::chunk::Reader;
@@ -19,13 +20,14 @@ use crate::observe::Abandoned;
 pub(in crate::call) async fn supply(
     request: &Request,
     reader: &mut Reader,
+    resealing: Option<&mut Resealing>,
     deadline: Deadline,
 ) -> Result<(), Missed> {
     let names = reader.wants();
     if names.is_empty() {
         return Ok(());
     }
-    hand_over(reader, fetch(request, &names, deadline).await)
+    hand_over(reader, resealing, fetch(request, &names, deadline).await)
 }
 
 /// As [`chunks::fetch`](crate::call::chunks::fetch).

@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use super::ask::ask;
-use super::{chunks, rotation};
+use super::{chunks, resealing, rotation};
 use crate::backend::{Bytes, Deadline};
 use crate::call::ask::NoAnswer;
 use crate::call::lookup::{Found, usable};
 use crate::call::outcome::Outcome;
 use crate::call::place::Place;
 use crate::call::request::Request;
-use crate::call::turn::{Gathered, Missed, Right, gather_some};
-use crate::engine::{Opened, Renewal};
+use crate::call::resealing::Resealing;
+use crate::call::turn::{Caller, Gathered, Missed, Right, gather_some};
+use crate::engine::Opened;
 use crate::entry::Reject;
+use crate::entry::chunk::Reader;
 use crate::local::Kept;
 
 /// As [`lookup::look_up`](crate::call::lookup::look_up).
@@ -29,13 +31,7 @@ pub(super) async fn look_up<R>(
     right.is_under_way = request.is_led(place);
     let found = fetch_or_lease(request, place, right).await?;
     let deadline = right.budget.deadline();
-    let (value, renewal) = read(request, place, outcome, &found, deadline).await?;
-    if let Some(renewal) = renewal
-        && let Some(lease) = right.lease.take()
-    {
-        rotation::renew(request, place, renewal, lease, deadline).await;
-    }
-    Ok(value)
+    read(request, place, outcome, &found, Some(right), deadline).await
 }
 
 /// As [`lookup::find`](crate::call::lookup::find).
@@ -49,8 +45,7 @@ pub(super) async fn find<R>(
         return copy.map_err(Missed::Rejected);
     }
     let found = fetch(request, place, deadline).await?;
-    let (value, _) = read(request, place, outcome, &found, deadline).await?;
-    Ok(value)
+    read(request, place, outcome, &found, None, deadline).await
 }
 
 /// As [`lookup::open`](crate::call::lookup::open).
@@ -62,8 +57,7 @@ pub(super) async fn open<R>(
     deadline: Deadline,
 ) -> Result<R, Missed> {
     let found = [Some(entry.clone())];
-    let (value, _) = read(request, place, outcome, &found, deadline).await?;
-    Ok(value)
+    read(request, place, outcome, &found, None, deadline).await
 }
 
 /// As [`lookup::open_kept`](crate::call::lookup::open_kept).
@@ -132,19 +126,46 @@ async fn read<R>(
     place: &Place<'_>,
     outcome: &Outcome<R>,
     found: &[Option<Bytes>],
+    mut right: Option<&mut Right<'_>>,
     deadline: Deadline,
-) -> Result<(R, Option<Renewal>), Missed> {
+) -> Result<R, Missed> {
     let now_ms = request.runtime.now_ms();
-    let lookup = request.policy(place).look(found, outcome, now_ms);
-    let (opened, renewal) = usable(lookup)?;
+    let (opened, renewal) = usable(request.policy(place).look(found, outcome, now_ms))?;
+    let mut lease = || right.as_mut().and_then(|right| right.lease.take());
+    let renewal = renewal.and_then(|renewal| Some((renewal, lease()?)));
     let mut reader = match opened {
-        Opened::Value(value) => return Ok((value, renewal)),
+        Opened::Value(value) => {
+            if let Some((renewal, lease)) = renewal {
+                rotation::renew(request, place, &renewal, lease, deadline).await;
+            }
+            return Ok(value);
+        }
         Opened::Chunks(reader) => reader,
     };
-    let mut value = None;
-    while let Gathered::Starved = gather_some(request, &mut reader, outcome, &mut value)? {
-        chunks::supply(request, &mut reader, deadline).await?;
+    let resealing = |(renewal, lease)| Resealing::new(request, Caller::Task, renewal, lease);
+    let mut resealing = renewal.map(resealing);
+    let value = gather(request, &mut reader, outcome, resealing.as_mut(), deadline).await;
+    if let Some(resealing) = resealing {
+        if value.is_ok() {
+            resealing::finish(resealing, place, deadline).await;
+        } else if let Some(right) = right {
+            right.lease = Some(resealing.give_back());
+        }
     }
-    let value = value.ok_or(Missed::Rejected(Reject::Damaged))?;
-    Ok((value, renewal))
+    value
+}
+
+/// Reads a value that is in chunks.
+async fn gather<R>(
+    request: &Request,
+    reader: &mut Reader,
+    outcome: &Outcome<R>,
+    mut resealing: Option<&mut Resealing>,
+    deadline: Deadline,
+) -> Result<R, Missed> {
+    let mut value = None;
+    while let Gathered::Starved = gather_some(request, reader, outcome, &mut value)? {
+        chunks::supply(request, reader, resealing.as_deref_mut(), deadline).await?;
+    }
+    value.ok_or(Missed::Rejected(Reject::Damaged))
 }

@@ -11,37 +11,34 @@ use crate::engine::Renewal;
 pub(super) async fn renew(
     request: &Request,
     place: &Place<'_>,
-    renewal: Renewal,
+    renewal: &Renewal,
     lease: Lease,
     deadline: Deadline,
-) {
+) -> bool {
     let Some(previous) = place.guards().nth(renewal.nth) else {
-        return;
-    };
-    let life = renewal.fill.life;
-    let Some(bytes) = renewal.fill.kept.into_bytes() else {
-        return;
+        return false;
     };
     let name = place.name().as_str();
     let filled = ask(request, "fill", deadline, |backend| {
-        backend.fill(name, lease, bytes, life, deadline)
+        backend.fill(name, lease, renewal.bytes.clone(), renewal.life, deadline)
     });
     if !filled.await.unwrap_or(false) {
-        return;
+        return false;
     }
     if lease == Lease::UNCONDITIONAL {
         let still_there = ask(request, "get", deadline, |backend| {
             backend.get(previous.name().as_str(), deadline)
         });
-        if still_there.await.ok().flatten() != Some(renewal.found) {
+        if still_there.await.ok().flatten().as_ref() != Some(&renewal.found) {
             let deleted = ask(request, "delete", deadline, |backend| {
                 backend.delete(name, deadline)
             });
             let _ = deleted.await;
-            return;
+            return false;
         }
     }
     request.observer().resealed();
+    true
 }
 
 /// As [`rotation::forget_previous`](crate::call::rotation::forget_previous).

@@ -284,7 +284,7 @@ impl<'p> Attack<'p> {
                 Next::Starved => {
                     let wanted = supplied..supplied + reader.wants().len();
                     supplied = wanted.end;
-                    if let Err(reject) = reader.supply(self.chunks[wanted].to_vec()) {
+                    if let Err(reject) = reader.supply(self.chunks[wanted].to_vec(), None) {
                         return (items, Some(reject));
                     }
                 }

@@ -24,6 +24,7 @@ mod joiner;
 mod manifest;
 mod piece;
 mod reader;
+mod resealer;
 mod writer;
 
 pub(crate) use follower::{Follower, Origin};
@@ -32,6 +33,7 @@ pub(crate) use joiner::Item;
 pub(crate) use manifest::Manifest;
 pub(crate) use piece::Wrapper;
 pub(crate) use reader::{Next, Reader};
+pub(crate) use resealer::Resealer;
 pub(crate) use writer::{Destination, Writer};
 
 /// The usual length of a chunk before compression. Neither speed nor memory gains from more.

@@ -43,21 +43,39 @@ impl Packer {
         self.wrapper.wrap(index, piece)
     }
 
-    /// The piece as it was packed, which had `raw_len` bytes.
+    /// The piece of `raw_len` bytes that was packed.
     ///
     /// # Errors
     ///
-    /// `Damaged`, `Tampered`, `Truncated`, or `Flags` where this build can't decompress it.
+    /// Those of [`open`](Self::open) and [`expand`](Self::expand).
     pub(super) fn unpack(
         &self,
         index: u32,
         stored: &Bytes,
         raw_len: usize,
     ) -> Result<Bytes, Reject> {
+        let piece = self.open(index, stored, raw_len)?;
+        self.expand(piece, raw_len)
+    }
+
+    /// What was wrapped, compressed or not, of a piece that had `raw_len` bytes.
+    ///
+    /// # Errors
+    ///
+    /// `Damaged`, `Tampered`, or `Truncated`.
+    pub(super) fn open(&self, index: u32, stored: &Bytes, raw_len: usize) -> Result<Bytes, Reject> {
         if stored.len() > raw_len + OVERHEAD {
             return Err(self.wrapper.broken());
         }
-        let piece = self.wrapper.unwrap(index, stored)?;
+        self.wrapper.unwrap(index, stored)
+    }
+
+    /// The piece as it was before compression, which had `raw_len` bytes.
+    ///
+    /// # Errors
+    ///
+    /// `Damaged`, `Truncated`, or `Flags` where this build can't decompress it.
+    pub(super) fn expand(&self, piece: Bytes, raw_len: usize) -> Result<Bytes, Reject> {
         // What doesn't shrink is stored as it is, so the length tells which it is.
         if piece.len() == raw_len {
             return Ok(piece);
@@ -86,7 +104,7 @@ pub(crate) enum Wrapper {
 }
 
 impl Wrapper {
-    fn wrap(&self, index: u32, piece: &[u8]) -> Bytes {
+    pub(super) fn wrap(&self, index: u32, piece: &[u8]) -> Bytes {
         match self {
             Self::Plain {
                 full_key,

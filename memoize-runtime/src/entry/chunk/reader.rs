@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::joiner::{Found, Item, Joiner};
 use super::piece::Packer;
-use super::{ChunkNames, Manifest, WINDOW};
+use super::{ChunkNames, Manifest, Resealer, WINDOW};
 use crate::entry::guard::Guard;
 use crate::entry::header::{Flags, Header};
 use crate::entry::reject::Reject;
@@ -61,22 +61,28 @@ impl Reader {
         self.names.of_all(self.window())
     }
 
-    /// Takes the chunks that it wants, in their order.
+    /// Takes the chunks that it wants, in their order; what is opened is sealed anew on the way, where there is something to do so.
     ///
     /// # Errors
     ///
     /// `Incomplete` where one is not there; or why one can't be used.
-    pub(crate) fn supply(&mut self, chunks: Vec<Option<Bytes>>) -> Result<(), Reject> {
+    pub(crate) fn supply(
+        &mut self,
+        chunks: Vec<Option<Bytes>>,
+        mut resealer: Option<&mut Resealer>,
+    ) -> Result<(), Reject> {
         let window = self.window();
         if chunks.len() != window.len() {
             return Err(Reject::Incomplete);
         }
         for (index, chunk) in window.zip(chunks) {
             let chunk = chunk.ok_or(Reject::Incomplete)?;
-            let piece = self
-                .packer
-                .unpack(index, &chunk, self.manifest.len_of(index))?;
-            self.joiner.push(piece);
+            let raw_len = self.manifest.len_of(index);
+            let piece = self.packer.open(index, &chunk, raw_len)?;
+            if let Some(resealer) = &mut resealer {
+                resealer.seal(&piece);
+            }
+            self.joiner.push(self.packer.expand(piece, raw_len)?);
             self.supplied = index + 1;
         }
         Ok(())
@@ -197,7 +203,8 @@ mod tests {
                 Next::Starved => {
                     let wants = reader.wants();
                     assert!((1..=WINDOW as usize).contains(&wants.len()));
-                    reader.supply(wants.iter().map(|name| stored.get(name).cloned()).collect())?;
+                    let chunks = wants.iter().map(|name| stored.get(name).cloned());
+                    reader.supply(chunks.collect(), None)?;
                 }
                 Next::End => return Ok(items),
             }
@@ -211,7 +218,10 @@ mod tests {
         for answers in [0, 2] {
             let mut reader = reader(KEY, manifest, false);
             let chunk = stored.get(&reader.wants()[0]).cloned();
-            assert_eq!(reader.supply(vec![chunk; answers]), Err(Reject::Incomplete));
+            assert_eq!(
+                reader.supply(vec![chunk; answers], None),
+                Err(Reject::Incomplete)
+            );
         }
     }
 
@@ -226,7 +236,7 @@ mod tests {
         assert_eq!(read(other, false, &stored), Err(Reject::Incomplete));
         let mut reader = reader("ns:others", manifest, false);
         let chunk = stored.into_values().next();
-        assert_eq!(reader.supply(vec![chunk]), Err(Reject::Damaged));
+        assert_eq!(reader.supply(vec![chunk], None), Err(Reject::Damaged));
     }
 
     proptest! {

@@ -1,6 +1,6 @@
 //! Without the feature `testing`.
 
-use crate::observe::Event;
+use crate::observe::{Event, Function};
 
 #[derive(Debug)]
 pub(crate) struct Journal;
@@ -12,5 +12,5 @@ impl Journal {
 
     #[inline]
     #[expect(clippy::unused_self, reason = "as the one that is enabled")]
-    pub(crate) fn write(&self, _: &str, _: Event) {}
+    pub(crate) fn write(&self, _: &Function<'_>, _: Event) {}
 }

@@ -4,11 +4,11 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 
-use crate::observe::Event;
+use crate::observe::{Event, Function};
 
 /// Where events are written to.
 pub(crate) trait Log: Send + Sync {
-    fn write(&self, function: &str, event: Event);
+    fn write(&self, function: &Function<'_>, event: Event);
 }
 
 /// The logs of one runtime, kept for as long as somebody reads them.
@@ -35,7 +35,7 @@ impl Journal {
         self.is_kept.store(true, Ordering::Release);
     }
 
-    pub(crate) fn write(&self, function: &str, event: Event) {
+    pub(crate) fn write(&self, function: &Function<'_>, event: Event) {
         if !self.is_kept.load(Ordering::Acquire) {
             return;
         }

@@ -1,6 +1,8 @@
 //! While secrets are rotated: processes that write under different names see one value, the newest.
 #![cfg(feature = "encrypt")]
 
+mod chunks;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -20,6 +22,8 @@ struct Shared {
     entries: Arc<Mutex<Entries>>,
     before_set: Arc<Mutex<Option<Hook>>>,
     sets: Arc<Mutex<usize>>,
+    /// After so many more writes each fails.
+    sets_left: Arc<Mutex<Option<usize>>>,
 }
 
 impl Shared {
@@ -29,6 +33,11 @@ impl Shared {
 
     fn before_set(&self, hook: impl FnOnce() + Send + 'static) {
         *self.before_set.lock().expect("no test panics in here") = Some(Box::new(hook));
+    }
+
+    /// Has all but the next few writes fail, or none.
+    fn fail_after(&self, sets: Option<usize>) {
+        *self.sets_left.lock().expect("no test panics in here") = sets;
     }
 
     fn sets(&self) -> usize {
@@ -45,6 +54,11 @@ impl Backend for Shared {
         let hook = self.before_set.lock().expect("not poisoned").take();
         if let Some(hook) = hook {
             hook();
+        }
+        if let Some(left) = &mut *self.sets_left.lock().expect("not poisoned") {
+            *left = left
+                .checked_sub(1)
+                .ok_or(BackendError::new("it was told to fail"))?;
         }
         *self.sets.lock().expect("not poisoned") += 1;
         self.entries().insert(key.to_owned(), value);
@@ -308,7 +322,7 @@ impl Backend for Leased {
     }
 
     fn limits(&self) -> Limits {
-        self.memory.limits()
+        self.memory.limits().value_bytes(4096)
     }
 
     fn get_or_lease(
@@ -318,6 +332,10 @@ impl Backend for Leased {
         deadline: Deadline,
     ) -> Result<Lookup, BackendError> {
         self.memory.get_or_lease(key, life, deadline)
+    }
+
+    fn lease(&self, key: &str, life: Duration, deadline: Deadline) -> Result<Lease, BackendError> {
+        self.memory.lease(key, life, deadline)
     }
 
     fn fill(
