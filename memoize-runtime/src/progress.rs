@@ -4,17 +4,22 @@
 //! stored yet: a chunk and an item at most. So both stay within bounds however far apart they are, and the writer waits for
 //! nobody. Who has read everything waits to be woken, by a waker: threads and tasks alike.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::future::poll_fn;
+use std::collections::{BTreeMap, HashMap};
+use std::future::Future;
 use std::mem;
+use std::pin::Pin;
 use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
 use crate::backend::Bytes;
 use crate::entry::chunk::Origin;
+
+/// How long a writer may take for its next item before those who follow it go on by themselves.
+const STALLED: Duration = Duration::from_secs(1);
 
 /// The streams that are followed, by the names of their entries: of each name the first.
 #[derive(Clone, Default)]
@@ -42,7 +47,10 @@ struct State {
     /// The thread that wrote last, and the task, where it was one.
     thread: u64,
     task: Option<Waker>,
-    sleeping: Vec<Waker>,
+    /// How many items there were when a follower found nothing new, and when that was seen first.
+    idle: Option<(u64, Instant)>,
+    sleeping: BTreeMap<u64, Waker>,
+    next_ticket: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -83,25 +91,39 @@ pub(crate) struct Publisher {
 
 impl Writers {
     /// Follows the stream of this name and type that is being written, or begins to write it; an error of `begin` is handed on.
+    /// One that has expired meanwhile is not handed to those who come now.
     ///
     /// `begin` runs under the lock, so that of those who come at one time one writes; there is none of the user's code in it.
     pub(crate) fn join<T, E>(
         &self,
         name: &str,
         fingerprint: u64,
+        now_ms: u64,
         begin: impl FnOnce() -> Result<(Origin, T), E>,
     ) -> Result<Joined<T>, E> {
         let mut writers = self.lock();
-        if let Some(progress) = writers.get(name)
-            && progress.origin.header.fingerprint == fingerprint
-        {
-            return Ok(Joined::Follows(Arc::clone(progress)));
+        if let Some(progress) = writers.get(name) {
+            if progress.is_for(fingerprint, now_ms) {
+                return Ok(Joined::Follows(Arc::clone(progress)));
+            }
+            if progress.has_expired(now_ms) {
+                // Not the last reference, which its writer has.
+                writers.remove(name);
+            }
         }
         let (origin, stream) = begin()?;
         Ok(Joined::Writes(
             self.enter_locked(&mut writers, name, origin),
             stream,
         ))
+    }
+
+    /// Whether who joins now would follow.
+    pub(crate) fn contains(&self, name: &str, fingerprint: u64, now_ms: u64) -> bool {
+        let writers = self.lock();
+        writers
+            .get(name)
+            .is_some_and(|progress| progress.is_for(fingerprint, now_ms))
     }
 
     /// Makes known a stream that is begun, if it is the first.
@@ -163,12 +185,51 @@ impl Progress {
         }
     }
 
-    /// What there is for one that was given so much; waits until there is something.
-    pub(crate) async fn view(&self, supplied: u64, asks: Asks) -> View {
-        poll_fn(|context| self.poll_view(supplied, asks, context)).await
+    /// Whether newcomers who want this type may follow.
+    fn is_for(&self, fingerprint: u64, now_ms: u64) -> bool {
+        self.origin.header.fingerprint == fingerprint && !self.has_expired(now_ms)
     }
 
-    fn poll_view(&self, supplied: u64, asks: Asks, context: &Context<'_>) -> Poll<View> {
+    fn has_expired(&self, now_ms: u64) -> bool {
+        now_ms >= self.origin.header.expires_ms
+    }
+
+    /// What there is for one that was given so much; waits until there is something.
+    pub(crate) fn view(&self, supplied: u64, asks: Asks) -> Viewing<'_> {
+        Viewing {
+            progress: self,
+            supplied,
+            asks,
+            ticket: None,
+        }
+    }
+
+    /// Until when to wait for the next item, at `now`; none where the clock can't tell it. For the first item, before which there may
+    /// be a slow query, that is `longest_wait` as for a value.
+    ///
+    /// It counts from when the first of all followers saw that there is nothing new, not from when this one came: who can't
+    /// wait that long is spared it by those who came before. To note the time of each item would cost a writer more than
+    /// most items do.
+    pub(crate) fn stalls_at(&self, now: Instant, longest_wait: Duration) -> Option<Instant> {
+        let mut state = lock(&self.state);
+        let items = state.items;
+        let since = match state.idle {
+            Some((seen, since)) if seen == items => since,
+            _ => {
+                state.idle = Some((items, now));
+                now
+            }
+        };
+        since.checked_add(if items == 0 { longest_wait } else { STALLED })
+    }
+
+    fn poll_view(
+        &self,
+        supplied: u64,
+        asks: Asks,
+        ticket: &mut Option<u64>,
+        context: &Context<'_>,
+    ) -> Poll<View> {
         // Cloned and dropped without the lock: a waker is its executor's code.
         let waker = context.waker().clone();
         let mut state = lock(&self.state);
@@ -187,10 +248,37 @@ impl Progress {
             drop(state);
             return Poll::Ready(View::Broken);
         }
-        if !state.sleeping.iter().any(|known| known.will_wake(&waker)) {
-            state.sleeping.push(waker);
-        }
+        let replaced = state.sleep(ticket, waker);
+        drop(state);
+        drop(replaced);
         Poll::Pending
+    }
+}
+
+/// Waits for what comes next; a future that may be dropped at any time.
+pub(crate) struct Viewing<'a> {
+    progress: &'a Progress,
+    supplied: u64,
+    asks: Asks,
+    ticket: Option<u64>,
+}
+
+impl Future for Viewing<'_> {
+    type Output = View;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<View> {
+        let this = self.get_mut();
+        this.progress
+            .poll_view(this.supplied, this.asks, &mut this.ticket, context)
+    }
+}
+
+impl Drop for Viewing<'_> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket {
+            let forgotten = lock(&self.progress.state).sleeping.remove(&ticket);
+            drop(forgotten);
+        }
     }
 }
 
@@ -202,6 +290,15 @@ pub(crate) enum Asks {
 }
 
 impl State {
+    /// Has `waker` woken at the next news; returns the one that it replaces.
+    fn sleep(&mut self, ticket: &mut Option<u64>, waker: Waker) -> Option<Waker> {
+        let ticket = *ticket.get_or_insert_with(|| {
+            self.next_ticket += 1;
+            self.next_ticket
+        });
+        self.sleeping.insert(ticket, waker)
+    }
+
     fn view(&self, supplied: u64, chunk_len: u32) -> Option<View> {
         let stored = u64::from(self.stored) * u64::from(chunk_len);
         let raw_len = stored + self.tail.len() as u64;
@@ -267,7 +364,7 @@ impl Publisher {
         }
         let woken = mem::take(&mut state.sleeping);
         drop(state);
-        woken.into_iter().for_each(Waker::wake);
+        woken.into_values().for_each(Waker::wake);
     }
 }
 
@@ -303,9 +400,9 @@ mod tests {
     use crate::entry::{Codec, Flags, Header};
     use crate::flight::block_on;
     use std::pin::pin;
-    use std::time::Instant;
 
     const CHUNK: usize = 100;
+    const EXPIRES_MS: u64 = 3;
 
     fn publisher(writers: &Writers) -> Publisher {
         let header = Header {
@@ -314,7 +411,7 @@ mod tests {
             key_id: 0,
             fingerprint: 1,
             created_ms: 2,
-            expires_ms: 3,
+            expires_ms: EXPIRES_MS,
         };
         let origin = Origin {
             header,
@@ -406,5 +503,54 @@ mod tests {
         drop(publisher);
         assert!(lock(&progress.state).sleeping.is_empty());
         assert_eq!(block_on(waits, None), Some(View::Broken));
+    }
+
+    #[test]
+    fn who_gives_up_leaves_no_waker_behind() {
+        let publisher = publisher(&Writers::default());
+        let progress = &publisher.progress;
+        for _ in 0..100 {
+            assert_eq!(view(progress, 0), None);
+        }
+        assert!(lock(&progress.state).sleeping.is_empty());
+        // One that is polled with another waker each time has the last one woken.
+        let mut waits = pin!(progress.view(0, Asks::Task));
+        for _ in 0..100 {
+            assert_eq!(block_on(waits.as_mut(), Some(Instant::now())), None);
+        }
+        assert_eq!(lock(&progress.state).sleeping.len(), 1);
+    }
+
+    #[test]
+    fn a_stall_counts_from_the_first_who_saw_it() {
+        let publisher = publisher(&Writers::default());
+        let progress = &publisher.progress;
+        let (began, longest) = (Instant::now(), Duration::from_secs(30));
+        let at = |ms| began + Duration::from_millis(ms);
+        let stalls_at = |ms| progress.stalls_at(at(ms), longest).expect("a moment");
+        assert_eq!(stalls_at(0), at(30_000), "a query may be slow");
+        assert_eq!(stalls_at(5_000), at(30_000));
+        publisher.wrote(&[1]);
+        assert_eq!(stalls_at(6_000), at(7_000));
+        assert_eq!(stalls_at(6_900), at(7_000), "not from when this one came");
+        publisher.wrote(&[1]);
+        assert_eq!(stalls_at(8_000), at(9_000));
+    }
+
+    #[test]
+    fn what_has_expired_is_not_handed_to_those_who_come() {
+        let writers = Writers::default();
+        let publisher = publisher(&writers);
+        let join = |now_ms| {
+            let begin = || Ok::<_, ()>((publisher.progress.origin.clone(), ()));
+            writers.join("name", 1, now_ms, begin).expect("it begins")
+        };
+        assert!(matches!(join(EXPIRES_MS - 1), Joined::Follows(_)));
+        let Joined::Writes(Some(newer), ()) = join(EXPIRES_MS) else {
+            panic!("it writes, and may be followed");
+        };
+        assert!(matches!(join(EXPIRES_MS - 1), Joined::Follows(_)));
+        drop(newer);
+        assert_eq!(writers.len(), 0);
     }
 }

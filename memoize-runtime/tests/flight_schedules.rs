@@ -84,6 +84,9 @@ impl World {
         }));
         if ran.is_err() {
             self.failures.fetch_add(1, Ordering::SeqCst);
+            if let Some(leader) = &leader {
+                leader.computed();
+            }
             return None;
         }
         if let Some(leader) = leader {
@@ -97,7 +100,7 @@ impl World {
         match part {
             Part::Leads(leader) => self.compute(Some(leader), body),
             Part::Landed(value) => Some(value),
-            Part::Alone | Part::Inside => self.compute(None, body),
+            Part::Alone | Part::Beside | Part::Inside => self.compute(None, body),
         }
     }
 
@@ -133,6 +136,20 @@ impl World {
             }
         };
         self.play(part, Body::Returns)
+    }
+
+    /// One call that has waited long enough after its first look, and computes.
+    fn call_relieving(&self, body: Body) -> Option<usize> {
+        let part = match self.join() {
+            Joined::Plays(part) => part,
+            Joined::Waits(mut waiter) => {
+                match Pin::new(&mut waiter).poll(&mut Context::from_waker(Waker::noop())) {
+                    Poll::Ready(part) => part,
+                    Poll::Pending => waiter.relieve(),
+                }
+            }
+        };
+        self.play(part, body)
     }
 
     fn invalidate(&self) {
@@ -186,6 +203,22 @@ fn callers_that_come_while_one_computes_get_its_value() {
         for caller in callers {
             assert!(matches!(caller.join().expect("no panic"), Part::Landed(7)));
         }
+        world.is_settled();
+    });
+}
+
+#[test]
+fn a_leader_that_is_relieved_leaves_nobody_waiting() {
+    check(|| {
+        let world = World::new();
+        let relieving = [Body::Returns, Body::Fails].map(|body| {
+            let world = Arc::clone(&world);
+            thread::spawn(move || world.call_relieving(body))
+        });
+        let values = call_on_threads(&world, &[Body::Returns, Body::Fails, Body::Returns]);
+        assert!(values[0].is_some() && values[2].is_some());
+        let [returns, _] = relieving.map(|caller| caller.join().expect("caught"));
+        assert!(returns.is_some());
         world.is_settled();
     });
 }
@@ -330,7 +363,7 @@ fn circles_of_keys_do_not_deadlock() {
         let leader = match part {
             Part::Leads(leader) => Some(leader),
             Part::Landed(_) => return,
-            Part::Alone | Part::Inside => None,
+            Part::Alone | Part::Beside | Part::Inside => None,
         };
         let running = leader.as_ref().map(Leader::run);
         if depth > 0 {
@@ -416,7 +449,7 @@ fn look_up_and_join(flights: &Flights<usize, u64>, shelf: &Shelf, body: Body, pa
     lease = lease.or_else(|| offer.and_then(|offer| offer.take_back()));
     let leader = match part {
         Part::Leads(leader) => Some(leader),
-        Part::Alone | Part::Inside => None,
+        Part::Alone | Part::Beside | Part::Inside => None,
         Part::Landed(_) => {
             if let Some(lease) = lease {
                 shelf.take(lease);

@@ -354,6 +354,98 @@ fn a_writer_that_stalls_is_waited_for_once() {
 }
 
 #[test]
+fn who_can_not_wait_that_long_is_spared_it_by_those_who_came_before() {
+    let runtime = runtime();
+    let source = Source::new(20);
+    let (go_on, may_go_on) = mpsc::channel::<()>();
+    let (began, has_begun) = mpsc::channel();
+    thread::scope(|scope| {
+        let (runtime, source) = (&runtime, &source);
+        scope.spawn(move || {
+            runtime.scope(|| {
+                let mut items = source.iter();
+                assert!(items.next().is_some());
+                began.send(()).expect("the test listens");
+                may_go_on.recv().expect("the test tells");
+            });
+        });
+        has_begun.recv().expect("it begins");
+        // Each of them less than a second.
+        let patience = Duration::from_millis(200);
+        let impatient = || {
+            let items = runtime.scope(|| source.stream());
+            let given_up = async {
+                smol::Timer::after(patience).await;
+                None
+            };
+            block_on(smol::future::or(
+                async { Some(items.count().await) },
+                given_up,
+            ))
+        };
+        let count = (0..50).find_map(|_| impatient());
+        // First, so that a failure ends the test.
+        go_on.send(()).expect("it listens");
+        assert_eq!(count, Some(20));
+    });
+    assert_eq!(flights(&runtime), 0);
+}
+
+#[test]
+fn of_those_who_are_left_by_one_writer_one_stores() {
+    let memory = Memory::new(64 << 20);
+    let runtime = Runtime::builder()
+        .backend(memory.clone())
+        .build()
+        .expect("valid settings");
+    let call = || {
+        Memo::new("long")
+            .compress(false)
+            .iter(|| (0..1_000_usize).map(|_| vec![7_u8; 1_000]))
+    };
+    runtime.scope(|| {
+        let mut writing = call();
+        let mut following: Vec<_> = (0..8).map(|_| call()).collect();
+        assert!(writing.next().is_some());
+        drop(writing);
+        for follower in &mut following {
+            assert_eq!(follower.take(800).count(), 800);
+        }
+        assert!(
+            (700_000..1_000_000).contains(&memory.bytes()),
+            "one writes: {}",
+            memory.bytes()
+        );
+        drop(following);
+    });
+    assert_eq!(flights(&runtime), 0);
+}
+
+#[test]
+fn a_stream_that_takes_longer_than_a_lease_stands_is_stored_whoever_follows() {
+    let runtime = Runtime::builder()
+        .backend(Memory::new(1 << 20))
+        .longest_wait(Duration::ZERO)
+        .build()
+        .expect("valid settings");
+    each_pair(|writer, follower| {
+        runtime.scope(|| {
+            let source = Source::new(20);
+            let mut writing = writer(&source);
+            for n in 0..20 {
+                assert_eq!(writing.next(), Some(item(n)));
+                assert_eq!(follower(&source).next(), Some(item(0)));
+            }
+            assert_eq!(writing.next(), None);
+            assert!(follower(&source).eq(items(20)));
+            assert_eq!(source.runs(), 1);
+            assert!(Memo::new("source").invalidate());
+        });
+    });
+    assert_eq!((runtime.stats().stores, runtime.stats().outdated), (4, 0));
+}
+
+#[test]
 fn nobody_waits_for_itself() {
     let runtime = runtime();
     runtime.scope(|| {

@@ -194,6 +194,65 @@ fn nobody_waits_longer_than_the_longest_wait() {
 }
 
 #[test]
+fn who_relieves_a_stuck_leader_ends_its_flight() {
+    let runtime = build(Runtime::builder().longest_wait(Duration::from_millis(20)));
+    let gate = &Gate::new();
+    thread::scope(|scope| {
+        let runtime = &runtime;
+        let call = move |body: &dyn Fn()| {
+            runtime.scope(|| {
+                Memo::new("stuck").try_get_or_compute(|| {
+                    body();
+                    Err::<u8, _>(())
+                })
+            })
+        };
+        let stuck = scope.spawn(move || call(&|| gate.pass()));
+        gate.begin.wait();
+        assert_eq!(call(&|| ()), Err(()));
+        assert_eq!(flights(runtime), 0, "nobody else waits for it");
+        gate.end.wait();
+        assert_eq!(stuck.join().expect("no panic"), Err(()));
+    });
+    assert_eq!(flights(&runtime), 0);
+}
+
+#[test]
+fn a_value_that_takes_longer_than_a_lease_stands_is_stored_whoever_waits() {
+    for relieved_first in [false, true] {
+        let runtime = build(Runtime::builder().longest_wait(Duration::ZERO));
+        let gates = [Gate::new(), Gate::new()];
+        thread::scope(|scope| {
+            let mut calls: Vec<_> = gates
+                .iter()
+                .enumerate()
+                .map(|(n, gate)| {
+                    let runtime = &runtime;
+                    let body = move || {
+                        gate.pass();
+                        n
+                    };
+                    let call = move || runtime.scope(|| Memo::new("slow").get_or_compute(body));
+                    let call = scope.spawn(call);
+                    gate.begin.wait();
+                    call
+                })
+                .collect();
+            let first = usize::from(!relieved_first);
+            gates[first].end.wait();
+            let value = calls.remove(first).join().expect("no panic");
+            assert_eq!(value, first);
+            assert_eq!(runtime.stats().stores, 1);
+            let hit = runtime.scope(|| Memo::new("slow").get_or_compute(|| 9));
+            assert_eq!(hit, first);
+            gates[1 - first].end.wait();
+        });
+        assert_eq!(runtime.stats().stores, 1);
+        assert_eq!(flights(&runtime), 0);
+    }
+}
+
+#[test]
 fn an_invalidation_during_a_computation_wins() {
     for runtime in [fresh(), plain()] {
         for prime in [false, true] {

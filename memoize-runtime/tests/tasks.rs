@@ -100,6 +100,29 @@ fn it_works_on_smol_and_without_an_executor() {
 }
 
 #[test]
+fn leaders_that_are_cancelled_are_followed_one_by_one() {
+    let runtime = fresh();
+    let runs = Cell::new(0);
+    runtime.scope(|| {
+        let call = || {
+            Box::pin(Memo::new("cancelled").get_or_compute_async(|| {
+                runs.set(runs.get() + 1);
+                pending::<u8>()
+            }))
+        };
+        let mut calls: Vec<_> = (0..100).map(|_| call()).collect();
+        for cancelled in 0..5 {
+            for call in &mut calls {
+                assert!(poll_once(call.as_mut()).is_pending());
+            }
+            assert_eq!(runs.get(), cancelled + 1);
+            drop(calls.remove(0));
+        }
+    });
+    assert_eq!(flights(&runtime), 0);
+}
+
+#[test]
 fn threads_and_tasks_wait_for_each_other() {
     let runtime = fresh();
     let (tell, told) = futures::channel::oneshot::channel();

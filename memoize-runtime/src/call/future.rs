@@ -80,7 +80,7 @@ pub(crate) async fn get_or_compute<R, F: Future<Output = R>>(
     let started = Instant::now();
     let value = run(&right, compute).await;
     let cost = started.elapsed();
-    observer.computed();
+    right.computed();
 
     // Store.
     match verdict(request, outcome, accept, &value) {
@@ -136,21 +136,21 @@ async fn take_turn<R>(
     let mut patience = Patience::new(request);
     let part = match request.join(place.name()) {
         Joined::Plays(part) => part,
-        Joined::Waits(waiter) => {
+        Joined::Waits(mut waiter) => {
             right.offer_to(&waiter);
-            // Who has waited long enough computes for itself.
-            let part = timeout(patience.until(), waiter).await;
-            part.unwrap_or(Part::Alone)
+            // Who has waited long enough computes.
+            let part = timeout(patience.until(), &mut waiter).await;
+            part.unwrap_or_else(|| waiter.relieve())
         }
     };
-    let is_inside = matches!(part, Part::Inside);
+    let stores_nothing = matches!(part, Part::Inside | Part::Beside);
     if let Some(kept) = right.play(part)
         && let Ok(value) = open_kept(request, place, outcome, kept, request.deadline()).await
     {
         return Turn::Value(value);
     }
     let mut deadline = right.budget.deadline();
-    while right.lease.is_none() && !right.failed && !is_inside {
+    while right.lease.is_none() && !right.failed && !stores_nothing {
         match ask_for_lease(request, place.name(), right.replaces, deadline).await {
             Ok(backend::Lookup::Granted(lease)) => right.lease = Some(lease),
             Ok(backend::Lookup::Found(bytes)) => {

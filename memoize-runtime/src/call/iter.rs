@@ -4,14 +4,13 @@ use std::fmt;
 use std::iter::FusedIterator;
 use std::mem;
 use std::pin::pin;
-use std::time::Instant;
 
 use super::ask::ask;
 use super::chunks;
 use super::lookup::fetch_or_lease;
 use super::outcome::Outcome;
 use super::place::Place;
-use super::reading::{Claim, Following, Opening, Reading, STALLED, Source, Stored};
+use super::reading::{Claim, Following, Opening, Reading, Source, Stored};
 use super::recorder::{Begun, Publication, Recorder};
 use super::request::Request;
 use super::sync::fill_by;
@@ -31,8 +30,9 @@ use crate::progress::Asks;
 ///   before, panics, or yields an `Err` publishes nothing; `take` and `zip` with a shorter one drop it before.
 /// - On a hit the entry is read a few chunks at a time, item by item.
 /// - While another iterator or stream of this process writes the entry, it is followed: its items come as it consumes them, read from the
-///   cache but for the last few. Where it is dropped, fails or yields nothing for a second, and where this thread or task is the one that
-///   consumes it, the body runs, as for chunks that are lost. A writer waits for nobody.
+///   cache but for the last few. Where it is dropped, fails or yields nothing for a second (for
+///   [`longest_wait`](crate::RuntimeBuilder::longest_wait) before its first item), and where this thread or task is the one that
+///   consumes it, the body runs, as for chunks that are lost; of those who are left so, one stores. A writer waits for nobody.
 /// - If chunks are lost while they are read, the body runs, and as many items as were handed out are skipped: the sequence is
 ///   the function's, as far as it yields the same ones again. An `Err` that is met while skipping is handed on.
 ///   That is why the closure with the function's arguments is in here for as long as items come from the cache. It
@@ -96,7 +96,7 @@ where
             let compute = || runtime.scope(compute);
             drop(reading.source);
             // The whole stream comes by, so that the entry can be healed.
-            let recorder = leased(Recorder::new(reading.request, Caller::Thread));
+            let recorder = leased(Recorder::resume(reading.request, Caller::Thread, missed));
             self.state = State::Running(Running::new(recorder, compute, reading.handed_out));
         }
     }
@@ -135,6 +135,7 @@ fn read_first(
     place: &Place<'_>,
     right: &mut Right<'_>,
 ) -> Result<Stored, Missed> {
+    right.is_under_way = request.is_written(place);
     let found = fetch_or_lease(request, place, right)?;
     let mut stored = Stored::open(request, place, &found, right)?;
     // The first chunks are part of the lookup: where they are lost it is a miss like any other.
@@ -226,7 +227,7 @@ fn finish(reading: &mut Reading) {
 
 /// Waits for what comes next, and fetches it where it is stored.
 fn follow(request: &Request, following: &mut Following) -> Result<(), Missed> {
-    let until = Instant::now().checked_add(STALLED);
+    let until = following.stalls_at(request);
     let view = block_on(pin!(following.view(Asks::Thread)), until);
     let Some((stored, names)) = following.take(request, view)? else {
         return Ok(());

@@ -1,7 +1,7 @@
 //! What the drivers of iterators and of streams have in common on the way from the cache, or from who writes to it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::Instant;
 
 use super::ask::NoAnswer;
 use super::lookup::usable;
@@ -13,9 +13,6 @@ use crate::backend::{Bytes, Lease};
 use crate::entry::chunk::{Follower, Item, Next, Reader};
 use crate::key::CacheKey;
 use crate::progress::{Asks, Progress, View};
-
-/// How long a writer may take for its next item before those who follow it go on by themselves.
-pub(super) const STALLED: Duration = Duration::from_secs(1);
 
 /// What the call of a function begins with that returns an iterator or a stream.
 pub(super) enum Opening {
@@ -179,6 +176,12 @@ impl Following {
             follower: request.policy(place).follow(&progress.origin),
             progress,
         }
+    }
+
+    /// Until when to wait for what comes next.
+    pub(super) fn stalls_at(&self, request: &Request) -> Option<Instant> {
+        let longest_wait = request.runtime.longest_wait();
+        self.progress.stalls_at(Instant::now(), longest_wait)
     }
 
     /// What comes next; waits until there is something.

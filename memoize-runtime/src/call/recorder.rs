@@ -8,7 +8,7 @@ use super::chunks;
 use super::outcome::Outcome;
 use super::reading::{Claim, Following, Reading, Source};
 use super::request::Request;
-use super::turn::{Caller, release};
+use super::turn::{Caller, Missed, release};
 use crate::backend::{Bytes, Lease};
 use crate::engine::{Chunked, Fill, Unstored};
 use crate::key::CacheKey;
@@ -84,7 +84,7 @@ impl Recorder {
                 Ok((chunked.origin(), chunked))
             };
             let writers = request.runtime.writers();
-            let joined = writers.join(place.name().as_str(), request.fingerprint, begin);
+            let joined = writers.join(place.name().as_str(), request.fingerprint, now_ms, begin);
             if let Err(Some(unstored)) = &joined {
                 request.unstorable(unstored);
             }
@@ -132,6 +132,17 @@ impl Recorder {
             None => Self::idle(request, caller),
             Some((publisher, chunked)) => Self::begun(request, caller, publisher, chunked, None),
         }
+    }
+
+    /// Begins an entry in place of one that couldn't be read to its end. Of those who were left by one writer only the first does,
+    /// as the others would store the same beside it.
+    pub(super) fn resume(request: Request, caller: Caller, missed: &Missed) -> Self {
+        let mut recorder = Self::new(request, caller);
+        if matches!(missed, Missed::Deserted) {
+            let unfollowed = |recording: &mut Recording| recording.publisher.is_none();
+            recorder.is_taken = recorder.recording.take_if(unfollowed).is_some();
+        }
+        recorder
     }
 
     fn begun(

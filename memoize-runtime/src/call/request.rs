@@ -207,6 +207,20 @@ impl Request {
     }
 
     /// Joins the others that compute this entry now.
+    /// Whether this process is computing the value, so that it would be waited for.
+    pub(super) fn is_led(&self, place: &Place<'_>) -> bool {
+        let flights = self.runtime.flights();
+        flights.contains(place.name().as_str(), self.fingerprint)
+    }
+
+    /// Whether this process is writing the stream, so that it would be followed.
+    pub(super) fn is_written(&self, place: &Place<'_>) -> bool {
+        let (name, now_ms) = (place.name().as_str(), self.runtime.now_ms());
+        self.runtime
+            .writers()
+            .contains(name, self.fingerprint, now_ms)
+    }
+
     pub(crate) fn join(&self, name: &CacheKey) -> Joined<Kept, Lease> {
         self.runtime
             .flights()

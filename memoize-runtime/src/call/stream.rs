@@ -8,7 +8,6 @@ use std::future::{Future, poll_fn};
 use std::mem;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
 
 use futures_core::Stream;
 use pin_project_lite::pin_project;
@@ -16,7 +15,7 @@ use pin_project_lite::pin_project;
 use super::future::{ask, chunks, fetch_or_lease, fill_by, resealing};
 use super::outcome::Outcome;
 use super::place::Place;
-use super::reading::{Claim, Following, Opening, Reading, STALLED, Source, Stored};
+use super::reading::{Claim, Following, Opening, Reading, Source, Stored};
 use super::recorder::{Begun, Chunk, Publication, Recorder};
 use super::request::Request;
 use super::turn::{Caller, Missed, Right};
@@ -300,6 +299,7 @@ async fn read_first(
     place: &Place<'_>,
     right: &mut Right<'_>,
 ) -> Result<Stored, Missed> {
+    right.is_under_way = request.is_written(place);
     let found = fetch_or_lease(request, place, right).await?;
     let mut stored = Stored::open(request, place, &found, right)?;
     // The first chunks are part of the lookup: where they are lost it is a miss like any other.
@@ -355,7 +355,7 @@ async fn go_on(mut reading: Reading) -> State {
 
 /// Waits for what comes next, and fetches it where it is stored.
 async fn follow(request: &Request, following: &mut Following) -> Result<(), Missed> {
-    let until = Instant::now().checked_add(STALLED);
+    let until = following.stalls_at(request);
     let view = timeout(until, following.view(Asks::Task)).await;
     let Some((stored, names)) = following.take(request, view)? else {
         return Ok(());
@@ -382,7 +382,7 @@ async fn run_for_the_rest(reading: Reading, missed: Missed) -> State {
     drop(reading.source);
     State::Running(Running {
         // The whole stream comes by, so that the entry can be healed.
-        recorder: leased(Recorder::new(reading.request, Caller::Task)).await,
+        recorder: leased(Recorder::resume(reading.request, Caller::Task, &missed)).await,
         skip: reading.handed_out,
     })
 }

@@ -1,6 +1,6 @@
 //! The driver of functions that block: it asks the engine, and does what that says, on the caller's thread.
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
 
 use super::ask::{NoAnswer, ask};
@@ -76,7 +76,7 @@ pub(crate) fn get_or_compute<R>(
     let _running = right.run();
     let value = compute();
     let cost = started.elapsed();
-    observer.computed();
+    right.computed();
 
     // Store.
     match verdict(request, outcome, accept, &value) {
@@ -113,20 +113,21 @@ fn take_turn<R>(
     let mut patience = Patience::new(request);
     let part = match request.join(place.name()) {
         Joined::Plays(part) => part,
-        Joined::Waits(waiter) => {
+        Joined::Waits(mut waiter) => {
             right.offer_to(&waiter);
-            // Who has waited long enough computes for itself.
-            block_on(pin!(waiter), patience.until()).unwrap_or(Part::Alone)
+            // Who has waited long enough computes.
+            let part = block_on(Pin::new(&mut waiter), patience.until());
+            part.unwrap_or_else(|| waiter.relieve())
         }
     };
-    let is_inside = matches!(part, Part::Inside);
+    let stores_nothing = matches!(part, Part::Inside | Part::Beside);
     if let Some(kept) = right.play(part)
         && let Ok(value) = open_kept(request, place, outcome, kept, request.deadline())
     {
         return Turn::Value(value);
     }
     let mut deadline = right.budget.deadline();
-    while right.lease.is_none() && !right.failed && !is_inside {
+    while right.lease.is_none() && !right.failed && !stores_nothing {
         match ask_for_lease(request, place.name(), right.replaces, deadline) {
             Ok(backend::Lookup::Granted(lease)) => right.lease = Some(lease),
             Ok(backend::Lookup::Found(bytes)) => {

@@ -153,6 +153,9 @@ pub(super) struct Right<'r> {
     offer: Option<Offer<Kept, Lease>>,
     /// Whether there is an entry to be replaced, so that the lease is to be had all the same.
     pub(super) replaces: bool,
+    /// Whether another call of this process computes it, which this one will wait for or follow. Then it asks for no lease: where the
+    /// other takes longer than a lease stands, it would lose it to one that won't use it.
+    pub(super) is_under_way: bool,
     /// Whether there is no lease because the backend failed or wasn't asked, which was told.
     pub(super) failed: bool,
 }
@@ -168,6 +171,7 @@ impl<'r> Right<'r> {
             leader: None,
             offer: None,
             replaces: request.overwrite,
+            is_under_way: false,
             failed: false,
         }
     }
@@ -207,15 +211,20 @@ impl<'r> Right<'r> {
         let mut landed = None;
         match part {
             Part::Landed(bytes) => landed = Some(bytes),
-            Part::Leads(leader) => self.leader = Some(leader),
+            Part::Leads(leader) => {
+                self.lease = self.lease.or_else(|| leader.inherited());
+                self.leader = Some(leader);
+            }
             Part::Alone => {}
-            // Whoever waits for this call will store, unless its lease has gone over to this one.
-            Part::Inside => {
+            // Whoever waits for this call will store, or is at it, unless its lease has gone over to this one.
+            Part::Inside | Part::Beside => {
                 self.lease = self.lease.filter(|lease| *lease != Lease::UNCONDITIONAL);
             }
         }
-        if let Some(offer) = self.offer.take() {
-            self.lease = offer.take_back();
+        if let Some(offer) = self.offer.take()
+            && let Some(lease) = offer.take_back()
+        {
+            self.lease = Some(lease);
         }
         landed
     }
@@ -231,6 +240,14 @@ impl<'r> Right<'r> {
     /// Makes known that the computation runs on this thread, as long as what is returned lives.
     pub(super) fn run(&self) -> Option<Running> {
         self.leader.as_ref().map(Leader::run)
+    }
+
+    /// The body came to its end.
+    pub(super) fn computed(&self) {
+        self.request.observer().computed();
+        if let Some(leader) = &self.leader {
+            leader.computed();
+        }
     }
 
     /// Whether anything can be done with a value.
@@ -280,6 +297,10 @@ impl<'r> Right<'r> {
 impl Drop for Right<'_> {
     /// The lease goes first, so that who takes over the lead is granted one.
     fn drop(&mut self) {
+        if self.leader.as_ref().is_some_and(Leader::is_relieved) {
+            // Who relieved it stores by the same.
+            self.lease = None;
+        }
         let offered = self.offer.take().and_then(|offer| offer.take_back());
         for lease in [self.lease.take(), offered].into_iter().flatten() {
             release(

@@ -2,18 +2,24 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
+use std::thread;
 
 use super::held::{Held, Running};
 use super::{Flight, Flights};
 
 /// Leads a flight until it is dropped.
 ///
-/// Dropped without having landed a value, it has failed: that is how a panic and a cancelled future become known.
+/// Dropped without having landed a value, it has failed, or its future was cancelled.
 pub(crate) struct Leader<T, L> {
     flights: Flights<T, L>,
     flight: Arc<Flight<T, L>>,
     held: Held,
+    /// Which of the flight's leaders it is, of those who relieved each other.
+    generation: u64,
+    /// Whether its body came to an end.
+    computed: AtomicBool,
 }
 
 impl<T, L> Leader<T, L> {
@@ -22,12 +28,15 @@ impl<T, L> Leader<T, L> {
         flights: Flights<T, L>,
         flight: Arc<Flight<T, L>>,
         around: Option<Held>,
+        generation: u64,
     ) -> Self {
         let held = Held::new(flight.id, around);
         Self {
             flights,
             flight,
             held,
+            generation,
+            computed: AtomicBool::new(false),
         }
     }
 
@@ -55,13 +64,31 @@ impl<T, L> Leader<T, L> {
 
     /// Begins to compute: with `lease`, or else with one that was offered. From now on none is taken, since what may be stored by
     /// it is only what is computed after it was granted.
-    pub(crate) fn settle(&self, lease: Option<L>) -> Option<L> {
-        let mut state = self.flight.lock();
-        let waker = state.settle();
-        let lease = lease.or_else(|| state.take_offer());
-        drop(state);
+    pub(crate) fn settle(&self, lease: Option<L>) -> Option<L>
+    where
+        L: Copy,
+    {
+        let (lease, waker) = self.flight.lock().settle(lease);
         drop(waker);
         lease
+    }
+
+    /// The lease of the leader that this one relieves: what it has it may use first, and what is computed later may be stored by it.
+    pub(crate) fn inherited(&self) -> Option<L>
+    where
+        L: Copy,
+    {
+        self.flight.lock().inherit()
+    }
+
+    /// Whether another has relieved it, with its lease.
+    pub(crate) fn is_relieved(&self) -> bool {
+        self.flight.lock().generation != self.generation
+    }
+
+    /// The body came to its end: if nothing lands, this was a failure and no cancellation.
+    pub(crate) fn computed(&self) {
+        self.computed.store(true, Ordering::Relaxed);
     }
 
     /// Whether anybody waits for what it lands.
@@ -86,7 +113,9 @@ impl<T, L> Leader<T, L> {
 
 impl<T, L> Drop for Leader<T, L> {
     fn drop(&mut self) {
-        self.flights
-            .step(&self.flight, super::state::State::leader_left);
+        let failed = self.computed.load(Ordering::Relaxed) || thread::panicking();
+        self.flights.step(&self.flight, |state| {
+            state.leader_left(self.generation, failed);
+        });
     }
 }

@@ -7,10 +7,11 @@
 //! # What ends a wait
 //!
 //! - The leader lands a value: every waiter gets it.
-//! - The leader fails: it panics, its future is dropped, or its result is one that isn't to be shared. The first waiter
-//!   to come takes its place. If that one fails too, the others compute side by side: one failing body must not line up all
-//!   callers behind each other.
-//! - The waiter's own patience, which is bounded by whoever waits. It then computes for itself.
+//! - The leader fails: it panics, or its result is one that isn't to be shared. The first waiter to come takes its place.
+//!   If that one fails too, the others compute side by side: one failing body must not line up all callers behind each
+//!   other. A leader whose future is dropped has not failed; its place is taken each time.
+//! - The waiter's own patience, which is bounded by whoever waits. The first relieves the leader, which may be stuck: it leads beside
+//!   it, by the same lease, and its end is the flight's. The others compute for themselves.
 //!
 //! A forked child has its parent's table and none of its threads: flights that began in another process are nobody's, and those
 //! who come begin anew.
@@ -63,6 +64,8 @@ struct Table<T, L> {
     hasher: RandomState,
     waits: Mutex<Waits>,
     next_id: AtomicU64,
+    /// How many flights there are, so that a hit needn't look for one where there is none.
+    count: AtomicU64,
 }
 
 /// One computation that others may wait for.
@@ -91,6 +94,8 @@ pub(crate) enum Part<T, L> {
     Landed(T),
     /// Compute, for itself: what the others wait for is not what it wants, or nobody leads any more.
     Alone,
+    /// Compute, and store nothing: others are computing it to store it, and have been for too long.
+    Beside,
     /// Compute, and store nothing: the flight is led by whoever waits for this call, which will store.
     Inside,
 }
@@ -102,6 +107,7 @@ impl<T: Clone, L> Flights<T, L> {
             hasher: RandomState::new(),
             waits: Mutex::new(Waits::default()),
             next_id: AtomicU64::new(0),
+            count: AtomicU64::new(0),
         }))
     }
 
@@ -132,9 +138,12 @@ impl<T: Clone, L> Flights<T, L> {
             let flight = Arc::new(Flight::new(self.next_id(), name, kind, process));
             let inherited = shard.insert(name.into(), Arc::clone(&flight));
             drop(shard);
+            if inherited.is_none() {
+                self.0.count.fetch_add(1, Ordering::Relaxed);
+            }
             // There may be wakers in it, which are their executors' code.
             drop(inherited);
-            return Joined::Plays(Part::Leads(Leader::new(self.clone(), flight, held)));
+            return Joined::Plays(Part::Leads(Leader::new(self.clone(), flight, held, 0)));
         };
         if insists || flight.kind != kind {
             return Joined::Plays(Part::Alone);
@@ -143,10 +152,12 @@ impl<T: Clone, L> Flights<T, L> {
         if let Some(value) = state.landed() {
             return Joined::Plays(Part::Landed(value.clone()));
         }
+        let generation = state.generation;
         if state.succeed() {
             drop(state);
             drop(shard);
-            return Joined::Plays(Part::Leads(Leader::new(self.clone(), flight, held)));
+            let leader = Leader::new(self.clone(), flight, held, generation);
+            return Joined::Plays(Part::Leads(leader));
         }
         if !lock(&self.0.waits).begin(held.as_ref(), flight.id) {
             return Joined::Plays(Part::Inside);
@@ -154,15 +165,26 @@ impl<T: Clone, L> Flights<T, L> {
         state.waiters += 1;
         drop(state);
         drop(shard);
-        Joined::Waits(Waiter::new(self.clone(), flight, held))
+        Joined::Waits(Waiter::new(self.clone(), flight, held, generation))
     }
 
     /// Takes the flight of `name` out of sight: who comes from now on computes anew. Who waits already still gets its value.
     pub(crate) fn void(&self, name: &str) {
         let removed = self.shard(name).remove(name);
         if let Some(flight) = removed {
+            self.0.count.fetch_sub(1, Ordering::Relaxed);
             flight.lock().void = true;
         }
+    }
+
+    /// Whether who joins this flight now would wait. Only to be relied on for what is as right without it.
+    pub(crate) fn contains(&self, name: &str, kind: u64) -> bool {
+        let is_empty = self.0.count.load(Ordering::Relaxed) == 0;
+        !is_empty
+            && self
+                .shard(name)
+                .get(name)
+                .is_some_and(|flight| flight.kind == kind)
     }
 
     /// How many flights are in the table, and how many of those wait for others.
@@ -196,6 +218,7 @@ impl<T, L> Flights<T, L> {
                 .is_some_and(|found| Arc::ptr_eq(found, flight))
         {
             shard.remove(&flight.name);
+            self.0.count.fetch_sub(1, Ordering::Relaxed);
         }
         let woken = state.take_woken();
         drop(state);

@@ -9,6 +9,10 @@ const MOST_FAILURES: u8 = 2;
 pub(super) struct State<T, L> {
     phase: Phase<T>,
     failures: u8,
+    /// How many leaders were relieved: each by one who had waited long enough. Only the latest one's end is the flight's.
+    pub(super) generation: u64,
+    /// What the leader stores by, so that who relieves it can store by it as well.
+    lease: Option<L>,
     /// What somebody who waits could store by; whoever takes it has it.
     offered: Option<L>,
     seeker: Option<Waker>,
@@ -51,6 +55,8 @@ impl<T, L> State<T, L> {
         Self {
             phase: Phase::Seeking,
             failures: 0,
+            generation: 0,
+            lease: None,
             offered: None,
             seeker: None,
             waiters: 0,
@@ -87,6 +93,15 @@ impl<T, L> State<T, L> {
         vacant
     }
 
+    /// Takes the place of the leader of this generation, who is taking too long; `false` where somebody else did already.
+    pub(super) fn relieve(&mut self, generation: u64) -> bool {
+        let relieves = generation == self.generation && !self.void;
+        if relieves {
+            self.generation += 1;
+        }
+        relieves
+    }
+
     /// Offers the leader a lease; it is the caller's again where none is sought. What is returned is to be woken.
     pub(super) fn offer(&mut self, lease: L) -> Result<Option<Waker>, L> {
         if let Phase::Seeking = self.phase {
@@ -106,12 +121,25 @@ impl<T, L> State<T, L> {
         self.seeker.replace(waker)
     }
 
-    /// Nothing more is sought; returns who would have been woken.
-    pub(super) fn settle(&mut self) -> Option<Waker> {
+    /// Nothing more is sought, and `lease` or else an offered one is what the leader stores by; returns who would have been woken.
+    pub(super) fn settle(&mut self, lease: Option<L>) -> (Option<L>, Option<Waker>)
+    where
+        L: Copy,
+    {
         if let Phase::Seeking = self.phase {
             self.phase = Phase::Led;
         }
-        self.seeker.take()
+        let lease = lease.or_else(|| self.take_offer());
+        self.lease = lease;
+        (lease, self.seeker.take())
+    }
+
+    /// The lease of the leader that was relieved, which computes since before this one and has it still.
+    pub(super) fn inherit(&self) -> Option<L>
+    where
+        L: Copy,
+    {
+        self.lease
     }
 
     pub(super) fn land(&mut self, value: T) {
@@ -119,10 +147,13 @@ impl<T, L> State<T, L> {
         self.changed = true;
     }
 
-    /// The leader is gone: done, if a value has landed, and else it failed.
-    pub(super) fn leader_left(&mut self) {
-        if let Phase::Seeking | Phase::Led = self.phase {
-            self.failures += 1;
+    /// A leader is gone: done, if a value has landed; and else it has failed, or was cancelled.
+    pub(super) fn leader_left(&mut self, generation: u64, failed: bool) {
+        if let Phase::Landed(_) = self.phase {
+            self.retired = true;
+        } else if generation == self.generation {
+            self.lease = None;
+            self.failures += u8::from(failed);
             // Who takes over a void flight would lead one that newcomers don't see.
             if self.waiters > 0 && self.failures < MOST_FAILURES && !self.void {
                 self.phase = Phase::Vacant;
@@ -130,8 +161,6 @@ impl<T, L> State<T, L> {
                 self.end();
             }
             self.changed = true;
-        } else {
-            self.retired = true;
         }
     }
 

@@ -15,6 +15,8 @@ pub(crate) struct Waiter<T, L> {
     flight: Arc<Flight<T, L>>,
     held: Option<Held>,
     ticket: Option<u64>,
+    /// Which of the flight's leaders it began to wait for.
+    generation: u64,
     /// Whether the flight still counts on it.
     waits: bool,
 }
@@ -24,12 +26,14 @@ impl<T, L> Waiter<T, L> {
         flights: Flights<T, L>,
         flight: Arc<Flight<T, L>>,
         held: Option<Held>,
+        generation: u64,
     ) -> Self {
         Self {
             flights,
             flight,
             held,
             ticket: None,
+            generation,
             waits: true,
         }
     }
@@ -43,6 +47,36 @@ impl<T, L> Waiter<T, L> {
             seeker.wake();
         }
         Ok(Offer(Arc::clone(&self.flight)))
+    }
+}
+
+impl<T: Clone, L> Waiter<T, L> {
+    /// What one does that has waited long enough. Of those who wait for one leader one relieves it: it computes for all who
+    /// still wait and come, and stores by the same lease, as a leader that is slow and one that is stuck look the same. The
+    /// others compute beside that one.
+    pub(crate) fn relieve(self) -> Part<T, L> {
+        let mut state = self.flight.lock();
+        match state.view() {
+            View::Landed(value) => return Part::Landed(value.clone()),
+            View::Over => return Part::Alone,
+            View::Vacant => _ = state.succeed(),
+            View::Nothing if state.void => return Part::Alone,
+            View::Nothing => {
+                if !state.relieve(self.generation) {
+                    return Part::Beside;
+                }
+            }
+        }
+        let generation = state.generation;
+        drop(state);
+        Part::Leads(self.lead(generation))
+    }
+}
+
+impl<T, L> Waiter<T, L> {
+    fn lead(&self, generation: u64) -> Leader<T, L> {
+        let flight = Arc::clone(&self.flight);
+        Leader::new(self.flights.clone(), flight, self.held.clone(), generation)
     }
 }
 
@@ -75,8 +109,7 @@ impl<T: Clone, L> Future for Waiter<T, L> {
             View::Over => Part::Alone,
             View::Vacant => {
                 state.succeed();
-                let flight = Arc::clone(&this.flight);
-                Part::Leads(Leader::new(this.flights.clone(), flight, this.held.clone()))
+                Part::Leads(this.lead(state.generation))
             }
         };
         state.waiters -= 1;

@@ -28,6 +28,7 @@ pub(super) async fn look_up<R>(
         right.replaces = copy.is_err();
         return copy.map_err(Missed::Rejected);
     }
+    right.is_under_way = request.is_led(place);
     let found = fetch_or_lease(request, place, right).await?;
     let deadline = right.budget.deadline();
     read(request, place, outcome, &found, Some(right), deadline).await
@@ -83,7 +84,7 @@ pub(in crate::call) async fn fetch_or_lease(
     right: &mut Right<'_>,
 ) -> Result<Found, NoAnswer> {
     let deadline = right.budget.deadline();
-    if request.policy(place).life_ms == 0 {
+    if request.policy(place).life_ms == 0 || right.is_under_way {
         return fetch(request, place, deadline).await;
     }
     let life = request.runtime.longest_wait();
