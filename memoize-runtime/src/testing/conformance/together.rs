@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::thread;
@@ -29,8 +30,14 @@ pub(super) fn in_threads(bench: &Bench<'_>) {
     if leases {
         for race in Race::all() {
             let (key, lease) = wait(race.begin(bench));
+            // A thread that is only being started would always lose.
+            let start = Barrier::new(2);
             thread::scope(|scope| {
-                scope.spawn(|| wait(bench.fill(&key, lease, OUTDATED)));
+                scope.spawn(|| {
+                    start.wait();
+                    wait(bench.fill(&key, lease, OUTDATED));
+                });
+                start.wait();
                 wait(race.write(bench, &key));
             });
             wait(race.check(bench, &key));
