@@ -22,7 +22,6 @@ use super::turn::{Caller, Missed, Right};
 use crate::backend::Deadline;
 use crate::config::Runtime;
 use crate::entry::chunk::{Next, fingerprint_of_stream};
-use crate::progress::Asks;
 use crate::timer::timeout;
 
 pin_project! {
@@ -90,14 +89,19 @@ where
     pub(crate) async fn begun(mut request: Request, outcome: Outcome<R>, compute: F) -> Self {
         request.fingerprint = fingerprint_of_stream(request.fingerprint);
         let mut state = look_up(request).await;
-        let (mut compute, mut items) = (Some(compute), None);
-        if let State::Running(Running { recorder, .. }) = &mut state
+        let mut compute = Some(compute);
+        let items = if let State::Running(Running { recorder, .. }) = &mut state
             && let Some(compute) = compute.take()
         {
             let mut body = pin!(recorder.watch(compute));
-            let run = poll_fn(|context| recorder.watch(|| body.as_mut().poll(context)));
-            items = Some(run.await);
-        }
+            let run = poll_fn(|context| {
+                recorder.polled_by(context.waker());
+                recorder.watch(|| body.as_mut().poll(context))
+            });
+            Some(run.await)
+        } else {
+            None
+        };
         Self {
             outcome,
             state,
@@ -356,7 +360,7 @@ async fn go_on(mut reading: Reading) -> State {
 /// Waits for what comes next, and fetches it where it is stored.
 async fn follow(request: &Request, following: &mut Following) -> Result<(), Missed> {
     let until = following.stalls_at(request);
-    let view = timeout(until, following.view(Asks::Task)).await;
+    let view = timeout(until, following.view(Caller::Task)).await;
     let Some((stored, names)) = following.take(request, view)? else {
         return Ok(());
     };
