@@ -175,6 +175,8 @@ pub(crate) struct Iterated<'t> {
     pub(crate) item: Option<&'t Type>,
     /// It is a `Box<dyn Iterator>`, or a `Pin<Box<dyn Stream>>`.
     pub(crate) is_boxed: bool,
+    /// Where the type of the box says, or leaves out, that nothing in there borrows.
+    pub(crate) is_static_at: Option<Span>,
 }
 
 /// Reads a type that is [classified](classify) as an iterator or as a stream.
@@ -192,6 +194,10 @@ pub(crate) fn iterated(ty: &Type) -> Option<Iterated<'_>> {
             name: &last.ident,
             item: Some(inner),
             is_boxed: true,
+            is_static_at: arguments(&last.arguments).find_map(|argument| match argument {
+                GenericArgument::Lifetime(lifetime) => static_at(lifetime),
+                _ => None,
+            }),
         });
     }
     let is_pinned = last.ident == "Pin";
@@ -209,10 +215,15 @@ pub(crate) fn iterated(ty: &Type) -> Option<Iterated<'_>> {
 }
 
 fn iterated_by<'b>(
-    bounds: impl IntoIterator<Item = &'b TypeParamBound>,
+    bounds: impl IntoIterator<Item = &'b TypeParamBound, IntoIter: Clone>,
     is_boxed: bool,
 ) -> Option<Iterated<'b>> {
-    bounds.into_iter().find_map(|bound| {
+    let mut bounds = bounds.into_iter();
+    let lifetime = bounds.clone().find_map(|bound| match bound {
+        TypeParamBound::Lifetime(lifetime) => Some(lifetime),
+        _ => None,
+    });
+    bounds.find_map(|bound| {
         let TypeParamBound::Trait(bound) = bound else {
             return None;
         };
@@ -231,8 +242,23 @@ fn iterated_by<'b>(
             name: &last.ident,
             item,
             is_boxed,
+            is_static_at: match lifetime {
+                _ if !is_boxed => None,
+                Some(lifetime) => static_at(lifetime),
+                None => Some(last.ident.span()),
+            },
         })
     })
+}
+
+/// The type as it is to be written for what lives that long, where it has one of the names that the `futures` crates give.
+pub(crate) fn boxed_stream_for(iterated: &Iterated<'_>, lifetime: &str) -> Option<String> {
+    let item = iterated.item.filter(|_| is_boxed_stream(iterated.name))?;
+    Some(format!("{}<{lifetime}, {}>", iterated.name, text(item)))
+}
+
+fn static_at(lifetime: &Lifetime) -> Option<Span> {
+    (lifetime.ident == "static").then(|| lifetime.span())
 }
 
 /// Whether it is the name that the `futures` crates give to a `Pin<Box<dyn Future>>`.

@@ -134,3 +134,21 @@ fn boxes_by_the_names_that_futures_has_for_them() {
         assert_eq!(streamed(&tables, 1).await.count().await, 2);
     });
 }
+
+#[cache_memoize(key = "words:<text>")]
+async fn words(text: &str) -> impl Stream<Item = String> {
+    smol::future::yield_now().await;
+    stream::iter(text.split(' ').map(str::to_owned))
+}
+
+#[test]
+fn what_an_async_function_gives_need_not_be_pinned() {
+    on_smol(async {
+        for _ in 0..2 {
+            let mut words = words("a b").await;
+            assert_eq!(words.next().await.as_deref(), Some("a"));
+            assert_eq!(words.count().await, 1);
+        }
+        assert_eq!(words::stats().hits, 1);
+    });
+}
