@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::Wake;
+use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Source, block_on, item, items, runtime};
+use super::{Source, Streamed, block_on, item, items, runtime};
 use cache_memoize::testing::flights;
 use cache_memoize::{Memo, cache_memoize};
 use futures::stream::{self, LocalBoxStream, StreamExt};
@@ -92,21 +92,18 @@ fn a_thread_does_not_wait_for_the_stream_that_it_has_in_hand() {
 fn a_stream_is_known_on_the_thread_that_polled_it_last() {
     let runtime = runtime();
     let source = Source::new(30);
+    let waker = Waker::from(Arc::new(Unwoken));
+    let poll = |half: &mut Streamed| half.as_mut().poll_next(&mut Context::from_waker(&waker));
     runtime.scope(|| {
         let mut half = source.stream();
-        assert_eq!(block_on(half.next()), Some(item(0)));
-        let here = runtime.clone();
+        while poll(&mut half).is_pending() {}
         let there = thread::scope(|scope| {
-            let moved = || {
-                here.scope(|| {
-                    // It yields in between, so that this poll writes nothing.
-                    let waker = Arc::new(Unwoken).into();
-                    let context = &mut std::task::Context::from_waker(&waker);
-                    assert!(half.as_mut().poll_next(context).is_pending());
-                    at_once(|| source.iter().eq(items(30)))
-                })
+            let stolen = || {
+                // It yields in between, so that this poll writes nothing.
+                assert!(poll(&mut half).is_pending());
+                runtime.scope(|| at_once(|| source.iter().eq(items(30))))
             };
-            scope.spawn(moved).join()
+            scope.spawn(stolen).join()
         });
         assert!(there.expect("no panic"));
     });
