@@ -79,10 +79,14 @@ impl Reader {
             let chunk = chunk.ok_or(Reject::Incomplete)?;
             let raw_len = self.manifest.len_of(index);
             let piece = self.packer.open(index, &chunk, raw_len)?;
-            if let Some(resealer) = &mut resealer {
+            let to_seal = resealer
+                .as_deref_mut()
+                .map(|resealer| (resealer, piece.clone()));
+            self.joiner.push(self.packer.expand(piece, raw_len)?);
+            // What can't be read to its end is not sealed anew.
+            if let Some((resealer, piece)) = to_seal {
                 resealer.seal(&piece);
             }
-            self.joiner.push(self.packer.expand(piece, raw_len)?);
             self.supplied = index + 1;
         }
         Ok(())
