@@ -36,10 +36,11 @@ pub(super) fn supply(
     }
     let chunks = fetch(request, &names, deadline);
     hand_over(reader, resealing.as_deref_mut(), chunks)?;
-    if let Some(begun) = resealing
-        && !begun.store(deadline)
-    {
-        *resealing = None;
+    if let Some(begun) = resealing {
+        let deadline = begun.store_by(reader, deadline);
+        if !begun.store(deadline) {
+            *resealing = None;
+        }
     }
     Ok(())
 }

@@ -148,10 +148,13 @@ fn read<R>(
     let mut reader = match opened {
         Opened::Value(value) => {
             if let Some((renewal, right)) = renewal
-                && let Some(lease) = right.lease.take()
-                && !rotation::renew(request, place, &renewal, None, lease, deadline)
+                && let Some(lease) = right.lease
             {
-                right.keep_if_late(lease, deadline);
+                let renewed = rotation::renew(request, place, &renewal, None, lease, deadline);
+                // One that there was no time to fill by is given up with the right.
+                if renewed || !deadline.has_passed() {
+                    right.lease = None;
+                }
             }
             return Ok(value);
         }
@@ -160,7 +163,9 @@ fn read<R>(
     let Some((renewal, right)) = renewal else {
         return gather(request, &mut reader, outcome, &mut None, deadline);
     };
-    let mut resealing = Resealing::begin(request, place, renewal, right);
+    // The rest of the budget is for reading.
+    let until = Some(deadline.halfway());
+    let mut resealing = Resealing::begin(request, place, renewal, right, until);
     let value = gather(request, &mut reader, outcome, &mut resealing, deadline);
     if let Some(resealing) = resealing {
         if value.is_ok() {

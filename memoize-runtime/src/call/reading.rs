@@ -158,7 +158,7 @@ impl Stored {
         request.observer().passed_over(&passed_over);
         let (reader, renewal) = usable(lookup)?;
         let resealing =
-            renewal.and_then(|renewal| Resealing::begin(request, place, renewal, right));
+            renewal.and_then(|renewal| Resealing::begin(request, place, renewal, right, None));
         Ok(Self { reader, resealing })
     }
 

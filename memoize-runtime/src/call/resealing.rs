@@ -7,7 +7,7 @@ use super::rotation;
 use super::turn::{Caller, Right, release};
 use crate::backend::{Deadline, Lease};
 use crate::engine::Renewal;
-use crate::entry::chunk::Resealer;
+use crate::entry::chunk::{Reader, Resealer};
 
 /// An entry in chunks that was found under a previous name, on its way to the current one.
 ///
@@ -21,6 +21,8 @@ pub(super) struct Resealing {
     pub(super) resealer: Resealer,
     /// That for the current name; none where it was given back.
     pub(super) lease: Option<Lease>,
+    /// By when chunks are to be stored as long as there is more to read, where that is on the same budget.
+    pub(super) until: Option<Deadline>,
     /// Whether there is nothing to be undone.
     pub(super) is_settled: bool,
 }
@@ -32,6 +34,7 @@ impl Resealing {
         place: &Place<'_>,
         renewal: Renewal,
         right: &mut Right<'_>,
+        until: Option<Deadline>,
     ) -> Option<Box<Self>> {
         let lease = right.lease?;
         let resealer = request.policy(place).resealer(&renewal)?;
@@ -41,15 +44,24 @@ impl Resealing {
             renewal,
             resealer,
             lease: Some(lease),
+            until,
             is_settled: false,
         }))
+    }
+
+    /// When to store by what `reader` was supplied with: no hit is to become a miss because it is sealed anew.
+    pub(super) fn store_by(&self, reader: &Reader, deadline: Deadline) -> Deadline {
+        match self.until {
+            Some(until) if !reader.has_all() => until,
+            _ => deadline,
+        }
     }
 
     /// Stores the chunks that were sealed; says whether that was acknowledged.
     pub(super) fn store(&mut self, deadline: Deadline) -> bool {
         let sealed = self.resealer.take();
         let life = self.renewal.chunk_life(self.request.runtime.now_ms());
-        chunks::store_all(&self.request, &sealed, life, deadline)
+        !deadline.has_passed() && chunks::store_all(&self.request, &sealed, life, deadline)
     }
 
     /// Stores the entry that lists the chunks, all of which are stored.

@@ -30,10 +30,11 @@ pub(in crate::call) async fn supply(
     }
     let chunks = fetch(request, &names, deadline).await;
     hand_over(reader, resealing.as_deref_mut(), chunks)?;
-    if let Some(begun) = resealing
-        && !resealing::store(begun, deadline).await
-    {
-        *resealing = None;
+    if let Some(begun) = resealing {
+        let deadline = begun.store_by(reader, deadline);
+        if !resealing::store(begun, deadline).await {
+            *resealing = None;
+        }
     }
     Ok(())
 }

@@ -142,10 +142,14 @@ async fn read<R>(
     let mut reader = match opened {
         Opened::Value(value) => {
             if let Some((renewal, right)) = renewal
-                && let Some(lease) = right.lease.take()
-                && !rotation::renew(request, place, &renewal, None, lease, deadline).await
+                && let Some(lease) = right.lease
             {
-                right.keep_if_late(lease, deadline);
+                let renewed =
+                    rotation::renew(request, place, &renewal, None, lease, deadline).await;
+                // One that there was no time to fill by is given up with the right.
+                if renewed || !deadline.has_passed() {
+                    right.lease = None;
+                }
             }
             return Ok(value);
         }
@@ -154,7 +158,9 @@ async fn read<R>(
     let Some((renewal, right)) = renewal else {
         return gather(request, &mut reader, outcome, &mut None, deadline).await;
     };
-    let mut resealing = Resealing::begin(request, place, renewal, right);
+    // The rest of the budget is for reading.
+    let until = Some(deadline.halfway());
+    let mut resealing = Resealing::begin(request, place, renewal, right, until);
     let value = gather(request, &mut reader, outcome, &mut resealing, deadline).await;
     if let Some(resealing) = resealing {
         if value.is_ok() {

@@ -11,7 +11,7 @@ pub(super) async fn store(resealing: &mut Resealing, deadline: Deadline) -> bool
     let life = resealing
         .renewal
         .chunk_life(resealing.request.runtime.now_ms());
-    chunks::store_all(&resealing.request, &sealed, life, deadline).await
+    !deadline.has_passed() && chunks::store_all(&resealing.request, &sealed, life, deadline).await
 }
 
 /// As [`Resealing::finish`].

@@ -61,6 +61,11 @@ impl Reader {
         self.names.of_all(self.window())
     }
 
+    /// Whether all chunks were supplied.
+    pub(crate) fn has_all(&self) -> bool {
+        self.supplied == self.manifest.chunks
+    }
+
     /// Takes the chunks that it wants, in their order; what is opened is sealed anew on the way, where there is something to do so.
     ///
     /// # Errors
@@ -108,7 +113,7 @@ impl Reader {
         match self.joiner.next()? {
             Found::Item(item) => Ok(Next::Item(item)),
             Found::End => Ok(Next::End),
-            Found::Beyond if self.supplied == self.manifest.chunks => Err(Reject::Damaged),
+            Found::Beyond if self.has_all() => Err(Reject::Damaged),
             Found::Beyond => Ok(Next::Starved),
         }
     }
