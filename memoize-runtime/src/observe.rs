@@ -70,8 +70,8 @@ counters! {
     downgraded / Downgraded,
     /// Lookups that found an entry sealed with a secret that isn't known here.
     unknown_key / UnknownKey,
-    /// Entries that lookups found beside another one, while secrets are rotated, and could not use: each is counted under its reason as
-    /// well, but the call hit by the other one, or missed because of that.
+    /// Entries that lookups could not use, and found beside another one, while secrets are rotated. Each is counted under its reason
+    /// as well, and is no miss: the call hits by the other one, or misses because of it.
     passed_over / PassedOver,
     /// Lookups that were answered by an error, or not in time.
     unanswered / Unanswered,

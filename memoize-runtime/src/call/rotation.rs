@@ -132,8 +132,10 @@ mod tests {
         memo().request(StoredType::of::<u8>(Codec::Postcard))
     }
 
-    /// The ways to read what is stored, and to peek at it; each is something else where nothing is.
-    const WAYS: [(fn() -> u8, fn() -> Option<u8>); 2] = [
+    type Way = (fn() -> u8, fn() -> Option<u8>);
+
+    /// What reads the stored value, or computes another, and what peeks at it.
+    const WAYS: [Way; 2] = [
         (
             || memo().get_or_compute(|| 0),
             || sync::peek(&request(), &Outcome::VALUE),
