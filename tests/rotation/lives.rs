@@ -76,7 +76,9 @@ fn what_is_sealed_anew_dies_with_the_functions_own_expiration() {
             .backend
             .entries()
             .retain(|name, _| !old.contains(name));
-        fleet.clock.advance(HOUR - Duration::from_millis(1));
+        fleet
+            .clock
+            .advance(HOUR.saturating_sub(Duration::from_millis(1)));
         assert_eq!(reads("computed"), "forged", "{name}");
         fleet.clock.advance(Duration::from_millis(1));
         assert_eq!(reads("computed"), "computed", "{name}");
@@ -105,15 +107,13 @@ fn what_is_sealed_anew_dies_when_the_entry_would_have() {
 #[test]
 fn the_life_of_what_is_read_slowly_is_what_is_left_at_its_end() {
     let fleet = Fleet::new();
-    fleet.before.scope(|| {
-        assert_eq!(
-            memo().expiration(HOUR).iter(|| items("stored")).count(),
-            ITEMS
-        )
-    });
+    let items_of = |text| memo().expiration(HOUR).iter(move || items(text));
+    fleet
+        .before
+        .scope(|| assert_eq!(items_of("stored").count(), ITEMS));
     let written = fleet.backend.sets();
     fleet.ahead.scope(|| {
-        let mut read = memo().expiration(HOUR).iter(|| items("computed"));
+        let mut read = items_of("computed");
         for _ in 0..ITEMS - 1 {
             assert!(read.next().is_some());
             fleet.clock.advance(HOUR / 60);

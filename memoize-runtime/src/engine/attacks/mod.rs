@@ -209,7 +209,7 @@ impl Tally {
 
 fn count() -> usize {
     let count = env::var("CACHE_MEMOIZE_ATTACKS").ok();
-    count.map_or(200_000, |count| count.parse().expect("a number"))
+    count.map_or(100_000, |count| count.parse().expect("a number"))
 }
 
 fn seed() -> u64 {
