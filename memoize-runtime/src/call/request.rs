@@ -187,6 +187,8 @@ impl Request {
             expires_ms: now_ms.saturating_add(policy.life_ms),
             cost,
             compress: policy.compress,
+            asked_ms: now_ms,
+            trust: Trust::Own,
             bytes: bytes.len(),
         };
         Ok((copies.keep)(value, facts).map(Kept::Value))

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
+use super::beside::Trust;
 use super::copies::Copied;
 use super::front::Front;
 use crate::Cacheable;
@@ -47,11 +48,31 @@ pub(crate) struct Facts {
     pub(crate) expires_ms: u64,
     pub(crate) cost: Duration,
     pub(crate) compress: bool,
+    /// When what it was asked of was asked.
+    pub(crate) asked_ms: u64,
+    pub(crate) trust: Trust,
     /// How long its entry would be.
     pub(crate) bytes: usize,
 }
 
 impl Facts {
+    /// Until when the value may be used here.
+    fn until_ms(&self) -> u64 {
+        match self.trust {
+            Trust::Own | Trust::Tracked => self.expires_ms,
+            Trust::Until(until_ms) => self.expires_ms.min(until_ms),
+        }
+    }
+
+    /// Whether it may be taken for what is in the entry, as far as the clock tells. One that was turned back behind the question
+    /// tells nothing.
+    pub(super) fn is_trusted(&self, now_ms: u64) -> bool {
+        match self.trust {
+            Trust::Own | Trust::Tracked => true,
+            Trust::Until(until_ms) => (self.asked_ms..until_ms).contains(&now_ms),
+        }
+    }
+
     /// Whether the value may be used at `now_ms`, as its entry would tell it.
     pub(crate) fn admit(
         &self,
@@ -105,7 +126,10 @@ impl<T: Copied> Slot<T> {
     pub(super) fn new(value: T, facts: Facts) -> Self {
         Self {
             life: Life {
-                from_ms: Header::readable_from(facts.created_ms),
+                from_ms: match facts.trust {
+                    Trust::Own | Trust::Tracked => Header::readable_from(facts.created_ms),
+                    Trust::Until(_) => facts.asked_ms,
+                },
                 until_ms: AtomicU64::new(0),
                 epoch: AtomicU32::new(0),
             },
@@ -123,6 +147,11 @@ impl<T: Copied> Slot<T> {
     /// Whether the value is in the store. One that others got from the flight of its key may never come there.
     pub(super) fn is_stored(&self) -> bool {
         self.life.until_ms.load(Ordering::Acquire) != 0
+    }
+
+    #[inline]
+    pub(super) fn trust(&self) -> Trust {
+        self.facts.trust
     }
 
     pub(super) fn name(&self) -> &str {
@@ -166,7 +195,7 @@ impl<T: Copied + Cacheable> Shelved for Slot<T> {
     fn begin(&self) {
         self.life
             .until_ms
-            .store(self.facts.expires_ms, Ordering::Release);
+            .store(self.facts.until_ms(), Ordering::Release);
     }
 
     fn end(&self) {
