@@ -3,18 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::backend::Memory;
-use crate::backend::{Deadline, Lease};
+use crate::backend::{Bytes, Deadline, Lease, Memory};
 use crate::call::budget::Budget;
 use crate::call::origin::Origin;
 use crate::call::outcome::Outcome;
 use crate::call::place::{self, Place, Protection};
 use crate::config::{Current, Runtime};
 use crate::engine::{Fill, Filling, Policy, Unstored};
-use crate::entry::{Reject, StoredType};
+use crate::entry::{Flags, Header, Reject, StoredType};
 use crate::flight::Joined;
 use crate::key::{CacheKey, FullKey};
-use crate::local::{Facts, Kept, Reading, Shelved};
+use crate::local::{Facts, Kept, Local, Reading, Shelved, Ticket, Trust};
 use crate::observe::{Counters, Function, Observer};
 use crate::site::Site;
 
@@ -105,10 +104,75 @@ impl Request {
         place: &Place<'_>,
         outcome: &Outcome<R>,
     ) -> Option<Result<R, Reject>> {
-        let Kept::Value(kept) = self.shelf(place)?.kept(place.name().as_str())? else {
+        let name = place.name().as_str();
+        let kept = match self.shelf(place) {
+            Some(shelf) => shelf.kept(name)?,
+            None => {
+                let beside = self.runtime.tier().beside()?;
+                Kept::Value(beside.copy(name, self.local(), self.runtime.now_ms())?)
+            }
+        };
+        let Kept::Value(kept) = kept else {
             return None;
         };
         self.read(place, outcome, kept)
+    }
+
+    /// Before the backend is asked: the right to keep a copy of what it answers, where that can be.
+    pub(crate) fn ticket<R>(&self, place: &Place<'_>, outcome: &Outcome<R>) -> Option<Ticket> {
+        let (Some(_), Place::Plain { name, .. }) = (&outcome.copies, place) else {
+            return None;
+        };
+        let beside = self.runtime.beside(self.local())?;
+        beside.ask(name.as_str(), self.local(), self.runtime.now_ms())
+    }
+
+    /// Keeps a copy of the value that was found, where there is the right to.
+    pub(crate) fn keep_found<R>(
+        &self,
+        place: &Place<'_>,
+        outcome: &Outcome<R>,
+        ticket: Option<Ticket>,
+        found: &[Option<Bytes>],
+        value: &R,
+    ) {
+        let (Some(ticket), Some(copies), Some(beside)) =
+            (ticket, &outcome.copies, self.runtime.tier().beside())
+        else {
+            return;
+        };
+        let (Place::Plain { name, full_key }, [Some(entry)]) = (place, found) else {
+            return;
+        };
+        let Ok(header) = Header::parse(entry) else {
+            return;
+        };
+        // One in chunks is as large as a copy of it would be, and the copies of one process share a small store.
+        if header.flags.contains(Flags::CHUNKED) {
+            return;
+        }
+        let facts = Facts {
+            name: name.clone(),
+            full_key: (*full_key).into(),
+            stored: self.stored,
+            created_ms: header.created_ms,
+            expires_ms: header.expires_ms,
+            cost: Duration::ZERO,
+            compress: false,
+            asked_ms: ticket.asked_ms,
+            trust: ticket.trust,
+            bytes: entry.len(),
+        };
+        let life = Duration::from_millis(facts.until_ms().saturating_sub(self.runtime.now_ms()));
+        if let Some(kept) = (copies.keep)(value, facts)
+            && beside.keep(&ticket, name.as_str(), Arc::clone(&kept), life)
+        {
+            self.settle(outcome, &Kept::Value(kept));
+        }
+    }
+
+    fn local(&self) -> Local {
+        self.site.map_or(Local::default(), Site::local)
     }
 
     /// What was kept, as this call returns it; none where its bytes have to tell.
@@ -127,9 +191,12 @@ impl Request {
             return Some(Err(reject));
         }
         let copies = outcome.copies.as_ref()?;
+        let may_settle = self.local().serves(facts);
         match (copies.read)(Arc::clone(&kept)) {
             Reading::Value(value) => {
-                if let Some(origin) = &self.origin {
+                if let Some(origin) = &self.origin
+                    && may_settle
+                {
                     (copies.settle)(origin, kept);
                 }
                 Some(Ok(value))

@@ -7,11 +7,11 @@
 //! memory, which ends with any news of its name. What was answered is kept only while it stands, as with any other lease.
 
 use std::process;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use super::{Kept, Shelved};
+use super::{Facts, Kept, Shelved};
 use crate::backend::{Backend, Changes, Deadline, Lease, Memory};
 use crate::clock::Clock;
 
@@ -29,6 +29,19 @@ pub(crate) enum Local {
     Tracked,
     /// Anywhere, for so many milliseconds.
     Within(u64),
+}
+
+impl Local {
+    /// Whether a copy may be used by who says so for as long as it stands.
+    pub(crate) fn serves(self, facts: &Facts) -> bool {
+        match (facts.trust, self) {
+            (Trust::Own, _) | (Trust::Tracked, Self::Tracked) => true,
+            (Trust::Until(until_ms), Self::Within(ms)) => {
+                until_ms <= facts.asked_ms.saturating_add(ms)
+            }
+            (Trust::Tracked, Self::Within(_)) | (Trust::Until(_), Self::Tracked) => false,
+        }
+    }
 }
 
 /// Who vouches for a copy.
@@ -51,7 +64,9 @@ pub(crate) struct Ticket {
 
 /// The copies of one runtime.
 pub(crate) struct Beside {
-    memory: Memory,
+    clock: Arc<dyn Clock>,
+    /// Made with the first question whose answer may be kept.
+    memory: OnceLock<Memory>,
     tracking: Tracking,
 }
 
@@ -62,6 +77,7 @@ pub(crate) struct Tracking {
     stands: AtomicBool,
     /// The process whose backend was asked to; 0 for none. A forked child has none of its parent's threads, and is told nothing.
     process: AtomicU32,
+    asking: Mutex<()>,
 }
 
 impl Tracking {
@@ -75,38 +91,50 @@ impl Tracking {
 impl Beside {
     pub(super) fn new(namespace: &str, clock: Arc<dyn Clock>) -> Self {
         Self {
-            memory: Memory::with_clock(BYTES, clock),
+            clock,
+            memory: OnceLock::new(),
             tracking: Tracking {
                 prefix: format!("{namespace}:"),
                 stands: AtomicBool::new(false),
                 process: AtomicU32::new(0),
+                asking: Mutex::new(()),
             },
         }
     }
 
     pub(super) fn memory(&self) -> &Memory {
-        &self.memory
+        let begin = || Memory::with_clock(BYTES, Arc::clone(&self.clock));
+        self.memory.get_or_init(begin)
     }
 
     pub(super) fn tracking(&self) -> &Tracking {
         &self.tracking
     }
 
-    /// Has the backend tell of changes from now on, unless it was asked to in this process. One that can't says so, and is not asked
-    /// again.
+    /// Has the backend tell of changes from now on, unless it was asked to in this process. One that
+    /// can't drops what it was given.
     pub(super) fn watch(self: &Arc<Self>, backend: &dyn Backend) {
         let this_process = process::id();
-        if self.tracking.process.swap(this_process, Ordering::SeqCst) == this_process {
+        let tracking = &self.tracking;
+        if tracking.process.load(Ordering::SeqCst) == this_process {
+            return;
+        }
+        // Nobody waits here: who comes second does without, as does the child of a fork in between.
+        let Ok(_asking) = tracking.asking.try_lock() else {
+            return;
+        };
+        if tracking.process.load(Ordering::SeqCst) == this_process {
             return;
         }
         // What a parent was told, its child was not.
         self.lose();
-        backend.watch(&self.tracking.prefix, Changes::of(self));
+        tracking.process.store(this_process, Ordering::SeqCst);
+        backend.watch(&tracking.prefix, Changes::of(self));
     }
 
     /// The copy under `name`, if it may be used by who says `local`.
     pub(crate) fn copy(&self, name: &str, local: Local, now_ms: u64) -> Option<Arc<dyn Shelved>> {
-        let Some(Kept::Value(kept)) = self.memory.kept(name) else {
+        let Some(Kept::Value(kept)) = self.memory.get()?.kept(name) else {
             return None;
         };
         let facts = kept.facts();
@@ -126,7 +154,7 @@ impl Beside {
             Local::Tracked | Local::Within(0) => return None,
             Local::Within(ms) => Trust::Until(now_ms.saturating_add(ms)),
         };
-        let lease = self.memory.lease(name, LONGEST_QUESTION, Deadline::NEVER);
+        let lease = self.memory().lease(name, LONGEST_QUESTION, Deadline::NEVER);
         Some(Ticket {
             lease: lease.ok()?,
             asked_ms: now_ms,
@@ -143,7 +171,7 @@ impl Beside {
         life: Duration,
     ) -> bool {
         let kept = Kept::Value(value);
-        if !self.memory.fill_kept(name, ticket.lease, kept, life) {
+        if !self.memory().fill_kept(name, ticket.lease, kept, life) {
             return false;
         }
         // Tracking may have been lost, and all removed, between the question and the lease, or the look at it and this.
@@ -156,25 +184,29 @@ impl Beside {
 
     /// Removes the copy under `name`; what is being asked is not kept.
     pub(crate) fn forget(&self, name: &str) {
-        // Memory always answers.
-        let _ = self.memory.delete(name, Deadline::NEVER);
+        if let Some(memory) = self.memory.get() {
+            // It always answers.
+            let _ = memory.delete(name, Deadline::NEVER);
+        }
     }
 
     /// The same for all names.
     pub(crate) fn forget_all(&self) {
-        self.memory.clear();
+        if let Some(memory) = self.memory.get() {
+            memory.clear();
+        }
     }
 
     /// From now on changes are told. What was asked before, they were not told of.
     pub(crate) fn stand(&self) {
-        self.memory.clear();
+        self.forget_all();
         self.tracking.stands.store(true, Ordering::SeqCst);
     }
 
     /// From now on they are not. Off first, so that who keeps something after it was cleared finds that out.
     pub(crate) fn lose(&self) {
         self.tracking.stands.store(false, Ordering::SeqCst);
-        self.memory.clear();
+        self.forget_all();
     }
 
     fn is_told_of(&self, name: &str) -> bool {

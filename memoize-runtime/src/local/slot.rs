@@ -57,7 +57,7 @@ pub(crate) struct Facts {
 
 impl Facts {
     /// Until when the value may be used here.
-    fn until_ms(&self) -> u64 {
+    pub(crate) fn until_ms(&self) -> u64 {
         match self.trust {
             Trust::Own | Trust::Tracked => self.expires_ms,
             Trust::Until(until_ms) => self.expires_ms.min(until_ms),
