@@ -280,6 +280,7 @@ pub(super) async fn fill_by(
         }
     });
     let filled = filled.await;
+    request.runtime.forget_copy(name);
     match filled {
         Ok(true) => {
             request.observer().stored();
@@ -308,6 +309,8 @@ async fn write(request: &Request, place: &Place<'_>, fill: Fill, deadline: Deadl
         }
     });
     let written = written.await.is_ok();
+    // What was asked meanwhile may have been answered with the old one.
+    request.runtime.forget_copy(name);
     if written {
         request.observer().stored();
         rotation::forget_previous(request, place, deadline).await;

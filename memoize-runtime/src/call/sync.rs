@@ -215,6 +215,7 @@ pub(super) fn fill_by(
             (Kept::Value(_), None) => Ok(false),
         }
     });
+    request.runtime.forget_copy(name);
     match filled {
         Ok(true) => {
             request.observer().stored();
@@ -375,6 +376,8 @@ fn write(request: &Request, place: &Place<'_>, fill: Fill, deadline: Deadline) -
             (Kept::Value(_), None) => Ok(()),
         }
     });
+    // What was asked meanwhile may have been answered with the old one.
+    request.runtime.forget_copy(name);
     if written.is_ok() {
         request.observer().stored();
         rotation::forget_previous(request, place, deadline);

@@ -23,6 +23,14 @@ impl Greeting {
         }
     }
 
+    /// To the same, for a connection that tells of changes.
+    pub(super) fn to_track(target: &Target) -> Self {
+        Self {
+            resp3: true,
+            ..Self::to_servers(target)
+        }
+    }
+
     /// To those that know where these are.
     pub(super) fn to_sentinels(target: &Target) -> Self {
         Self {

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use redis::Value;
 
-use super::{AsyncBackend, Backend, BackendError, Bytes, Deadline, Lease, Limits, Lookup};
+use super::{AsyncBackend, Backend, BackendError, Bytes, Changes, Deadline, Lease, Limits, Lookup};
 use crate::error::ConfigError;
 use command::Request;
 use exchange::Exchange;
@@ -224,6 +224,10 @@ impl Backend for Redis {
 
     fn release(&self, key: &str, lease: Lease, deadline: Deadline) -> Result<(), BackendError> {
         command::done(self.ask_one(Request::release(key, lease), deadline)?)
+    }
+
+    fn watch(&self, prefix: &str, changes: Changes) -> bool {
+        blocking::tracking::start(&self.shared, prefix, changes)
     }
 
     fn async_twin(self: Arc<Self>) -> Option<Arc<dyn AsyncBackend>> {
