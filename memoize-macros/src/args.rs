@@ -40,8 +40,7 @@ pub(crate) struct Options {
     pub(crate) version: Option<u32>,
     pub(crate) codec: Option<Codec>,
     pub(crate) compress: Option<bool>,
-    /// Whether values are kept as bytes even where they could be kept as they are.
-    pub(crate) only_bytes: bool,
+    pub(crate) local: Option<Local>,
     pub(crate) companions: Option<Companions>,
     /// Where generated code finds `cache_memoize`, if not at `::cache_memoize`.
     pub(crate) krate: Option<Path>,
@@ -53,6 +52,15 @@ pub(crate) enum Expiration {
     Millis(u64),
     /// An expression of type `Duration` over the arguments.
     Expr(Expr),
+}
+
+/// How values are kept in this process as they are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Local {
+    /// They are not: as bytes, even where they could be.
+    Never,
+    /// Also beside a backend that doesn't tell of changes, for so many milliseconds.
+    Within(u64),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -197,21 +205,26 @@ impl Parser<'_> {
                 options.krate =
                     Some(path.map_err(|error| wrong_form(error.span(), ident, &CRATE))?);
             }
-            _ if keeps_only_bytes(input, ident)? => options.only_bytes = true,
-            _ => {
-                let message = format!("`{name}` is not supported yet; remove it");
-                self.diag.error(ident.span(), message);
-            }
+            _ => match local(value(input, ident, &LOCAL)?, ident)? {
+                Some(local) => options.local = Some(local),
+                None => {
+                    let message = "`local = true` is not supported yet; remove it";
+                    self.diag.error(ident.span(), message);
+                }
+            },
         }
         expect_end_of_option(input, ident)
     }
 }
 
-/// Whether `local` is `false`. Its other forms are settled, and come later.
-fn keeps_only_bytes(input: ParseStream<'_>, name: &Ident) -> syn::Result<bool> {
-    match value(input, name, &LOCAL)? {
-        Lit::Bool(local) => Ok(!local.value),
-        Lit::Str(text) if duration::parse(&text.value()).is_ok() => Ok(false),
+/// None for `true`, which is settled, and comes later.
+fn local(literal: Lit, name: &Ident) -> syn::Result<Option<Local>> {
+    match literal {
+        Lit::Bool(keeps) => Ok((!keeps.value).then_some(Local::Never)),
+        Lit::Str(text) => match duration::parse(&text.value()) {
+            Ok(millis) if millis > 0 => Ok(Some(Local::Within(millis))),
+            _ => Err(wrong_form(text.span(), name, &LOCAL)),
+        },
         other => Err(wrong_form(other.span(), name, &LOCAL)),
     }
 }

@@ -544,7 +544,7 @@ fn all_errors_are_shown_at_once() {
         [
             "unknown option `expiraton`; did you mean `expiration`?",
             "`version` takes an integer; write `version = 2`",
-            "`local` is not supported yet; remove it",
+            "`local = true` is not supported yet; remove it",
             "a `const fn` can't be memoized, as it may run at compile time; remove `const`, or `cache_memoize`",
             "the returned `&str` borrows, and a remembered value outlives the call; return `String`",
             "unknown argument `nobody` in `skip`; the only argument is `id`",

@@ -6,7 +6,7 @@ use syn::spanned::Spanned;
 use syn::{Index, LitStr, Member};
 
 use super::parts::{hidden_name, krate_at, path_from_inside};
-use crate::args::Companions;
+use crate::args::{Companions, Local};
 use crate::argument::{Argument, Name, Role};
 use crate::item;
 use crate::model::{Model, Subject};
@@ -67,7 +67,7 @@ impl<'m> Chain<'m> {
             _ => self.default_steps(),
         };
         let secret = self.encryption_key();
-        let end = if self.model.options.only_bytes {
+        let end = if self.model.options.local == Some(Local::Never) {
             quote_spanned!(self.span=> .__bytes())
         } else {
             quote_spanned!(self.span=> .__call())

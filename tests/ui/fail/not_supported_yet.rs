@@ -1,6 +1,6 @@
 use cache_memoize::cache_memoize;
 
-#[cache_memoize(local = "5s")]
+#[cache_memoize(local = true)]
 fn load(id: u64) -> u64 {
     id
 }
