@@ -73,6 +73,12 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// Evicted or lost records of leases cost computations, never a wrong value. Replication is asynchronous: after a failover an
 /// invalidation may be lost.
 ///
+/// # Copies in this process
+///
+/// Of a single server (`redis://`, `rediss://` and `redis+unix://`), values that can be cloned and sent are kept in this process too, up to 32 MiB,
+/// and a hit asks nobody. One more connection, with a thread of its own, is told of changes (client tracking; `+client|tracking +hello +ping`):
+/// a change is seen once its news has arrived. Without it, and while it is lost, all is asked of the server.
+///
 /// # Limits
 ///
 /// A value of more than 1 MiB is stored in chunks. An answer of more than 8 MiB isn't read by sync functions; async ones rely
