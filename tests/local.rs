@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use cache_memoize::testing::ManualClock;
 use cache_memoize::{Memo, Memory, Runtime, cache_memoize};
+use memoize_runtime::testing::ManualClock;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 fn runtime() -> Runtime {
@@ -271,7 +271,7 @@ fn a_clone_that_calls_memoized_functions_waits_for_nobody() {
         for _ in 0..3 {
             assert_eq!(nested(4).0, 4);
         }
-        assert_eq!(cache_memoize::testing::flights(&Runtime::current()), 0);
+        assert_eq!(memoize_runtime::testing::flights(&Runtime::current()), 0);
     });
 }
 

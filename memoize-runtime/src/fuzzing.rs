@@ -114,7 +114,7 @@ fn read(reader: &mut Reader, bytes: &[u8]) {
             .enumerate()
             .map(|(nth, _)| bytes.get(nth + round..).map(Bytes::copy_from_slice))
             .collect();
-        if reader.supply(chunks).is_err() {
+        if reader.supply(chunks, None).is_err() {
             return;
         }
         for _ in 0..1000 {

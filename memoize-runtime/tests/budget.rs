@@ -304,7 +304,7 @@ fn the_body_does_not_count_and_all_else_does() {
 }
 
 #[test]
-fn waiting_does_not_count_where_a_lease_was_given_up_before() {
+fn waiting_does_not_count_where_a_lookup_came_before() {
     const WAIT: Duration = Duration::from_millis(50);
     let server = Server::new();
     let runtime = build(settings(&server));
@@ -314,11 +314,11 @@ fn waiting_does_not_count_where_a_lease_was_given_up_before() {
         let leader = scope.spawn(|| {
             runtime.scope(|| {
                 Memo::new("k").get_or_compute(|| -> u32 {
-                    // Its lease is void from here on, so that the other is granted one, has no use for it, and waits.
+                    // What it stores would be outdated; the other finds nothing, and waits all the same.
                     assert!(elsewhere.scope(|| Memo::new("k").invalidate()));
                     server.asked();
                     came.send(()).expect("the other waits");
-                    while !server.has_asked("release") {
+                    while !server.has_asked("get") {
                         thread::yield_now();
                     }
                     thread::sleep(WAIT);
@@ -336,7 +336,7 @@ fn waiting_does_not_count_where_a_lease_was_given_up_before() {
         let again = times.iter().rfind(|(name, _)| *name == "get_or_lease");
         let (_, left) = again.expect("it has taken over");
         let counted = BUDGET.saturating_sub(*left);
-        // Half of it, since between giving up and waiting a busy machine may do something else.
+        // Half of it, since between looking and waiting a busy machine may do something else.
         assert!(counted + WAIT / 2 <= took, "{counted:?} of {took:?}");
     });
 }

@@ -1,8 +1,6 @@
 //! Streams and long values, which are sealed anew chunk by chunk while they are read.
 
-use std::sync::Arc;
-
-use cache_memoize::{Memory, Runtime, RuntimeBuilder};
+use cache_memoize::{Runtime, RuntimeBuilder};
 use smol::stream::{self, Stream, StreamExt};
 
 use crate::{Entries, Fleet, Leased, memo, rights, secret};
@@ -175,10 +173,7 @@ fn sealing_chunks_anew_does_not_undo_an_invalidation() {
 
 /// One before the deployment, and one behind it, where the backend knows leases.
 fn leasing() -> (Runtime, Runtime) {
-    let backend = Leased {
-        memory: Memory::new(1 << 20),
-        before_fill: Arc::default(),
-    };
+    let backend = Leased::new();
     let build = |builder: RuntimeBuilder| {
         let builder = builder.backend(backend.clone());
         builder.build().expect("valid settings")

@@ -2,6 +2,7 @@
 #![cfg(feature = "encrypt")]
 
 mod chunks;
+mod sides;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -300,6 +301,18 @@ fn to_peek_writes_nothing() {
 struct Leased {
     memory: Memory,
     before_fill: Arc<Mutex<Option<Hook>>>,
+    /// What happens just before the last of so many removals.
+    before_delete: Arc<Mutex<Option<(usize, Hook)>>>,
+}
+
+impl Leased {
+    fn new() -> Self {
+        Self {
+            memory: Memory::new(1 << 20),
+            before_fill: Arc::default(),
+            before_delete: Arc::default(),
+        }
+    }
 }
 
 impl Backend for Leased {
@@ -318,6 +331,18 @@ impl Backend for Leased {
     }
 
     fn delete(&self, key: &str, deadline: Deadline) -> Result<(), BackendError> {
+        let mut slot = self.before_delete.lock().expect("not poisoned");
+        let hook = match slot.take() {
+            Some((left, hook)) if left > 1 => {
+                *slot = Some((left - 1, hook));
+                None
+            }
+            now => now,
+        };
+        drop(slot);
+        if let Some((_, hook)) = hook {
+            hook();
+        }
         self.memory.delete(key, deadline)
     }
 
@@ -361,10 +386,7 @@ impl Backend for Leased {
 /// Nothing has to be taken back: it is never there.
 #[test]
 fn with_leases_sealing_anew_stores_nothing_after_an_invalidation() {
-    let backend = Leased {
-        memory: Memory::new(1 << 20),
-        before_fill: Arc::default(),
-    };
+    let backend = Leased::new();
     let runtime = |builder: RuntimeBuilder| {
         let runtime = builder.backend(backend.clone()).build();
         runtime.expect("valid settings")

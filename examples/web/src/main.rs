@@ -9,7 +9,7 @@
 //! curl http://127.0.0.1:3000/stats
 //! ```
 //!
-//! All the caching is in the attribute on [`digest`] and in the one line of [`write`] that says when to forget.
+//! All the caching is in the attribute on [`digest()`] and in the one line of [`write()`] that says when to forget.
 
 use std::env;
 use std::error::Error;

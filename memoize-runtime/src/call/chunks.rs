@@ -1,5 +1,7 @@
 //! What the drivers do with chunks: fetch, store and remove them. Those that block are here.
 
+use std::time::Duration;
+
 use super::ask::{NoAnswer, ask};
 use super::recorder::Chunk;
 use super::request::Request;
@@ -71,6 +73,29 @@ pub(super) fn store(
         backend.set(name.as_str(), bytes, life, deadline)
     })
     .is_ok()
+}
+
+/// Stores several chunks, in one round trip where the backend can; says whether that was acknowledged.
+pub(super) fn store_all(
+    request: &Request,
+    chunks: &[(CacheKey, Bytes)],
+    life: Duration,
+    deadline: Deadline,
+) -> bool {
+    let entries = by_text(chunks);
+    entries.is_empty()
+        || ask(request, "set chunks", deadline, |backend| {
+            backend.set_many(&entries, life, deadline)
+        })
+        .is_ok()
+}
+
+/// Chunks as a backend takes them.
+pub(super) fn by_text(chunks: &[(CacheKey, Bytes)]) -> Vec<(&str, Bytes)> {
+    let entries = chunks.iter();
+    entries
+        .map(|(name, bytes)| (name.as_str(), bytes.clone()))
+        .collect()
 }
 
 /// Removes chunks on behalf of one that may be a task, where nothing can be awaited.

@@ -313,7 +313,7 @@ async fn write(request: &Request, place: &Place<'_>, fill: Fill, deadline: Deadl
     request.runtime.forget_copy(name);
     if written {
         request.observer().stored();
-        rotation::forget_previous(request, place, deadline).await;
+        rotation::void_previous(request, place, deadline).await;
     }
     written
 }
@@ -378,20 +378,18 @@ pub(crate) async fn invalidate(request: &Request) -> bool {
 async fn remove(request: &Request, place: &Place<'_>, deadline: Deadline) -> bool {
     let found = fetch(request, place, deadline).await.unwrap_or_default();
     request.runtime.void(place.name().as_str());
-    // The current name last: a lookup that is granted its lease after that finds nothing under the others.
+    // In the order of the blocking driver, for its reason.
     let names = place.several_names();
+    let previous = names.as_ref().map_or(&[][..], |names| &names[1..]);
+    let current = [place.name().as_str()];
     let mut removed = Ok(());
-    if let Some(names) = &names {
-        let previous = ask(request, "delete", deadline, |backend| {
-            backend.delete_many(&names[1..], deadline)
-        });
-        removed = previous.await;
-    }
-    if removed.is_ok() {
-        let current = ask(request, "delete", deadline, |backend| {
-            backend.delete(place.name().as_str(), deadline)
-        });
-        removed = current.await;
+    for names in [previous, &current, previous] {
+        if removed.is_ok() && !names.is_empty() {
+            let deleted = ask(request, "delete", deadline, |backend| {
+                backend.delete_many(names, deadline)
+            });
+            removed = deleted.await;
+        }
     }
     request.runtime.void(place.name().as_str());
     let readers: Vec<_> = request.policy(place).chunks_of(&found).collect();

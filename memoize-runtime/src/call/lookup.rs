@@ -10,7 +10,7 @@ use super::place::Place;
 use super::request::Request;
 use super::resealing::Resealing;
 use super::rotation;
-use super::turn::{Caller, Gathered, Missed, Right, gather_some};
+use super::turn::{Gathered, Missed, Right, gather_some};
 use crate::backend::{Bytes, Deadline};
 use crate::engine::{Lookup, Opened, Renewal};
 use crate::entry::Reject;
@@ -151,7 +151,7 @@ fn read<R>(
         }
         Opened::Chunks(reader) => reader,
     };
-    let resealing = |(renewal, lease)| Resealing::new(request, Caller::Thread, renewal, lease);
+    let resealing = |(renewal, lease)| Resealing::new(request, renewal, lease);
     let mut resealing = renewal.map(resealing);
     let value = gather(request, &mut reader, outcome, resealing.as_mut(), deadline);
     if let Some(resealing) = resealing {

@@ -156,7 +156,7 @@ impl Stored {
         let (reader, renewal) = usable(lookup)?;
         let resealing = renewal.and_then(|renewal| {
             let lease = right.lease.take()?;
-            let resealing = Resealing::new(request, right.caller, renewal, lease);
+            let resealing = Resealing::new(request, renewal, lease);
             Some(Box::new(resealing))
         });
         Ok(Self { reader, resealing })

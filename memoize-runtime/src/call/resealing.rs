@@ -2,22 +2,21 @@
 
 use super::chunks;
 use super::place::Place;
-use super::recorder::Chunk;
 use super::request::Request;
 use super::rotation;
 use super::turn::{Caller, release};
-use crate::backend::{Deadline, Lease};
+use crate::backend::{Bytes, Deadline, Lease};
 use crate::engine::Renewal;
 use crate::entry::chunk::Resealer;
+use crate::key::CacheKey;
 
 /// An entry in chunks that was found under a previous name, on its way to the current one.
 ///
 /// What a reader opens becomes chunks of a new generation; when all of them are stored, the entry that lists them is. Where
 /// anything fails, or the reader stops, the old entry stays where it is: when this is dropped, what was stored is removed, which
-/// a task doesn't wait for.
+/// nobody waits for, as the call's budget may be used up by then.
 pub(super) struct Resealing {
     pub(super) request: Request,
-    caller: Caller,
     pub(super) renewal: Renewal,
     pub(super) lease: Lease,
     /// Whether there is nothing to be undone.
@@ -26,10 +25,9 @@ pub(super) struct Resealing {
 
 impl Resealing {
     /// The lease is that for the current name.
-    pub(super) fn new(request: &Request, caller: Caller, renewal: Renewal, lease: Lease) -> Self {
+    pub(super) fn new(request: &Request, renewal: Renewal, lease: Lease) -> Self {
         Self {
             request: request.clone(),
-            caller,
             renewal,
             lease,
             is_settled: false,
@@ -49,8 +47,8 @@ impl Resealing {
 
     /// Stores the chunks that were sealed; says whether that was acknowledged.
     pub(super) fn store(&mut self, deadline: Deadline) -> bool {
-        let mut sealed = self.take().into_iter();
-        sealed.all(|chunk| chunks::store(&self.request, chunk, deadline))
+        let sealed = self.take();
+        chunks::store_all(&self.request, &sealed, self.renewal.chunk_life(), deadline)
     }
 
     /// Stores the chunks that are left, and the entry that lists all of them.
@@ -59,12 +57,9 @@ impl Resealing {
             && rotation::renew(&self.request, place, &self.renewal, self.lease, deadline);
     }
 
-    /// The chunks that were sealed and not taken before.
-    pub(super) fn take(&mut self) -> Vec<Chunk> {
-        let life = self.renewal.chunk_life();
-        let sealed = self.resealer().map(Resealer::take).unwrap_or_default();
-        let chunk = |(name, bytes)| Chunk { name, bytes, life };
-        sealed.into_iter().map(chunk).collect()
+    /// The chunks that were sealed and not taken before, by their names.
+    pub(super) fn take(&mut self) -> Vec<(CacheKey, Bytes)> {
+        self.resealer().map(Resealer::take).unwrap_or_default()
     }
 }
 
@@ -79,13 +74,13 @@ impl Drop for Resealing {
                 &self.request,
                 place.name(),
                 self.lease,
-                self.caller,
+                Caller::Task,
                 &mut budget,
             );
         }
         if let Some(resealer) = &self.renewal.resealer {
             let names = resealer.names();
-            chunks::discard(&self.request, names, self.caller, budget.deadline());
+            chunks::discard(&self.request, names, Caller::Task, budget.deadline());
         }
     }
 }

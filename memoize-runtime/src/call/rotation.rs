@@ -4,7 +4,7 @@ use super::ask::ask;
 use super::chunks;
 use super::place::Place;
 use super::request::Request;
-use crate::backend::{Deadline, Lease};
+use crate::backend::{Bytes, Deadline, Lease};
 use crate::engine::Renewal;
 
 /// Has what was found under a previous name stored under the current one, by the lease that its lookup was granted; says whether it is.
@@ -54,9 +54,31 @@ pub(super) fn forget_previous(request: &Request, place: &Place<'_>, deadline: De
     let found = ask(request, "get", deadline, |backend| {
         backend.get_many(previous, deadline)
     });
-    let Some(mut found) = found.ok().filter(|found| found.iter().any(Option::is_some)) else {
+    if let Some(found) = found.ok().filter(|found| found.iter().any(Option::is_some)) {
+        remove_previous(request, place, found, deadline);
+    }
+}
+
+/// The same for an entry that nobody computed, whether something is under those names or not: who computes with another secret
+/// has a lease for one of them, which must not outlast what was written here.
+pub(super) fn void_previous(request: &Request, place: &Place<'_>, deadline: Deadline) {
+    let Some(names) = place.several_names() else {
         return;
     };
+    let found = ask(request, "get", deadline, |backend| {
+        backend.get_many(&names[1..], deadline)
+    });
+    remove_previous(request, place, found.unwrap_or_default(), deadline);
+}
+
+fn remove_previous(
+    request: &Request,
+    place: &Place<'_>,
+    mut found: Vec<Option<Bytes>>,
+    deadline: Deadline,
+) {
+    let names = place.several_names().unwrap_or_default();
+    let previous = names.get(1..).unwrap_or_default();
     let _ = ask(request, "delete", deadline, |backend| {
         backend.delete_many(previous, deadline)
     });

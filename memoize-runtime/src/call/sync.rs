@@ -279,14 +279,17 @@ pub(crate) fn invalidate(request: &Request) -> bool {
 fn remove(request: &Request, place: &Place<'_>, deadline: Deadline) -> bool {
     let found = fetch(request, place, deadline).unwrap_or_default();
     request.runtime.void(place.name().as_str());
-    // The current name last: a lookup that is granted its lease after that finds nothing under the others.
-    let previous = place.several_names();
-    let previous = previous.as_ref().map_or(&[][..], |names| &names[1..]);
+    // The previous names before and after the current one: who looks under the one and then the others has its lease voided, or
+    // finds nothing under them. Which of them is the current one, a process that is not done rotating sees the other way round.
+    let names = place.several_names();
+    let previous = names.as_ref().map_or(&[][..], |names| &names[1..]);
     let removed = ask(request, "delete", deadline, |backend| {
-        if !previous.is_empty() {
-            backend.delete_many(previous, deadline)?;
+        if previous.is_empty() {
+            return backend.delete(place.name().as_str(), deadline);
         }
-        backend.delete(place.name().as_str(), deadline)
+        backend.delete_many(previous, deadline)?;
+        backend.delete(place.name().as_str(), deadline)?;
+        backend.delete_many(previous, deadline)
     });
     // Again: a flight that began meanwhile may have landed what it still found.
     request.runtime.void(place.name().as_str());
@@ -380,7 +383,7 @@ fn write(request: &Request, place: &Place<'_>, fill: Fill, deadline: Deadline) -
     request.runtime.forget_copy(name);
     if written.is_ok() {
         request.observer().stored();
-        rotation::forget_previous(request, place, deadline);
+        rotation::void_previous(request, place, deadline);
     }
     written.is_ok()
 }

@@ -170,7 +170,7 @@ fn main() {
         3
     );
     assert_eq!(twice(|| is_send(free::boxed("ab"))), ['a', 'b']);
-    assert_eq!(twice(|| free::boxed("")), []);
+    assert_eq!(twice(|| free::boxed("")), Vec::<char>::new());
     assert_eq!(twice(|| is_send(free::named("ab"))), ['a', 'b']);
     assert_eq!(twice_awaited(async || free::local("ab").await), ['a', 'b']);
     assert_eq!(twice(|| free::parsed(&text)), [Ok(1), Ok(2), Ok(3)]);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::ask::ask;
 use crate::backend::{Bytes, Deadline};
 use crate::call::ask::NoAnswer;
-use crate::call::chunks::{BATCH, MOST_REMOVED, hand_over};
+use crate::call::chunks::{BATCH, MOST_REMOVED, by_text, hand_over};
 use crate::call::place::Place;
 use crate::call::recorder::Chunk;
 use crate::call::request::Request;
@@ -51,6 +51,23 @@ pub(in crate::call) async fn store_one(
 ) -> bool {
     let stored = ask(request, "set chunk", deadline, |backend| {
         backend.set(name.as_str(), bytes, life, deadline)
+    });
+    stored.await.is_ok()
+}
+
+/// As [`chunks::store_all`](crate::call::chunks::store_all).
+pub(in crate::call) async fn store_all(
+    request: &Request,
+    chunks: &[(CacheKey, Bytes)],
+    life: Duration,
+    deadline: Deadline,
+) -> bool {
+    let entries = by_text(chunks);
+    if entries.is_empty() {
+        return true;
+    }
+    let stored = ask(request, "set chunks", deadline, |backend| {
+        backend.set_many(&entries, life, deadline)
     });
     stored.await.is_ok()
 }

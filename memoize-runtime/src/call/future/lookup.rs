@@ -11,7 +11,7 @@ use crate::call::outcome::Outcome;
 use crate::call::place::Place;
 use crate::call::request::Request;
 use crate::call::resealing::Resealing;
-use crate::call::turn::{Caller, Gathered, Missed, Right, gather_some};
+use crate::call::turn::{Gathered, Missed, Right, gather_some};
 use crate::engine::Opened;
 use crate::entry::Reject;
 use crate::entry::chunk::Reader;
@@ -145,7 +145,7 @@ async fn read<R>(
         }
         Opened::Chunks(reader) => reader,
     };
-    let resealing = |(renewal, lease)| Resealing::new(request, Caller::Task, renewal, lease);
+    let resealing = |(renewal, lease)| Resealing::new(request, renewal, lease);
     let mut resealing = renewal.map(resealing);
     let value = gather(request, &mut reader, outcome, resealing.as_mut(), deadline).await;
     if let Some(resealing) = resealing {

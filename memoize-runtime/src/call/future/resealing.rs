@@ -7,12 +7,9 @@ use crate::call::resealing::Resealing;
 
 /// As [`Resealing::store`].
 pub(in crate::call) async fn store(resealing: &mut Resealing, deadline: Deadline) -> bool {
-    for chunk in resealing.take() {
-        if !chunks::store_one(&resealing.request, chunk, deadline).await {
-            return false;
-        }
-    }
-    true
+    let sealed = resealing.take();
+    let life = resealing.renewal.chunk_life();
+    chunks::store_all(&resealing.request, &sealed, life, deadline).await
 }
 
 /// As [`Resealing::finish`].

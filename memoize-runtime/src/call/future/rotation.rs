@@ -2,7 +2,7 @@
 
 use super::ask::ask;
 use super::chunks;
-use crate::backend::{Deadline, Lease};
+use crate::backend::{Bytes, Deadline, Lease};
 use crate::call::place::Place;
 use crate::call::request::Request;
 use crate::engine::Renewal;
@@ -51,9 +51,31 @@ pub(super) async fn forget_previous(request: &Request, place: &Place<'_>, deadli
         backend.get_many(previous, deadline)
     });
     let found = found.await.ok();
-    let Some(mut found) = found.filter(|found| found.iter().any(Option::is_some)) else {
+    if let Some(found) = found.filter(|found| found.iter().any(Option::is_some)) {
+        remove_previous(request, place, found, deadline).await;
+    }
+}
+
+/// As [`rotation::void_previous`](crate::call::rotation::void_previous).
+pub(super) async fn void_previous(request: &Request, place: &Place<'_>, deadline: Deadline) {
+    let Some(names) = place.several_names() else {
         return;
     };
+    let found = ask(request, "get", deadline, |backend| {
+        backend.get_many(&names[1..], deadline)
+    });
+    let found = found.await.unwrap_or_default();
+    remove_previous(request, place, found, deadline).await;
+}
+
+async fn remove_previous(
+    request: &Request,
+    place: &Place<'_>,
+    mut found: Vec<Option<Bytes>>,
+    deadline: Deadline,
+) {
+    let names = place.several_names().unwrap_or_default();
+    let previous = names.get(1..).unwrap_or_default();
     let deleted = ask(request, "delete", deadline, |backend| {
         backend.delete_many(previous, deadline)
     });
