@@ -1,13 +1,14 @@
 //! Copies beside a backend that others write too: what they save, and what ends them.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use cache_memoize::testing::ManualClock;
 use cache_memoize::{
     Backend, BackendError, Bytes, Changes, Deadline, Lease, Limits, Lookup, Memory, Runtime,
-    cache_memoize,
+    RuntimeBuilder, Secret, cache_memoize,
 };
 
 /// A server that tells of changes when the test says so.
@@ -18,7 +19,8 @@ struct Inner {
     memory: Memory,
     tells: bool,
     asked: AtomicU64,
-    changes: Mutex<Option<Changes>>,
+    /// By what the names begin with.
+    changes: Mutex<BTreeMap<String, Changes>>,
     /// Before an answer is given.
     meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
@@ -29,17 +31,21 @@ impl Server {
             memory: Memory::new(1 << 20),
             tells,
             asked: AtomicU64::new(0),
-            changes: Mutex::new(None),
+            changes: Mutex::default(),
             meanwhile: Mutex::new(None),
         }))
     }
 
     fn runtime(&self, clock: &ManualClock) -> Runtime {
-        let settings = Runtime::builder().namespace("n").backend(self.clone());
-        settings
+        self.settings(clock).build().expect("valid settings")
+    }
+
+    fn settings(&self, clock: &ManualClock) -> RuntimeBuilder {
+        Runtime::builder()
+            .namespace("n")
+            .secret(secret(1))
+            .backend(self.clone())
             .clock(clock.clone())
-            .build()
-            .expect("valid settings")
     }
 
     /// How often it was asked for something since the last time.
@@ -48,14 +54,12 @@ impl Server {
     }
 
     fn tell(&self, what: impl FnOnce(&Changes)) {
-        what(
-            self.0
-                .changes
-                .lock()
-                .expect("no panic")
-                .as_ref()
-                .expect("it was to tell"),
-        );
+        self.tell_of("n:", what);
+    }
+
+    fn tell_of(&self, prefix: &str, what: impl FnOnce(&Changes)) {
+        let changes = self.0.changes.lock().expect("no panic");
+        what(changes.get(prefix).expect("it was to tell"));
     }
 
     fn meanwhile(&self, what: impl FnOnce() + Send + 'static) {
@@ -116,14 +120,19 @@ impl Backend for Server {
         self.0.memory.fill(key, lease, value, life, deadline)
     }
 
-    fn watch(&self, prefix: &str, changes: Changes) -> bool {
-        assert_eq!(prefix, "n:");
+    fn watch(&self, prefix: &str, changes: Changes) {
         if self.0.tells {
             changes.stand();
-            *self.0.changes.lock().expect("no panic") = Some(changes);
+            let mut all = self.0.changes.lock().expect("no panic");
+            let before = all.insert(prefix.to_owned(), changes);
+            assert!(before.is_none(), "it was asked to already");
         }
-        self.0.tells
     }
+}
+
+fn secret(number: u8) -> Secret {
+    let hex: String = (0..32).map(|n| format!("{:02x}", n * 7 ^ number)).collect();
+    Secret::from_hex(&hex).expect("it is long enough")
 }
 
 #[cache_memoize(key = "tracked:<id>")]
@@ -139,6 +148,30 @@ fn bounded(id: u64) -> u64 {
 #[cache_memoize(key = "bounded:<id>", local = "2s")]
 fn bounded_more(id: u64) -> u64 {
     id
+}
+
+#[cache_memoize(key = "sealed:<id>", encrypt)]
+fn sealed(id: u64) -> u64 {
+    id
+}
+
+#[cache_memoize(key = "sealed-tracked:<id>", encrypt, local = true)]
+fn sealed_tracked(id: u64) -> u64 {
+    id
+}
+
+#[cache_memoize(key = "sealed-bounded:<id>", encrypt, local = "5s")]
+fn sealed_bounded(id: u64) -> Result<u64, String> {
+    Ok(id)
+}
+
+static SECRETS: LazyLock<[Secret; 2]> = LazyLock::new(|| [secret(3), secret(4)]);
+
+static SECRET: AtomicUsize = AtomicUsize::new(0);
+
+#[cache_memoize(key = "own:<id>", encryption_key = &SECRETS[SECRET.load(Ordering::SeqCst)], local = "5s")]
+fn with_one_of_two_secrets(id: u64) -> (u64, usize) {
+    (id, SECRET.load(Ordering::SeqCst))
 }
 
 #[test]
@@ -217,8 +250,9 @@ fn what_this_process_changes_is_seen_at_once() {
 fn without_being_told_a_copy_is_used_as_long_as_its_bound_allows() {
     let (server, clock) = (Server::new(false), ManualClock::default());
     server.runtime(&clock).scope(|| {
+        // What is stored is kept at once.
         (0..5).for_each(|_| assert_eq!(bounded(1), 1));
-        assert_eq!(server.asked(), 2);
+        assert_eq!(server.asked(), 1);
         clock.advance(Duration::from_millis(1_999));
         assert_eq!((bounded(1), bounded_more(1)), (1, 1));
         assert_eq!(server.asked(), 0);
@@ -234,4 +268,83 @@ fn without_being_told_a_copy_is_used_as_long_as_its_bound_allows() {
         assert_eq!(bounded(1), 1);
         assert_eq!(server.asked(), 1);
     });
+}
+
+#[test]
+fn what_is_computed_anew_takes_the_place_of_a_copy() {
+    let (server, clock) = (Server::new(false), ManualClock::default());
+    server.runtime(&clock).scope(|| {
+        assert_eq!(bounded(2), 2);
+        assert!(bounded::prime(2, 20));
+        assert_eq!((bounded(2), bounded(2)), (20, 20));
+        assert_eq!(bounded::refresh(2), 2);
+        assert_eq!((bounded(2), bounded(2)), (2, 2));
+        assert!(bounded::invalidate(2));
+        server.asked();
+        assert_eq!(bounded(2), 2);
+        assert_eq!(server.asked(), 1);
+    });
+}
+
+#[test]
+fn what_was_asked_while_another_value_was_stored_is_not_kept() {
+    let (server, clock) = (Server::new(false), ManualClock::default());
+    let runtime = server.runtime(&clock);
+    runtime.scope(|| {
+        assert!(bounded::prime(3, 30));
+        let same = runtime.clone();
+        // It is answered with 30 before this, and hears of it after.
+        server.meanwhile(move || same.scope(|| assert_eq!(bounded::refresh(3), 3)));
+        assert_eq!(bounded(3), 30);
+        assert_eq!(bounded(3), 3);
+    });
+}
+
+#[test]
+fn what_is_sealed_is_kept_where_that_is_asked_for() {
+    let server = Server::new(true);
+    server.runtime(&ManualClock::default()).scope(|| {
+        (0..5).for_each(|_| assert_eq!(sealed(1), 1));
+        assert_eq!(server.asked(), 5, "nothing is said about it");
+        (0..5).for_each(|_| assert_eq!(sealed_tracked(1), 1));
+        assert_eq!(server.asked(), 2);
+        server.tell_of("cm1e:", |changes| {
+            changes.changed(sealed_tracked::key(1).as_str());
+        });
+        (0..5).for_each(|_| assert_eq!(sealed_tracked(1), 1));
+        assert_eq!(server.asked(), 1);
+        (0..5).for_each(|_| assert_eq!(sealed_bounded(1), Ok(1)));
+        assert_eq!(server.asked(), 1);
+        server.tell_of("cm1e:", Changes::lost);
+        (0..5).for_each(|_| assert_eq!(sealed_tracked(1), 1));
+        assert_eq!(server.asked(), 5);
+    });
+}
+
+#[test]
+fn each_secret_has_copies_of_its_own() {
+    let server = Server::new(false);
+    server.runtime(&ManualClock::default()).scope(|| {
+        let calls = || {
+            for secret in [0, 1] {
+                SECRET.store(secret, Ordering::SeqCst);
+                assert_eq!(with_one_of_two_secrets(7), (7, secret));
+            }
+        };
+        calls();
+        assert_eq!(server.asked(), 2);
+        calls();
+        assert_eq!(server.asked(), 0);
+    });
+}
+
+/// Another process may write under a name that is a previous one here.
+#[test]
+fn nothing_sealed_is_kept_while_secrets_are_rotated() {
+    let (server, clock) = (Server::new(true), ManualClock::default());
+    let settings = server.settings(&clock).previous_secret(secret(2));
+    settings.build().expect("valid settings").scope(|| {
+        (0..5).for_each(|_| assert_eq!((sealed_tracked(2), sealed_bounded(2)), (2, Ok(2))));
+    });
+    assert_eq!(server.asked(), 10);
 }

@@ -41,6 +41,8 @@ pub(crate) struct Options {
     pub(crate) codec: Option<Codec>,
     pub(crate) compress: Option<bool>,
     pub(crate) local: Option<Local>,
+    /// Where it is given.
+    pub(crate) local_span: Option<Span>,
     pub(crate) companions: Option<Companions>,
     /// Where generated code finds `cache_memoize`, if not at `::cache_memoize`.
     pub(crate) krate: Option<Path>,
@@ -59,7 +61,9 @@ pub(crate) enum Expiration {
 pub(crate) enum Local {
     /// They are not: as bytes, even where they could be.
     Never,
-    /// Also beside a backend that doesn't tell of changes, for so many milliseconds.
+    /// What is sealed, too.
+    Always,
+    /// The same, and beside a backend that doesn't tell of changes, for so many milliseconds.
     Within(u64),
 }
 
@@ -205,24 +209,21 @@ impl Parser<'_> {
                 options.krate =
                     Some(path.map_err(|error| wrong_form(error.span(), ident, &CRATE))?);
             }
-            _ => match local(value(input, ident, &LOCAL)?, ident)? {
-                Some(local) => options.local = Some(local),
-                None => {
-                    let message = "`local = true` is not supported yet; remove it";
-                    self.diag.error(ident.span(), message);
-                }
-            },
+            _ => {
+                options.local = Some(local(value(input, ident, &LOCAL)?, ident)?);
+                options.local_span = Some(ident.span());
+            }
         }
         expect_end_of_option(input, ident)
     }
 }
 
-/// None for `true`, which is settled, and comes later.
-fn local(literal: Lit, name: &Ident) -> syn::Result<Option<Local>> {
-    match literal {
-        Lit::Bool(keeps) => Ok((!keeps.value).then_some(Local::Never)),
+fn local(literal: Lit, name: &Ident) -> syn::Result<Local> {
+    match &literal {
+        Lit::Bool(keeps) if keeps.value => Ok(Local::Always),
+        Lit::Bool(_) => Ok(Local::Never),
         Lit::Str(text) => match duration::parse(&text.value()) {
-            Ok(millis) if millis > 0 => Ok(Some(Local::Within(millis))),
+            Ok(millis) if millis > 0 => Ok(Local::Within(millis)),
             _ => Err(wrong_form(text.span(), name, &LOCAL)),
         },
         other => Err(wrong_form(other.span(), name, &LOCAL)),

@@ -73,7 +73,7 @@ use crate::model::Model;
 /// The expressions of `force_overwrite` and `expiration` see the arguments as the body does, except for names
 /// that a pattern takes out of an argument: these are references. They are evaluated on each call, before the
 /// lookup. That of `encryption_key` sees references to the arguments that are in the key, and is evaluated by
-/// companions too. `local = true` is known, and not supported yet.
+/// companions too.
 ///
 /// # The key template
 ///

@@ -50,7 +50,7 @@ impl Site {
             codec: Codec::Postcard,
             encrypt: false,
             compress: None,
-            local: Local::Tracked,
+            local: Local::Unsaid,
             template,
             tokens: 0,
             counters: Counters::new(),
@@ -89,7 +89,13 @@ impl Site {
         self
     }
 
-    /// Copies beside a shared backend may be so stale.
+    /// Copies are kept of what is sealed, too.
+    pub const fn local(mut self) -> Self {
+        self.local = Local::Always;
+        self
+    }
+
+    /// The same, and beside a shared backend they may be so stale.
     pub const fn local_millis(mut self, stale: u64) -> Self {
         self.local = Local::Within(stale);
         self
@@ -165,7 +171,7 @@ impl Site {
         self.compress
     }
 
-    pub(crate) fn local(&self) -> Local {
+    pub(crate) fn copies(&self) -> Local {
         self.local
     }
 

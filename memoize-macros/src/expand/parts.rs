@@ -46,11 +46,12 @@ pub(super) fn new_site(model: &Model, site: &TokenStream) -> TokenStream {
         .compress
         .map(|compress| ours!(.compress(#compress)));
     let local = match model.options.local {
+        Some(Local::Always) => Some(ours!(.local())),
         Some(Local::Within(millis)) => {
             let millis = Literal::u64_unsuffixed(millis);
             Some(ours!(.local_millis(#millis)))
         }
-        _ => None,
+        Some(Local::Never) | None => None,
     };
     let texts = key::texts(model);
     let tokens = tokens(model);

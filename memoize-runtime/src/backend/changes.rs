@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use crate::local::Beside;
+use crate::local::{Beside, Names};
 
 /// Whom a [`Backend`](super::Backend) tells of changes, see [`Backend::watch`](super::Backend::watch).
 ///
@@ -11,18 +11,20 @@ use crate::local::Beside;
 /// memory. Dropping it is as [`lost`](Self::lost).
 pub struct Changes {
     copies: Weak<Beside>,
+    names: Names,
 }
 
 impl Changes {
-    pub(crate) fn of(copies: &Arc<Beside>) -> Self {
+    pub(crate) fn of(copies: &Arc<Beside>, names: Names) -> Self {
         Self {
             copies: Arc::downgrade(copies),
+            names,
         }
     }
 
     /// From now on all changes are told. To be said only once a change that is made from now on can't be missed.
     pub fn stand(&self) {
-        self.tell(Beside::stand);
+        self.tell(|copies| copies.stand(self.names));
     }
 
     /// What was under `key` has been written, removed or evicted, by whomever.
@@ -37,7 +39,7 @@ impl Changes {
 
     /// Changes may be missed, until [`stand`](Self::stand) is said again.
     pub fn lost(&self) {
-        self.tell(Beside::lose);
+        self.tell(|copies| copies.lose(self.names));
     }
 
     /// Whether there is still somebody to be told.

@@ -194,13 +194,13 @@ pub trait Backend: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Has `changes` told whenever what is under a key that begins with `prefix` is changed, by any process; says whether it will be.
+    /// Has `changes` told whenever what is under a key that begins with `prefix` is changed, by any process. A backend that can't do
+    /// that drops it.
     ///
     /// This returns at once, and asks nobody: what is to be connected first is told of with [`Changes::stand`]. It is called once
-    /// values are to be kept in this process beside the backend, and again in a forked child.
-    fn watch(&self, prefix: &str, changes: Changes) -> bool {
+    /// values are to be kept in this process beside the backend; with another prefix, once that is to be of those that are sealed.
+    fn watch(&self, prefix: &str, changes: Changes) {
         let _ = (prefix, changes);
-        false
     }
 
     /// The same entries for async functions, where this backend has an async client of its own; it is asked for once, when a

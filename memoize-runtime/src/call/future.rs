@@ -95,11 +95,10 @@ pub(crate) async fn get_or_compute<R, F: Future<Output = R>>(
                 Ok(Filling::Chunks(_)) | Err(_) => None,
             };
             let deadline = right.budget.deadline();
-            if store(request, &place, filling, cost, deadline, Some(&mut right)).await
-                && let Some(kept) = kept
-            {
-                request.settle(outcome, &kept);
-            }
+            let ticket = request.own_ticket(&place, outcome);
+            let filled = store(request, &place, filling, cost, deadline, Some(&mut right)).await;
+            let kept = kept.filter(|_| filled);
+            request.keep_own(&place, outcome, ticket, kept, &value);
         }
         Verdict::Leave => {}
         Verdict::Remove => {
@@ -280,7 +279,6 @@ pub(super) async fn fill_by(
         }
     });
     let filled = filled.await;
-    request.runtime.forget_copy(name);
     match filled {
         Ok(true) => {
             request.observer().stored();

@@ -84,11 +84,11 @@ pub(crate) fn get_or_compute<R>(
         Verdict::Store => {
             let deadline = right.budget.deadline();
             store(request, &place, outcome, &value, cost, deadline, |entry| {
+                let ticket = request.own_ticket(&place, outcome);
                 let kept = entry.kept.clone();
                 let filled = fill(request, &place, &mut right, entry, deadline);
-                if filled {
-                    request.settle(outcome, &kept);
-                }
+                let kept = filled.then_some(kept);
+                request.keep_own(&place, outcome, ticket, kept, &value);
                 filled
             });
         }
@@ -215,7 +215,6 @@ pub(super) fn fill_by(
             (Kept::Value(_), None) => Ok(false),
         }
     });
-    request.runtime.forget_copy(name);
     match filled {
         Ok(true) => {
             request.observer().stored();

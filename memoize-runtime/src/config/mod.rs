@@ -18,7 +18,7 @@ use crate::backend::{AsyncBackend, Backend, Lease, Limits};
 use crate::breaker::Breaker;
 use crate::clock::Clock;
 use crate::flight::Flights;
-use crate::local::{Beside, Kept, Local, Tier};
+use crate::local::{Beside, Kept, Tier};
 use crate::observe::{Counters, Journal, Stats};
 use crate::progress::Writers;
 use sealing::Sealing;
@@ -131,10 +131,9 @@ impl Runtime {
         &self.0.writers
     }
 
-    /// Where copies are kept beside the backend, as `local` says; none where the backend itself keeps values.
-    pub(crate) fn beside(&self, local: Local) -> Option<&Arc<Beside>> {
-        let (tier, clock) = (&self.0.tier, &self.0.clock);
-        tier.beside_or_new(self.namespace(), clock, self.backend(), local)
+    /// Where copies are kept beside the backend; none where the backend itself keeps values.
+    pub(crate) fn beside(&self) -> Option<&Arc<Beside>> {
+        self.0.tier.beside_or_new(self.namespace(), &self.0.clock)
     }
 
     /// Takes what is being computed for an entry out of sight, and copies of it, as it has changed.

@@ -50,5 +50,5 @@ pub(crate) use guard::{Body, Guard};
 pub(crate) use header::{Codec, Expect, Flags, Header};
 pub(crate) use padding::Padding;
 pub(crate) use reject::Reject;
-pub(crate) use sealed::Seal;
+pub(crate) use sealed::{NAME_PREFIX as SEALED_PREFIX, Seal};
 pub(crate) use stored::{Refusal, StoredType, Unencodable, shape_of};

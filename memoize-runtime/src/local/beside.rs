@@ -7,13 +7,14 @@
 //! memory, which ends with any news of its name. What was answered is kept only while it stands, as with any other lease.
 
 use std::process;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::{Facts, Kept, Shelved};
 use crate::backend::{Backend, Changes, Deadline, Lease, Memory};
 use crate::clock::Clock;
+use crate::entry::SEALED_PREFIX;
 
 /// The most that copies take.
 const BYTES: usize = 32 << 20;
@@ -21,13 +22,15 @@ const BYTES: usize = 32 << 20;
 /// Longer than any question takes. What is asked longer is not kept where there is a crowd, that is all.
 const LONGEST_QUESTION: Duration = Duration::from_secs(60);
 
-/// What a function's author says about copies beside a shared backend.
+/// What a function's author says about copies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Local {
-    /// Where the backend tells of changes.
+    /// Nothing: of what isn't sealed, where the backend tells of changes.
     #[default]
-    Tracked,
-    /// Anywhere, for so many milliseconds.
+    Unsaid,
+    /// Of what is sealed as well.
+    Always,
+    /// The same, and anywhere, for so many milliseconds.
     Within(u64),
 }
 
@@ -35,11 +38,11 @@ impl Local {
     /// Whether a copy may be used by who says so for as long as it stands.
     pub(crate) fn serves(self, facts: &Facts) -> bool {
         match (facts.trust, self) {
-            (Trust::Own, _) | (Trust::Tracked, Self::Tracked) => true,
+            (Trust::Own, _) | (Trust::Tracked, Self::Unsaid | Self::Always) => true,
             (Trust::Until(until_ms), Self::Within(ms)) => {
                 until_ms <= facts.asked_ms.saturating_add(ms)
             }
-            (Trust::Tracked, Self::Within(_)) | (Trust::Until(_), Self::Tracked) => false,
+            (Trust::Tracked, Self::Within(_)) | (Trust::Until(_), _) => false,
         }
     }
 }
@@ -56,160 +59,184 @@ pub(crate) enum Trust {
 }
 
 /// The right to keep what is about to be asked, if it doesn't change meanwhile.
-pub(crate) struct Ticket {
+pub(crate) struct Ticket<'a> {
+    beside: &'a Beside,
+    name: &'a str,
     lease: Lease,
     pub(crate) asked_ms: u64,
     pub(crate) trust: Trust,
 }
 
-/// The copies of one runtime.
+/// The copies of one runtime, in one process.
 pub(crate) struct Beside {
     clock: Arc<dyn Clock>,
-    /// Made with the first question whose answer may be kept.
-    memory: OnceLock<Memory>,
-    tracking: Tracking,
+    memory: Memory,
+    /// A forked child has none of its parent's threads, and is told nothing. Nor could it end what is here: a thread that it
+    /// doesn't have may have locked it.
+    process: u32,
+    plain: Tracking,
+    sealed: Tracking,
 }
 
-/// Whether the backend tells of changes.
-pub(crate) struct Tracking {
-    /// What all names begin with that it tells of.
+/// Whether the backend tells of changes to some names.
+struct Tracking {
+    /// What these names begin with.
     prefix: String,
+    is_asked: AtomicBool,
     stands: AtomicBool,
-    /// The process whose backend was asked to; 0 for none. A forked child has none of its parent's threads, and is told nothing.
-    process: AtomicU32,
-    asking: Mutex<()>,
 }
 
-impl Tracking {
-    /// Whether nothing has changed that was not told. It takes a system call, for the number of the process.
-    #[inline]
-    pub(crate) fn stands(&self) -> bool {
-        self.stands.load(Ordering::SeqCst) && self.process.load(Ordering::Relaxed) == process::id()
-    }
+/// The names that one [`Changes`] is about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Names {
+    Plain,
+    Sealed,
 }
 
-impl Beside {
-    pub(super) fn new(namespace: &str, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            clock,
-            memory: OnceLock::new(),
-            tracking: Tracking {
-                prefix: format!("{namespace}:"),
-                stands: AtomicBool::new(false),
-                process: AtomicU32::new(0),
-                asking: Mutex::new(()),
-            },
-        }
-    }
-
-    pub(super) fn memory(&self) -> &Memory {
-        let begin = || Memory::with_clock(BYTES, Arc::clone(&self.clock));
-        self.memory.get_or_init(begin)
-    }
-
-    pub(super) fn tracking(&self) -> &Tracking {
-        &self.tracking
-    }
-
-    /// Has the backend tell of changes from now on, unless it was asked to in this process. One that
-    /// can't drops what it was given.
-    pub(super) fn watch(self: &Arc<Self>, backend: &dyn Backend) {
-        let this_process = process::id();
-        let tracking = &self.tracking;
-        if tracking.process.load(Ordering::SeqCst) == this_process {
-            return;
-        }
-        // Nobody waits here: who comes second does without, as does the child of a fork in between.
-        let Ok(_asking) = tracking.asking.try_lock() else {
-            return;
-        };
-        if tracking.process.load(Ordering::SeqCst) == this_process {
-            return;
-        }
-        // What a parent was told, its child was not.
-        self.lose();
-        tracking.process.store(this_process, Ordering::SeqCst);
-        backend.watch(&tracking.prefix, Changes::of(self));
-    }
-
-    /// The copy under `name`, if it may be used by who says `local`.
-    pub(crate) fn copy(&self, name: &str, local: Local, now_ms: u64) -> Option<Arc<dyn Shelved>> {
-        let Some(Kept::Value(kept)) = self.memory.get()?.kept(name) else {
-            return None;
-        };
-        let facts = kept.facts();
-        let is_current = facts.is_trusted(now_ms)
-            && match local {
-                Local::Tracked => self.is_told_of(name),
-                Local::Within(ms) => now_ms < facts.asked_ms.saturating_add(ms),
-            }
-            && (facts.trust != Trust::Tracked || self.is_told_of(name));
-        is_current.then_some(kept)
-    }
-
-    /// Before the backend is asked for `name`. None where the answer could not be kept.
-    pub(crate) fn ask(&self, name: &str, local: Local, now_ms: u64) -> Option<Ticket> {
-        let trust = match local {
-            Local::Tracked if self.is_told_of(name) => Trust::Tracked,
-            Local::Tracked | Local::Within(0) => return None,
-            Local::Within(ms) => Trust::Until(now_ms.saturating_add(ms)),
-        };
-        let lease = self.memory().lease(name, LONGEST_QUESTION, Deadline::NEVER);
-        Some(Ticket {
-            lease: lease.ok()?,
-            asked_ms: now_ms,
-            trust,
-        })
-    }
-
+impl Ticket<'_> {
     /// Keeps what was answered; says whether it may be used.
-    pub(crate) fn keep(
-        &self,
-        ticket: &Ticket,
-        name: &str,
-        value: Arc<dyn Shelved>,
-        life: Duration,
-    ) -> bool {
-        let kept = Kept::Value(value);
-        if !self.memory().fill_kept(name, ticket.lease, kept, life) {
+    pub(crate) fn keep(self, value: Arc<dyn Shelved>) -> bool {
+        let Beside { memory, clock, .. } = self.beside;
+        let until_ms = value.facts().until_ms();
+        let life = Duration::from_millis(until_ms.saturating_sub(clock.unix_millis()));
+        if !memory.fill_kept(self.name, self.lease, Kept::Value(value), life) {
             return false;
         }
-        // Tracking may have been lost, and all removed, between the question and the lease, or the look at it and this.
-        if ticket.trust == Trust::Tracked && !self.is_told_of(name) {
-            self.forget(name);
+        // What vouches for it may have been lost, and all removed, between the look at it and the lease.
+        if self.trust == Trust::Tracked && !self.beside.is_told_of(self.name) {
+            self.beside.forget(self.name);
             return false;
         }
         true
     }
+}
+
+impl Drop for Ticket<'_> {
+    /// Else those of all misses would pile up.
+    fn drop(&mut self) {
+        let memory = &self.beside.memory;
+        // It always answers.
+        let _ = memory.release(self.name, self.lease, Deadline::NEVER);
+    }
+}
+
+impl Tracking {
+    fn new(prefix: String) -> Self {
+        Self {
+            prefix,
+            is_asked: AtomicBool::new(false),
+            stands: AtomicBool::new(false),
+        }
+    }
+}
+
+impl Beside {
+    pub(super) fn new(namespace: &str, clock: &Arc<dyn Clock>) -> Self {
+        Self {
+            clock: Arc::clone(clock),
+            memory: Memory::with_clock(BYTES, Arc::clone(clock)),
+            process: process::id(),
+            plain: Tracking::new(format!("{namespace}:")),
+            sealed: Tracking::new(SEALED_PREFIX.to_owned()),
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn of_another_process(self) -> Self {
+        let process = self.process ^ 1;
+        Self { process, ..self }
+    }
+
+    pub(super) fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// Whether these are this process's copies, and not those of the one that it was forked from. It takes a system call.
+    #[inline]
+    pub(super) fn is_of_this_process(&self) -> bool {
+        self.process == process::id()
+    }
+
+    /// Has the backend tell of changes to these names from now on. One that can't drops what it was given.
+    pub(crate) fn watch(self: &Arc<Self>, names: Names, backend: &dyn Backend) {
+        let tracking = self.tracking(names);
+        if !tracking.is_asked.load(Ordering::Relaxed)
+            && !tracking.is_asked.swap(true, Ordering::Relaxed)
+        {
+            backend.watch(&tracking.prefix, Changes::of(self, names));
+        }
+    }
+
+    /// The copy under `name`, if it may be used by who says `local`.
+    pub(crate) fn copy(&self, name: &str, local: Local) -> Option<Arc<dyn Shelved>> {
+        let Some(Kept::Value(kept)) = self.memory.kept(name) else {
+            return None;
+        };
+        let (facts, now_ms) = (kept.facts(), self.clock.unix_millis());
+        let is_young = match local {
+            Local::Unsaid | Local::Always => self.is_told_of(name),
+            Local::Within(ms) => now_ms < facts.asked_ms.saturating_add(ms),
+        };
+        let is_trusted = match facts.trust {
+            Trust::Tracked => self.is_told_of(name),
+            Trust::Own | Trust::Until(_) => facts.is_trusted(now_ms),
+        };
+        (is_young && is_trusted).then_some(kept)
+    }
+
+    /// Before the backend is asked for `name`, or given its entry. None where the answer could not be kept.
+    pub(crate) fn ask<'a>(&'a self, name: &'a str, local: Local) -> Option<Ticket<'a>> {
+        let asked_ms = self.clock.unix_millis();
+        let trust = match local {
+            Local::Unsaid | Local::Always if self.is_told_of(name) => Trust::Tracked,
+            Local::Unsaid | Local::Always => return None,
+            Local::Within(ms) => Trust::Until(asked_ms.saturating_add(ms)),
+        };
+        // It always answers.
+        let lease = self.memory.lease(name, LONGEST_QUESTION, Deadline::NEVER);
+        Some(Ticket {
+            beside: self,
+            name,
+            lease: lease.ok()?,
+            asked_ms,
+            trust,
+        })
+    }
 
     /// Removes the copy under `name`; what is being asked is not kept.
     pub(crate) fn forget(&self, name: &str) {
-        if let Some(memory) = self.memory.get() {
-            // It always answers.
-            let _ = memory.delete(name, Deadline::NEVER);
-        }
+        // It always answers.
+        let _ = self.memory.delete(name, Deadline::NEVER);
     }
 
     /// The same for all names.
     pub(crate) fn forget_all(&self) {
-        if let Some(memory) = self.memory.get() {
-            memory.clear();
-        }
+        self.memory.clear();
     }
 
     /// From now on changes are told. What was asked before, they were not told of.
-    pub(crate) fn stand(&self) {
+    pub(crate) fn stand(&self, names: Names) {
         self.forget_all();
-        self.tracking.stands.store(true, Ordering::SeqCst);
+        self.tracking(names).stands.store(true, Ordering::SeqCst);
     }
 
     /// From now on they are not. Off first, so that who keeps something after it was cleared finds that out.
-    pub(crate) fn lose(&self) {
-        self.tracking.stands.store(false, Ordering::SeqCst);
+    pub(crate) fn lose(&self, names: Names) {
+        self.tracking(names).stands.store(false, Ordering::SeqCst);
         self.forget_all();
     }
 
-    fn is_told_of(&self, name: &str) -> bool {
-        name.starts_with(&self.tracking.prefix) && self.tracking.stands()
+    /// Whether nothing has changed under `name` that was not told.
+    pub(super) fn is_told_of(&self, name: &str) -> bool {
+        [&self.plain, &self.sealed].iter().any(|tracking| {
+            name.starts_with(&tracking.prefix) && tracking.stands.load(Ordering::SeqCst)
+        })
+    }
+
+    fn tracking(&self, names: Names) -> &Tracking {
+        match names {
+            Names::Plain => &self.plain,
+            Names::Sealed => &self.sealed,
+        }
     }
 }

@@ -47,13 +47,13 @@ impl<T: Copied> Front<T> {
         slot.copy()
     }
 
-    /// Whether the backend still tells of changes, where that is what a copy relies on.
+    /// Whether what vouches for a copy beside the backend still does.
     #[inline]
     fn is_vouched_for(&self, slot: &Slot<T>) -> bool {
-        match &self.beside {
-            Some(beside) if slot.trust() == Trust::Tracked => beside.tracking().stands(),
-            _ => true,
-        }
+        self.beside.as_ref().is_none_or(|beside| {
+            beside.is_of_this_process()
+                && (slot.trust() != Trust::Tracked || beside.is_told_of(slot.name()))
+        })
     }
 
     /// Has `slot` found by these arguments, if it is found by no others.

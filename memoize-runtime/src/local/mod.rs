@@ -13,7 +13,7 @@ mod copies;
 mod front;
 mod slot;
 
-pub(crate) use beside::{Beside, Local, Ticket, Trust};
+pub(crate) use beside::{Beside, Local, Names, Ticket, Trust};
 pub(crate) use copies::{Copied, Copies, Reading};
 pub(crate) use slot::{Facts, Shelved};
 
@@ -25,7 +25,7 @@ use std::sync::{Arc, OnceLock};
 use foldhash::fast::RandomState;
 use papaya::HashMap;
 
-use crate::backend::{Backend, Bytes, Memory};
+use crate::backend::{Bytes, Memory};
 use crate::clock::Clock;
 use crate::instance::Instance;
 pub(crate) use front::Front;
@@ -82,29 +82,24 @@ impl Tier {
         self.memory.as_ref()
     }
 
-    /// The copies beside the backend, if there were any yet.
+    /// The copies beside the backend, if there were any yet in this process.
     pub(crate) fn beside(&self) -> Option<&Arc<Beside>> {
-        self.beside.get()
+        let beside = self.beside.get()?;
+        beside.is_of_this_process().then_some(beside)
     }
 
-    /// The same, begun if there are none; none where values are kept in place of entries.
+    /// The same, begun if there are none; none where values are kept in place of entries, and where those of a parent are in the way.
     pub(crate) fn beside_or_new(
         &self,
         namespace: &str,
         clock: &Arc<dyn Clock>,
-        backend: &dyn Backend,
-        local: Local,
     ) -> Option<&Arc<Beside>> {
         if self.memory.is_some() {
             return None;
         }
-        let beside = self
-            .beside
-            .get_or_init(|| Arc::new(Beside::new(namespace, Arc::clone(clock))));
-        if local == Local::Tracked {
-            beside.watch(backend);
-        }
-        Some(beside)
+        self.beside
+            .get_or_init(|| Arc::new(Beside::new(namespace, clock)));
+        self.beside()
     }
 
     #[inline]
@@ -139,4 +134,26 @@ impl Tier {
 
 fn address(instance: &'static Instance) -> usize {
     std::ptr::from_ref(instance).addr()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::{Beside, Tier};
+    use crate::clock::{Clock, SystemClock};
+
+    #[test]
+    fn a_forked_child_has_no_copies() {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let (parent, child) = (Tier::new(None), Tier::new(None));
+        assert!(parent.beside().is_none());
+        assert!(parent.beside_or_new("n", &clock).is_some());
+        assert!(parent.beside().is_some());
+        // What it finds there are its parent's.
+        let parents = Beside::new("n", &clock).of_another_process();
+        assert!(child.beside.set(Arc::new(parents)).is_ok());
+        assert!(child.beside().is_none());
+        assert!(child.beside_or_new("n", &clock).is_none());
+    }
 }

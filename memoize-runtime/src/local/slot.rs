@@ -42,7 +42,8 @@ struct Life {
 /// What is in an entry beside the value.
 pub(crate) struct Facts {
     pub(crate) name: CacheKey,
-    pub(crate) full_key: Box<str>,
+    /// None of what is sealed, of which no bytes are made.
+    pub(crate) full_key: Option<Box<str>>,
     pub(crate) stored: &'static StoredType,
     pub(crate) created_ms: u64,
     pub(crate) expires_ms: u64,
@@ -189,7 +190,8 @@ impl<T: Copied + Cacheable> Shelved for Slot<T> {
 
     fn weight(&self) -> u64 {
         let facts = &self.facts;
-        (size_of::<Self>() + facts.bytes + facts.name.as_str().len() + facts.full_key.len()) as u64
+        let full_key = facts.full_key.as_ref().map_or(0, |text| text.len());
+        (size_of::<Self>() + facts.bytes + facts.name.as_str().len() + full_key) as u64
     }
 
     fn begin(&self) {
@@ -214,7 +216,7 @@ impl<T: Copied + Cacheable> Shelved for Slot<T> {
         let facts = &self.facts;
         let place = Place::Plain {
             name: facts.name.clone(),
-            full_key: &facts.full_key,
+            full_key: facts.full_key.as_deref()?,
         };
         let policy = Policy {
             place: &place,

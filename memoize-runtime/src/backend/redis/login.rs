@@ -23,11 +23,21 @@ impl Greeting {
         }
     }
 
-    /// To the same, for a connection that tells of changes.
+    /// To the same, for a connection that tells of changes, of whichever database.
     pub(super) fn to_track(target: &Target) -> Self {
         Self {
+            login: target.login.clone(),
+            db: 0,
             resp3: true,
-            ..Self::to_servers(target)
+        }
+    }
+
+    /// Not a word.
+    pub(super) fn none() -> Self {
+        Self {
+            login: Login::default(),
+            db: 0,
+            resp3: false,
         }
     }
 

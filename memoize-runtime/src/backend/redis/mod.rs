@@ -232,8 +232,8 @@ impl Backend for Redis {
         command::done(self.ask_one(Request::release(key, lease), deadline)?)
     }
 
-    fn watch(&self, prefix: &str, changes: Changes) -> bool {
-        blocking::tracking::start(&self.shared, prefix, changes)
+    fn watch(&self, prefix: &str, changes: Changes) {
+        blocking::tracking::start(&self.shared, prefix, changes);
     }
 
     fn async_twin(self: Arc<Self>) -> Option<Arc<dyn AsyncBackend>> {

@@ -29,11 +29,13 @@ const BEAT: Duration = Duration::from_secs(1);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// Tells of changes from now on; says whether it will. Of a cluster or a master that sentinels name it is not known which
-/// server would have to tell.
-pub(in super::super) fn start(shared: &Arc<Shared>, prefix: &str, changes: Changes) -> bool {
+/// The same where the server refuses to tell of changes: that is so until somebody sets it up otherwise.
+const PAUSE_AFTER_REFUSAL: Duration = Duration::from_secs(60);
+
+/// Tells of changes from now on, where it is known which server has to: not of a cluster, nor of the master that sentinels name.
+pub(in super::super) fn start(shared: &Arc<Shared>, prefix: &str, changes: Changes) {
     let Servers::One(address) = &shared.target.servers else {
-        return false;
+        return;
     };
     let mut tracker = Tracker {
         shared: Arc::downgrade(shared),
@@ -41,10 +43,10 @@ pub(in super::super) fn start(shared: &Arc<Shared>, prefix: &str, changes: Chang
         question: question(prefix),
         changes,
     };
-    thread::Builder::new()
+    // Without a thread there are no copies, that is all.
+    let _ = thread::Builder::new()
         .name("cache-memoize-tracking".to_owned())
-        .spawn(move || tracker.run())
-        .is_ok()
+        .spawn(move || tracker.run());
 }
 
 struct Tracker {
@@ -54,41 +56,59 @@ struct Tracker {
     changes: Changes,
 }
 
+/// Why no changes are told any more.
+enum Ended {
+    /// The connection is lost, or there is none. Calls find out for themselves whether the server is there.
+    Lost,
+    /// The server won't tell.
+    Refused(BackendError),
+}
+
+impl From<BackendError> for Ended {
+    fn from(_: BackendError) -> Self {
+        Self::Lost
+    }
+}
+
 impl Tracker {
     fn run(&mut self) {
         let mut pause = SHORTEST_PAUSE;
+        let mut is_told = false;
         while self.changes.is_heard() {
             let started = Instant::now();
-            // What goes wrong here costs hits; calls find out for themselves whether the server is there.
             let ended = self.listen();
             self.changes.lost();
-            if ended.is_ok() {
-                return;
-            }
-            pause = if started.elapsed() > LONGEST_PAUSE {
-                SHORTEST_PAUSE
-            } else {
-                (pause * 2).min(LONGEST_PAUSE)
+            pause = match ended {
+                Ok(()) => return,
+                Err(Ended::Lost) if started.elapsed() > LONGEST_PAUSE => SHORTEST_PAUSE,
+                Err(Ended::Lost) => (pause * 2).min(LONGEST_PAUSE),
+                Err(Ended::Refused(why)) => {
+                    if !is_told {
+                        tell_of_refusal(&why);
+                    }
+                    is_told = true;
+                    PAUSE_AFTER_REFUSAL
+                }
             };
             thread::sleep(pause);
         }
     }
 
     /// Until nobody listens any more.
-    ///
-    /// # Errors
-    /// The connection is lost, or there is none.
-    fn listen(&mut self) -> Result<(), BackendError> {
-        let Some(mut ear) = self.connect()? else {
+    fn listen(&mut self) -> Result<(), Ended> {
+        let Some((mut ear, greeting)) = self.connect()? else {
             return Ok(());
         };
+        for command in &greeting.commands() {
+            ear.ask(command, &self.changes)?;
+        }
         ear.ask(&self.question, &self.changes)?;
         self.changes.stand();
         while self.changes.is_heard() {
             let until = Instant::now() + BEAT;
             while let Some(said) = ear.hear(until)? {
                 if tell(said, &self.changes).is_some() {
-                    return Err(nonsense());
+                    return Err(Ended::Lost);
                 }
             }
             ear.ask(&redis::cmd("PING"), &self.changes)?;
@@ -96,18 +116,18 @@ impl Tracker {
         Ok(())
     }
 
-    /// None where the backend is gone.
-    fn connect(&self) -> Result<Option<Ear>, BackendError> {
+    /// A connection, and what it is to begin with; none where the backend is gone.
+    fn connect(&self) -> Result<Option<(Ear, Greeting)>, BackendError> {
         let Some(shared) = self.shared.upgrade() else {
             return Ok(None);
         };
-        let greeting = Greeting::to_track(&shared.target);
         let until = Instant::now() + 2 * BEAT;
-        let link = Link::open(&self.address, shared.tls.as_ref(), &greeting, until)?;
-        Ok(Some(Ear {
+        let link = Link::open(&self.address, shared.tls.as_ref(), &Greeting::none(), until)?;
+        let ear = Ear {
             link,
             parser: Parser::new(),
-        }))
+        };
+        Ok(Some((ear, Greeting::to_track(&shared.target))))
     }
 }
 
@@ -119,16 +139,24 @@ struct Ear {
 
 impl Ear {
     /// Asks, and tells what is said before the answer.
-    fn ask(&mut self, question: &Cmd, changes: &Changes) -> Result<(), BackendError> {
+    fn ask(&mut self, question: &Cmd, changes: &Changes) -> Result<(), Ended> {
         let until = Instant::now() + BEAT;
         let sent = self.link.send(&[question], until);
         sent.map_err(Failure::of_new_connection)?;
         while let Some(said) = self.hear(until)? {
-            if let Some(answer) = tell(said, changes) {
-                return Greeting::check(vec![answer]);
+            match tell(said, changes) {
+                None => {}
+                Some(Value::ServerError(refusal)) => {
+                    return Err(if error::is_of_the_wrong_server(&refusal) {
+                        Ended::Lost
+                    } else {
+                        Ended::Refused(error::of_server(refusal))
+                    });
+                }
+                Some(_) => return Ok(()),
             }
         }
-        Err(BackendError::new(error::LATE))
+        Err(Ended::Lost)
     }
 
     /// The next thing that is said; none if nothing is until then.
@@ -167,6 +195,11 @@ fn question(prefix: &str) -> Cmd {
     tracking
 }
 
-fn nonsense() -> BackendError {
-    BackendError::new("the server's answer makes no sense")
+fn tell_of_refusal(why: &BackendError) {
+    tracing::warn!(
+        target: "cache_memoize",
+        reason = %why,
+        "the server doesn't tell of changes, so no values are kept in this process; \
+         it takes Redis 6, and a user with `+client|tracking +hello +ping`"
+    );
 }
