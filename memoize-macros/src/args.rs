@@ -210,7 +210,7 @@ impl Parser<'_> {
                     Some(path.map_err(|error| wrong_form(error.span(), ident, &CRATE))?);
             }
             _ => {
-                options.local = Some(local(value(input, ident, &LOCAL)?, ident)?);
+                options.local = Some(local(&value(input, ident, &LOCAL)?, ident)?);
                 options.local_span = Some(ident.span());
             }
         }
@@ -218,8 +218,8 @@ impl Parser<'_> {
     }
 }
 
-fn local(literal: Lit, name: &Ident) -> syn::Result<Local> {
-    match &literal {
+fn local(literal: &Lit, name: &Ident) -> syn::Result<Local> {
+    match literal {
         Lit::Bool(keeps) if keeps.value => Ok(Local::Always),
         Lit::Bool(_) => Ok(Local::Never),
         Lit::Str(text) => match duration::parse(&text.value()) {

@@ -66,7 +66,8 @@ use crate::model::Model;
 /// | `version = 2` | raise it when the meaning of a stored value changes: older entries are misses | 0 |
 /// | `codec = "msgpack"` | how a value becomes bytes; with the feature `msgpack`, for types that postcard can't hold | `"postcard"` |
 /// | `local = false` | keeps bytes even where a value could be kept as it is: one that is `Clone + Send + Sync + 'static`, in the memory of this process | a value is kept as it is where it can be |
-/// | `local = "5s"` | also keeps copies beside a shared backend that doesn't tell of changes: a value may then be out of date by that much. What is sealed has none | none there |
+/// | `local = true` | keeps sealed values as they are, too; a type that can't be is an error | those that are not sealed |
+/// | `local = "5s"` | the same, also beside a shared backend that doesn't tell of changes: a value may then be out of date by that much | none there |
 /// | `companions = Name`, `"functions"` or `false` | where the companions stand, see below | by the function |
 /// | `crate = path` | where the generated code finds `cache_memoize` | `::cache_memoize` |
 ///

@@ -109,7 +109,7 @@ impl Request {
         }
         let name = place.name().as_str();
         let kept = match self.shelf(place) {
-            Some(shelf) => shelf.kept(name)?,
+            Some(memory) => memory.kept(name)?,
             None => Kept::Value(self.runtime.tier().beside()?.copy(name, self.local())?),
         };
         let Kept::Value(kept) = kept else {

@@ -175,11 +175,10 @@ fn tell(said: Value, changes: &Changes) -> Option<Value> {
     }
     match only(data) {
         Ok(Value::Array(keys)) => keys.iter().for_each(|key| match key {
-            Value::BulkString(key) => match str::from_utf8(key) {
-                Ok(key) => changes.changed(key),
-                // It is none of ours.
-                Err(_) => {}
-            },
+            Value::BulkString(key) => {
+                // All of ours are text.
+                let _ = str::from_utf8(key).map(|key| changes.changed(key));
+            }
             _ => changes.all_changed(),
         }),
         // The server was emptied, or says what nobody understands.
