@@ -16,6 +16,7 @@ use futures::stream::{self, Stream, StreamExt};
 use memoize_runtime::testing::{Fault, Faulty, ManualClock, flights};
 use serde::{Deserialize, Serialize};
 use smol::future::yield_now;
+use test_servers::Random;
 
 const THREADS: usize = 8;
 const KEYS: u64 = 200;
@@ -305,7 +306,7 @@ fn no_call_notices_what_goes_wrong() {
         let threads: Vec<_> = (0..THREADS)
             .map(|nth| {
                 let (runtime, made) = (&runtime, &made);
-                let mut random = Random(seed.wrapping_mul(THREADS as u64) + nth as u64);
+                let mut random = Random::new(seed.wrapping_mul(THREADS as u64) + nth as u64);
                 scope.spawn(move || {
                     let mut waits = Histogram::default();
                     while made.fetch_add(1, Ordering::Relaxed) < calls {
@@ -367,19 +368,6 @@ fn runtime(faulty: Faulty<Memory>) -> Runtime {
 
 fn number(variable: &str, otherwise: u64) -> u64 {
     env::var(variable).map_or(otherwise, |given| given.parse().expect("a number"))
-}
-
-/// `SplitMix64`.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % bound
-    }
 }
 
 /// How long calls took, by powers of two of microseconds.

@@ -54,7 +54,7 @@ counters! {
     absent / Absent,
     /// Lookups that found an entry whose life was over, or which claims one that no entry has.
     expired / Expired,
-    /// Lookups that found an entry of another type, instantiation or `version` of the function.
+    /// Lookups that found an entry of another type, codec, instantiation or `version` of the function, or a stream for a value.
     wrong_type / WrongType,
     /// Lookups that found an entry of the right type that could not be read as one: its `Deserialize` refuses what
     /// `Serialize` wrote.
@@ -300,12 +300,19 @@ impl Observer<'_> {
     /// A value was not stored; `path` is the way to what is at fault, empty for the value itself.
     ///
     /// What is so by the type of the value is told `once`.
-    pub(crate) fn unstorable(&self, why: &'static str, path: &str, tell: bool) {
+    pub(crate) fn unstorable(
+        &self,
+        stored: &StoredType,
+        why: &'static str,
+        path: &str,
+        tell: bool,
+    ) {
         self.count(Event::Unstorable);
         if tell {
             tracing::warn!(
                 target: "cache_memoize",
                 function = %self.function,
+                value_type = stored.name(),
                 field = field(path),
                 why,
                 "a value could not be stored"
@@ -314,12 +321,13 @@ impl Observer<'_> {
     }
 
     /// A function's values can't be stored by its codec, so that it runs as if it were not memoized.
-    pub(crate) fn refused(&self, refusal: &Refusal, tell: bool) {
+    pub(crate) fn refused(&self, refusal: &Refusal, stored: &StoredType) {
         self.count(Event::Unstorable);
-        if tell {
+        if stored.tells_refusal() {
             tracing::warn!(
                 target: "cache_memoize",
                 function = %self.function,
+                value_type = stored.name(),
                 field = field(&refusal.path),
                 why = refusal.why,
                 "what the function returns can't be stored; it runs as if it were not memoized"
@@ -405,6 +413,7 @@ pub(crate) fn traced(function: Function<'_>, stored: &StoredType) {
     tracing::debug!(
         target: "cache_memoize",
         %function,
+        value_type = stored.name(),
         fingerprint = stored.fingerprint(),
         shape = %stored.shape(),
         "the stored type"
@@ -412,10 +421,11 @@ pub(crate) fn traced(function: Function<'_>, stored: &StoredType) {
     if stored.refusal().is_some() {
         return;
     }
-    if let Some(path) = stored.unseen() {
+    for path in stored.unseen() {
         tracing::info!(
             target: "cache_memoize",
             %function,
+            value_type = stored.name(),
             field = field(&path),
             "a change inside of this field may not be seen; raise `version` with it"
         );

@@ -11,9 +11,9 @@ use std::time::Duration;
 use cache_memoize::cache_memoize;
 use futures::stream::{self, Stream, StreamExt};
 use serde::{Deserialize, Serialize};
+use test_servers::Random;
 
 use super::event::{Event, Operation, Run, Stamp, What, now};
-use super::random::Random;
 
 pub(crate) const VALUE: u8 = 0;
 pub(crate) const SEALED: u8 = 1;

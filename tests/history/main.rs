@@ -9,7 +9,6 @@
 mod check;
 mod event;
 mod functions;
-mod random;
 mod troubles;
 mod worker;
 
@@ -19,12 +18,11 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, fs, process};
 
-use test_servers::RedisServer;
+use test_servers::{Random, RedisServer};
 
 use check::{Counts, Report, check};
 use event::Event;
 use functions::LIFE;
-use random::Random;
 use troubles::Troubles;
 use worker::{Orders, TASKS, THREADS};
 

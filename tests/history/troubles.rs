@@ -4,9 +4,7 @@ use std::ops::AddAssign;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use test_servers::RedisServer;
-
-use super::random::Random;
+use test_servers::{Random, RedisServer};
 
 /// How often each thing happened.
 #[derive(Debug, Default)]

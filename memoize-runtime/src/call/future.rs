@@ -48,7 +48,7 @@ pub(crate) async fn get_or_compute<R, F: Future<Output = R>>(
     if let Some(refusal) = request.stored.refusal() {
         let value = compute().await;
         observer.computed();
-        observer.refused(refusal, request.stored.tells_refusal());
+        observer.refused(refusal, request.stored);
         return value;
     }
 
@@ -337,7 +337,7 @@ pub(crate) async fn prime<R>(request: &Request, outcome: &Outcome<R>, value: R) 
         return false;
     }
     if let Some(refusal) = request.stored.refusal() {
-        observer.refused(refusal, request.stored.tells_refusal());
+        observer.refused(refusal, request.stored);
         return false;
     }
     let filling = request.filling(&place, outcome, &value, Duration::ZERO);

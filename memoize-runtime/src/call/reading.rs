@@ -30,7 +30,7 @@ impl Opening {
         if request.place_or_bypass(&observer).is_none() {
             Self::Pass
         } else if let Some(refusal) = request.stored.refusal() {
-            observer.refused(refusal, request.stored.tells_refusal());
+            observer.refused(refusal, request.stored);
             Self::Pass
         } else if request.overwrite {
             observer.forced();

@@ -389,6 +389,7 @@ impl Request {
             Unstored::Unencodable(_) => self.stored.tells(why.why(), why.path()),
             Unstored::TooLarge | Unstored::NoLife | Unstored::NoRandom => true,
         };
-        self.observer().unstorable(why.why(), why.path(), tell);
+        self.observer()
+            .unstorable(self.stored, why.why(), why.path(), tell);
     }
 }

@@ -42,7 +42,7 @@ pub(crate) fn get_or_compute<R>(
     if let Some(refusal) = request.stored.refusal() {
         let value = compute();
         observer.computed();
-        observer.refused(refusal, request.stored.tells_refusal());
+        observer.refused(refusal, request.stored);
         return value;
     }
 
@@ -246,7 +246,7 @@ pub(crate) fn prime<R>(request: &Request, outcome: &Outcome<R>, value: &R) -> bo
         return false;
     }
     if let Some(refusal) = request.stored.refusal() {
-        observer.refused(refusal, request.stored.tells_refusal());
+        observer.refused(refusal, request.stored);
         return false;
     }
     let (deadline, cost) = (request.deadline(), Duration::ZERO);

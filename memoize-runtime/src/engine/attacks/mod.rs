@@ -142,12 +142,12 @@ fn reason(genuine: &[u8], changed: &[u8], chunked: Option<bool>, now: u64) -> Re
         Reject::Flags
     } else if flags & 1 == 0 {
         Reject::Downgrade
-    } else if codec != 0 || chunked.is_some_and(|chunked| chunked != is_chunked) {
-        Reject::Unexpected
     } else if differs(4, 8) {
         Reject::UnknownKey
     } else if differs(8, 16) {
         Reject::Fingerprint
+    } else if codec != 0 || chunked.is_some_and(|chunked| chunked != is_chunked) {
+        Reject::Unexpected
     } else if now >= expires {
         Reject::Expired
     } else if created > now + 60_000 {
