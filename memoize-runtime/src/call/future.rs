@@ -78,7 +78,9 @@ pub(crate) fn get_or_compute<R, F: Future<Output = R>>(
                 right.computed();
                 let fate = fate(request, place, outcome, accept, &value, cost, right);
                 if let Some(fate) = fate {
-                    settle(request, place, outcome, fate, cost, right).await;
+                    let ticket = request.own_ticket(place, outcome);
+                    let kept = carry_out(request, place, fate, cost, right).await;
+                    request.keep_own(place, outcome, ticket, kept, &value);
                 }
             }
             _ => request.observer().computed(),
@@ -151,34 +153,30 @@ fn fate<R>(
     }
 }
 
-/// Asks it.
+/// Asks it; returns what is stored of the value.
 #[inline(never)]
-fn settle<R>(
+fn carry_out(
     request: &Request,
     place: &Place<'_>,
-    outcome: &Outcome<R>,
     fate: Fate,
     cost: Duration,
     right: &mut Right<'_>,
-) -> Apart<impl Future<Output = ()>> {
+) -> Apart<impl Future<Output = Option<Kept>>> {
     Apart::new(async move {
         let deadline = right.budget.deadline();
         let filling = match fate {
             Fate::Store(filling) => filling,
             Fate::Remove => {
                 remove(request, place, deadline).await;
-                return;
+                return None;
             }
         };
         let kept = match &filling {
             Ok(Filling::Whole(fill)) => Some(fill.kept.clone()),
             Ok(Filling::Chunks(_)) | Err(_) => None,
         };
-        if store(request, place, filling, cost, deadline, Some(right)).await
-            && let Some(kept) = kept
-        {
-            request.settle(outcome, &kept);
-        }
+        let filled = store(request, place, filling, cost, deadline, Some(right)).await;
+        kept.filter(|_| filled)
     })
 }
 
@@ -379,6 +377,8 @@ async fn write(request: &Request, place: &Place<'_>, fill: Fill, deadline: Deadl
         }
     });
     let written = written.await.is_ok();
+    // What was asked meanwhile may have been answered with the old one.
+    request.runtime.forget_copy(name);
     if written {
         request.observer().stored();
         rotation::void_previous(request, place, deadline).await;
