@@ -4,6 +4,7 @@
 mod beside;
 mod chunks;
 mod lives;
+mod own_secret;
 mod sides;
 
 use std::collections::BTreeMap;
