@@ -37,7 +37,7 @@ use crate::model::Model;
 /// ```
 ///
 /// It goes on free functions, on functions in functions, and on methods, those of traits and their default
-/// methods included. They may be `async`, or return an `impl Future<Output = T>` or a `Pin<Box<dyn Future<Output = T>>>`
+/// methods included. They may be `async`, or return an `impl Future<Output = T>`, a `BoxFuture<'_, T>` or a `Pin<Box<dyn Future<Output = T>>>`
 /// as `#[async_trait]` makes them; all but `key` and `stats` of the companions are then async, and nothing happens
 /// before the first poll. The returned type implements `Serialize` and `DeserializeOwned`; of a `Result` only the `Ok`
 /// is stored, and the error may be of any type.
@@ -49,7 +49,8 @@ use crate::model::Model;
 /// itself; in edition 2021 add `+ use<'a, T>` with all lifetimes and types of the arguments, or `+ 'a`.
 ///
 /// The same holds for `impl Stream<Item = T>`, `Pin<Box<dyn Stream<Item = T>>>` and `BoxStream<'_, T>`, returned or given by a future. The body
-/// runs at the first poll, or where the function is awaited; `invalidate` is async.
+/// runs at the first poll, or where the function is awaited; `invalidate` is async. In a box, `'static` is refused where an argument is
+/// borrowed. The stream is `Unpin` where the function's own is.
 ///
 /// # Options
 ///

@@ -15,6 +15,7 @@ use crate::argument::{Argument, Name};
 use crate::hash;
 use crate::item::{is_for_parameters, name, without_expectation};
 use crate::model::{Execution, Form, Model};
+use crate::output;
 
 pub(super) fn krate(model: &Model) -> TokenStream {
     krate_at(model, Span::mixed_site())
@@ -290,6 +291,10 @@ pub(super) fn inline_body(model: &Model) -> TokenStream {
         }
         (_, ReturnType::Type(_, ty)) if !is_opaque => {
             let body = with_body(patterns);
+            let ty = match model.execution() {
+                Execution::BoxedFuture => output::with_inferred_box(Type::clone(ty)),
+                _ => Type::clone(ty),
+            };
             ours!(move || -> #ty #body)
         }
         _ => {

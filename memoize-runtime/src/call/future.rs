@@ -20,7 +20,7 @@ use super::request::Request;
 use super::turn::{Caller, Missed, Patience, Right, Turn, Verdict, verdict};
 use crate::backend::{self, Deadline, Lease};
 use crate::engine::{Fill, Filling, Unstored};
-use crate::flight::{Joined, Part};
+use crate::flight::{Joined, Part, Waiter};
 use crate::key::CacheKey;
 use crate::local::Kept;
 use crate::timer::timeout;
@@ -136,11 +136,9 @@ async fn take_turn<R>(
     let mut patience = Patience::new(request);
     let part = match request.join(place.name()) {
         Joined::Plays(part) => part,
-        Joined::Waits(mut waiter) => {
+        Joined::Waits(waiter) => {
             right.offer_to(&waiter);
-            // Who has waited long enough computes.
-            let part = timeout(patience.until(), &mut waiter).await;
-            part.unwrap_or_else(|| waiter.relieve())
+            wait(waiter, &mut patience).await
         }
     };
     let stores_nothing = matches!(part, Part::Inside | Part::Beside);
@@ -176,6 +174,20 @@ async fn take_turn<R>(
         }
     }
     Turn::Compute
+}
+
+/// Waits for what a flight lands, or until this call is to compute.
+async fn wait(mut waiter: Waiter<Kept, Lease>, patience: &mut Patience) -> Part<Kept, Lease> {
+    loop {
+        if let Some(part) = timeout(patience.until(), &mut waiter).await {
+            return part;
+        }
+        match waiter.relieve() {
+            Joined::Plays(part) => return part,
+            Joined::Waits(again) => waiter = again,
+        }
+        patience.renew();
+    }
 }
 
 async fn ask_for_lease(

@@ -8,11 +8,11 @@ use super::lookup::usable;
 use super::place::Place;
 use super::request::Request;
 use super::resealing::Resealing;
-use super::turn::{Missed, Right};
+use super::turn::{Caller, Missed, Right};
 use crate::backend::{Bytes, Lease};
 use crate::entry::chunk::{Follower, Item, Next, Reader};
 use crate::key::CacheKey;
-use crate::progress::{Asks, Progress, View};
+use crate::progress::{Progress, View};
 
 /// What the call of a function begins with that returns an iterator or a stream.
 pub(super) enum Opening {
@@ -185,8 +185,8 @@ impl Following {
     }
 
     /// What comes next; waits until there is something.
-    pub(super) async fn view(&self, asks: Asks) -> View {
-        self.progress.view(self.follower.supplied(), asks).await
+    pub(super) async fn view(&self, caller: Caller) -> View {
+        self.progress.view(self.follower.supplied(), caller).await
     }
 
     /// Takes what was seen in time. What is stored already is left to be fetched: the names, and of how many chunks they are.

@@ -14,7 +14,7 @@ use super::rotation;
 use super::turn::{Caller, Missed, Patience, Right, Turn, Verdict, verdict};
 use crate::backend::{self, Deadline, Lease};
 use crate::engine::{Chunked, Fill, Filling, Unstored};
-use crate::flight::{Joined, Part, block_on};
+use crate::flight::{Joined, Part, Waiter, block_on};
 use crate::key::CacheKey;
 use crate::local::Kept;
 use crate::observe::Abandoned;
@@ -113,11 +113,9 @@ fn take_turn<R>(
     let mut patience = Patience::new(request);
     let part = match request.join(place.name()) {
         Joined::Plays(part) => part,
-        Joined::Waits(mut waiter) => {
+        Joined::Waits(waiter) => {
             right.offer_to(&waiter);
-            // Who has waited long enough computes.
-            let part = block_on(Pin::new(&mut waiter), patience.until());
-            part.unwrap_or_else(|| waiter.relieve())
+            wait(waiter, &mut patience)
         }
     };
     let stores_nothing = matches!(part, Part::Inside | Part::Beside);
@@ -153,6 +151,20 @@ fn take_turn<R>(
         }
     }
     Turn::Compute
+}
+
+/// Waits for what a flight lands, or until this call is to compute.
+fn wait(mut waiter: Waiter<Kept, Lease>, patience: &mut Patience) -> Part<Kept, Lease> {
+    loop {
+        if let Some(part) = block_on(Pin::new(&mut waiter), patience.until()) {
+            return part;
+        }
+        match waiter.relieve() {
+            Joined::Plays(part) => return part,
+            Joined::Waits(again) => waiter = again,
+        }
+        patience.renew();
+    }
 }
 
 fn ask_for_lease(

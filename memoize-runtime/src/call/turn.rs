@@ -132,7 +132,7 @@ pub(super) enum Turn<R> {
 
 /// Who makes the call, and how the backend is to be asked on its behalf.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Caller {
+pub(crate) enum Caller {
     Thread,
     Task,
 }
@@ -344,8 +344,9 @@ pub(super) fn release(
     }
 }
 
-/// How long one call waits for others, all in all.
+/// How long one call waits for others.
 pub(super) struct Patience {
+    longest: Duration,
     until: Option<Instant>,
     /// Waiting for another process ends earlier, so that those who wait for this call get something of it.
     busy_until: Option<Instant>,
@@ -361,6 +362,7 @@ impl Patience {
         let longest = request.runtime.longest_wait();
         let now = Instant::now();
         Self {
+            longest,
             until: now.checked_add(longest),
             busy_until: now.checked_add(longest / 2),
             pause: FIRST_PAUSE,
@@ -370,6 +372,11 @@ impl Patience {
     /// The end of waiting for others in this process; none where the clock can't tell it.
     pub(super) fn until(&self) -> Option<Instant> {
         self.until
+    }
+
+    /// Waits as long again, for the one that relieved the leader.
+    pub(super) fn renew(&mut self) {
+        self.until = Instant::now().checked_add(self.longest);
     }
 
     /// Until when to wait before asking again; none when it has been long enough.
