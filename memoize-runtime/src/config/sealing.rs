@@ -69,7 +69,7 @@ impl SealingSettings {
         }
         Ok(Sealing {
             ring: current
-                .map(|secret| Ring::new(secret, self.previous))
+                .map(|secret| Ring::new(&secret, &self.previous))
                 .transpose()?,
             force: self.force,
             padding,

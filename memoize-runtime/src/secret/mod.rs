@@ -133,7 +133,7 @@ impl Secret {
     /// # Errors
     /// There are more than three, or two of all are the same or share a key id.
     pub fn with_previous(self, previous: Self) -> Result<Self, ConfigError> {
-        let ring = Ring::new(self, vec![previous])?;
+        let ring = Ring::new(&self, &[previous])?;
         Ok(ring.into_secret())
     }
 

@@ -17,9 +17,9 @@ impl Ring {
     pub(crate) const MOST_PREVIOUS: usize = 3;
 
     /// Those that a secret has come right behind it.
-    pub(crate) fn new(current: Secret, previous: Vec<Secret>) -> Result<Self, ConfigErrorKind> {
-        let mut previous: Vec<Secret> = std::iter::once(&current)
-            .chain(&previous)
+    pub(crate) fn new(current: &Secret, previous: &[Secret]) -> Result<Self, ConfigErrorKind> {
+        let mut previous: Vec<Secret> = std::iter::once(current)
+            .chain(previous)
             .flat_map(|secret| std::iter::once(secret).chain(secret.previous()))
             .map(|secret| Secret {
                 keys: Arc::clone(&secret.keys),
