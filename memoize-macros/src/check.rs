@@ -24,6 +24,7 @@ pub(crate) fn check(model: &Model, diag: &Diag) {
         check_iterator,
         check_box_may_borrow,
         check_cache_if_of_iterator,
+        check_local_of_iterator,
         check_owned,
         check_companions,
         check_companions_hide_no_primitive,
@@ -219,16 +220,35 @@ fn borrows(ty: &syn::Type) -> bool {
 fn check_cache_if_of_iterator(model: &Model, diag: &Diag) {
     let predicate = model.options.cache_if.as_ref();
     if let (Some(predicate), Some(iterated)) = (predicate, model.iterated()) {
-        let what = if iterated.is_async {
-            "a stream"
-        } else {
-            "an iterator"
-        };
+        let what = with_article(&iterated);
         let message = format!(
             "`cache_if` sees a whole value, which {what} never is; \
              remove it, or yield an `Err` where nothing is to be stored"
         );
         diag.error(predicate.span(), message);
+    }
+}
+
+fn check_local_of_iterator(model: &Model, diag: &Diag) {
+    let keeps = matches!(
+        model.options.local,
+        Some(args::Local::Always | args::Local::Within(_))
+    );
+    if let (true, Some(span), Some(iterated)) = (keeps, model.options.local_span, model.iterated())
+    {
+        let what = with_article(&iterated);
+        let message = format!(
+            "the items of {what} are kept as bytes only; remove `local`, or return a `Vec`"
+        );
+        diag.error(span, message);
+    }
+}
+
+fn with_article(iterated: &output::Iterated<'_>) -> &'static str {
+    if iterated.is_async {
+        "a stream"
+    } else {
+        "an iterator"
     }
 }
 

@@ -67,13 +67,15 @@ use crate::model::Model;
 /// | `version = 2` | raise it when the meaning of a stored value changes: older entries are misses | 0 |
 /// | `codec = "msgpack"` | how a value becomes bytes; with the feature `msgpack`, for types that postcard can't hold | `"postcard"` |
 /// | `local = false` | keeps bytes even where a value could be kept as it is: one that is `Clone + Send + Sync + 'static`, in the memory of this process | a value is kept as it is where it can be |
+/// | `local = true` | keeps sealed values as they are, too; a type that can't be is an error | those that are not sealed |
+/// | `local = "5s"` | the same, also beside a shared backend that doesn't tell of changes: a value may then be out of date by that much | none there |
 /// | `companions = Name`, `"functions"` or `false` | where the companions stand, see below | by the function |
 /// | `crate = path` | where the generated code finds `cache_memoize` | `::cache_memoize` |
 ///
 /// The expressions of `force_overwrite` and `expiration` see the arguments as the body does, except for names
 /// that a pattern takes out of an argument: these are references. They are evaluated on each call, before the
 /// lookup. That of `encryption_key` sees references to the arguments that are in the key, and is evaluated by
-/// companions too. `local = true` and `local = "5s"` are known, and not supported yet.
+/// companions too.
 ///
 /// # The key template
 ///

@@ -10,7 +10,7 @@ use syn::{
 };
 
 use super::{key, ours};
-use crate::args::{Codec, Companions, Expiration};
+use crate::args::{Codec, Companions, Expiration, Local};
 use crate::argument::{Argument, Name};
 use crate::hash;
 use crate::item::{is_for_parameters, name, without_expectation};
@@ -46,9 +46,17 @@ pub(super) fn new_site(model: &Model, site: &TokenStream) -> TokenStream {
         .options
         .compress
         .map(|compress| ours!(.compress(#compress)));
+    let local = match model.options.local {
+        Some(Local::Always) => Some(ours!(.local())),
+        Some(Local::Within(millis)) => {
+            let millis = Literal::u64_unsuffixed(millis);
+            Some(ours!(.local_millis(#millis)))
+        }
+        Some(Local::Never) | None => None,
+    };
     let texts = key::texts(model);
     let tokens = tokens(model);
-    ours!(#site::new(::core::module_path!(), #name, &[#(#texts),*]) #expiration #version #codec #encrypt #compress #tokens)
+    ours!(#site::new(::core::module_path!(), #name, &[#(#texts),*]) #expiration #version #codec #encrypt #compress #local #tokens)
 }
 
 /// Two functions may come to one default key: `macro_rules` can write two of a name, which the compiler places at one line

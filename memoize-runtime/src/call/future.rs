@@ -95,11 +95,10 @@ pub(crate) async fn get_or_compute<R, F: Future<Output = R>>(
                 Ok(Filling::Chunks(_)) | Err(_) => None,
             };
             let deadline = right.budget.deadline();
-            if store(request, &place, filling, cost, deadline, Some(&mut right)).await
-                && let Some(kept) = kept
-            {
-                request.settle(outcome, &kept);
-            }
+            let ticket = request.own_ticket(&place, outcome);
+            let filled = store(request, &place, filling, cost, deadline, Some(&mut right)).await;
+            let kept = kept.filter(|_| filled);
+            request.keep_own(&place, outcome, ticket, kept, &value);
         }
         Verdict::Leave => {}
         Verdict::Remove => {
@@ -320,6 +319,8 @@ async fn write(request: &Request, place: &Place<'_>, fill: Fill, deadline: Deadl
         }
     });
     let written = written.await.is_ok();
+    // What was asked meanwhile may have been answered with the old one.
+    request.runtime.forget_copy(name);
     if written {
         request.observer().stored();
         rotation::void_previous(request, place, deadline).await;

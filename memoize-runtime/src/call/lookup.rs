@@ -29,9 +29,12 @@ pub(super) fn look_up<R>(
         return copy.map_err(Missed::Rejected);
     }
     right.is_under_way = request.is_led(place);
+    let ticket = request.ticket(place, outcome);
     let found = fetch_or_lease(request, place, right)?;
     let deadline = right.budget.deadline();
-    read(request, place, outcome, &found, Some(right), deadline)
+    let value = read(request, place, outcome, &found, Some(right), deadline)?;
+    request.keep_found(place, outcome, ticket, &found, &value);
+    Ok(value)
 }
 
 /// The value that is found, without a right to anything.

@@ -84,11 +84,11 @@ pub(crate) fn get_or_compute<R>(
         Verdict::Store => {
             let deadline = right.budget.deadline();
             store(request, &place, outcome, &value, cost, deadline, |entry| {
+                let ticket = request.own_ticket(&place, outcome);
                 let kept = entry.kept.clone();
                 let filled = fill(request, &place, &mut right, entry, deadline);
-                if filled {
-                    request.settle(outcome, &kept);
-                }
+                let kept = filled.then_some(kept);
+                request.keep_own(&place, outcome, ticket, kept, &value);
                 filled
             });
         }
@@ -390,6 +390,8 @@ fn write(request: &Request, place: &Place<'_>, fill: Fill, deadline: Deadline) -
             (Kept::Value(_), None) => Ok(()),
         }
     });
+    // What was asked meanwhile may have been answered with the old one.
+    request.runtime.forget_copy(name);
     if written.is_ok() {
         request.observer().stored();
         rotation::void_previous(request, place, deadline);

@@ -52,5 +52,5 @@ pub(crate) use padding::Padding;
 pub(crate) use reject::Reject;
 #[cfg(test)]
 pub(crate) use sealed::SEALED;
-pub(crate) use sealed::{Opened, Seal};
+pub(crate) use sealed::{NAME_PREFIX as SEALED_PREFIX, Opened, Seal};
 pub(crate) use stored::{Refusal, StoredType, Unencodable, shape_of};

@@ -22,7 +22,7 @@ const COMMITMENT_AT: usize = SALT_AT + SALT_LEN;
 pub(super) const BODY_AT: usize = COMMITMENT_AT + COMMITMENT_LEN;
 
 /// What sealed names begin with.
-const NAME_PREFIX: &str = "cm1e:";
+pub(crate) const NAME_PREFIX: &str = "cm1e:";
 const NAME_LEN: usize = NAME_PREFIX.len() + 43;
 
 /// A full key under a secret: the name of its entry, and what seals and opens it.

@@ -10,6 +10,11 @@ use crate::guard::guard;
 use crate::seat::Seat;
 
 /// A type whose values can be kept for all threads, each call getting a clone.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be kept as it is",
+    label = "isn't `Clone + Send + Sync + 'static`",
+    note = "each hit is a clone of what is kept: make the type `Clone`, and what it holds `Send` and `Sync`, or remove `local`"
+)]
 pub trait Copied: Clone + Send + Sync + 'static {}
 
 #[diagnostic::do_not_recommend]

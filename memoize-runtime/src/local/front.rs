@@ -6,6 +6,7 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 use papaya::HashMap;
 
+use super::beside::{Beside, Trust};
 use super::copies::Copied;
 use super::slot::Slot;
 use crate::backend::Memory;
@@ -17,13 +18,16 @@ pub(crate) struct Front<T> {
     slots: HashMap<Arguments, Arc<Slot<T>>, RandomState>,
     /// Where they are kept.
     memory: Memory,
+    /// The same as copies, where it is not the backend itself.
+    beside: Option<Arc<Beside>>,
 }
 
 impl<T: Copied> Front<T> {
-    pub(super) fn new(memory: Memory) -> Self {
+    pub(super) fn new(memory: Memory, beside: Option<Arc<Beside>>) -> Self {
         Self {
             slots: HashMap::with_hasher(RandomState::default()),
             memory,
+            beside,
         }
     }
 
@@ -32,7 +36,7 @@ impl<T: Copied> Front<T> {
     pub(super) fn copy(&self, arguments: &Arguments, now_ms: u64) -> Option<T> {
         let guard = self.slots.guard();
         let slot = self.slots.get(arguments, &guard)?;
-        if !slot.is_alive(now_ms) {
+        if !slot.is_alive(now_ms) || !self.is_vouched_for(slot) {
             return None;
         }
         let epoch = self.memory.epoch();
@@ -41,6 +45,15 @@ impl<T: Copied> Front<T> {
             self.memory.touch(slot.name());
         }
         slot.copy()
+    }
+
+    /// Whether what vouches for a copy beside the backend still does.
+    #[inline]
+    fn is_vouched_for(&self, slot: &Slot<T>) -> bool {
+        self.beside.as_ref().is_none_or(|beside| {
+            beside.is_of_this_process()
+                && (slot.trust() != Trust::Tracked || beside.is_told_of(slot.name()))
+        })
     }
 
     /// Has `slot` found by these arguments, if it is found by no others.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
+use super::beside::Trust;
 use super::copies::Copied;
 use super::front::Front;
 use crate::Cacheable;
@@ -41,17 +42,38 @@ struct Life {
 /// What is in an entry beside the value.
 pub(crate) struct Facts {
     pub(crate) name: CacheKey,
-    pub(crate) full_key: Box<str>,
+    /// None of what is sealed, of which no bytes are made.
+    pub(crate) full_key: Option<Box<str>>,
     pub(crate) stored: &'static StoredType,
     pub(crate) created_ms: u64,
     pub(crate) expires_ms: u64,
     pub(crate) cost: Duration,
     pub(crate) compress: bool,
+    /// When what it was asked of was asked.
+    pub(crate) asked_ms: u64,
+    pub(crate) trust: Trust,
     /// How long its entry would be.
     pub(crate) bytes: usize,
 }
 
 impl Facts {
+    /// Until when the value may be used here.
+    pub(crate) fn until_ms(&self) -> u64 {
+        match self.trust {
+            Trust::Own | Trust::Tracked => self.expires_ms,
+            Trust::Until(until_ms) => self.expires_ms.min(until_ms),
+        }
+    }
+
+    /// Whether it may be taken for what is in the entry, as far as the clock tells. One that was turned back behind the question
+    /// tells nothing.
+    pub(super) fn is_trusted(&self, now_ms: u64) -> bool {
+        match self.trust {
+            Trust::Own | Trust::Tracked => true,
+            Trust::Until(until_ms) => (self.asked_ms..until_ms).contains(&now_ms),
+        }
+    }
+
     /// Whether the value may be used at `now_ms`, as its entry would tell it.
     pub(crate) fn admit(
         &self,
@@ -105,7 +127,10 @@ impl<T: Copied> Slot<T> {
     pub(super) fn new(value: T, facts: Facts) -> Self {
         Self {
             life: Life {
-                from_ms: Header::readable_from(facts.created_ms),
+                from_ms: match facts.trust {
+                    Trust::Own | Trust::Tracked => Header::readable_from(facts.created_ms),
+                    Trust::Until(_) => facts.asked_ms,
+                },
                 until_ms: AtomicU64::new(0),
                 epoch: AtomicU32::new(0),
             },
@@ -123,6 +148,11 @@ impl<T: Copied> Slot<T> {
     /// Whether the value is in the store. One that others got from the flight of its key may never come there.
     pub(super) fn is_stored(&self) -> bool {
         self.life.until_ms.load(Ordering::Acquire) != 0
+    }
+
+    #[inline]
+    pub(super) fn trust(&self) -> Trust {
+        self.facts.trust
     }
 
     pub(super) fn name(&self) -> &str {
@@ -160,13 +190,14 @@ impl<T: Copied + Cacheable> Shelved for Slot<T> {
 
     fn weight(&self) -> u64 {
         let facts = &self.facts;
-        (size_of::<Self>() + facts.bytes + facts.name.as_str().len() + facts.full_key.len()) as u64
+        let full_key = facts.full_key.as_ref().map_or(0, |text| text.len());
+        (size_of::<Self>() + facts.bytes + facts.name.as_str().len() + full_key) as u64
     }
 
     fn begin(&self) {
         self.life
             .until_ms
-            .store(self.facts.expires_ms, Ordering::Release);
+            .store(self.facts.until_ms(), Ordering::Release);
     }
 
     fn end(&self) {
@@ -185,7 +216,7 @@ impl<T: Copied + Cacheable> Shelved for Slot<T> {
         let facts = &self.facts;
         let place = Place::Plain {
             name: facts.name.clone(),
-            full_key: &facts.full_key,
+            full_key: facts.full_key.as_deref()?,
         };
         let policy = Policy {
             place: &place,

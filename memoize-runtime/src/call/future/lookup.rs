@@ -29,9 +29,12 @@ pub(super) async fn look_up<R>(
         return copy.map_err(Missed::Rejected);
     }
     right.is_under_way = request.is_led(place);
+    let ticket = request.ticket(place, outcome);
     let found = fetch_or_lease(request, place, right).await?;
     let deadline = right.budget.deadline();
-    read(request, place, outcome, &found, Some(right), deadline).await
+    let value = read(request, place, outcome, &found, Some(right), deadline).await?;
+    request.keep_found(place, outcome, ticket, &found, &value);
+    Ok(value)
 }
 
 /// As [`lookup::find`](crate::call::lookup::find).
