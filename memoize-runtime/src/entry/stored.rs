@@ -9,7 +9,6 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::convert::identity;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 
 use serde::de::DeserializeOwned;
@@ -20,6 +19,7 @@ use super::fingerprint::shape::{Node, Shape, Unseen, Why};
 use super::fingerprint::{Fingerprint, trace};
 use super::header::Codec;
 use super::nesting::{Level, is_busy};
+use super::proof::Proof;
 use super::reject::Reject;
 use crate::Cacheable;
 use crate::observe::{self, Function};
@@ -33,8 +33,7 @@ pub(crate) struct StoredType {
     fingerprint: u64,
     shape: Shape,
     refusal: Option<Refusal>,
-    /// A value was written, and came back the same.
-    proved: AtomicBool,
+    proof: Proof,
     /// What was logged already; `None` where nothing is.
     told: Option<Mutex<Vec<Told>>>,
 }
@@ -130,7 +129,7 @@ impl StoredType {
             fingerprint,
             shape,
             refusal,
-            proved: AtomicBool::new(false),
+            proof: Proof::new(),
             told: Some(Mutex::new(Vec::new())),
         }
     }
@@ -147,7 +146,7 @@ impl StoredType {
                 path: String::new(),
                 why: "it was called by the type that it returns, while that was being read or written",
             }),
-            proved: AtomicBool::new(false),
+            proof: Proof::new(),
             told: None,
         };
         &UNSTORED
@@ -263,13 +262,15 @@ impl StoredType {
         let Some(_level) = Level::enter(self) else {
             return Err(Unencodable::Nested);
         };
+        if self.proof.rests() {
+            return Err(Unencodable::Asymmetric);
+        }
         let start = out.len();
         let watch = Watch::new(&self.shape, self.codec);
-        if self
-            .codec
-            .encode(&watch.root().watched(value), out)
-            .is_err()
-        {
+        let encoded = self.codec.encode(&watch.root().watched(value), out);
+        // A `Serialize` may go on after an error, and then lacks what it was of.
+        if encoded.is_err() || watch.has_failed() {
+            out.truncate(start);
             return Err(watch
                 .divergence()
                 .map_or(Unencodable::Failed, Unencodable::Diverged));
@@ -309,7 +310,7 @@ impl StoredType {
             return Err(Unencodable::of_the_whole(fault));
         }
         // What the shape doesn't show has to be shown by each value; and whether the stack does for it, too.
-        let is_known = self.proved.load(Ordering::Relaxed) && !self.shape.has_unseen();
+        let is_known = self.proof.is_whole() && !self.shape.has_unseen();
         if is_known && !watch.was_deep() {
             return Ok(());
         }
@@ -319,9 +320,7 @@ impl StoredType {
                     Unencodable::of_the_whole(Fault::TooDeep)
                 }
                 why => why,
-            })?;
-        self.proved.store(true, Ordering::Relaxed);
-        Ok(())
+            })
     }
 
     /// Whether `bytes` are read as what serde takes for the same value: hand-written impls may disagree, and an `untagged` enum
@@ -330,16 +329,18 @@ impl StoredType {
         let comparison = Comparison {
             shape: &self.shape,
             codec: self.codec,
+            bytes: bytes.len(),
         };
         let read = || {
             let read = self.codec.decode(bytes);
             read.map_err(|_| Unencodable::Unreadable)
         };
-        if comparison.comes_back::<T, _>(value, read)? {
-            Ok(())
-        } else {
-            Err(Unencodable::Asymmetric)
-        }
+        let Some(gone_through) = comparison.comes_back::<T, _>(value, read)? else {
+            self.proof.refute();
+            return Err(Unencodable::Asymmetric);
+        };
+        self.proof.add(self.shape.told_apart(), gone_through);
+        Ok(())
     }
 }
 

@@ -8,6 +8,7 @@
 //! Reading the value back would not do: a field that is left out and then read as its default is left out again, and
 //! the bytes are the same.
 
+mod course;
 mod parts;
 mod serializer;
 
@@ -18,6 +19,8 @@ use serde::ser::{Serialize, Serializer};
 use super::bounded::{MAX_DEPTH, most_elements};
 use super::fingerprint::shape::{Field, Id, Node, Payload, Scalar, Segment, Shape};
 use super::header::Codec;
+use course::Kind;
+pub(crate) use course::{Course, Passage};
 
 /// Levels of nesting that are read on any stack, whatever stands between them.
 const SHALLOW: usize = 24;
@@ -98,8 +101,10 @@ pub(crate) struct Watch<'a> {
     was_deep: Cell<bool>,
     /// Elements of all lists and maps.
     elements: Cell<usize>,
-    /// Set before a list or map begins: whether it is hashed.
-    is_hashed: Option<&'a Cell<bool>>,
+    /// Something was an error, which `Serialize` may have passed over.
+    failed: Cell<bool>,
+    /// For who wants to know what the value goes through.
+    course: Option<&'a Course>,
 }
 
 impl<'a> Watch<'a> {
@@ -111,22 +116,32 @@ impl<'a> Watch<'a> {
             depth: Cell::new(0),
             was_deep: Cell::new(false),
             elements: Cell::new(0),
-            is_hashed: None,
+            failed: Cell::new(false),
+            course: None,
         }
     }
 
-    /// One that says of each list or map, before it begins, whether it is called a hash set or map.
-    pub(crate) fn announcing(shape: &'a Shape, codec: Codec, is_hashed: &'a Cell<bool>) -> Self {
+    /// One that says what the value goes through.
+    pub(crate) fn telling(shape: &'a Shape, codec: Codec, course: &'a Course) -> Self {
         Self {
-            is_hashed: Some(is_hashed),
+            course: Some(course),
             ..Self::new(shape, codec)
         }
     }
 
+    /// A list or map begins.
     #[inline]
-    fn announce(&self, node: &Node) {
-        if let Some(is_hashed) = self.is_hashed {
-            is_hashed.set(self.shape.is_hashed(node));
+    fn begins(&self, node: &Node, kind: Kind, len: Option<usize>) {
+        if let Some(course) = self.course {
+            course.begins(node, kind, len);
+        }
+    }
+
+    /// What is in this branch of an option or enum is written.
+    #[inline]
+    fn branches(&self, node: &Node, branch: usize) {
+        if let Some(course) = self.course {
+            course.goes_through(node, branch);
         }
     }
 
@@ -201,6 +216,11 @@ impl<'a> Watch<'a> {
         (self.elements.get() > most_elements(len)).then_some(Fault::TooManyEmpty)
     }
 
+    /// Whether a part was not written, or not as it is read: whoever passes over the error writes something else.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed.get()
+    }
+
     /// Where the value diverged, if it did.
     pub(crate) fn divergence(self) -> Option<Divergence> {
         let (fault, path) = self.diverged.into_inner()?;
@@ -214,6 +234,7 @@ impl<'a> Watch<'a> {
     /// Says that what is written is not what is read.
     #[cold]
     fn diverge<E: serde::ser::Error>(&self, fault: Fault) -> E {
+        self.failed.set(true);
         *self.diverged.borrow_mut() = Some((fault, Vec::new()));
         E::custom("not what is read")
     }
@@ -238,6 +259,7 @@ impl<'a> Watch<'a> {
     /// Adds a step to the way to a divergence that is on its way out.
     #[cold]
     fn passes(&self, segment: Segment) {
+        self.failed.set(true);
         if let Some((_, path)) = &mut *self.diverged.borrow_mut() {
             path.push(segment);
         }
@@ -343,9 +365,9 @@ impl<'w> Place<'w> {
                 .filter(|variant| variant.names.contain(name)),
             Codec::Msgpack => variants.iter().find(|variant| variant.names.contain(name)),
         };
-        found
-            .map(|variant| Some(&variant.payload))
-            .ok_or_else(|| self.diverge(Fault::Variant))
+        let variant = found.ok_or_else(|| self.diverge(Fault::Variant))?;
+        self.watch.branches(self.node(), index as usize);
+        Ok(Some(&variant.payload))
     }
 }
 
