@@ -112,7 +112,7 @@ impl Memo {
         self
     }
 
-    /// Seals the entry with a secret of its own in place of the runtime's.
+    /// Seals the entry with a secret of its own in place of the runtime's; [`Secret::with_previous`] rotates it.
     pub fn encryption_key(mut self, secret: &Secret) -> Self {
         self.protection = Protection::SealedWith(secret.clone());
         self

@@ -6,6 +6,7 @@ mod chunks;
 #[path = "../common/forward.rs"]
 mod forward;
 mod lives;
+mod own_secret;
 mod sides;
 
 use std::collections::BTreeMap;

@@ -48,7 +48,7 @@ impl Runtime {
     /// # Errors
     /// One [is installed already](ConfigError::is_already_installed); it stays.
     pub fn install(self) -> Result<(), ConfigError> {
-        let cannot_seal = cfg!(feature = "encrypt") && self.sealing().ring().is_none();
+        let cannot_seal = self.lacks_a_secret();
         INSTALLED
             .set(self)
             .map_err(|_| ConfigErrorKind::AlreadyInstalled)?;
