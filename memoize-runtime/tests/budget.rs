@@ -274,7 +274,7 @@ fn of_what_takes_too_long_to_store_nothing_is_left() {
         assert_eq!(runtime.scope(call).len(), 40_000);
         assert_eq!(runtime.stats().unwritten, 1);
         let patience = Instant::now() + Duration::from_secs(60);
-        while server.memory.len() > 0 {
+        while !server.memory.is_empty() {
             assert!(Instant::now() < patience, "chunks that nothing lists stay");
             thread::yield_now();
         }
