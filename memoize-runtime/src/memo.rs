@@ -301,7 +301,7 @@ impl Memo {
         compute: impl FnOnce() -> F,
     ) -> R {
         let stored = (outcome.stored)(self.codec);
-        future::get_or_compute(&self.request(stored), outcome, |_| true, compute).await
+        future::get_or_compute(self.request(stored), outcome, |_| true, compute).await
     }
 
     fn items<R, F, I>(self, outcome: Outcome<R>, compute: F) -> Memoized<R, F, I>
