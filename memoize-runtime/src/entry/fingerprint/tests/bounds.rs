@@ -387,8 +387,8 @@ macro_rules! options {
 
 options!(InEach, 0, 800, 120);
 options!(InMany, 0, 4000, 10);
-options!(Below, 120, 500, 1);
-options!(BelowMany, 20, 2000, 2);
+options!(Below, 120, 400, 1);
+options!(BelowMany, 20, 600, 2);
 
 /// Nothing in them is known again, as it would be if it were derived.
 #[test]

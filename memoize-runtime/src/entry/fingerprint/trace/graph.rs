@@ -12,7 +12,7 @@ use super::stop::Stop;
 const MAX_STEPS: usize = 100_000;
 
 /// What a node counts for beside, since it is written down, merged with its like, and hashed.
-const STEPS_OF_A_NODE: usize = 10;
+const STEPS_OF_A_NODE: usize = 20;
 
 /// Things asked for within one another. Only a type that nests by hand gets there: others come back to a known visitor.
 const MAX_DEPTH: usize = 128;
