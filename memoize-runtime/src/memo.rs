@@ -325,7 +325,7 @@ impl Memo {
         MemoizedStream::new(self.request(stored), outcome, || ready(compute()))
     }
 
-    fn request(self, stored: &'static StoredType) -> Request {
+    pub(crate) fn request(self, stored: &'static StoredType) -> Request {
         Request {
             runtime: self.runtime,
             site: None,

@@ -70,6 +70,9 @@ counters! {
     downgraded / Downgraded,
     /// Lookups that found an entry sealed with a secret that isn't known here.
     unknown_key / UnknownKey,
+    /// Entries that lookups could not use, and found beside another one, while secrets are rotated. Each is counted under its reason
+    /// as well, and is no miss: the call hits by the other one, or misses because of it.
+    passed_over / PassedOver,
     /// Lookups that were answered by an error, or not in time.
     unanswered / Unanswered,
     /// Questions that the backend was not asked, because it failed again and again and is left alone for a while. A call that only
@@ -115,7 +118,7 @@ counters! {
 impl Stats {
     /// Lookups that found nothing usable, for whichever reason.
     pub fn misses(&self) -> u64 {
-        self.absent
+        let reasons = self.absent
             + self.expired
             + self.wrong_type
             + self.undecodable
@@ -124,7 +127,9 @@ impl Stats {
             + self.incomplete
             + self.downgraded
             + self.unknown_key
-            + self.unanswered
+            + self.unanswered;
+        // The figures may be read between the two that are counted for one entry.
+        reasons.saturating_sub(self.passed_over)
     }
 }
 
@@ -223,6 +228,20 @@ impl Observer<'_> {
     pub(crate) fn rejected(&self, reject: Reject) {
         self.count(event_of(reject));
         self.missed(reject.name());
+    }
+
+    /// What was found beside another entry, which counts for the call.
+    pub(crate) fn passed_over(&self, rejects: &[Reject]) {
+        for reject in rejects {
+            self.count(event_of(*reject));
+            self.count(Event::PassedOver);
+            tracing::debug!(
+                target: "cache_memoize",
+                function = %self.function,
+                reason = reject.name(),
+                "an entry was passed over"
+            );
+        }
     }
 
     pub(crate) fn unanswered(&self) {

@@ -301,6 +301,12 @@ impl Deadline {
         self.0
     }
 
+    /// The moment at which half of what is left now has passed.
+    pub(crate) fn halfway(self) -> Self {
+        let half = self.remaining().map(|left| left / 2);
+        Self(self.0.zip(half).and_then(|(at, half)| at.checked_sub(half)))
+    }
+
     pub(crate) fn has_passed(self) -> bool {
         self.0.is_some_and(|at| at <= Instant::now())
     }

@@ -147,16 +147,10 @@ fn read_first(
     }
 }
 
-/// Fetches the chunks that are wanted next. What is sealed anew of them is stored, as far as that goes: where one can't be, the rest isn't.
+/// Fetches the chunks that are wanted next.
 fn supply(request: &Request, stored: &mut Stored, deadline: Deadline) -> Result<(), Missed> {
-    let resealing = stored.resealing.as_deref_mut();
-    chunks::supply(request, &mut stored.reader, resealing, deadline)?;
-    if let Some(resealing) = &mut stored.resealing
-        && !resealing.store(deadline)
-    {
-        stored.resealing = None;
-    }
-    Ok(())
+    let Stored { reader, resealing } = stored;
+    chunks::supply(request, reader, resealing, deadline)
 }
 
 /// With the right to publish.

@@ -152,20 +152,20 @@ impl Stored {
         right: &mut Right<'_>,
     ) -> Result<Self, Missed> {
         let now_ms = request.runtime.now_ms();
-        let lookup = request.policy(place).look_for_stream(found, now_ms);
+        let mut passed_over = Vec::new();
+        let policy = request.policy(place);
+        let lookup = policy.look_for_stream(found, now_ms, &mut passed_over);
+        request.observer().passed_over(&passed_over);
         let (reader, renewal) = usable(lookup)?;
-        let resealing = renewal.and_then(|renewal| {
-            let lease = right.lease.take()?;
-            let resealing = Resealing::new(request, renewal, lease);
-            Some(Box::new(resealing))
-        });
+        let resealing =
+            renewal.and_then(|renewal| Resealing::begin(request, place, renewal, right, None));
         Ok(Self { reader, resealing })
     }
 
     /// It turned out not to be whole before anything was read: the lease goes back.
     pub(super) fn close(self, right: &mut Right<'_>) {
         if let Some(resealing) = self.resealing {
-            right.lease = Some(resealing.give_back());
+            right.lease = resealing.give_back();
         }
     }
 }

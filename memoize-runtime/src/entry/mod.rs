@@ -50,5 +50,7 @@ pub(crate) use guard::{Body, Guard};
 pub(crate) use header::{Codec, Expect, Flags, Header};
 pub(crate) use padding::Padding;
 pub(crate) use reject::Reject;
-pub(crate) use sealed::{NAME_PREFIX as SEALED_PREFIX, Seal};
+#[cfg(test)]
+pub(crate) use sealed::SEALED;
+pub(crate) use sealed::{NAME_PREFIX as SEALED_PREFIX, Opened, Seal};
 pub(crate) use stored::{Refusal, StoredType, Unencodable, shape_of};
