@@ -62,7 +62,7 @@ struct Store {
     clock: Arc<dyn Clock>,
     /// No entry expires before this moment, so that a sweep with nothing to do touches no shard.
     earliest: AtomicU64,
-    epoch: AtomicU32,
+    pulse: Arc<Pulse>,
     inserted: AtomicU64,
     /// The process whose sweeper is running, 0 for none. A forked child has no threads, and finds another number here.
     sweeper: AtomicU32,
@@ -91,9 +91,11 @@ struct Item {
 
 impl Item {
     /// Says that nobody may use it any more: before it is out of the store, so that what may be used is in it.
-    fn end(&self) {
+    fn end(&self, pulse: &Pulse) {
         if let Kept::Value(value) = &self.kept {
             value.end();
+            // Behind it, so that who finds the same number as before finds what was there before.
+            pulse.ended.fetch_add(1, Ordering::AcqRel);
         }
     }
 
@@ -121,9 +123,17 @@ fn weight(key_bytes: usize, value_bytes: usize) -> u64 {
     OVERHEAD + (key_bytes + value_bytes) as u64
 }
 
+/// What tables of values go by, which every hit reads: in a cache line of its own, away from what every miss writes.
+#[repr(align(128))]
+struct Pulse {
+    /// How many values were ended.
+    ended: AtomicU64,
+    epoch: AtomicU32,
+}
+
 /// Ends what is evicted.
 #[derive(Clone)]
-struct Ending;
+struct Ending(Arc<Pulse>);
 
 /// What was evicted; it goes once the store is unlocked.
 #[derive(Default)]
@@ -133,7 +143,7 @@ impl Lifecycle<Box<str>, Item> for Ending {
     type RequestState = Evicted;
 
     fn on_evict(&self, evicted: &mut Evicted, _: Box<str>, item: Item) {
-        item.end();
+        item.end(&self.0);
         evicted.0.push(item);
     }
 }
@@ -165,13 +175,18 @@ impl Memory {
             .shards(shards)
             .build()
             .expect("capacity and item count are set above");
+        let pulse = Arc::new(Pulse {
+            ended: AtomicU64::new(0),
+            epoch: AtomicU32::new(1),
+        });
+        let ending = Ending(Arc::clone(&pulse));
         Self {
             store: Arc::new(Store {
-                entries: Cache::with_options(options, ByBytes, RandomState::default(), Ending),
+                entries: Cache::with_options(options, ByBytes, RandomState::default(), ending),
                 leases: Leases::new(),
                 clock: Arc::new(clock),
                 earliest: AtomicU64::new(u64::MAX),
-                epoch: AtomicU32::new(1),
+                pulse,
                 inserted: AtomicU64::new(1),
                 sweeper: AtomicU32::new(0),
                 starting: Mutex::new(()),
@@ -239,11 +254,17 @@ impl Memory {
         stands
     }
 
+    /// How many values were ended. Who finds the same number again knows that none was meanwhile.
+    #[inline]
+    pub(crate) fn ended(&self) -> u64 {
+        self.store.pulse.ended.load(Ordering::Acquire)
+    }
+
     /// A number that changes while the store takes new entries. What is in use is to be [`touch`](Self::touch)ed once in each
     /// epoch, so that it is known to be in use.
     #[inline]
     pub(crate) fn epoch(&self) -> u32 {
-        self.store.epoch.load(Ordering::Relaxed)
+        self.store.pulse.epoch.load(Ordering::Relaxed)
     }
 
     /// Says that what is kept under `key` is in use.
@@ -354,7 +375,7 @@ impl Store {
         self.earliest.fetch_min(expires_ms, Ordering::Relaxed);
         let inserted = self.inserted.fetch_add(1, Ordering::Relaxed);
         if inserted.is_multiple_of(EPOCH) {
-            self.epoch.fetch_add(1, Ordering::Relaxed);
+            self.pulse.epoch.fetch_add(1, Ordering::Relaxed);
         }
         evicted
     }
@@ -362,7 +383,7 @@ impl Store {
     /// Removes what is returned, to be dropped once nothing is locked.
     fn remove(&self, key: &str) -> Evicted {
         let removed = self.entries.remove_if(key, |item| {
-            item.end();
+            item.end(&self.pulse);
             true
         });
         Evicted(removed.map(|(_, item)| item).into_iter().collect())
@@ -373,7 +394,7 @@ impl Store {
         self.entries.retain(|_, item| {
             let goes = which(item);
             if goes {
-                item.end();
+                item.end(&self.pulse);
                 removed.borrow_mut().0.push(item.clone());
             }
             !goes

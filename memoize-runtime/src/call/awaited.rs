@@ -20,7 +20,7 @@ impl<R> Call<R> {
         self,
         body: impl FnOnce() -> S,
     ) -> MemoizedStream<R, impl FnOnce() -> Ready<S>, Ready<S>, S> {
-        MemoizedStream::new(self.0.request(), self.0.outcome, || ready(body()))
+        MemoizedStream::new(self.0.request(), (self.0.outcome)(), || ready(body()))
     }
 
     /// The same in a box, for a function that returns a `Pin<Box<dyn Stream>>`.
@@ -38,7 +38,7 @@ impl<R> Call<R> {
         B: Future<Output = S>,
         S: Stream<Item = R>,
     {
-        MemoizedStream::begun(self.0.request(), self.0.outcome, body).await
+        MemoizedStream::begun(self.0.request(), (self.0.outcome)(), body).await
     }
 
     /// The same in a box.
@@ -53,12 +53,12 @@ impl<R> Call<R> {
 
     /// As [`peek`](Self::peek).
     pub async fn peek_async(self) -> Option<R> {
-        future::peek(&self.0.request(), &self.0.outcome).await
+        future::peek(&self.0.request(), &(self.0.outcome)()).await
     }
 
     /// As [`prime`](Self::prime).
     pub async fn prime_async(self, value: R) -> bool {
-        future::prime(&self.0.request(), &self.0.outcome, value).await
+        future::prime(&self.0.request(), &(self.0.outcome)(), value).await
     }
 
     /// As [`invalidate`](Self::invalidate).
@@ -108,7 +108,7 @@ impl<R> AnyCall<R> {
             return value;
         }
         // In a box, so that the future of a hit is small, and so is the stack of a recursion.
-        let (request, outcome) = (self.request(), &self.outcome);
-        Box::pin(future::get_or_compute(&request, outcome, accept, body)).await
+        let (request, outcome) = (self.request(), (self.outcome)());
+        Box::pin(future::get_or_compute(&request, &outcome, accept, body)).await
     }
 }

@@ -99,7 +99,7 @@ impl<T: Copied, E, P: Parts> Key<Result<T, E>, P> {
     where
         T: Cacheable,
     {
-        self.complete(Outcome::COPIED_RESULT)
+        self.complete(|| Outcome::COPIED_RESULT)
     }
 }
 
@@ -110,7 +110,7 @@ impl<T, E, P: Parts> ResultKey<Result<T, E>, P> {
     where
         T: Cacheable,
     {
-        self.complete(Outcome::RESULT)
+        self.complete(|| Outcome::RESULT)
     }
 
     /// The same, whatever can be done with copies.
@@ -119,7 +119,7 @@ impl<T, E, P: Parts> ResultKey<Result<T, E>, P> {
     where
         T: Cacheable,
     {
-        self.complete(Outcome::RESULT)
+        self.complete(|| Outcome::RESULT)
     }
 }
 
@@ -131,7 +131,7 @@ impl<R: Copied, P: Parts> CopiedKey<R, P> {
     where
         R: Cacheable,
     {
-        self.complete(Outcome::COPIED_VALUE)
+        self.complete(|| Outcome::COPIED_VALUE)
     }
 }
 
@@ -142,7 +142,7 @@ impl<R, P: Parts> AnyKey<R, P> {
     where
         R: Cacheable,
     {
-        self.complete(Outcome::VALUE)
+        self.complete(|| Outcome::VALUE)
     }
 
     /// The same, whatever can be done with copies.
@@ -151,11 +151,11 @@ impl<R, P: Parts> AnyKey<R, P> {
     where
         R: Cacheable,
     {
-        self.complete(Outcome::VALUE)
+        self.complete(|| Outcome::VALUE)
     }
 
     #[inline]
-    fn complete(&self, outcome: Outcome<R>) -> Call<R> {
+    fn complete(&self, outcome: fn() -> Outcome<R>) -> Call<R> {
         let origin = Origin::new(self.site, self.instance, &self.parts);
         Call(AnyCall::new(origin, outcome))
     }

@@ -10,6 +10,7 @@
 
 mod copies;
 mod front;
+mod near;
 mod slot;
 
 pub(crate) use copies::{Copied, Copies, Reading};
