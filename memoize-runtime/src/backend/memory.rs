@@ -4,7 +4,6 @@ mod leases;
 
 use std::cell::RefCell;
 use std::fmt;
-use std::process;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::{self, Thread};
@@ -17,6 +16,7 @@ use quick_cache::{Lifecycle, OptionsBuilder, Weighter};
 use super::{Backend, BackendError, Bytes, Deadline, Lease, Limits, Lookup};
 use crate::clock::{Clock, SystemClock, millis};
 use crate::local::Kept;
+use crate::process;
 use leases::Leases;
 
 /// What one entry takes beside its key and value: the table's slot, two allocations and the reference counts. Measured
@@ -239,18 +239,25 @@ impl Memory {
         let replaced = self.store.insert(key, item);
         drop(leases);
         drop(replaced);
-        Store::keep_swept(&self.store);
+        Store::keep_swept(&self.store, process::current());
     }
 
-    /// [`fill`](Backend::fill) with what is kept.
-    pub(crate) fn fill_kept(&self, key: &str, lease: Lease, kept: Kept, life: Duration) -> bool {
+    /// [`fill`](Backend::fill) with what is kept, in a process of this number.
+    pub(crate) fn fill_kept(
+        &self,
+        process: u32,
+        key: &str,
+        lease: Lease,
+        kept: Kept,
+        life: Duration,
+    ) -> bool {
         let item = self.store.item(kept, life);
         let mut leases = self.store.leases.of(key);
         let stands = leases.take(key, lease);
         let replaced = stands.then(|| self.store.insert(key, item));
         drop(leases);
         drop(replaced);
-        Store::keep_swept(&self.store);
+        Store::keep_swept(&self.store, process);
         stands
     }
 
@@ -337,7 +344,7 @@ impl Backend for Memory {
         life: Duration,
         _: Deadline,
     ) -> Result<bool, BackendError> {
-        Ok(self.fill_kept(key, lease, Kept::Bytes(value), life))
+        Ok(self.fill_kept(process::current(), key, lease, Kept::Bytes(value), life))
     }
 
     fn release(&self, key: &str, lease: Lease, _: Deadline) -> Result<(), BackendError> {
@@ -418,8 +425,7 @@ impl Store {
     }
 
     /// Makes sure that a sweeper runs in this process.
-    fn keep_swept(store: &Arc<Self>) {
-        let this_process = process::id();
+    fn keep_swept(store: &Arc<Self>, this_process: u32) {
         if store.sweeper.load(Ordering::SeqCst) == this_process {
             return;
         }
@@ -459,7 +465,7 @@ impl Store {
                 if store.entries.is_empty() {
                     return;
                 }
-                store.sweeper.store(process::id(), Ordering::SeqCst);
+                store.sweeper.store(process::current(), Ordering::SeqCst);
             }
             let until = store
                 .earliest

@@ -23,6 +23,7 @@ use crate::engine::{Fill, Filling, Unstored};
 use crate::flight::{Joined, Part};
 use crate::key::CacheKey;
 use crate::local::Kept;
+use crate::process;
 use crate::timer::timeout;
 pub(super) use ask::ask;
 pub(super) use lookup::fetch_or_lease;
@@ -273,7 +274,7 @@ pub(super) async fn fill_by(
         match (kept, request.shelf(place)) {
             (Kept::Bytes(bytes), _) => backend.fill(name, lease, bytes, life, deadline),
             (kept, Some(shelf)) => {
-                let filled = shelf.fill_kept(name, lease, kept, life);
+                let filled = shelf.fill_kept(process::recent(), name, lease, kept, life);
                 Box::pin(ready(Ok(filled)))
             }
             (Kept::Value(_), None) => Box::pin(ready(Ok(false))),

@@ -16,6 +16,7 @@ use crate::flight::Joined;
 use crate::key::{CacheKey, FullKey};
 use crate::local::{Facts, Kept, Reading, Shelved};
 use crate::observe::{Counters, Function, Observer};
+use crate::process;
 use crate::site::Site;
 
 /// A key and a policy, on the runtime that was current when the call began.
@@ -222,9 +223,12 @@ impl Request {
     }
 
     pub(crate) fn join(&self, name: &CacheKey) -> Joined<Kept, Lease> {
-        self.runtime
-            .flights()
-            .join(name.as_str(), self.fingerprint, self.overwrite)
+        self.runtime.flights().join(
+            process::current(),
+            name.as_str(),
+            self.fingerprint,
+            self.overwrite,
+        )
     }
 
     /// What one call's cache work may take.
