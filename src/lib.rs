@@ -8,8 +8,8 @@ pub use memoize_runtime::Redis;
 #[cfg(feature = "testing")]
 pub use memoize_runtime::testing;
 pub use memoize_runtime::{
-    Answer, AsyncBackend, Backend, BackendError, BlockOn, Bytes, CacheKey, Cacheable, Clock,
-    ConfigError, Deadline, KeyOptions, KeyParts, Lease, Limits, Lookup, Memo, Memoized,
+    Answer, AsyncBackend, Backend, BackendError, BlockOn, Bytes, CacheKey, Cacheable, Changes,
+    Clock, ConfigError, Deadline, KeyOptions, KeyParts, Lease, Limits, Lookup, Memo, Memoized,
     MemoizedStream, Memory, Runtime, RuntimeBuilder, Secret, Stats, Unblock, make_cache_key,
 };
 

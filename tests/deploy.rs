@@ -7,12 +7,19 @@ use std::collections::BTreeMap;
 use cache_memoize::{Memo, Runtime, cache_memoize};
 use common::{Stored, runtime};
 
-/// Stores a value of one type, then asks for the other under the same key, and the other way round.
+/// Stores a value of one type, then asks for the other under the same key, and the other way round; with each codec.
 fn is_a_change<Old: Stored, New: Stored>(old: &Old, new: &New) {
+    is_a_change_in(|memo| memo, old, new);
+    #[cfg(feature = "msgpack")]
+    is_a_change_in(Memo::msgpack, old, new);
+}
+
+fn is_a_change_in<Old: Stored, New: Stored>(codec: fn(Memo) -> Memo, old: &Old, new: &New) {
     let runtime = runtime();
     runtime.scope(|| {
-        let ask_old = || Memo::new("key").get_or_compute(|| old.clone());
-        let ask_new = || Memo::new("key").get_or_compute(|| new.clone());
+        let memo = || codec(Memo::new("key"));
+        let ask_old = || memo().get_or_compute(|| old.clone());
+        let ask_new = || memo().get_or_compute(|| new.clone());
         assert_eq!(&ask_old(), old);
         assert_eq!(&ask_old(), old);
         assert_eq!(&ask_new(), new);
@@ -272,6 +279,30 @@ mod after {
     }
 }
 
+#[test]
+fn a_list_and_an_iterator_are_apart() {
+    let list = || Memo::new("key").get_or_compute(|| vec![1_u8, 2]);
+    let items = || Memo::new("key").iter(|| [1_u8, 2].into_iter()).collect();
+    let stats = stats_of(&runtime(), || {
+        let found: [Vec<u8>; 3] = [list(), items(), list()];
+        assert_eq!(found, [[1, 2]; 3]);
+    });
+    assert_eq!((stats.hits, stats.stores, stats.misses()), (0, 3, 3));
+    assert_eq!((stats.absent, stats.wrong_type), (1, 2));
+}
+
+#[cfg(feature = "msgpack")]
+#[test]
+fn two_codecs_are_apart() {
+    let postcard = || Memo::new("key").get_or_compute(|| 1_u8);
+    let msgpack = || Memo::new("key").msgpack().get_or_compute(|| 1_u8);
+    let stats = stats_of(&runtime(), || {
+        assert_eq!([postcard(), msgpack(), postcard()], [1; 3]);
+    });
+    assert_eq!((stats.hits, stats.stores, stats.misses()), (0, 3, 3));
+    assert_eq!((stats.absent, stats.wrong_type), (1, 2));
+}
+
 fn stats_of(runtime: &Runtime, calls: impl FnOnce()) -> cache_memoize::Stats {
     runtime.scope(calls);
     runtime.stats()
@@ -296,6 +327,29 @@ fn a_version_is_part_of_the_type() {
         assert_eq!(before::versioned(7), 7);
     });
     assert_eq!((stats.hits, stats.wrong_type), (1, 2));
+}
+
+#[test]
+fn a_version_is_part_of_the_type_of_a_memo() {
+    let value = |version| {
+        Memo::new("value")
+            .version(version)
+            .get_or_compute(|| version)
+    };
+    let item = |version| {
+        let items = Memo::new("items")
+            .version(version)
+            .iter(|| std::iter::once(version));
+        items.last()
+    };
+    let stats = stats_of(&runtime(), || {
+        for version in [0, 1, u32::MAX, 0] {
+            assert_eq!([value(version), value(version)], [version; 2]);
+            assert_eq!([item(version), item(version)], [Some(version); 2]);
+        }
+    });
+    assert_eq!((stats.hits, stats.stores), (8, 8));
+    assert_eq!((stats.absent, stats.wrong_type), (2, 6));
 }
 
 #[cfg(feature = "msgpack")]

@@ -161,6 +161,29 @@ fn bytes_are_kept_where_that_is_asked_for() {
     });
 }
 
+#[cfg(feature = "encrypt")]
+#[test]
+fn what_is_sealed_is_kept_as_it_is_where_that_is_asked_for() {
+    #[cache_memoize(key = "sealed:<id>", encrypt)]
+    fn sealed(id: u64) -> Watched {
+        Watched(id)
+    }
+    #[cache_memoize(key = "sealed:<id>", encrypt, local = true)]
+    fn kept(id: u64) -> Watched {
+        Watched(id)
+    }
+    runtime().scope(|| {
+        kept(1);
+        assert_eq!(done_by(|| assert_eq!(kept(1), Watched(1))), (1, 0, 0));
+        // No bytes are made of it, so it is computed for who wants them.
+        sealed(1);
+        assert_eq!(done_by(|| assert_eq!(sealed(1), Watched(1))), (0, 1, 0));
+        assert_eq!(done_by(|| assert_eq!(kept(1), Watched(1))), (0, 1, 0));
+        assert!(kept::invalidate(1));
+        assert_eq!((kept::peek(1), sealed::peek(1)), (None, None));
+    });
+}
+
 #[test]
 fn a_value_ends_with_its_life() {
     #[cache_memoize(key = "mortal", expiration = "1m")]

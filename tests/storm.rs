@@ -6,7 +6,7 @@ use std::env;
 use std::panic::{catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, ScopedJoinHandle, Thread};
 use std::time::{Duration, Instant};
@@ -16,8 +16,9 @@ use futures::stream::{self, Stream, StreamExt};
 use memoize_runtime::testing::{Fault, Faulty, ManualClock, flights};
 use serde::{Deserialize, Serialize};
 use smol::future::yield_now;
+use test_servers::Random;
 
-const THREADS: u64 = 8;
+const THREADS: usize = 8;
 const KEYS: u64 = 200;
 
 /// How likely each fault is, wherever it can strike.
@@ -27,7 +28,8 @@ const RATE: f64 = 0.02;
 const LIFE_MS: u64 = 60_000;
 const CALLS_A_LIFE: u64 = 1000;
 
-/// How much older than its life a value may seem: the clock goes on in the middle of a call.
+/// How much older than its life a value may seem: the clock goes on in the middle of a call, by up to four minutes and the one
+/// that was being added when it began.
 const SLACK_MS: u64 = 5 * LIFE_MS;
 
 /// What a call may wait for another that computes its value.
@@ -40,6 +42,35 @@ const BUDGET: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_secs(10);
 
 static CLOCK: LazyLock<ManualClock> = LazyLock::new(ManualClock::new);
+
+/// When the call that each thread is in the middle of began, or one of these. While one lasts, the clock waits for it: a
+/// computation that the system has put aside would otherwise seem as old as everybody else was fast.
+static BEGAN_MS: [AtomicU64; THREADS] = [const { AtomicU64::new(NO_CALL) }; THREADS];
+
+const NO_CALL: u64 = u64::MAX;
+const BEGINNING: u64 = 0;
+
+/// Held by who lets a minute pass.
+static PASSING: Mutex<()> = Mutex::new(());
+
+fn let_a_minute_pass() {
+    let _passing = PASSING.lock().expect("nobody panics with it");
+    let latest = CLOCK.unix_millis() - (SLACK_MS - LIFE_MS);
+    if BEGAN_MS
+        .iter()
+        .all(|began| began.load(Ordering::SeqCst) > latest)
+    {
+        CLOCK.advance(Duration::from_millis(LIFE_MS));
+    }
+}
+
+/// Makes a call, of which the clock knows.
+fn in_sight_of_the_clock(thread: usize, call: impl FnOnce()) {
+    BEGAN_MS[thread].store(BEGINNING, Ordering::SeqCst);
+    BEGAN_MS[thread].store(CLOCK.unix_millis(), Ordering::SeqCst);
+    call();
+    BEGAN_MS[thread].store(NO_CALL, Ordering::SeqCst);
+}
 
 /// A value that says what it was computed for, and when.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -275,15 +306,15 @@ fn no_call_notices_what_goes_wrong() {
         let threads: Vec<_> = (0..THREADS)
             .map(|nth| {
                 let (runtime, made) = (&runtime, &made);
-                let mut random = Random(seed.wrapping_mul(THREADS) + nth);
+                let mut random = Random::new(seed.wrapping_mul(THREADS as u64) + nth as u64);
                 scope.spawn(move || {
                     let mut waits = Histogram::default();
                     while made.fetch_add(1, Ordering::Relaxed) < calls {
                         if random.below(CALLS_A_LIFE) == 0 {
-                            CLOCK.advance(Duration::from_millis(LIFE_MS));
+                            let_a_minute_pass();
                         }
                         let started = Instant::now();
-                        runtime.scope(|| call(&mut random));
+                        in_sight_of_the_clock(nth, || runtime.scope(|| call(&mut random)));
                         waits.add(started.elapsed());
                     }
                     waits
@@ -337,19 +368,6 @@ fn runtime(faulty: Faulty<Memory>) -> Runtime {
 
 fn number(variable: &str, otherwise: u64) -> u64 {
     env::var(variable).map_or(otherwise, |given| given.parse().expect("a number"))
-}
-
-/// `SplitMix64`.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % bound
-    }
 }
 
 /// How long calls took, by powers of two of microseconds.

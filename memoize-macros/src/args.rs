@@ -40,8 +40,9 @@ pub(crate) struct Options {
     pub(crate) version: Option<u32>,
     pub(crate) codec: Option<Codec>,
     pub(crate) compress: Option<bool>,
-    /// Whether values are kept as bytes even where they could be kept as they are.
-    pub(crate) only_bytes: bool,
+    pub(crate) local: Option<Local>,
+    /// Where it is given.
+    pub(crate) local_span: Option<Span>,
     pub(crate) companions: Option<Companions>,
     /// Where generated code finds `cache_memoize`, if not at `::cache_memoize`.
     pub(crate) krate: Option<Path>,
@@ -53,6 +54,17 @@ pub(crate) enum Expiration {
     Millis(u64),
     /// An expression of type `Duration` over the arguments.
     Expr(Expr),
+}
+
+/// How values are kept in this process as they are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Local {
+    /// They are not: as bytes, even where they could be.
+    Never,
+    /// What is sealed, too.
+    Always,
+    /// The same, and beside a backend that doesn't tell of changes, for so many milliseconds.
+    Within(u64),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -197,21 +209,23 @@ impl Parser<'_> {
                 options.krate =
                     Some(path.map_err(|error| wrong_form(error.span(), ident, &CRATE))?);
             }
-            _ if keeps_only_bytes(input, ident)? => options.only_bytes = true,
             _ => {
-                let message = format!("`{name}` is not supported yet; remove it");
-                self.diag.error(ident.span(), message);
+                options.local = Some(local(&value(input, ident, &LOCAL)?, ident)?);
+                options.local_span = Some(ident.span());
             }
         }
         expect_end_of_option(input, ident)
     }
 }
 
-/// Whether `local` is `false`. Its other forms are settled, and come later.
-fn keeps_only_bytes(input: ParseStream<'_>, name: &Ident) -> syn::Result<bool> {
-    match value(input, name, &LOCAL)? {
-        Lit::Bool(local) => Ok(!local.value),
-        Lit::Str(text) if duration::parse(&text.value()).is_ok() => Ok(false),
+fn local(literal: &Lit, name: &Ident) -> syn::Result<Local> {
+    match literal {
+        Lit::Bool(keeps) if keeps.value => Ok(Local::Always),
+        Lit::Bool(_) => Ok(Local::Never),
+        Lit::Str(text) => match duration::parse(&text.value()) {
+            Ok(millis) if millis > 0 => Ok(Local::Within(millis)),
+            _ => Err(wrong_form(text.span(), name, &LOCAL)),
+        },
         other => Err(wrong_form(other.span(), name, &LOCAL)),
     }
 }

@@ -2,8 +2,8 @@
 
 use proc_macro2::Span;
 use quote::ToTokens as _;
-use syn::FnArg;
 use syn::spanned::Spanned;
+use syn::{FnArg, ReceiverKind};
 
 use crate::args::{self, Companions};
 use crate::argument::Role;
@@ -22,7 +22,9 @@ pub(crate) fn check(model: &Model, diag: &Diag) {
         check_attributes,
         check_returned,
         check_iterator,
+        check_box_may_borrow,
         check_cache_if_of_iterator,
+        check_local_of_iterator,
         check_owned,
         check_companions,
         check_companions_hide_no_primitive,
@@ -163,19 +165,90 @@ fn check_iterator(model: &Model, diag: &Diag) {
     }
 }
 
+/// What is memoized keeps the arguments until the last item, as the body runs again where a chunk is lost.
+fn check_box_may_borrow(model: &Model, diag: &Diag) {
+    let Some((iterated, at)) = model
+        .iterated()
+        .and_then(|iterated| iterated.is_static_at.map(|at| (iterated, at)))
+    else {
+        return;
+    };
+    let receiver = model.receiver().filter(|receiver| match &receiver.kind {
+        ReceiverKind::Reference(..) => true,
+        ReceiverKind::Typed(_, ty) => borrows(ty),
+        _ => false,
+    });
+    let arguments = model
+        .arguments
+        .iter()
+        .filter(|argument| borrows(&argument.typed.ty))
+        .flat_map(|argument| &argument.names)
+        .map(|name| item::name(&name.ident));
+    let kept: Vec<String> = receiver
+        .map(|_| "self".to_owned())
+        .into_iter()
+        .chain(arguments)
+        .collect();
+    let (names, lifetime, first) = match kept.as_slice() {
+        [] => return,
+        [name] => (format!("`{name}`, which is borrowed"), "'_", ""),
+        names => (
+            format!("{}, which are borrowed", quoted_list(names)),
+            "'a",
+            "give them one lifetime `'a` and ",
+        ),
+    };
+    let what = if iterated.is_async {
+        "stream"
+    } else {
+        "iterator"
+    };
+    let fix = match output::boxed_stream_for(&iterated, lifetime) {
+        Some(boxed) => format!("write `{boxed}`"),
+        None => format!("write `+ {lifetime}` behind `dyn {}<..>`", iterated.name),
+    };
+    diag.error(
+        at,
+        format!("a memoized {what} keeps {names}, until its end; {first}{fix}"),
+    );
+}
+
+fn borrows(ty: &syn::Type) -> bool {
+    output::find_borrow(ty).is_some_and(|borrow| !borrow.is_static)
+}
+
 fn check_cache_if_of_iterator(model: &Model, diag: &Diag) {
     let predicate = model.options.cache_if.as_ref();
     if let (Some(predicate), Some(iterated)) = (predicate, model.iterated()) {
-        let what = if iterated.is_async {
-            "a stream"
-        } else {
-            "an iterator"
-        };
+        let what = with_article(&iterated);
         let message = format!(
             "`cache_if` sees a whole value, which {what} never is; \
              remove it, or yield an `Err` where nothing is to be stored"
         );
         diag.error(predicate.span(), message);
+    }
+}
+
+fn check_local_of_iterator(model: &Model, diag: &Diag) {
+    let keeps = matches!(
+        model.options.local,
+        Some(args::Local::Always | args::Local::Within(_))
+    );
+    if let (true, Some(span), Some(iterated)) = (keeps, model.options.local_span, model.iterated())
+    {
+        let what = with_article(&iterated);
+        let message = format!(
+            "the items of {what} are kept as bytes only; remove `local`, or return a `Vec`"
+        );
+        diag.error(span, message);
+    }
+}
+
+fn with_article(iterated: &output::Iterated<'_>) -> &'static str {
+    if iterated.is_async {
+        "a stream"
+    } else {
+        "an iterator"
     }
 }
 

@@ -37,7 +37,7 @@ use crate::model::Model;
 /// ```
 ///
 /// It goes on free functions, on functions in functions, and on methods, those of traits and their default
-/// methods included. They may be `async`, or return an `impl Future<Output = T>` or a `Pin<Box<dyn Future<Output = T>>>`
+/// methods included. They may be `async`, or return an `impl Future<Output = T>`, a `BoxFuture<'_, T>` or a `Pin<Box<dyn Future<Output = T>>>`
 /// as `#[async_trait]` makes them; all but `key` and `stats` of the companions are then async, and nothing happens
 /// before the first poll. The returned type implements `Serialize` and `DeserializeOwned`; of a `Result` only the `Ok`
 /// is stored, and the error may be of any type.
@@ -49,7 +49,8 @@ use crate::model::Model;
 /// itself; in edition 2021 add `+ use<'a, T>` with all lifetimes and types of the arguments, or `+ 'a`.
 ///
 /// The same holds for `impl Stream<Item = T>`, `Pin<Box<dyn Stream<Item = T>>>` and `BoxStream<'_, T>`, returned or given by a future. The body
-/// runs at the first poll, or where the function is awaited; `invalidate` is async.
+/// runs at the first poll, or where the function is awaited; `invalidate` is async. In a box, `'static` is refused where an argument is
+/// borrowed. The stream is `Unpin` where the function's own is.
 ///
 /// # Options
 ///
@@ -66,13 +67,15 @@ use crate::model::Model;
 /// | `version = 2` | raise it when the meaning of a stored value changes: older entries are misses | 0 |
 /// | `codec = "msgpack"` | how a value becomes bytes; with the feature `msgpack`, for types that postcard can't hold | `"postcard"` |
 /// | `local = false` | keeps bytes even where a value could be kept as it is: one that is `Clone + Send + Sync + 'static`, in the memory of this process | a value is kept as it is where it can be |
+/// | `local = true` | keeps sealed values as they are, too; a type that can't be is an error | those that are not sealed |
+/// | `local = "5s"` | the same, also beside a shared backend that doesn't tell of changes: a value may then be out of date by that much | none there |
 /// | `companions = Name`, `"functions"` or `false` | where the companions stand, see below | by the function |
 /// | `crate = path` | where the generated code finds `cache_memoize` | `::cache_memoize` |
 ///
 /// The expressions of `force_overwrite` and `expiration` see the arguments as the body does, except for names
 /// that a pattern takes out of an argument: these are references. They are evaluated on each call, before the
 /// lookup. That of `encryption_key` sees references to the arguments that are in the key, and is evaluated by
-/// companions too. `local = true` and `local = "5s"` are known, and not supported yet.
+/// companions too.
 ///
 /// # The key template
 ///

@@ -39,13 +39,16 @@ pub(crate) fn classify_type(ty: &Type) -> Returned {
     }
 }
 
-/// A `Box<dyn Trait>`, a `Pin` of one, and what `futures` calls such a stream.
+/// A `Box<dyn Trait>`, a `Pin` of one, and what `futures` calls such a future or stream.
 fn from_path(ty: &Type) -> Option<Returned> {
     let path = path(ty)?;
     let name = &path.segments.last()?.ident;
     let inner = first_type_argument(path)?;
     if name == "Pin" {
         return from_path(inner);
+    }
+    if is_boxed_future(name) {
+        return Some(Returned::Future);
     }
     if is_boxed_stream(name) {
         return Some(Returned::Stream);
@@ -61,7 +64,7 @@ fn from_path(ty: &Type) -> Option<Returned> {
 pub(crate) enum FutureForm {
     /// `impl Future`
     Opaque,
-    /// `Pin<Box<dyn Future>>`, as `async_trait` writes it.
+    /// `Pin<Box<dyn Future>>`, as `async_trait` writes it, or `BoxFuture`.
     Boxed,
 }
 
@@ -74,7 +77,11 @@ pub(crate) fn future(output: &ReturnType) -> Option<(FutureForm, &Type)> {
         Type::ImplTrait(ty) => Some((FutureForm::Opaque, future_output(&ty.bounds)?)),
         ty => {
             let pin = path(ty)?;
-            let boxed = path(first_type_argument(pin)?)?;
+            let inner = first_type_argument(pin)?;
+            if is_boxed_future(&pin.segments.last()?.ident) {
+                return Some((FutureForm::Boxed, inner));
+            }
+            let boxed = path(inner)?;
             let is_pinned_box =
                 pin.segments.last()?.ident == "Pin" && boxed.segments.last()?.ident == "Box";
             match first_type_argument(boxed)? {
@@ -84,6 +91,44 @@ pub(crate) fn future(output: &ReturnType) -> Option<(FutureForm, &Type)> {
                 _ => None,
             }
         }
+    }
+}
+
+/// The type of a boxed future, as it is written on a closure: how long the box lives is left to inference. What comes out of it may
+/// have to live longer, as the stream that a method of `async_trait` gives, and then so does the box that it is kept with.
+pub(crate) fn with_inferred_box(mut ty: Type) -> Type {
+    infer_box(&mut ty);
+    ty
+}
+
+fn infer_box(ty: &mut Type) {
+    let inferred = |lifetime: &Lifetime| Lifetime::new("'_", lifetime.span());
+    match ty {
+        Type::Group(group) => infer_box(&mut group.elem),
+        Type::Paren(paren) => infer_box(&mut paren.elem),
+        Type::TraitObject(object) => {
+            for bound in &mut object.bounds {
+                if let TypeParamBound::Lifetime(lifetime) = bound {
+                    *lifetime = inferred(lifetime);
+                }
+            }
+        }
+        Type::Path(ty) => {
+            let Some(last) = ty.path.segments.last_mut() else {
+                return;
+            };
+            let is_boxed = is_boxed_future(&last.ident);
+            if let PathArguments::AngleBracketed(arguments) = &mut last.arguments {
+                for argument in &mut arguments.args {
+                    match argument {
+                        GenericArgument::Lifetime(lifetime) => *lifetime = inferred(lifetime),
+                        GenericArgument::Type(inner) if !is_boxed => infer_box(inner),
+                        _ => {}
+                    }
+                }
+            }
+        }
+        _ => {}
     }
 }
 
@@ -130,6 +175,8 @@ pub(crate) struct Iterated<'t> {
     pub(crate) item: Option<&'t Type>,
     /// It is a `Box<dyn Iterator>`, or a `Pin<Box<dyn Stream>>`.
     pub(crate) is_boxed: bool,
+    /// Where the type of the box says, or leaves out, that nothing in there borrows.
+    pub(crate) is_static_at: Option<Span>,
 }
 
 /// Reads a type that is [classified](classify) as an iterator or as a stream.
@@ -147,6 +194,10 @@ pub(crate) fn iterated(ty: &Type) -> Option<Iterated<'_>> {
             name: &last.ident,
             item: Some(inner),
             is_boxed: true,
+            is_static_at: arguments(&last.arguments).find_map(|argument| match argument {
+                GenericArgument::Lifetime(lifetime) => static_at(lifetime),
+                _ => None,
+            }),
         });
     }
     let is_pinned = last.ident == "Pin";
@@ -164,10 +215,15 @@ pub(crate) fn iterated(ty: &Type) -> Option<Iterated<'_>> {
 }
 
 fn iterated_by<'b>(
-    bounds: impl IntoIterator<Item = &'b TypeParamBound>,
+    bounds: impl IntoIterator<Item = &'b TypeParamBound, IntoIter: Clone>,
     is_boxed: bool,
 ) -> Option<Iterated<'b>> {
-    bounds.into_iter().find_map(|bound| {
+    let mut bounds = bounds.into_iter();
+    let lifetime = bounds.clone().find_map(|bound| match bound {
+        TypeParamBound::Lifetime(lifetime) => Some(lifetime),
+        _ => None,
+    });
+    bounds.find_map(|bound| {
         let TypeParamBound::Trait(bound) = bound else {
             return None;
         };
@@ -186,11 +242,31 @@ fn iterated_by<'b>(
             name: &last.ident,
             item,
             is_boxed,
+            is_static_at: match lifetime {
+                _ if !is_boxed => None,
+                Some(lifetime) => static_at(lifetime),
+                None => Some(last.ident.span()),
+            },
         })
     })
 }
 
-/// Whether it is the name that the `futures` crates give to a `Pin<Box<dyn Stream>>`.
+/// The type as it is to be written for what lives that long, where it has one of the names that the `futures` crates give.
+pub(crate) fn boxed_stream_for(iterated: &Iterated<'_>, lifetime: &str) -> Option<String> {
+    let item = iterated.item.filter(|_| is_boxed_stream(iterated.name))?;
+    Some(format!("{}<{lifetime}, {}>", iterated.name, text(item)))
+}
+
+fn static_at(lifetime: &Lifetime) -> Option<Span> {
+    (lifetime.ident == "static").then(|| lifetime.span())
+}
+
+/// Whether it is the name that the `futures` crates give to a `Pin<Box<dyn Future>>`.
+fn is_boxed_future(name: &Ident) -> bool {
+    name == "BoxFuture" || name == "LocalBoxFuture"
+}
+
+/// The same of a `Pin<Box<dyn Stream>>`.
 fn is_boxed_stream(name: &Ident) -> bool {
     name == "BoxStream" || name == "LocalBoxStream"
 }
@@ -424,6 +500,11 @@ mod tests {
                 "-> ::core::pin::Pin<Box<dyn ::core::future::Future<Output = io::Result<u8>> + Send + 'async_trait>>",
                 FutureForm::Boxed,
             ),
+            (
+                "-> futures::future::BoxFuture<'_, io::Result<u8>>",
+                FutureForm::Boxed,
+            ),
+            ("-> LocalBoxFuture<'a, io::Result<u8>>", FutureForm::Boxed),
         ] {
             let output = syn::parse_str(text).expect("a return type");
             let (found, given) = future(&output).expect(text);

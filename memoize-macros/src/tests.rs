@@ -536,7 +536,7 @@ fn encrypt_takes_no_value() {
 #[test]
 fn all_errors_are_shown_at_once() {
     let errors = errors(
-        r#"key = "user:<uid>", expiraton = 5, version = "a", skip(nobody), local = true"#,
+        r#"key = "user:<uid>", expiraton = 5, version = "a", skip(nobody), local = "soon""#,
         "const fn f(id: u64) -> &str { \"\" }",
     );
     assert_eq!(
@@ -544,7 +544,7 @@ fn all_errors_are_shown_at_once() {
         [
             "unknown option `expiraton`; did you mean `expiration`?",
             "`version` takes an integer; write `version = 2`",
-            "`local` is not supported yet; remove it",
+            "`local` takes `true`, `false` or a duration; write `local = \"5s\"`",
             "a `const fn` can't be memoized, as it may run at compile time; remove `const`, or `cache_memoize`",
             "the returned `&str` borrows, and a remembered value outlives the call; return `String`",
             "unknown argument `nobody` in `skip`; the only argument is `id`",

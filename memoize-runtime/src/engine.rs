@@ -3,15 +3,17 @@
 //! No I/O, no clock and no lock is in here (random bytes are drawn where they are used), and no code of the user's but the codec's. The drivers in [`call`](crate::call)
 //! ask, do, and tell.
 
+mod renewal;
+
+pub(crate) use renewal::Renewal;
+
 use std::cmp::Reverse;
 use std::time::Duration;
 
 use crate::backend::Bytes;
 use crate::call::outcome::Outcome;
 use crate::call::place::Place;
-use crate::entry::chunk::{
-    self, Destination, Follower, Generation, Manifest, Origin, Reader, Resealer, Writer,
-};
+use crate::entry::chunk::{self, Destination, Follower, Manifest, Origin, Reader, Writer};
 use crate::entry::{
     self, Body, BodyMeta, Draft, Expect, Flags, Guard, Header, Padding, Reject, StoredType,
     Unencodable, Unfinished,
@@ -133,29 +135,9 @@ impl From<Unfinished> for Unstored {
     }
 }
 
-/// An entry that was sealed with a previous secret, to be written under the current name.
-#[derive(Debug)]
-pub(crate) struct Renewal {
-    pub(crate) bytes: Bytes,
-    pub(crate) life: Duration,
-    /// Under which name of the place it was found.
-    pub(crate) nth: usize,
-    /// As it was found there.
-    pub(crate) found: Bytes,
-    /// Where the entry lists chunks: they have to be sealed anew, and stored, before it is.
-    pub(crate) resealer: Option<Box<Resealer>>,
-}
-
-impl Renewal {
-    /// The life of chunks that are sealed anew, from when they were found.
-    pub(crate) fn chunk_life(&self) -> Duration {
-        self.life + Duration::from_millis(CHUNKS_OUTLIVE_MS)
-    }
-}
-
 /// What a lookup came to.
 pub(crate) enum Lookup<T> {
-    /// With what is to be written under the current name, where there was nothing and this is from a previous one.
+    /// With what may be written under the current name, where there was nothing and this is from a previous one.
     Hit(T, Option<Renewal>),
     Absent,
     Rejected(Reject),
@@ -163,13 +145,16 @@ pub(crate) enum Lookup<T> {
 
 impl Policy<'_> {
     /// The value in what was found under the names of the place, in their order, if it may be used at `now_ms`.
+    ///
+    /// Why something else was not used that was found as well is added to `passed_over`.
     pub(crate) fn look<R>(
         &self,
         found: &[Option<Bytes>],
         outcome: &Outcome<R>,
         now_ms: u64,
+        passed_over: &mut Vec<Reject>,
     ) -> Lookup<Opened<R>> {
-        self.first_usable(found, now_ms, |guard, found| {
+        self.first_usable(found, now_ms, passed_over, |guard, found| {
             // A value is in chunks when it is too large, which depends on the value and not on the code.
             let chunked = Header::parse(found)?.flags.contains(Flags::CHUNKED);
             let body = self.check(guard, found, chunked, now_ms)?;
@@ -189,8 +174,13 @@ impl Policy<'_> {
     }
 
     /// The same for a stream, whose entry lists its chunks.
-    pub(crate) fn look_for_stream(&self, found: &[Option<Bytes>], now_ms: u64) -> Lookup<Reader> {
-        self.first_usable(found, now_ms, |guard, found| {
+    pub(crate) fn look_for_stream(
+        &self,
+        found: &[Option<Bytes>],
+        now_ms: u64,
+        passed_over: &mut Vec<Reject>,
+    ) -> Lookup<Reader> {
+        self.first_usable(found, now_ms, passed_over, |guard, found| {
             let body = self.check(guard, found, true, now_ms)?;
             let reader = self.reader(guard, body.header(), &body.value()?)?;
             Ok((reader, body))
@@ -275,6 +265,7 @@ impl Policy<'_> {
         &self,
         found: &'f [Option<Bytes>],
         now_ms: u64,
+        passed_over: &mut Vec<Reject>,
         open: impl Fn(Guard<'_>, &'f Bytes) -> Result<(T, Body<'f>), Reject>,
     ) -> Lookup<T> {
         let mut rejected: Option<(usize, Reject)> = None;
@@ -286,60 +277,22 @@ impl Policy<'_> {
             };
             match open(guard, found_here) {
                 Ok((opened, body)) => {
+                    passed_over.extend(rejected.map(|(_, reject)| reject));
                     let to_renew = nth != 0 && found[0].is_none();
-                    let renewed = to_renew.then(|| self.reseal(&body, now_ms)).flatten();
-                    let renewal = renewed.map(|(bytes, life, resealer)| Renewal {
-                        bytes,
-                        life,
-                        nth,
-                        found: found_here.clone(),
-                        resealer,
-                    });
-                    return Lookup::Hit(opened, renewal);
+                    let renewal = to_renew.then(|| self.renewal(nth, found_here, body, now_ms));
+                    return Lookup::Hit(opened, renewal.flatten());
                 }
                 // The reason that counts is that of the first name.
-                Err(reject) if rejected.is_none_or(|(first, _)| nth < first) => {
-                    rejected = Some((nth, reject));
-                }
-                Err(_) => {}
+                Err(reject) => match rejected {
+                    Some((first, _)) if first < nth => passed_over.push(reject),
+                    before => {
+                        passed_over.extend(before.map(|(_, reject)| reject));
+                        rejected = Some((nth, reject));
+                    }
+                },
             }
         }
         rejected.map_or(Lookup::Absent, |(_, reject)| Lookup::Rejected(reject))
-    }
-
-    /// The same entry under the current secret, for what is left of its life, and what seals the chunks that it lists; none
-    /// where the system has no random numbers.
-    fn reseal(
-        &self,
-        body: &Body<'_>,
-        now_ms: u64,
-    ) -> Option<(Bytes, Duration, Option<Box<Resealer>>)> {
-        let (Guard::Sealed(current), Body::Sealed(opened)) = (self.place.guard(), body) else {
-            return None;
-        };
-        let manifest = if body.header().flags.contains(Flags::CHUNKED) {
-            let generation = Generation::random()?;
-            let manifest = Manifest::read(&body.value().ok()?).ok()?;
-            Some(Manifest {
-                generation,
-                ..manifest
-            })
-        } else {
-            None
-        };
-        let resealer = manifest.map(|manifest| {
-            let header = opened.resealed_header(current);
-            let resealer = Resealer::new(
-                self.place.guard(),
-                &header,
-                manifest.generation,
-                self.key_bytes,
-            );
-            Box::new(resealer)
-        });
-        let left = body.header().expires_ms.saturating_sub(now_ms);
-        let bytes = opened.reseal(current, manifest.as_ref()).ok()?.into();
-        Some((bytes, Duration::from_millis(left), resealer))
     }
 
     fn check<'f>(
@@ -459,5 +412,3 @@ fn meta(cost: Duration, header: &Header) -> BodyMeta {
 mod attacks;
 #[cfg(all(test, feature = "encrypt"))]
 mod reference;
-#[cfg(all(test, feature = "encrypt"))]
-mod resealing;

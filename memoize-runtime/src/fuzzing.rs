@@ -91,10 +91,10 @@ pub fn entry<T: Cacheable>(sealed: bool, bits: u8, data: &[u8]) {
 /// Whether the entry was believed.
 fn look<T: Cacheable>(policy: &Policy<'_>, entry: Vec<u8>) -> bool {
     let found = [Some(Bytes::from(entry.clone()))];
-    if let Lookup::Hit(mut reader, _) = policy.look_for_stream(&found, NOW) {
+    if let Lookup::Hit(mut reader, _) = policy.look_for_stream(&found, NOW, &mut Vec::new()) {
         read(&mut reader, &entry);
     }
-    match policy.look::<T>(&found, &Outcome::VALUE, NOW) {
+    match policy.look::<T>(&found, &Outcome::VALUE, NOW, &mut Vec::new()) {
         Lookup::Hit(opened, _) => {
             if let Opened::Chunks(mut reader) = opened {
                 read(&mut reader, &entry);

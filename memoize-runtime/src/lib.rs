@@ -42,8 +42,8 @@ mod timer;
 #[cfg(feature = "redis")]
 pub use backend::Redis;
 pub use backend::{
-    Answer, AsyncBackend, Backend, BackendError, BlockOn, Bytes, Deadline, Lease, Limits, Lookup,
-    Memory, Unblock,
+    Answer, AsyncBackend, Backend, BackendError, BlockOn, Bytes, Changes, Deadline, Lease, Limits,
+    Lookup, Memory, Unblock,
 };
 pub use cacheable::Cacheable;
 pub use call::{Memoized, MemoizedStream};

@@ -13,7 +13,7 @@ use crate::call::request::Request;
 use crate::call::{Memoized, MemoizedStream, future, sync};
 use crate::clock::millis;
 use crate::config::Current;
-use crate::entry::{Codec, StoredType};
+use crate::entry::{Codec, StoredType, with_version};
 use crate::key::{CacheKey, FullKey, KeyParts};
 use crate::secret::Secret;
 
@@ -39,6 +39,7 @@ pub struct Memo {
     expiration_ms: Option<u64>,
     overwrite: bool,
     codec: Codec,
+    version: u32,
     protection: Protection,
     compress: Option<bool>,
 }
@@ -57,6 +58,7 @@ impl Memo {
             expiration_ms: None,
             overwrite: false,
             codec: Codec::Postcard,
+            version: 0,
             protection: Protection::Usual,
             compress: None,
         }
@@ -80,6 +82,24 @@ impl Memo {
     #[cfg(feature = "msgpack")]
     pub fn msgpack(mut self) -> Self {
         self.codec = Codec::Msgpack;
+        self
+    }
+
+    /// The version of what the value means, 0 unless given: entries of another one are misses. Raise it with a change that the
+    /// type doesn't show, such as metres that become feet.
+    ///
+    /// ```
+    /// # use cache_memoize::{Memo, Runtime};
+    /// # let runtime = Runtime::builder().build()?;
+    /// # runtime.scope(|| {
+    /// let in_metres = Memo::new("height").get_or_compute(|| 10);
+    /// let in_feet = Memo::new("height").version(1).get_or_compute(|| 33);
+    /// assert_eq!((in_metres, in_feet), (10, 33));
+    /// # });
+    /// # Ok::<(), cache_memoize::ConfigError>(())
+    /// ```
+    pub fn version(mut self, version: u32) -> Self {
+        self.version = version;
         self
     }
 
@@ -305,13 +325,13 @@ impl Memo {
         MemoizedStream::new(self.request(stored), outcome, || ready(compute()))
     }
 
-    fn request(self, stored: &'static StoredType) -> Request {
+    pub(crate) fn request(self, stored: &'static StoredType) -> Request {
         Request {
             runtime: self.runtime,
             site: None,
             key: self.key,
             stored,
-            fingerprint: stored.fingerprint(),
+            fingerprint: with_version(stored.fingerprint(), self.version),
             expiration_ms: self.expiration_ms,
             overwrite: self.overwrite,
             protection: self.protection,

@@ -54,7 +54,7 @@ counters! {
     absent / Absent,
     /// Lookups that found an entry whose life was over, or which claims one that no entry has.
     expired / Expired,
-    /// Lookups that found an entry of another type, instantiation or `version` of the function.
+    /// Lookups that found an entry of another type, codec, instantiation or `version` of the function, or a stream for a value.
     wrong_type / WrongType,
     /// Lookups that found an entry of the right type that could not be read as one: its `Deserialize` refuses what
     /// `Serialize` wrote.
@@ -70,6 +70,9 @@ counters! {
     downgraded / Downgraded,
     /// Lookups that found an entry sealed with a secret that isn't known here.
     unknown_key / UnknownKey,
+    /// Entries that lookups could not use, and found beside another one, while secrets are rotated. Each is counted under its reason
+    /// as well, and is no miss: the call hits by the other one, or misses because of it.
+    passed_over / PassedOver,
     /// Lookups that were answered by an error, or not in time.
     unanswered / Unanswered,
     /// Questions that the backend was not asked, because it failed again and again and is left alone for a while. A call that only
@@ -115,7 +118,7 @@ counters! {
 impl Stats {
     /// Lookups that found nothing usable, for whichever reason.
     pub fn misses(&self) -> u64 {
-        self.absent
+        let reasons = self.absent
             + self.expired
             + self.wrong_type
             + self.undecodable
@@ -124,7 +127,9 @@ impl Stats {
             + self.incomplete
             + self.downgraded
             + self.unknown_key
-            + self.unanswered
+            + self.unanswered;
+        // The figures may be read between the two that are counted for one entry.
+        reasons.saturating_sub(self.passed_over)
     }
 }
 
@@ -232,6 +237,20 @@ impl Observer<'_> {
         self.missed(reject.name());
     }
 
+    /// What was found beside another entry, which counts for the call.
+    pub(crate) fn passed_over(&self, rejects: &[Reject]) {
+        for reject in rejects {
+            self.count(event_of(*reject));
+            self.count(Event::PassedOver);
+            tracing::debug!(
+                target: "cache_memoize",
+                function = %self.function,
+                reason = reject.name(),
+                "an entry was passed over"
+            );
+        }
+    }
+
     pub(crate) fn unanswered(&self) {
         self.count(Event::Unanswered);
         self.missed("unanswered");
@@ -307,12 +326,19 @@ impl Observer<'_> {
     /// A value was not stored; `path` is the way to what is at fault, empty for the value itself.
     ///
     /// What is so by the type of the value is told `once`.
-    pub(crate) fn unstorable(&self, why: &'static str, path: &str, tell: bool) {
+    pub(crate) fn unstorable(
+        &self,
+        stored: &StoredType,
+        why: &'static str,
+        path: &str,
+        tell: bool,
+    ) {
         self.count(Event::Unstorable);
         if tell {
             tracing::warn!(
                 target: "cache_memoize",
                 function = %self.function,
+                value_type = stored.name(),
                 field = field(path),
                 why,
                 "a value could not be stored"
@@ -321,12 +347,13 @@ impl Observer<'_> {
     }
 
     /// A function's values can't be stored by its codec, so that it runs as if it were not memoized.
-    pub(crate) fn refused(&self, refusal: &Refusal, tell: bool) {
+    pub(crate) fn refused(&self, refusal: &Refusal, stored: &StoredType) {
         self.count(Event::Unstorable);
-        if tell {
+        if stored.tells_refusal() {
             tracing::warn!(
                 target: "cache_memoize",
                 function = %self.function,
+                value_type = stored.name(),
                 field = field(&refusal.path),
                 why = refusal.why,
                 "what the function returns can't be stored; it runs as if it were not memoized"
@@ -412,6 +439,7 @@ pub(crate) fn traced(function: Function<'_>, stored: &StoredType) {
     tracing::debug!(
         target: "cache_memoize",
         %function,
+        value_type = stored.name(),
         fingerprint = stored.fingerprint(),
         shape = %stored.shape(),
         "the stored type"
@@ -419,10 +447,11 @@ pub(crate) fn traced(function: Function<'_>, stored: &StoredType) {
     if stored.refusal().is_some() {
         return;
     }
-    if let Some(path) = stored.unseen() {
+    for path in stored.unseen() {
         tracing::info!(
             target: "cache_memoize",
             %function,
+            value_type = stored.name(),
             field = field(&path),
             "a change inside of this field may not be seen; raise `version` with it"
         );

@@ -16,6 +16,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use crate::backend::Bytes;
+use crate::call::Caller;
 use crate::entry::chunk::Origin;
 
 /// How long a writer may take for its next item before those who follow it go on by themselves.
@@ -33,6 +34,7 @@ pub(crate) struct Progress {
     pub(crate) origin: Origin,
     /// The process that writes: a forked child knows of its parent's writers, but has none of their threads.
     process: u32,
+    writer: Caller,
     state: Mutex<State>,
 }
 
@@ -44,7 +46,7 @@ struct State {
     tail: Vec<u8>,
     items: u64,
     end: Option<End>,
-    /// The thread that wrote last, and the task, where it was one.
+    /// The thread that wrote or was polled last, and the task, where it is one that writes.
     thread: u64,
     task: Option<Waker>,
     /// How many items there were when a follower found nothing new, and when that was seen first.
@@ -85,8 +87,9 @@ pub(crate) enum Joined<T> {
 pub(crate) struct Publisher {
     writers: Writers,
     progress: Arc<Progress>,
-    /// The task that was told of last.
+    /// The task that was told of last, and the thread that polled it.
     task: Option<Waker>,
+    thread: u64,
 }
 
 impl Writers {
@@ -99,6 +102,7 @@ impl Writers {
         name: &str,
         fingerprint: u64,
         now_ms: u64,
+        caller: Caller,
         begin: impl FnOnce() -> Result<(Origin, T), E>,
     ) -> Result<Joined<T>, E> {
         let mut writers = self.lock();
@@ -113,7 +117,7 @@ impl Writers {
         }
         let (origin, stream) = begin()?;
         Ok(Joined::Writes(
-            self.enter_locked(&mut writers, name, origin),
+            self.enter_locked(&mut writers, name, origin, caller),
             stream,
         ))
     }
@@ -127,20 +131,27 @@ impl Writers {
     }
 
     /// Makes known a stream that is begun, if it is the first.
-    pub(crate) fn enter(&self, name: &str, origin: Origin) -> Option<Publisher> {
-        self.enter_locked(&mut self.lock(), name, origin)
+    pub(crate) fn enter(&self, name: &str, origin: Origin, caller: Caller) -> Option<Publisher> {
+        self.enter_locked(&mut self.lock(), name, origin, caller)
     }
 
-    fn enter_locked(&self, writers: &mut Table, name: &str, origin: Origin) -> Option<Publisher> {
+    fn enter_locked(
+        &self,
+        writers: &mut Table,
+        name: &str,
+        origin: Origin,
+        caller: Caller,
+    ) -> Option<Publisher> {
         let Entry::Vacant(vacant) = writers.entry(name.into()) else {
             return None;
         };
-        let progress = Arc::new(Progress::new(name, origin));
+        let progress = Arc::new(Progress::new(name, origin, caller));
         vacant.insert(Arc::clone(&progress));
         Some(Publisher {
             writers: self.clone(),
             progress,
             task: None,
+            thread: 0,
         })
     }
 
@@ -172,7 +183,7 @@ impl Writers {
 }
 
 impl Progress {
-    fn new(name: &str, origin: Origin) -> Self {
+    fn new(name: &str, origin: Origin, writer: Caller) -> Self {
         let state = State {
             thread: this_thread(),
             ..State::default()
@@ -181,6 +192,7 @@ impl Progress {
             name: name.into(),
             origin,
             process: process::id(),
+            writer,
             state: Mutex::new(state),
         }
     }
@@ -195,11 +207,11 @@ impl Progress {
     }
 
     /// What there is for one that was given so much; waits until there is something.
-    pub(crate) fn view(&self, supplied: u64, asks: Asks) -> Viewing<'_> {
+    pub(crate) fn view(&self, supplied: u64, caller: Caller) -> Viewing<'_> {
         Viewing {
             progress: self,
             supplied,
-            asks,
+            caller,
             ticket: None,
         }
     }
@@ -226,7 +238,7 @@ impl Progress {
     fn poll_view(
         &self,
         supplied: u64,
-        asks: Asks,
+        caller: Caller,
         ticket: &mut Option<u64>,
         context: &Context<'_>,
     ) -> Poll<View> {
@@ -237,14 +249,7 @@ impl Progress {
             drop(state);
             return Poll::Ready(view);
         }
-        let waits_for_itself = match asks {
-            Asks::Thread => state.thread == this_thread(),
-            Asks::Task => state
-                .task
-                .as_ref()
-                .is_some_and(|task| task.will_wake(&waker)),
-        };
-        if waits_for_itself || self.process != process::id() {
+        if self.is_written_by(caller, &waker, &state) || self.process != process::id() {
             drop(state);
             return Poll::Ready(View::Broken);
         }
@@ -253,13 +258,25 @@ impl Progress {
         drop(replaced);
         Poll::Pending
     }
+
+    /// Whether the caller, which this wakes, is the one that writes, or would keep it from going on.
+    fn is_written_by(&self, caller: Caller, waker: &Waker, state: &State) -> bool {
+        match (caller, self.writer) {
+            (Caller::Task, Caller::Task) => {
+                let task = state.task.as_ref();
+                task.is_some_and(|task| task.will_wake(waker))
+            }
+            // Which task has an iterator isn't known. If it is another one of this thread, that costs a computation.
+            (Caller::Thread, _) | (_, Caller::Thread) => state.thread == this_thread(),
+        }
+    }
 }
 
 /// Waits for what comes next; a future that may be dropped at any time.
 pub(crate) struct Viewing<'a> {
     progress: &'a Progress,
     supplied: u64,
-    asks: Asks,
+    caller: Caller,
     ticket: Option<u64>,
 }
 
@@ -269,7 +286,7 @@ impl Future for Viewing<'_> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<View> {
         let this = self.get_mut();
         this.progress
-            .poll_view(this.supplied, this.asks, &mut this.ticket, context)
+            .poll_view(this.supplied, this.caller, &mut this.ticket, context)
     }
 }
 
@@ -280,13 +297,6 @@ impl Drop for Viewing<'_> {
             drop(forgotten);
         }
     }
-}
-
-/// Who follows.
-#[derive(Clone, Copy)]
-pub(crate) enum Asks {
-    Thread,
-    Task,
 }
 
 impl State {
@@ -348,10 +358,17 @@ impl Publisher {
     /// The task that writes is polled: it can't wait for itself.
     #[inline]
     pub(crate) fn polled_by(&mut self, waker: &Waker) {
-        if !self.task.as_ref().is_some_and(|task| task.will_wake(waker)) {
-            self.task = Some(waker.clone());
-            let replaced = lock(&self.progress.state).task.replace(waker.clone());
-            drop(replaced);
+        let thread = this_thread();
+        let task = self.task.as_ref();
+        if thread != self.thread || !task.is_some_and(|task| task.will_wake(waker)) {
+            self.thread = thread;
+            let forgotten = self.task.replace(waker.clone());
+            let noted = waker.clone();
+            let mut state = lock(&self.progress.state);
+            state.thread = thread;
+            let replaced = state.task.replace(noted);
+            drop(state);
+            drop((forgotten, replaced));
         }
     }
 
@@ -418,13 +435,15 @@ mod tests {
             generation: Generation([7; 16]),
             chunk_len: u32::try_from(CHUNK).expect("it is short"),
         };
-        writers.enter("name", origin).expect("it is the first")
+        writers
+            .enter("name", origin, Caller::Task)
+            .expect("it is the first")
     }
 
     /// What is there for a follower on another thread; none where it would wait.
     fn view(progress: &Progress, supplied: u64) -> Option<View> {
         block_on(
-            pin!(progress.view(supplied, Asks::Task)),
+            pin!(progress.view(supplied, Caller::Task)),
             Some(Instant::now()),
         )
     }
@@ -485,7 +504,7 @@ mod tests {
                 tail: tail.clone(),
                 ..State::default()
             }),
-            ..Progress::new("name", publisher.progress.origin.clone())
+            ..Progress::new("name", publisher.progress.origin.clone(), Caller::Task)
         };
         let unstored = Some(View::Unstored(vec![1; 10].into()));
         assert_eq!(view(&in_the_child, 0), unstored, "what there is is read");
@@ -497,7 +516,7 @@ mod tests {
         let writers = Writers::default();
         let publisher = publisher(&writers);
         let progress = Arc::clone(&publisher.progress);
-        let mut waits = pin!(progress.view(0, Asks::Task));
+        let mut waits = pin!(progress.view(0, Caller::Task));
         assert_eq!(block_on(waits.as_mut(), Some(Instant::now())), None);
         assert_eq!(lock(&progress.state).sleeping.len(), 1);
         drop(publisher);
@@ -514,7 +533,7 @@ mod tests {
         }
         assert!(lock(&progress.state).sleeping.is_empty());
         // One that is polled with another waker each time has the last one woken.
-        let mut waits = pin!(progress.view(0, Asks::Task));
+        let mut waits = pin!(progress.view(0, Caller::Task));
         for _ in 0..100 {
             assert_eq!(block_on(waits.as_mut(), Some(Instant::now())), None);
         }
@@ -543,7 +562,9 @@ mod tests {
         let publisher = publisher(&writers);
         let join = |now_ms| {
             let begin = || Ok::<_, ()>((publisher.progress.origin.clone(), ()));
-            writers.join("name", 1, now_ms, begin).expect("it begins")
+            writers
+                .join("name", 1, now_ms, Caller::Task, begin)
+                .expect("it begins")
         };
         assert!(matches!(join(EXPIRES_MS - 1), Joined::Follows(_)));
         let Joined::Writes(Some(newer), ()) = join(EXPIRES_MS) else {

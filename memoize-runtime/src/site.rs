@@ -7,6 +7,7 @@ use crate::call::Key;
 use crate::call::place::Protection;
 use crate::entry::Codec;
 use crate::instance::{Instance, Instances};
+use crate::local::Local;
 use crate::observe::{Counters, Function, Stats};
 
 /// The one static of an annotated function.
@@ -23,6 +24,7 @@ pub struct Site {
     codec: Codec,
     encrypt: bool,
     compress: Option<bool>,
+    local: Local,
     template: &'static [&'static str],
     tokens: u64,
     counters: Counters,
@@ -48,6 +50,7 @@ impl Site {
             codec: Codec::Postcard,
             encrypt: false,
             compress: None,
+            local: Local::Unsaid,
             template,
             tokens: 0,
             counters: Counters::new(),
@@ -83,6 +86,18 @@ impl Site {
     /// Whether the function's entries are compressed, where the attribute says so.
     pub const fn compress(mut self, compress: bool) -> Self {
         self.compress = Some(compress);
+        self
+    }
+
+    /// Copies are kept of what is sealed, too.
+    pub const fn local(mut self) -> Self {
+        self.local = Local::Always;
+        self
+    }
+
+    /// The same, and beside a shared backend they may be so stale.
+    pub const fn local_millis(mut self, stale: u64) -> Self {
+        self.local = Local::Within(stale);
         self
     }
 
@@ -154,6 +169,10 @@ impl Site {
 
     pub(crate) fn compresses(&self) -> Option<bool> {
         self.compress
+    }
+
+    pub(crate) fn copies(&self) -> Local {
+        self.local
     }
 
     /// The texts around the placeholders of the key; empty where there is no template.

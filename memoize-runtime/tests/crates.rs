@@ -140,6 +140,8 @@ crates! {
         1_u8..=5,
         std::cmp::Reverse(5_u8),
         std::num::Wrapping(5_u8),
+        std::sync::Arc::new(5_u8),
+        std::sync::Arc::<str>::from("text"),
         std::marker::PhantomData::<u8>,
     }
     time {

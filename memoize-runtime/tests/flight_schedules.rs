@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
-use flight::{Flights, Joined, Leader, Part, block_on};
+use flight::{Flights, Joined, Leader, Part, Waiter, block_on};
 use shuttle::{future, thread};
 
 fn check(body: impl Fn() + Send + Sync + 'static) {
@@ -138,16 +138,28 @@ impl World {
         self.play(part, Body::Returns)
     }
 
-    /// One call that has waited long enough after its first look, and computes.
+    /// One call that has waited long enough after its first look, each time.
     fn call_relieving(&self, body: Body) -> Option<usize> {
-        let part = match self.join() {
-            Joined::Plays(part) => part,
-            Joined::Waits(mut waiter) => {
-                match Pin::new(&mut waiter).poll(&mut Context::from_waker(Waker::noop())) {
-                    Poll::Ready(part) => part,
-                    Poll::Pending => waiter.relieve(),
+        let mut joined = self.join();
+        let part = loop {
+            match joined {
+                Joined::Plays(part) => break part,
+                Joined::Waits(mut waiter) => {
+                    match Pin::new(&mut waiter).poll(&mut Context::from_waker(Waker::noop())) {
+                        Poll::Ready(part) => break part,
+                        Poll::Pending => joined = waiter.relieve(),
+                    }
                 }
             }
+        };
+        self.play(part, body)
+    }
+
+    /// One who waits, has waited long enough, and waits on for whoever computes in place of the leader.
+    fn relieve_and_wait(&self, waiter: Waiter<usize, u64>, body: Body) -> Option<usize> {
+        let part = match waiter.relieve() {
+            Joined::Plays(part) => part,
+            Joined::Waits(again) => block_on(pin!(again), None).expect("it waits without end"),
         };
         self.play(part, body)
     }
@@ -221,6 +233,42 @@ fn a_leader_that_is_relieved_leaves_nobody_waiting() {
         assert!(returns.is_some());
         world.is_settled();
     });
+}
+
+/// Their patience ends at one time, and the leader is stuck.
+#[test]
+fn of_those_who_are_impatient_at_once_one_computes() {
+    for (bodies, invalidates, most) in [
+        ([Body::Returns; 3], false, 1),
+        ([Body::Fails, Body::Returns, Body::Returns], false, 2),
+        // Who comes when that flight has ended begins another.
+        ([Body::Returns; 3], true, 3),
+    ] {
+        check(move || {
+            let world = World::new();
+            let Joined::Plays(Part::Leads(stuck)) = world.join() else {
+                panic!("the first one leads")
+            };
+            let waiters = bodies.map(|body| match world.join() {
+                Joined::Waits(waiter) => (waiter, body),
+                Joined::Plays(_) => panic!("one leads already"),
+            });
+            if invalidates {
+                world.invalidate();
+            }
+            let callers = waiters.map(|(waiter, body)| {
+                let world = Arc::clone(&world);
+                thread::spawn(move || world.relieve_and_wait(waiter, body))
+            });
+            let values = callers.map(|caller| caller.join().expect("caught"));
+            let version = usize::from(invalidates);
+            assert!(values.iter().flatten().all(|value| *value == version));
+            assert!(values.iter().flatten().count() >= 2);
+            assert!(world.runs.load(Ordering::SeqCst) <= most);
+            drop(stuck);
+            world.is_settled();
+        });
+    }
 }
 
 #[test]

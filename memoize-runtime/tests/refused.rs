@@ -220,6 +220,42 @@ fn deep(n: u8) -> (u8, Option<Box<Deep>>) {
     (n, None)
 }
 
+#[cfg(feature = "msgpack")]
+#[test]
+fn each_field_that_cannot_be_seen_is_named() {
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    struct Loose {
+        a: serde_json::Value,
+        b: Vec<serde_json::Value>,
+        c: u8,
+    }
+    let value = Loose {
+        a: 1.into(),
+        b: vec![],
+        c: 1,
+    };
+    let log = logged(|| is_held(|| postcard().msgpack(), &value));
+    assert_eq!(log.matches("may not be seen").count(), 2, "{log}");
+    assert!(log.contains("field=\"a\""), "{log}");
+    assert!(log.contains("field=\"b[]\""), "{log}");
+    assert!(
+        log.contains("Loose\""),
+        "no function tells whose fields they are: {log}"
+    );
+}
+
+#[test]
+fn what_a_memo_cannot_store_is_told_with_its_type() {
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        Number(u8),
+        Text(String),
+    }
+    let log = told(&Either::Text("a".into()), postcard) + &told(&Either::Number(1), postcard);
+    assert_eq!(log.matches("::Either\"").count(), 1, "{log}");
+}
+
 #[test]
 fn what_the_stack_has_no_room_for_is_not_read() {
     let log = logged(|| {

@@ -194,6 +194,52 @@ fn nobody_waits_longer_than_the_longest_wait() {
 }
 
 #[test]
+fn of_those_whose_patience_ends_at_once_one_computes() {
+    for invalidates in [false, true] {
+        let runtime = build(Runtime::builder().longest_wait(Duration::from_millis(500)));
+        let (gate, begun) = (Gate::new(), Barrier::new(9));
+        let runs = AtomicU64::new(0);
+        thread::scope(|scope| {
+            let stuck = scope.spawn(|| {
+                runtime.scope(|| {
+                    Memo::new("stuck").get_or_compute(|| {
+                        gate.pass();
+                        1
+                    })
+                })
+            });
+            gate.begin.wait();
+            let callers: Vec<_> = (0..8)
+                .map(|_| {
+                    scope.spawn(|| {
+                        begun.wait();
+                        runtime.scope(|| {
+                            Memo::new("stuck").get_or_compute(|| {
+                                runs.fetch_add(1, Ordering::Relaxed);
+                                // The patience of the others ends meanwhile.
+                                thread::sleep(Duration::from_millis(50));
+                                2
+                            })
+                        })
+                    })
+                })
+                .collect();
+            begun.wait();
+            if invalidates {
+                // They wait already, or begin to compute now: one of them does either way.
+                runtime.scope(|| Memo::new("stuck").invalidate());
+            }
+            let values: Vec<_> = callers.into_iter().map(ScopedJoinHandle::join).collect();
+            gate.end.wait();
+            assert!(values.iter().all(|value| matches!(value, Ok(2))));
+            assert_eq!(stuck.join().expect("no panic"), 1);
+        });
+        assert_eq!(runs.load(Ordering::Relaxed), 1);
+        assert_eq!(flights(&runtime), 0);
+    }
+}
+
+#[test]
 fn who_relieves_a_stuck_leader_ends_its_flight() {
     let runtime = build(Runtime::builder().longest_wait(Duration::from_millis(20)));
     let gate = &Gate::new();

@@ -32,25 +32,21 @@ pub(crate) fn values() -> u64 {
 
 /// Random numbers from a seed, `CACHE_MEMOIZE_TEST_SEED` or a fixed one.
 #[derive(Debug)]
-pub(crate) struct Random(u64);
+pub(crate) struct Random(test_servers::Random);
 
 impl Random {
     pub(crate) fn seeded() -> Self {
         let asked = std::env::var("CACHE_MEMOIZE_TEST_SEED");
-        Self(asked.map_or(1, |asked| asked.parse().expect("a seed")))
+        let seed = asked.map_or(1, |asked| asked.parse().expect("a seed"));
+        Self(test_servers::Random::new(seed))
     }
 
-    /// By `SplitMix64`.
     pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.0.number()
     }
 
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
+        self.0.below(bound)
     }
 
     /// Small, so that defaults and neighbours are met often.

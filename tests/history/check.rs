@@ -16,6 +16,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::ops::AddAssign;
 use std::time::Duration;
 
 use super::event::{Event, Operation, Run, Stamp, What};
@@ -60,6 +61,21 @@ pub(crate) struct Counts {
     pub(crate) late: u64,
     /// How long the longest operation took.
     pub(crate) longest: Duration,
+}
+
+impl AddAssign<&Self> for Counts {
+    fn add_assign(&mut self, other: &Self) {
+        self.computed += other.computed;
+        self.returned += other.returned;
+        self.cached += other.cached;
+        self.from_others += other.from_others;
+        self.invalidated += other.invalidated;
+        self.primed += other.primed;
+        self.failed += other.failed;
+        self.joined += other.joined;
+        self.late += other.late;
+        self.longest = self.longest.max(other.longest);
+    }
 }
 
 #[derive(Debug)]

@@ -9,7 +9,6 @@
 mod check;
 mod event;
 mod functions;
-mod random;
 mod troubles;
 mod worker;
 
@@ -19,12 +18,11 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, fs, process};
 
-use test_servers::RedisServer;
+use test_servers::{Random, RedisServer};
 
-use check::{Report, check};
+use check::{Counts, Report, check};
 use event::Event;
 use functions::LIFE;
-use random::Random;
 use troubles::Troubles;
 use worker::{Orders, TASKS, THREADS};
 
@@ -42,6 +40,7 @@ fn what_processes_share_over_a_failing_server_keeps_the_promises() {
     let rounds = number("HISTORY_ROUNDS", 1);
     let seconds = number("HISTORY_SECONDS", 8);
     let first_seed = number("HISTORY_SEED", 1);
+    let (mut troubles_in_all, mut counts_in_all) = (Troubles::default(), Counts::default());
     for seed in first_seed..first_seed + rounds {
         let started = Instant::now();
         let folder = new_folder(seed);
@@ -61,8 +60,11 @@ fn what_processes_share_over_a_failing_server_keeps_the_promises() {
             report.violations[0]
         );
         assert_something_happened(&report, &troubles);
+        troubles_in_all += &troubles;
+        counts_in_all += &report.counts;
         fs::remove_dir_all(&folder).expect("the folder can be removed");
     }
+    println!("{rounds} rounds in all, no promise broken: {troubles_in_all:?}, {counts_in_all:?}");
 }
 
 /// A history in which nothing is shared, or nothing fails, proves nothing.

@@ -1,11 +1,10 @@
 //! What happens to the server meanwhile.
 
+use std::ops::AddAssign;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use test_servers::RedisServer;
-
-use super::random::Random;
+use test_servers::{Random, RedisServer};
 
 /// How often each thing happened.
 #[derive(Debug, Default)]
@@ -15,6 +14,16 @@ pub(crate) struct Troubles {
     cut_off: u64,
     scripts_forgotten: u64,
     emptied: u64,
+}
+
+impl AddAssign<&Self> for Troubles {
+    fn add_assign(&mut self, other: &Self) {
+        self.killed += other.killed;
+        self.stopped += other.stopped;
+        self.cut_off += other.cut_off;
+        self.scripts_forgotten += other.scripts_forgotten;
+        self.emptied += other.emptied;
+    }
 }
 
 impl Troubles {

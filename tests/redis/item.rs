@@ -54,7 +54,13 @@ impl Source {
     }
 }
 
-#[cache_memoize(key = "item:<key>:<bytes>", expiration = "1h", skip(source))]
+/// Each hit asks the server, as for the others here but [`copied`].
+#[cache_memoize(
+    key = "item:<key>:<bytes>",
+    expiration = "1h",
+    skip(source),
+    local = false
+)]
 pub(crate) fn item(key: u64, bytes: usize, source: &Source) -> Item {
     Item::new(key, source.run(), bytes)
 }
@@ -69,7 +75,12 @@ pub(crate) fn sealed_item(key: u64, bytes: usize, source: &Source) -> Item {
     Item::new(key, source.run(), bytes)
 }
 
-#[cache_memoize(key = "awaited:<key>:<bytes>", expiration = "1h", skip(source))]
+#[cache_memoize(
+    key = "awaited:<key>:<bytes>",
+    expiration = "1h",
+    skip(source),
+    local = false
+)]
 pub(crate) async fn awaited(key: u64, bytes: usize, source: &Source) -> Item {
     Item::new(key, source.run(), bytes)
 }

@@ -21,6 +21,7 @@ mod item;
 mod outages;
 mod round_trips;
 mod storm;
+mod tracking;
 
 use std::env;
 use std::time::Duration;

@@ -1,6 +1,9 @@
 //! Streams and long values, which are sealed anew chunk by chunk while they are read.
 
-use cache_memoize::{Runtime, RuntimeBuilder};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use cache_memoize::{Backend, BackendError, Bytes, Deadline, Limits, Runtime, RuntimeBuilder};
 use smol::stream::{self, Stream, StreamExt};
 
 use crate::{Entries, Fleet, Leased, memo, rights, secret};
@@ -226,5 +229,79 @@ fn an_invalidation_at_any_item_wins_over_sealing_anew() {
             assert_eq!(many().count(), ITEMS);
         });
         assert_eq!(ahead.stats().computations, 1, "{taken}");
+    }
+}
+
+/// Notes how many chunks are read and not yet stored.
+#[derive(Clone)]
+struct Windows {
+    backend: Leased,
+    unstored: Arc<Mutex<usize>>,
+    most: Arc<Mutex<usize>>,
+}
+
+impl Windows {
+    fn count(&self, keys: &[&str], count: impl FnOnce(usize, usize) -> usize) {
+        let chunks = keys.iter().filter(|key| key.contains('.')).count();
+        let mut unstored = self.unstored.lock().expect("not poisoned");
+        *unstored = count(*unstored, chunks);
+        let mut most = self.most.lock().expect("not poisoned");
+        *most = (*most).max(*unstored);
+    }
+}
+
+impl Backend for Windows {
+    fn get(&self, key: &str, deadline: Deadline) -> Result<Option<Bytes>, BackendError> {
+        self.backend.get(key, deadline)
+    }
+
+    fn set(
+        &self,
+        key: &str,
+        value: Bytes,
+        life: Duration,
+        deadline: Deadline,
+    ) -> Result<(), BackendError> {
+        self.count(&[key], usize::saturating_sub);
+        self.backend.set(key, value, life, deadline)
+    }
+
+    fn delete(&self, key: &str, deadline: Deadline) -> Result<(), BackendError> {
+        self.backend.delete(key, deadline)
+    }
+
+    fn limits(&self) -> Limits {
+        self.backend.limits()
+    }
+
+    fn get_many(
+        &self,
+        keys: &[&str],
+        deadline: Deadline,
+    ) -> Result<Vec<Option<Bytes>>, BackendError> {
+        self.count(keys, |unstored, chunks| unstored + chunks);
+        self.backend.get_many(keys, deadline)
+    }
+}
+
+#[test]
+fn what_is_sealed_anew_is_stored_before_more_is_read() {
+    for (name, read) in IN_CHUNKS {
+        let windows = Windows {
+            backend: Leased::new(),
+            unstored: Arc::default(),
+            most: Arc::default(),
+        };
+        let build = |builder: RuntimeBuilder| {
+            let builder = builder.backend(windows.clone());
+            builder.build().expect("valid settings")
+        };
+        let before = build(Runtime::builder().secret(secret(1)));
+        let length = before.scope(read);
+        let ahead = Runtime::builder().secret(secret(2));
+        let ahead = build(ahead.previous_secret(secret(1)));
+        assert_eq!(ahead.scope(read), length, "{name}");
+        assert_eq!(ahead.stats().resealed, 1, "{name}");
+        assert_eq!(*windows.most.lock().expect("not poisoned"), 4, "{name}");
     }
 }

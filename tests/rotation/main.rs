@@ -1,7 +1,9 @@
 //! While secrets are rotated: processes that write under different names see one value, the newest.
 #![cfg(feature = "encrypt")]
 
+mod beside;
 mod chunks;
+mod lives;
 mod sides;
 
 use std::collections::BTreeMap;
@@ -22,7 +24,8 @@ type Hook = Box<dyn FnOnce() + Send>;
 struct Shared {
     entries: Arc<Mutex<Entries>>,
     before_set: Arc<Mutex<Option<Hook>>>,
-    sets: Arc<Mutex<usize>>,
+    /// The life that was given with each write.
+    lives: Arc<Mutex<Vec<Duration>>>,
     /// After so many more writes each fails.
     sets_left: Arc<Mutex<Option<usize>>>,
 }
@@ -42,7 +45,12 @@ impl Shared {
     }
 
     fn sets(&self) -> usize {
-        *self.sets.lock().expect("no test panics in here")
+        self.lives().len()
+    }
+
+    fn lives(&self) -> Vec<Duration> {
+        let lives = self.lives.lock().expect("no test panics in here");
+        lives.clone()
     }
 }
 
@@ -51,7 +59,13 @@ impl Backend for Shared {
         Ok(self.entries().get(key).cloned())
     }
 
-    fn set(&self, key: &str, value: Bytes, _: Duration, _: Deadline) -> Result<(), BackendError> {
+    fn set(
+        &self,
+        key: &str,
+        value: Bytes,
+        life: Duration,
+        _: Deadline,
+    ) -> Result<(), BackendError> {
         let hook = self.before_set.lock().expect("not poisoned").take();
         if let Some(hook) = hook {
             hook();
@@ -61,7 +75,7 @@ impl Backend for Shared {
                 .checked_sub(1)
                 .ok_or(BackendError::new("it was told to fail"))?;
         }
-        *self.sets.lock().expect("not poisoned") += 1;
+        self.lives.lock().expect("not poisoned").push(life);
         self.entries().insert(key.to_owned(), value);
         Ok(())
     }

@@ -6,7 +6,7 @@ use syn::spanned::Spanned;
 use syn::{Index, LitStr, Member};
 
 use super::parts::{hidden_name, krate_at, path_from_inside};
-use crate::args::Companions;
+use crate::args::{Companions, Local};
 use crate::argument::{Argument, Name, Role};
 use crate::item;
 use crate::model::{Model, Subject};
@@ -67,10 +67,10 @@ impl<'m> Chain<'m> {
             _ => self.default_steps(),
         };
         let secret = self.encryption_key();
-        let end = if self.model.options.only_bytes {
-            quote_spanned!(self.span=> .__bytes())
-        } else {
-            quote_spanned!(self.span=> .__call())
+        let end = match self.model.options.local {
+            None => quote_spanned!(self.span=> .__call()),
+            Some(Local::Never) => quote_spanned!(self.span=> .__bytes()),
+            Some(Local::Always | Local::Within(_)) => quote_spanned!(self.span=> .__local()),
         };
         quote_spanned!(self.span=> #steps #end #secret)
     }

@@ -10,11 +10,12 @@ use syn::{
 };
 
 use super::{key, ours};
-use crate::args::{Codec, Companions, Expiration};
+use crate::args::{Codec, Companions, Expiration, Local};
 use crate::argument::{Argument, Name};
 use crate::hash;
 use crate::item::{is_for_parameters, name, without_expectation};
 use crate::model::{Execution, Form, Model};
+use crate::output;
 
 pub(super) fn krate(model: &Model) -> TokenStream {
     krate_at(model, Span::mixed_site())
@@ -45,9 +46,17 @@ pub(super) fn new_site(model: &Model, site: &TokenStream) -> TokenStream {
         .options
         .compress
         .map(|compress| ours!(.compress(#compress)));
+    let local = match model.options.local {
+        Some(Local::Always) => Some(ours!(.local())),
+        Some(Local::Within(millis)) => {
+            let millis = Literal::u64_unsuffixed(millis);
+            Some(ours!(.local_millis(#millis)))
+        }
+        Some(Local::Never) | None => None,
+    };
     let texts = key::texts(model);
     let tokens = tokens(model);
-    ours!(#site::new(::core::module_path!(), #name, &[#(#texts),*]) #expiration #version #codec #encrypt #compress #tokens)
+    ours!(#site::new(::core::module_path!(), #name, &[#(#texts),*]) #expiration #version #codec #encrypt #compress #local #tokens)
 }
 
 /// Two functions may come to one default key: `macro_rules` can write two of a name, which the compiler places at one line
@@ -290,6 +299,10 @@ pub(super) fn inline_body(model: &Model) -> TokenStream {
         }
         (_, ReturnType::Type(_, ty)) if !is_opaque => {
             let body = with_body(patterns);
+            let ty = match model.execution() {
+                Execution::BoxedFuture => output::with_inferred_box(Type::clone(ty)),
+                _ => Type::clone(ty),
+            };
             ours!(move || -> #ty #body)
         }
         _ => {

@@ -25,7 +25,7 @@ where
                     Box<
                         dyn ::core::future::Future<
                             Output = User,
-                        > + ::core::marker::Send + 'async_trait,
+                        > + ::core::marker::Send + '_,
                     >,
                 > { Box::pin(async move { self.load(id).await }) },
             )

@@ -15,7 +15,7 @@ fn rows<'a>(
                 .__call();
             __call
                 .boxed_stream_async(move || -> Pin<
-                    Box<dyn Future<Output = BoxStream<'a, Row>> + Send + 'a>,
+                    Box<dyn Future<Output = BoxStream<'a, Row>> + Send + '_>,
                 > { Box::pin(async move { self.open(table).await }) })
                 .await
         };

@@ -4,6 +4,7 @@
 //! that a new backend is one file.
 
 mod asynchronous;
+mod changes;
 mod lease;
 mod memory;
 #[cfg(feature = "redis")]
@@ -12,6 +13,7 @@ mod redis;
 pub(crate) use asynchronous::Immediate;
 pub use asynchronous::{Answer, AsyncBackend, BlockOn, Unblock};
 pub use bytes::Bytes;
+pub use changes::Changes;
 pub use lease::{Lease, Lookup};
 pub use memory::Memory;
 #[cfg(feature = "redis")]
@@ -192,6 +194,15 @@ pub trait Backend: Send + Sync + 'static {
         Ok(())
     }
 
+    /// Has `changes` told whenever what is under a key that begins with `prefix` is changed, by any process. A backend that can't do
+    /// that drops it.
+    ///
+    /// This returns at once, and asks nobody: what is to be connected first is told of with [`Changes::stand`]. It is called once
+    /// values are to be kept in this process beside the backend; with another prefix, once that is to be of those that are sealed.
+    fn watch(&self, prefix: &str, changes: Changes) {
+        let _ = (prefix, changes);
+    }
+
     /// The same entries for async functions, where this backend has an async client of its own; it is asked for once, when a
     /// [runtime](crate::Runtime) is built.
     ///
@@ -288,6 +299,12 @@ impl Deadline {
     /// The moment itself.
     pub(crate) fn moment(self) -> Option<Instant> {
         self.0
+    }
+
+    /// The moment at which half of what is left now has passed.
+    pub(crate) fn halfway(self) -> Self {
+        let half = self.remaining().map(|left| left / 2);
+        Self(self.0.zip(half).and_then(|(at, half)| at.checked_sub(half)))
     }
 
     pub(crate) fn has_passed(self) -> bool {

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use futures_core::Stream;
 
 use super::future;
-use super::stream::MemoizedStream;
+use super::stream::{MemoizedStream, begun};
 use super::{AnyCall, Call};
 
 impl<R> Call<R> {
@@ -32,17 +32,20 @@ impl<R> Call<R> {
     }
 
     /// As [`stream`](Self::stream), for a function that is awaited: so is the lookup.
-    pub async fn stream_async<F, B, S>(self, body: F) -> MemoizedStream<R, F, B, S>
+    pub async fn stream_async<F, B, S>(
+        self,
+        body: F,
+    ) -> MemoizedStream<R, impl FnOnce() -> Pin<Box<B>>, Pin<Box<B>>, S>
     where
         F: FnOnce() -> B,
         B: Future<Output = S>,
         S: Stream<Item = R>,
     {
-        MemoizedStream::begun(self.0.request(), (self.0.outcome)(), body).await
+        begun(self.0.request(), (self.0.outcome)(), body).await
     }
 
     /// The same in a box.
-    pub async fn boxed_stream_async<F, B, S>(self, body: F) -> Pin<Box<MemoizedStream<R, F, B, S>>>
+    pub async fn boxed_stream_async<F, B, S>(self, body: F) -> Pin<Box<impl Stream<Item = R>>>
     where
         F: FnOnce() -> B,
         B: Future<Output = S>,

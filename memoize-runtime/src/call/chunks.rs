@@ -20,18 +20,29 @@ pub(super) const BATCH: usize = 64;
 /// The most chunks that are removed by name: those of 16 GiB. What a manifest claims beyond is left to its expiration.
 pub(super) const MOST_REMOVED: usize = 1 << 16;
 
-/// Gives the reader the chunks that it wants next; what is to be sealed anew is, and is left to be stored.
+/// Gives the reader the chunks that it wants next.
+///
+/// What is to be sealed anew is stored as it comes, so that no more than these chunks is held twice; where one can't be stored,
+/// the rest isn't sealed.
 pub(super) fn supply(
     request: &Request,
     reader: &mut Reader,
-    resealing: Option<&mut Resealing>,
+    resealing: &mut Option<Box<Resealing>>,
     deadline: Deadline,
 ) -> Result<(), Missed> {
     let names = reader.wants();
     if names.is_empty() {
         return Ok(());
     }
-    hand_over(reader, resealing, fetch(request, &names, deadline))
+    let chunks = fetch(request, &names, deadline);
+    hand_over(reader, resealing.as_deref_mut(), chunks)?;
+    if let Some(begun) = resealing {
+        let deadline = begun.store_by(reader, deadline);
+        if !begun.store(deadline) {
+            *resealing = None;
+        }
+    }
+    Ok(())
 }
 
 /// The backend's answer for some chunks.
@@ -53,7 +64,7 @@ pub(super) fn hand_over(
     chunks: Result<Vec<Option<Bytes>>, NoAnswer>,
 ) -> Result<(), Missed> {
     let chunks = chunks?;
-    let resealer = resealing.and_then(Resealing::resealer);
+    let resealer = resealing.map(|resealing| &mut resealing.resealer);
     reader.supply(chunks, resealer).map_err(|reject| {
         Missed::Rejected(match reject {
             Reject::Flags | Reject::Tampered => reject,

@@ -20,7 +20,7 @@ use super::request::Request;
 use super::turn::{Caller, Missed, Patience, Right, Turn, Verdict, verdict};
 use crate::backend::{self, Deadline, Lease};
 use crate::engine::{Fill, Filling, Unstored};
-use crate::flight::{Joined, Part};
+use crate::flight::{Joined, Part, Waiter};
 use crate::key::CacheKey;
 use crate::local::Kept;
 use crate::process;
@@ -49,7 +49,7 @@ pub(crate) async fn get_or_compute<R, F: Future<Output = R>>(
     if let Some(refusal) = request.stored.refusal() {
         let value = compute().await;
         observer.computed();
-        observer.refused(refusal, request.stored.tells_refusal());
+        observer.refused(refusal, request.stored);
         return value;
     }
 
@@ -96,11 +96,10 @@ pub(crate) async fn get_or_compute<R, F: Future<Output = R>>(
                 Ok(Filling::Chunks(_)) | Err(_) => None,
             };
             let deadline = right.budget.deadline();
-            if store(request, &place, filling, cost, deadline, Some(&mut right)).await
-                && let Some(kept) = kept
-            {
-                request.settle(outcome, &kept);
-            }
+            let ticket = request.own_ticket(&place, outcome);
+            let filled = store(request, &place, filling, cost, deadline, Some(&mut right)).await;
+            let kept = kept.filter(|_| filled);
+            request.keep_own(&place, outcome, ticket, kept, &value);
         }
         Verdict::Leave => {}
         Verdict::Remove => {
@@ -137,11 +136,9 @@ async fn take_turn<R>(
     let mut patience = Patience::new(request);
     let part = match request.join(place.name()) {
         Joined::Plays(part) => part,
-        Joined::Waits(mut waiter) => {
+        Joined::Waits(waiter) => {
             right.offer_to(&waiter);
-            // Who has waited long enough computes.
-            let part = timeout(patience.until(), &mut waiter).await;
-            part.unwrap_or_else(|| waiter.relieve())
+            wait(waiter, &mut patience).await
         }
     };
     let stores_nothing = matches!(part, Part::Inside | Part::Beside);
@@ -177,6 +174,20 @@ async fn take_turn<R>(
         }
     }
     Turn::Compute
+}
+
+/// Waits for what a flight lands, or until this call is to compute.
+async fn wait(mut waiter: Waiter<Kept, Lease>, patience: &mut Patience) -> Part<Kept, Lease> {
+    loop {
+        if let Some(part) = timeout(patience.until(), &mut waiter).await {
+            return part;
+        }
+        match waiter.relieve() {
+            Joined::Plays(part) => return part,
+            Joined::Waits(again) => waiter = again,
+        }
+        patience.renew();
+    }
 }
 
 async fn ask_for_lease(
@@ -309,6 +320,8 @@ async fn write(request: &Request, place: &Place<'_>, fill: Fill, deadline: Deadl
         }
     });
     let written = written.await.is_ok();
+    // What was asked meanwhile may have been answered with the old one.
+    request.runtime.forget_copy(name);
     if written {
         request.observer().stored();
         rotation::void_previous(request, place, deadline).await;
@@ -337,7 +350,7 @@ pub(crate) async fn prime<R>(request: &Request, outcome: &Outcome<R>, value: R) 
         return false;
     }
     if let Some(refusal) = request.stored.refusal() {
-        observer.refused(refusal, request.stored.tells_refusal());
+        observer.refused(refusal, request.stored);
         return false;
     }
     let filling = request.filling(&place, outcome, &value, Duration::ZERO);

@@ -19,7 +19,6 @@ use crate::backend::Deadline;
 use crate::config::Runtime;
 use crate::entry::chunk::{Item, Next, fingerprint_of_stream};
 use crate::flight::block_on;
-use crate::progress::Asks;
 
 /// The items of a memoized function: from the cache, or from the function's own iterator.
 ///
@@ -148,16 +147,10 @@ fn read_first(
     }
 }
 
-/// Fetches the chunks that are wanted next. What is sealed anew of them is stored, as far as that goes: where one can't be, the rest isn't.
+/// Fetches the chunks that are wanted next.
 fn supply(request: &Request, stored: &mut Stored, deadline: Deadline) -> Result<(), Missed> {
-    let resealing = stored.resealing.as_deref_mut();
-    chunks::supply(request, &mut stored.reader, resealing, deadline)?;
-    if let Some(resealing) = &mut stored.resealing
-        && !resealing.store(deadline)
-    {
-        stored.resealing = None;
-    }
-    Ok(())
+    let Stored { reader, resealing } = stored;
+    chunks::supply(request, reader, resealing, deadline)
 }
 
 /// With the right to publish.
@@ -228,7 +221,7 @@ fn finish(reading: &mut Reading) {
 /// Waits for what comes next, and fetches it where it is stored.
 fn follow(request: &Request, following: &mut Following) -> Result<(), Missed> {
     let until = following.stalls_at(request);
-    let view = block_on(pin!(following.view(Asks::Thread)), until);
+    let view = block_on(pin!(following.view(Caller::Thread)), until);
     let Some((stored, names)) = following.take(request, view)? else {
         return Ok(());
     };

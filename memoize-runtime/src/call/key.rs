@@ -121,6 +121,16 @@ impl<T, E, P: Parts> ResultKey<Result<T, E>, P> {
     {
         self.complete(|| Outcome::RESULT)
     }
+
+    /// Completes the key of a function whose `Ok` is to be kept as it is.
+    #[doc(hidden)]
+    #[inline]
+    pub fn __local(&self) -> Call<Result<T, E>>
+    where
+        T: Cacheable + Copied,
+    {
+        self.complete(|| Outcome::COPIED_RESULT)
+    }
 }
 
 impl<R: Copied, P: Parts> CopiedKey<R, P> {
@@ -152,6 +162,16 @@ impl<R, P: Parts> AnyKey<R, P> {
         R: Cacheable,
     {
         self.complete(|| Outcome::VALUE)
+    }
+
+    /// Completes the key of a function whose value is to be kept as it is.
+    #[doc(hidden)]
+    #[inline]
+    pub fn __local(&self) -> Call<R>
+    where
+        R: Cacheable + Copied,
+    {
+        self.complete(|| Outcome::COPIED_VALUE)
     }
 
     #[inline]

@@ -29,9 +29,12 @@ pub(super) fn look_up<R>(
         return copy.map_err(Missed::Rejected);
     }
     right.is_under_way = request.is_led(place);
+    let ticket = request.ticket(place, outcome);
     let found = fetch_or_lease(request, place, right)?;
     let deadline = right.budget.deadline();
-    read(request, place, outcome, &found, Some(right), deadline)
+    let value = read(request, place, outcome, &found, Some(right), deadline)?;
+    request.keep_found(place, outcome, ticket, &found, &value);
+    Ok(value)
 }
 
 /// The value that is found, without a right to anything.
@@ -132,30 +135,46 @@ fn read<R>(
     place: &Place<'_>,
     outcome: &Outcome<R>,
     found: &[Option<Bytes>],
-    mut right: Option<&mut Right<'_>>,
+    right: Option<&mut Right<'_>>,
     deadline: Deadline,
 ) -> Result<R, Missed> {
     let now_ms = request.runtime.now_ms();
-    let (opened, renewal) = usable(request.policy(place).look(found, outcome, now_ms))?;
-    let mut lease = || right.as_mut().and_then(|right| right.lease.take());
-    let renewal = renewal.and_then(|renewal| Some((renewal, lease()?)));
+    let mut passed_over = Vec::new();
+    let policy = request.policy(place);
+    let lookup = policy.look(found, outcome, now_ms, &mut passed_over);
+    // Who has no right to anything only looks, which is not counted.
+    if right.is_some() {
+        request.observer().passed_over(&passed_over);
+    }
+    let (opened, renewal) = usable(lookup)?;
+    let renewal = renewal.zip(right);
     let mut reader = match opened {
         Opened::Value(value) => {
-            if let Some((renewal, lease)) = renewal {
-                rotation::renew(request, place, &renewal, lease, deadline);
+            if let Some((renewal, right)) = renewal
+                && let Some(lease) = right.lease
+            {
+                let renewed = rotation::renew(request, place, &renewal, None, lease, deadline);
+                // One that there was no time to fill by is given up with the right.
+                if renewed || !deadline.has_passed() {
+                    right.lease = None;
+                }
             }
             return Ok(value);
         }
         Opened::Chunks(reader) => reader,
     };
-    let resealing = |(renewal, lease)| Resealing::new(request, renewal, lease);
-    let mut resealing = renewal.map(resealing);
-    let value = gather(request, &mut reader, outcome, resealing.as_mut(), deadline);
+    let Some((renewal, right)) = renewal else {
+        return gather(request, &mut reader, outcome, &mut None, deadline);
+    };
+    // The rest of the budget is for reading.
+    let until = Some(deadline.halfway());
+    let mut resealing = Resealing::begin(request, place, renewal, right, until);
+    let value = gather(request, &mut reader, outcome, &mut resealing, deadline);
     if let Some(resealing) = resealing {
         if value.is_ok() {
             resealing.finish(place, deadline);
-        } else if let Some(right) = right {
-            right.lease = Some(resealing.give_back());
+        } else {
+            right.lease = resealing.give_back();
         }
     }
     value
@@ -166,12 +185,12 @@ fn gather<R>(
     request: &Request,
     reader: &mut Reader,
     outcome: &Outcome<R>,
-    mut resealing: Option<&mut Resealing>,
+    resealing: &mut Option<Box<Resealing>>,
     deadline: Deadline,
 ) -> Result<R, Missed> {
     let mut value = None;
     while let Gathered::Starved = gather_some(request, reader, outcome, &mut value)? {
-        chunks::supply(request, reader, resealing.as_deref_mut(), deadline)?;
+        chunks::supply(request, reader, resealing, deadline)?;
     }
     value.ok_or(Missed::Rejected(Reject::Damaged))
 }

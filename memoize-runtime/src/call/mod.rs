@@ -28,6 +28,7 @@ mod turn;
 pub use iter::Memoized;
 pub use key::Key;
 pub use stream::MemoizedStream;
+pub(crate) use turn::Caller;
 
 use std::ops::Deref;
 use std::time::Duration;

@@ -81,8 +81,24 @@ impl<'r> Place<'r> {
         self.guard().name()
     }
 
+    /// The key's text; none where it is not to be seen.
+    pub(crate) fn full_key(&self) -> Option<&'r str> {
+        match self {
+            Self::Plain { full_key, .. } => Some(full_key),
+            Self::Sealed { .. } => None,
+        }
+    }
+
     pub(crate) fn is_sealed(&self) -> bool {
         matches!(self, Self::Sealed { .. })
+    }
+
+    /// Whether the entry can be under one name only.
+    pub(crate) fn has_one_name(&self) -> bool {
+        match self {
+            Self::Plain { .. } => true,
+            Self::Sealed { previous, .. } => previous.is_empty(),
+        }
     }
 
     /// All names that the entry may be found under, the one that is written to first, where there are several.

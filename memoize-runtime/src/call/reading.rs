@@ -8,11 +8,11 @@ use super::lookup::usable;
 use super::place::Place;
 use super::request::Request;
 use super::resealing::Resealing;
-use super::turn::{Missed, Right};
+use super::turn::{Caller, Missed, Right};
 use crate::backend::{Bytes, Lease};
 use crate::entry::chunk::{Follower, Item, Next, Reader};
 use crate::key::CacheKey;
-use crate::progress::{Asks, Progress, View};
+use crate::progress::{Progress, View};
 
 /// What the call of a function begins with that returns an iterator or a stream.
 pub(super) enum Opening {
@@ -30,7 +30,7 @@ impl Opening {
         if request.place_or_bypass(&observer).is_none() {
             Self::Pass
         } else if let Some(refusal) = request.stored.refusal() {
-            observer.refused(refusal, request.stored.tells_refusal());
+            observer.refused(refusal, request.stored);
             Self::Pass
         } else if request.overwrite {
             observer.forced();
@@ -152,20 +152,20 @@ impl Stored {
         right: &mut Right<'_>,
     ) -> Result<Self, Missed> {
         let now_ms = request.runtime.now_ms();
-        let lookup = request.policy(place).look_for_stream(found, now_ms);
+        let mut passed_over = Vec::new();
+        let policy = request.policy(place);
+        let lookup = policy.look_for_stream(found, now_ms, &mut passed_over);
+        request.observer().passed_over(&passed_over);
         let (reader, renewal) = usable(lookup)?;
-        let resealing = renewal.and_then(|renewal| {
-            let lease = right.lease.take()?;
-            let resealing = Resealing::new(request, renewal, lease);
-            Some(Box::new(resealing))
-        });
+        let resealing =
+            renewal.and_then(|renewal| Resealing::begin(request, place, renewal, right, None));
         Ok(Self { reader, resealing })
     }
 
     /// It turned out not to be whole before anything was read: the lease goes back.
     pub(super) fn close(self, right: &mut Right<'_>) {
         if let Some(resealing) = self.resealing {
-            right.lease = Some(resealing.give_back());
+            right.lease = resealing.give_back();
         }
     }
 }
@@ -185,8 +185,8 @@ impl Following {
     }
 
     /// What comes next; waits until there is something.
-    pub(super) async fn view(&self, asks: Asks) -> View {
-        self.progress.view(self.follower.supplied(), asks).await
+    pub(super) async fn view(&self, caller: Caller) -> View {
+        self.progress.view(self.follower.supplied(), caller).await
     }
 
     /// Takes what was seen in time. What is stored already is left to be fetched: the names, and of how many chunks they are.

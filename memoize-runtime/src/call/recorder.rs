@@ -84,7 +84,8 @@ impl Recorder {
                 Ok((chunked.origin(), chunked))
             };
             let writers = request.runtime.writers();
-            let joined = writers.join(place.name().as_str(), request.fingerprint, now_ms, begin);
+            let name = place.name().as_str();
+            let joined = writers.join(name, request.fingerprint, now_ms, caller, begin);
             if let Err(Some(unstored)) = &joined {
                 request.unstorable(unstored);
             }
@@ -125,7 +126,7 @@ impl Recorder {
                 .inspect_err(|unstored| request.unstorable(unstored))
                 .ok()?;
             let writers = request.runtime.writers();
-            let publisher = writers.enter(place.name().as_str(), chunked.origin());
+            let publisher = writers.enter(place.name().as_str(), chunked.origin(), caller);
             Some((publisher, chunked))
         });
         match begun {

@@ -3,18 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::backend::Memory;
-use crate::backend::{Deadline, Lease};
+use crate::backend::{Bytes, Deadline, Lease, Memory};
 use crate::call::budget::Budget;
 use crate::call::origin::Origin;
 use crate::call::outcome::Outcome;
 use crate::call::place::{self, Place, Protection};
 use crate::config::{Current, Runtime};
 use crate::engine::{Fill, Filling, Policy, Unstored};
-use crate::entry::{Reject, StoredType};
+use crate::entry::{Flags, Header, Reject, StoredType};
 use crate::flight::Joined;
 use crate::key::{CacheKey, FullKey};
-use crate::local::{Facts, Kept, Reading, Shelved};
+use crate::local::{Facts, Kept, Local, Names, Reading, Shelved, Ticket, Trust};
 use crate::observe::{Counters, Function, Observer};
 use crate::process;
 use crate::site::Site;
@@ -106,10 +105,136 @@ impl Request {
         place: &Place<'_>,
         outcome: &Outcome<R>,
     ) -> Option<Result<R, Reject>> {
-        let Kept::Value(kept) = self.shelf(place)?.kept(place.name().as_str())? else {
+        if !self.may_be_copied(place) {
+            return None;
+        }
+        let name = place.name().as_str();
+        let kept = match self.shelf(place) {
+            Some(memory) => memory.kept(name)?,
+            None => Kept::Value(self.runtime.tier().beside()?.copy(name, self.local())?),
+        };
+        let Kept::Value(kept) = kept else {
             return None;
         };
         self.read(place, outcome, kept)
+    }
+
+    /// Before the backend is asked: the right to keep a copy of what it answers, where that can be.
+    pub(crate) fn ticket<'a, R>(
+        &'a self,
+        place: &'a Place<'_>,
+        outcome: &Outcome<R>,
+    ) -> Option<Ticket<'a>> {
+        if outcome.copies.is_none() || !self.may_be_copied(place) {
+            return None;
+        }
+        let (beside, local) = (self.runtime.beside()?, self.local());
+        if !matches!(local, Local::Within(_)) {
+            let is_sealed = place.is_sealed();
+            let names = if is_sealed {
+                Names::Sealed
+            } else {
+                Names::Plain
+            };
+            beside.watch(names, self.runtime.backend());
+        }
+        beside.ask(place.name().as_str(), local)
+    }
+
+    /// The same before an entry is stored. One that the backend vouches for it soon tells of, as it doesn't know whose change it was.
+    pub(crate) fn own_ticket<'a, R>(
+        &'a self,
+        place: &'a Place<'_>,
+        outcome: &Outcome<R>,
+    ) -> Option<Ticket<'a>> {
+        let is_bounded = matches!(self.local(), Local::Within(_));
+        is_bounded.then(|| self.ticket(place, outcome)).flatten()
+    }
+
+    /// Keeps a copy of the value that was found, where there is the right to.
+    pub(crate) fn keep_found<R>(
+        &self,
+        place: &Place<'_>,
+        outcome: &Outcome<R>,
+        ticket: Option<Ticket<'_>>,
+        found: &[Option<Bytes>],
+        value: &R,
+    ) {
+        if let [Some(entry)] = found {
+            self.keep_copy(place, outcome, ticket, entry, value);
+        }
+    }
+
+    /// After what `kept` is of the entry was stored; none where it was not, as far as is known.
+    pub(crate) fn keep_own<R>(
+        &self,
+        place: &Place<'_>,
+        outcome: &Outcome<R>,
+        ticket: Option<Ticket<'_>>,
+        kept: Option<Kept>,
+        value: &R,
+    ) {
+        let is_kept = match kept {
+            Some(Kept::Bytes(entry)) => self.keep_copy(place, outcome, ticket, &entry, value),
+            Some(kept) => {
+                self.settle(outcome, &kept);
+                true
+            }
+            None => false,
+        };
+        if !is_kept {
+            // What was asked meanwhile may have been answered with the old one.
+            self.runtime.forget_copy(place.name().as_str());
+        }
+    }
+
+    /// Keeps a copy of the value in `entry`; says whether it did.
+    fn keep_copy<R>(
+        &self,
+        place: &Place<'_>,
+        outcome: &Outcome<R>,
+        ticket: Option<Ticket<'_>>,
+        entry: &Bytes,
+        value: &R,
+    ) -> bool {
+        let (Some(ticket), Some(copies)) = (ticket, &outcome.copies) else {
+            return false;
+        };
+        // One in chunks is as large as a copy of it would be, and all copies of a process share a small store.
+        let header = Header::parse(entry).ok();
+        let Some(header) = header.filter(|header| !header.flags.contains(Flags::CHUNKED)) else {
+            return false;
+        };
+        let facts = Facts {
+            name: place.name().clone(),
+            full_key: place.full_key().map(Into::into),
+            stored: self.stored,
+            created_ms: header.created_ms,
+            expires_ms: header.expires_ms,
+            cost: Duration::ZERO,
+            compress: false,
+            asked_ms: ticket.asked_ms,
+            trust: ticket.trust,
+            bytes: entry.len(),
+        };
+        let Some(copy) = (copies.keep)(value, facts) else {
+            return false;
+        };
+        let is_kept = ticket.keep(Arc::clone(&copy));
+        if is_kept {
+            self.settle(outcome, &Kept::Value(copy));
+        }
+        is_kept
+    }
+
+    /// Whether values may be kept as they are. Of what is sealed, where that is said; and not while it is sealed anew, as changes
+    /// under the other names would not be seen.
+    fn may_be_copied(&self, place: &Place<'_>) -> bool {
+        !place.is_sealed() || (self.local() != Local::Unsaid && place.has_one_name())
+    }
+
+    fn local(&self) -> Local {
+        self.site.map_or(Local::default(), Site::copies)
     }
 
     /// What was kept, as this call returns it; none where its bytes have to tell.
@@ -120,7 +245,7 @@ impl Request {
         kept: Arc<dyn Shelved>,
     ) -> Option<Result<R, Reject>> {
         let facts = kept.facts();
-        if !matches!(place, Place::Plain { full_key, .. } if **full_key == *facts.full_key) {
+        if *place.name() != facts.name || place.full_key() != facts.full_key.as_deref() {
             return None;
         }
         let now_ms = self.runtime.now_ms();
@@ -128,9 +253,12 @@ impl Request {
             return Some(Err(reject));
         }
         let copies = outcome.copies.as_ref()?;
+        let may_settle = self.local().serves(facts);
         match (copies.read)(Arc::clone(&kept)) {
             Reading::Value(value) => {
-                if let Some(origin) = &self.origin {
+                if let Some(origin) = &self.origin
+                    && may_settle
+                {
                     (copies.settle)(origin, kept);
                 }
                 Some(Ok(value))
@@ -166,28 +294,30 @@ impl Request {
         cost: Duration,
         now_ms: u64,
     ) -> Result<Option<Kept>, Unstored> {
-        let (Some(_), Some(copies), Place::Plain { name, full_key }) =
-            (self.shelf(policy.place), &outcome.copies, policy.place)
-        else {
+        let place = policy.place;
+        let (Some(_), Some(copies)) = (self.shelf(place), &outcome.copies) else {
             return Ok(None);
         };
         if policy.life_ms == 0 {
             return Ok(None);
         }
-        let mut bytes = Vec::new();
+        // Most values are short, and a buffer that grows is slower to get than one that has room.
+        let mut bytes = Vec::with_capacity(64);
         (outcome.encode)(value, self.stored, &mut bytes).map_err(Unstored::Unencodable)?;
         // A larger one is written in chunks.
         if bytes.len() > policy.largest / 2 {
             return Ok(None);
         }
         let facts = Facts {
-            name: name.clone(),
-            full_key: (*full_key).into(),
+            name: place.name().clone(),
+            full_key: place.full_key().map(Into::into),
             stored: self.stored,
             created_ms: now_ms,
             expires_ms: now_ms.saturating_add(policy.life_ms),
             cost,
             compress: policy.compress,
+            asked_ms: now_ms,
+            trust: Trust::Own,
             bytes: bytes.len(),
         };
         Ok((copies.keep)(value, facts).map(Kept::Value))
@@ -195,7 +325,8 @@ impl Request {
 
     /// Where values are kept in place of entries.
     pub(crate) fn shelf(&self, place: &Place<'_>) -> Option<&Memory> {
-        self.runtime.tier().store().filter(|_| !place.is_sealed())
+        let store = self.runtime.tier().store();
+        store.filter(|_| self.may_be_copied(place))
     }
 
     /// Has later calls with the same arguments find what is kept.
@@ -207,7 +338,6 @@ impl Request {
         }
     }
 
-    /// Joins the others that compute this entry now.
     /// Whether this process is computing the value, so that it would be waited for.
     pub(super) fn is_led(&self, place: &Place<'_>) -> bool {
         let flights = self.runtime.flights();
@@ -222,6 +352,7 @@ impl Request {
             .contains(name, self.fingerprint, now_ms)
     }
 
+    /// Joins the others that compute this entry now.
     pub(crate) fn join(&self, name: &CacheKey) -> Joined<Kept, Lease> {
         self.runtime.flights().join(
             process::current(),
@@ -263,6 +394,7 @@ impl Request {
             Unstored::Unencodable(_) => self.stored.tells(why.why(), why.path()),
             Unstored::TooLarge | Unstored::NoLife | Unstored::NoRandom => true,
         };
-        self.observer().unstorable(why.why(), why.path(), tell);
+        self.observer()
+            .unstorable(self.stored, why.why(), why.path(), tell);
     }
 }

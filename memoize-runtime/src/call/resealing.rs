@@ -4,11 +4,10 @@ use super::chunks;
 use super::place::Place;
 use super::request::Request;
 use super::rotation;
-use super::turn::{Caller, release};
-use crate::backend::{Bytes, Deadline, Lease};
+use super::turn::{Caller, Right, release};
+use crate::backend::{Deadline, Lease};
 use crate::engine::Renewal;
-use crate::entry::chunk::Resealer;
-use crate::key::CacheKey;
+use crate::entry::chunk::{Reader, Resealer};
 
 /// An entry in chunks that was found under a previous name, on its way to the current one.
 ///
@@ -18,48 +17,70 @@ use crate::key::CacheKey;
 pub(super) struct Resealing {
     pub(super) request: Request,
     pub(super) renewal: Renewal,
-    pub(super) lease: Lease,
+    /// What seals the chunks that are opened.
+    pub(super) resealer: Resealer,
+    /// That for the current name; none where it was given back.
+    pub(super) lease: Option<Lease>,
+    /// By when chunks are to be stored as long as there is more to read, where that is on the same budget.
+    pub(super) until: Option<Deadline>,
     /// Whether there is nothing to be undone.
     pub(super) is_settled: bool,
 }
 
 impl Resealing {
-    /// The lease is that for the current name.
-    pub(super) fn new(request: &Request, renewal: Renewal, lease: Lease) -> Self {
-        Self {
+    /// Takes the lease for the current name, where the caller has it.
+    pub(super) fn begin(
+        request: &Request,
+        place: &Place<'_>,
+        renewal: Renewal,
+        right: &mut Right<'_>,
+        until: Option<Deadline>,
+    ) -> Option<Box<Self>> {
+        let lease = right.lease?;
+        let resealer = request.policy(place).resealer(&renewal)?;
+        right.lease = None;
+        Some(Box::new(Self {
             request: request.clone(),
             renewal,
-            lease,
+            resealer,
+            lease: Some(lease),
+            until,
             is_settled: false,
+        }))
+    }
+
+    /// When to store by what `reader` was supplied with: no hit is to become a miss because it is sealed anew.
+    pub(super) fn store_by(&self, reader: &Reader, deadline: Deadline) -> Deadline {
+        match self.until {
+            Some(until) if !reader.has_all() => until,
+            _ => deadline,
         }
-    }
-
-    /// What seals the chunks that are opened.
-    pub(super) fn resealer(&mut self) -> Option<&mut Resealer> {
-        self.renewal.resealer.as_deref_mut()
-    }
-
-    /// The lease, where nothing was stored and the stream turned out not to be whole.
-    pub(super) fn give_back(mut self) -> Lease {
-        self.is_settled = true;
-        self.lease
     }
 
     /// Stores the chunks that were sealed; says whether that was acknowledged.
     pub(super) fn store(&mut self, deadline: Deadline) -> bool {
-        let sealed = self.take();
-        chunks::store_all(&self.request, &sealed, self.renewal.chunk_life(), deadline)
+        let sealed = self.resealer.take();
+        let life = self.renewal.chunk_life(self.request.runtime.now_ms());
+        !deadline.has_passed() && chunks::store_all(&self.request, &sealed, life, deadline)
     }
 
-    /// Stores the chunks that are left, and the entry that lists all of them.
+    /// Stores the entry that lists the chunks, all of which are stored.
     pub(super) fn finish(mut self, place: &Place<'_>, deadline: Deadline) {
-        self.is_settled = self.store(deadline)
-            && rotation::renew(&self.request, place, &self.renewal, self.lease, deadline);
+        let Self {
+            request,
+            renewal,
+            resealer,
+            lease,
+            ..
+        } = &self;
+        self.is_settled = lease.is_some_and(|lease| {
+            rotation::renew(request, place, renewal, Some(resealer), lease, deadline)
+        });
     }
 
-    /// The chunks that were sealed and not taken before, by their names.
-    pub(super) fn take(&mut self) -> Vec<(CacheKey, Bytes)> {
-        self.resealer().map(Resealer::take).unwrap_or_default()
+    /// The lease, where what is in chunks turned out not to be whole.
+    pub(super) fn give_back(mut self) -> Option<Lease> {
+        self.lease.take()
     }
 }
 
@@ -69,18 +90,18 @@ impl Drop for Resealing {
             return;
         }
         let mut budget = self.request.budget();
-        if let Some(place) = self.request.place() {
+        if let Some(place) = self.request.place()
+            && let Some(lease) = self.lease
+        {
             release(
                 &self.request,
                 place.name(),
-                self.lease,
+                lease,
                 Caller::Task,
                 &mut budget,
             );
         }
-        if let Some(resealer) = &self.renewal.resealer {
-            let names = resealer.names();
-            chunks::discard(&self.request, names, Caller::Task, budget.deadline());
-        }
+        let names = self.resealer.names();
+        chunks::discard(&self.request, names, Caller::Task, budget.deadline());
     }
 }

@@ -22,7 +22,6 @@ use super::turn::{Caller, Missed, Right};
 use crate::backend::Deadline;
 use crate::config::Runtime;
 use crate::entry::chunk::{Next, fingerprint_of_stream};
-use crate::progress::Asks;
 use crate::timer::timeout;
 
 pin_project! {
@@ -85,26 +84,41 @@ where
             items: None,
         }
     }
+}
 
-    /// A stream that was looked up, and whose body gave the items where they are to come from there.
-    pub(crate) async fn begun(mut request: Request, outcome: Outcome<R>, compute: F) -> Self {
-        request.fingerprint = fingerprint_of_stream(request.fingerprint);
-        let mut state = look_up(request).await;
-        let (mut compute, mut items) = (Some(compute), None);
-        if let State::Running(Running { recorder, .. }) = &mut state
-            && let Some(compute) = compute.take()
-        {
-            let mut body = pin!(recorder.watch(compute));
-            let run = poll_fn(|context| recorder.watch(|| body.as_mut().poll(context)));
-            items = Some(run.await);
-        }
-        Self {
-            outcome,
-            state,
-            compute,
-            body: None,
-            items,
-        }
+/// A stream that was looked up, and whose body gave the items where they are to come from there.
+///
+/// Where they may have to come later, its future is in a box then: an async function's stream needn't be pinned unless its items have to be.
+pub(crate) async fn begun<R, F, B, S>(
+    mut request: Request,
+    outcome: Outcome<R>,
+    compute: F,
+) -> MemoizedStream<R, impl FnOnce() -> Pin<Box<B>>, Pin<Box<B>>, S>
+where
+    F: FnOnce() -> B,
+    B: Future<Output = S>,
+{
+    request.fingerprint = fingerprint_of_stream(request.fingerprint);
+    let mut state = look_up(request).await;
+    let mut compute = Some(compute);
+    let items = if let State::Running(Running { recorder, .. }) = &mut state
+        && let Some(compute) = compute.take()
+    {
+        let mut body = pin!(recorder.watch(compute));
+        let run = poll_fn(|context| {
+            recorder.polled_by(context.waker());
+            recorder.watch(|| body.as_mut().poll(context))
+        });
+        Some(run.await)
+    } else {
+        None
+    };
+    MemoizedStream {
+        outcome,
+        state,
+        compute: compute.map(|compute| move || Box::pin(compute())),
+        body: None,
+        items,
     }
 }
 
@@ -312,16 +326,10 @@ async fn read_first(
     }
 }
 
-/// Fetches the chunks that are wanted next. What is sealed anew of them is stored, as far as that goes: where one can't be, the rest isn't.
+/// Fetches the chunks that are wanted next.
 async fn supply(request: &Request, stored: &mut Stored, deadline: Deadline) -> Result<(), Missed> {
-    let resealing = stored.resealing.as_deref_mut();
-    chunks::supply(request, &mut stored.reader, resealing, deadline).await?;
-    if let Some(resealing) = &mut stored.resealing
-        && !resealing::store(resealing, deadline).await
-    {
-        stored.resealing = None;
-    }
-    Ok(())
+    let Stored { reader, resealing } = stored;
+    chunks::supply(request, reader, resealing, deadline).await
 }
 
 /// With the right to publish.
@@ -356,7 +364,7 @@ async fn go_on(mut reading: Reading) -> State {
 /// Waits for what comes next, and fetches it where it is stored.
 async fn follow(request: &Request, following: &mut Following) -> Result<(), Missed> {
     let until = following.stalls_at(request);
-    let view = timeout(until, following.view(Asks::Task)).await;
+    let view = timeout(until, following.view(Caller::Task)).await;
     let Some((stored, names)) = following.take(request, view)? else {
         return Ok(());
     };

@@ -14,7 +14,7 @@ use super::rotation;
 use super::turn::{Caller, Missed, Patience, Right, Turn, Verdict, verdict};
 use crate::backend::{self, Deadline, Lease};
 use crate::engine::{Chunked, Fill, Filling, Unstored};
-use crate::flight::{Joined, Part, block_on};
+use crate::flight::{Joined, Part, Waiter, block_on};
 use crate::key::CacheKey;
 use crate::local::Kept;
 use crate::observe::Abandoned;
@@ -43,7 +43,7 @@ pub(crate) fn get_or_compute<R>(
     if let Some(refusal) = request.stored.refusal() {
         let value = compute();
         observer.computed();
-        observer.refused(refusal, request.stored.tells_refusal());
+        observer.refused(refusal, request.stored);
         return value;
     }
 
@@ -85,11 +85,11 @@ pub(crate) fn get_or_compute<R>(
         Verdict::Store => {
             let deadline = right.budget.deadline();
             store(request, &place, outcome, &value, cost, deadline, |entry| {
+                let ticket = request.own_ticket(&place, outcome);
                 let kept = entry.kept.clone();
                 let filled = fill(request, &place, &mut right, entry, deadline);
-                if filled {
-                    request.settle(outcome, &kept);
-                }
+                let kept = filled.then_some(kept);
+                request.keep_own(&place, outcome, ticket, kept, &value);
                 filled
             });
         }
@@ -114,11 +114,9 @@ fn take_turn<R>(
     let mut patience = Patience::new(request);
     let part = match request.join(place.name()) {
         Joined::Plays(part) => part,
-        Joined::Waits(mut waiter) => {
+        Joined::Waits(waiter) => {
             right.offer_to(&waiter);
-            // Who has waited long enough computes.
-            let part = block_on(Pin::new(&mut waiter), patience.until());
-            part.unwrap_or_else(|| waiter.relieve())
+            wait(waiter, &mut patience)
         }
     };
     let stores_nothing = matches!(part, Part::Inside | Part::Beside);
@@ -154,6 +152,20 @@ fn take_turn<R>(
         }
     }
     Turn::Compute
+}
+
+/// Waits for what a flight lands, or until this call is to compute.
+fn wait(mut waiter: Waiter<Kept, Lease>, patience: &mut Patience) -> Part<Kept, Lease> {
+    loop {
+        if let Some(part) = block_on(Pin::new(&mut waiter), patience.until()) {
+            return part;
+        }
+        match waiter.relieve() {
+            Joined::Plays(part) => return part,
+            Joined::Waits(again) => waiter = again,
+        }
+        patience.renew();
+    }
 }
 
 fn ask_for_lease(
@@ -247,7 +259,7 @@ pub(crate) fn prime<R>(request: &Request, outcome: &Outcome<R>, value: &R) -> bo
         return false;
     }
     if let Some(refusal) = request.stored.refusal() {
-        observer.refused(refusal, request.stored.tells_refusal());
+        observer.refused(refusal, request.stored);
         return false;
     }
     let (deadline, cost) = (request.deadline(), Duration::ZERO);
@@ -379,6 +391,8 @@ fn write(request: &Request, place: &Place<'_>, fill: Fill, deadline: Deadline) -
             (Kept::Value(_), None) => Ok(()),
         }
     });
+    // What was asked meanwhile may have been answered with the old one.
+    request.runtime.forget_copy(name);
     if written.is_ok() {
         request.observer().stored();
         rotation::void_previous(request, place, deadline);

@@ -132,7 +132,7 @@ pub(super) enum Turn<R> {
 
 /// Who makes the call, and how the backend is to be asked on its behalf.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Caller {
+pub(crate) enum Caller {
     Thread,
     Task,
 }
@@ -344,11 +344,13 @@ pub(super) fn release(
     }
 }
 
-/// How long one call waits for others, all in all.
+/// How long one call waits for others.
 pub(super) struct Patience {
     longest: Duration,
     /// When it began to wait: most calls never do, and asking for the time takes longer than much else on a miss.
     since: Option<Instant>,
+    /// The same for the one that relieved a leader.
+    renewed: Option<Instant>,
     pause: Duration,
 }
 
@@ -361,6 +363,7 @@ impl Patience {
         Self {
             longest: request.runtime.longest_wait(),
             since: None,
+            renewed: None,
             pause: FIRST_PAUSE,
         }
     }
@@ -368,7 +371,12 @@ impl Patience {
     /// The end of waiting for others in this process; none where the clock can't tell it.
     pub(super) fn until(&mut self) -> Option<Instant> {
         let since = *self.since.get_or_insert_with(Instant::now);
-        since.checked_add(self.longest)
+        self.renewed.unwrap_or(since).checked_add(self.longest)
+    }
+
+    /// Waits as long again, for the one that relieved the leader.
+    pub(super) fn renew(&mut self) {
+        self.renewed = Some(Instant::now());
     }
 
     /// Until when to wait before asking again; none when it has been long enough.

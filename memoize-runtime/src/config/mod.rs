@@ -18,7 +18,7 @@ use crate::backend::{AsyncBackend, Backend, Lease, Limits};
 use crate::breaker::Breaker;
 use crate::clock::Clock;
 use crate::flight::Flights;
-use crate::local::{Kept, Tier};
+use crate::local::{Beside, Kept, Tier};
 use crate::observe::{Counters, Journal, Observer, Stats};
 use crate::progress::Writers;
 use crate::site::Site;
@@ -132,10 +132,23 @@ impl Runtime {
         &self.0.writers
     }
 
-    /// Takes what is being computed for an entry out of sight, as it has changed.
+    /// Where copies are kept beside the backend; none where the backend itself keeps values.
+    pub(crate) fn beside(&self) -> Option<&Arc<Beside>> {
+        self.0.tier.beside_or_new(self.namespace(), &self.0.clock)
+    }
+
+    /// Takes what is being computed for an entry out of sight, and copies of it, as it has changed.
     pub(crate) fn void(&self, name: &str) {
         self.0.flights.void(name);
         self.0.writers.void(name);
+        self.forget_copy(name);
+    }
+
+    /// Removes the copy of an entry that this process has changed.
+    pub(crate) fn forget_copy(&self, name: &str) {
+        if let Some(beside) = self.0.tier.beside() {
+            beside.forget(name);
+        }
     }
 
     pub(crate) fn sealing(&self) -> &Sealing {

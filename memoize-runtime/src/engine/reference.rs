@@ -203,12 +203,19 @@ impl Case {
     fn read(&self, policy: &Policy<'_>, store: &Store) -> Vec<Vec<u8>> {
         let found = [store.get(policy.place.name().as_str()).cloned()];
         match &self.content {
-            Content::Stream(_) => match policy.look_for_stream(&found, self.created_ms) {
-                Lookup::Hit(reader, None) => all_items(reader, store),
-                _ => panic!("it is no hit"),
-            },
+            Content::Stream(_) => {
+                match policy.look_for_stream(&found, self.created_ms, &mut Vec::new()) {
+                    Lookup::Hit(reader, None) => all_items(reader, store),
+                    _ => panic!("it is no hit"),
+                }
+            }
             Content::Value(value) => {
-                match policy.look::<Vec<u8>>(&found, &Outcome::VALUE, self.created_ms) {
+                match policy.look::<Vec<u8>>(
+                    &found,
+                    &Outcome::VALUE,
+                    self.created_ms,
+                    &mut Vec::new(),
+                ) {
                     Lookup::Hit(Opened::Chunks(reader), None) => all_items(*reader, store),
                     Lookup::Hit(Opened::Value(read), None) => {
                         assert_eq!(read, *value);

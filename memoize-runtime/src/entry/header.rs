@@ -100,8 +100,7 @@ impl Header {
         if expect.sealed && !sealed {
             return Err(Reject::Downgrade);
         }
-        let chunked = self.flags.contains(Flags::CHUNKED);
-        if (sealed, chunked, self.codec) != (expect.sealed, expect.chunked, expect.codec) {
+        if sealed != expect.sealed {
             return Err(Reject::Unexpected);
         }
         // No secret has the id 0, so this also keeps ids off plain entries.
@@ -110,6 +109,11 @@ impl Header {
         }
         if self.fingerprint != expect.fingerprint {
             return Err(Reject::Fingerprint);
+        }
+        // Another codec is another fingerprint, and so is a stream for a value: for the same one, these are wrong.
+        let chunked = self.flags.contains(Flags::CHUNKED);
+        if (chunked, self.codec) != (expect.chunked, expect.codec) {
+            return Err(Reject::Unexpected);
         }
         if now_ms >= self.expires_ms {
             return Err(Reject::Expired);
@@ -343,6 +347,22 @@ mod tests {
     }
 
     #[test]
+    fn a_deployment_that_changes_the_form_changes_the_type() {
+        let msgpack = Header {
+            codec: Codec::Msgpack,
+            fingerprint: 1,
+            ..PLAIN
+        };
+        assert_eq!(msgpack.admit(&WANT_PLAIN, NOW), Err(Reject::Fingerprint));
+        let chunked = Header {
+            flags: Flags::CHUNKED,
+            fingerprint: 1,
+            ..PLAIN
+        };
+        assert_eq!(chunked.admit(&WANT_PLAIN, NOW), Err(Reject::Fingerprint));
+    }
+
+    #[test]
     fn times_are_exact_to_the_millisecond() {
         let at = |now_ms| PLAIN.admit(&WANT_PLAIN, now_ms);
         assert_eq!(at(PLAIN.expires_ms - 1), Ok(()));
@@ -380,6 +400,12 @@ mod tests {
         assert_eq!(wrong.admit(&WANT_PLAIN, NOW), Err(Reject::Fingerprint));
         let wrong = Header {
             fingerprint: PLAIN.fingerprint,
+            codec: Codec::Msgpack,
+            ..wrong
+        };
+        assert_eq!(wrong.admit(&WANT_PLAIN, NOW), Err(Reject::Unexpected));
+        let wrong = Header {
+            codec: PLAIN.codec,
             ..wrong
         };
         assert_eq!(wrong.admit(&WANT_PLAIN, NOW), Err(Reject::Expired));

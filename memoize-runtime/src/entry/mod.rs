@@ -21,9 +21,9 @@
 //! # Reading
 //!
 //! In this order, each failure a miss with its own [`Reject`], none an error to the caller: length; magic, version, flags;
-//! sealed, chunked and codec are what the code expects; the id is that of the secret whose name the entry has; fingerprint; now < expires, created at most a minute from now,
-//! a life no longer than allowed; the checksum, or the commitment in constant time and
-//! then the tag; inner lengths; decoding with nothing left over. Nothing is decoded before it was checked,
+//! sealed is what the code expects; the id is that of the secret whose name the entry has; fingerprint; chunked and codec are
+//! what goes with it; now < expires, created at most a minute from now, a life no longer than allowed; the checksum, or the
+//! commitment in constant time and then the tag; inner lengths; decoding with nothing left over. Nothing is decoded before it was checked,
 //! and what to expect comes from the code, never from the bytes.
 
 mod bounded;
@@ -45,10 +45,12 @@ mod stored;
 
 pub(crate) use compress::{expand, shrink};
 pub(crate) use draft::{BodyMeta, Draft, Unfinished};
-pub(crate) use fingerprint::Shape;
+pub(crate) use fingerprint::{Shape, with_version};
 pub(crate) use guard::{Body, Guard};
 pub(crate) use header::{Codec, Expect, Flags, Header};
 pub(crate) use padding::Padding;
 pub(crate) use reject::Reject;
-pub(crate) use sealed::Seal;
+#[cfg(test)]
+pub(crate) use sealed::SEALED;
+pub(crate) use sealed::{NAME_PREFIX as SEALED_PREFIX, Opened, Seal};
 pub(crate) use stored::{Refusal, StoredType, Unencodable, shape_of};

@@ -17,7 +17,7 @@ pub(crate) enum Reject {
     /// A plain entry where the code expects a sealed one. It has its own reason because it is what an
     /// attacker who has no secret would write.
     Downgrade,
-    /// Sealed, chunked or of a codec where the code expects otherwise.
+    /// Sealed where the code expects a plain entry; or of the right fingerprint, but chunked or of a codec that don't go with it.
     Unexpected,
     /// Sealed under a secret that is not in the ring, or a key id on an entry that is not sealed.
     UnknownKey,

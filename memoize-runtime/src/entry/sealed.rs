@@ -5,6 +5,7 @@
 //! of [`entry`](super).
 
 use std::borrow::Cow;
+use std::fmt;
 
 use super::chunk::Manifest;
 use super::draft::{BodyMeta, Unfinished};
@@ -21,7 +22,7 @@ const COMMITMENT_AT: usize = SALT_AT + SALT_LEN;
 pub(super) const BODY_AT: usize = COMMITMENT_AT + COMMITMENT_LEN;
 
 /// What sealed names begin with.
-const NAME_PREFIX: &str = "cm1e:";
+pub(crate) const NAME_PREFIX: &str = "cm1e:";
 const NAME_LEN: usize = NAME_PREFIX.len() + 43;
 
 /// A full key under a secret: the name of its entry, and what seals and opens it.
@@ -74,6 +75,8 @@ pub(super) fn finish(
 }
 
 fn finish_salted(mut entry: Vec<u8>, seal: &Seal<'_>, header: &Header, salt: &Salt) -> Vec<u8> {
+    #[cfg(test)]
+    SEALED.set(SEALED.get() + 1);
     let keys = seal.secret.keys();
     let head = header.to_bytes();
     let derived = keys.entry(&head, salt, &seal.binding);
@@ -83,6 +86,12 @@ fn finish_salted(mut entry: Vec<u8>, seal: &Seal<'_>, header: &Header, salt: &Sa
     let tag = derived.seal(&mut entry[BODY_AT..]);
     entry.extend_from_slice(&tag);
     entry
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How many entries this thread has sealed.
+    pub(crate) static SEALED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
 /// An entry that was opened: all of it was sealed with the secret, for this key, with this header.
@@ -125,7 +134,7 @@ impl Opened {
     ///
     /// # Errors
     /// `Damaged` or `Truncated`: the lengths contradict each other. `Flags`: a manifest is never padded.
-    pub(super) fn value(&self) -> Result<(BodyMeta, Cow<'_, [u8]>), Reject> {
+    pub(crate) fn value(&self) -> Result<(BodyMeta, Cow<'_, [u8]>), Reject> {
         let mut rest = &self.body[..];
         let meta = BodyMeta {
             cost_ms: u32::from_le_bytes(take(&mut rest)?),
@@ -142,20 +151,13 @@ impl Opened {
         Ok((meta, value))
     }
 
-    /// The header of the same entry, sealed anew: its times stay, so that it lives no longer.
-    pub(crate) fn resealed_header(&self, seal: &Seal<'_>) -> Header {
-        Header {
-            key_id: seal.key_id(),
-            ..self.header
-        }
-    }
-
-    /// The same entry, sealed anew.
+    /// The same entry, sealed anew with this header.
     ///
     /// Of a manifest it is `manifest` that stands in it: chunks are sealed anew as another generation.
     pub(crate) fn reseal(
         &self,
         seal: &Seal<'_>,
+        header: &Header,
         manifest: Option<&Manifest>,
     ) -> Result<Vec<u8>, Unfinished> {
         let mut entry = Vec::with_capacity(BODY_AT + self.body.len() + TAG_LEN);
@@ -166,7 +168,16 @@ impl Opened {
         } else {
             entry.extend_from_slice(&self.body);
         }
-        finish(entry, seal, &self.resealed_header(seal))
+        finish(entry, seal, header)
+    }
+}
+
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let header = &self.header;
+        f.debug_struct("Opened")
+            .field("header", header)
+            .finish_non_exhaustive()
     }
 }
 
@@ -400,13 +411,18 @@ mod tests {
         for padding in [padding(0), padding(512)] {
             let before = sealed(&old, b"value", padding);
             let opened_before = opened(&old, &before).expect("it was just sealed");
-            let after = opened_before.reseal(&new, None).expect("random bytes");
+            let key_id = new.key_id();
+            let header = Header {
+                key_id,
+                ..*opened_before.header()
+            };
+            let after = opened_before.reseal(&new, &header, None);
+            let after = after.expect("random bytes");
             assert_eq!(opened(&old, &after).err(), Some(Reject::Tampered));
             let opened_after = opened(&new, &after).expect("it was just sealed");
             assert_eq!(opened_after.value(), opened_before.value());
             assert_eq!(opened_after.value(), Ok((META, b"value".into())));
             let [before, after] = [before, after].map(|entry| Header::parse(&entry));
-            let key_id = new.key_id();
             assert_eq!(after, before.map(|header| Header { key_id, ..header }));
         }
     }

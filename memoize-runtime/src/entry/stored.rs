@@ -3,11 +3,12 @@
 //! All that can be found out about a type once is found out here, at the function's first call: its shape, the fingerprint,
 //! and whether the codec can hold it. What depends on the value is looked at with each write.
 
-use std::any::TypeId;
+use std::any::{TypeId, type_name};
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::convert::identity;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 
@@ -26,6 +27,8 @@ use crate::observe::{self, Function};
 /// The type that one function stores, its codec, and what is known of the two.
 #[derive(Debug)]
 pub(crate) struct StoredType {
+    /// What Rust calls the type, where no function tells logs which one it is.
+    name: Option<&'static str>,
     codec: Codec,
     fingerprint: u64,
     shape: Shape,
@@ -48,6 +51,16 @@ pub(crate) struct Refusal {
     /// The way to the part that can't be held, by the names of fields and variants; empty for the type itself.
     pub(crate) path: String,
     pub(crate) why: &'static str,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.path.is_empty() {
+            write!(f, "the value itself: {}", self.why)
+        } else {
+            write!(f, "field `{}`: {}", self.path, self.why)
+        }
+    }
 }
 
 /// Why a value has no bytes.
@@ -112,6 +125,7 @@ impl StoredType {
         };
         let refusal = refused_by_all(&shape).or(refusal);
         Self {
+            name: None,
             codec,
             fingerprint,
             shape,
@@ -125,6 +139,7 @@ impl StoredType {
     /// traced: it runs uncached, and says nothing.
     pub(crate) fn unstored() -> &'static Self {
         static UNSTORED: StoredType = StoredType {
+            name: None,
             codec: Codec::Postcard,
             fingerprint: 0,
             shape: Shape::EMPTY,
@@ -163,7 +178,10 @@ impl StoredType {
         let Some(shape) = shape_of::<T>(codec) else {
             return Self::unstored();
         };
-        let made = Self::new(shape, codec, identity);
+        let made = Self {
+            name: Some(type_name::<T>()),
+            ..Self::new(shape, codec, identity)
+        };
         let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
         let stored: &'static Self = match known.get_or_insert_default().entry(key) {
             Entry::Occupied(first) => return first.get().unless_busy(),
@@ -172,6 +190,11 @@ impl StoredType {
         drop(known);
         observe::traced(Function::UNNAMED, stored);
         stored.unless_busy()
+    }
+
+    /// What logs call the type, where they name no function of it.
+    pub(crate) fn name(&self) -> Option<&'static str> {
+        self.name
     }
 
     pub(crate) fn codec(&self) -> Codec {
@@ -207,13 +230,24 @@ impl StoredType {
         is_new
     }
 
-    /// The first part in which a change would not be seen, where there is one.
-    pub(crate) fn unseen(&self) -> Option<String> {
-        let found = self.shape.find(|node| match node {
+    /// The parts in which a change would not be seen, as many of them as are told.
+    pub(crate) fn unseen(&self) -> Vec<String> {
+        let found = self.shape.find_all(|node| match node {
             Node::Unseen(_) => Some(()),
             _ => None,
         });
-        found.map(|(path, ())| without_key(path))
+        let mut paths: Vec<String> = Vec::new();
+        for path in found.map(|(path, ())| without_key(path)) {
+            // Of a map whose keys are unseen, the values go without saying.
+            let is_told = |whole: &String| path == *whole || path.strip_suffix("{}") == Some(whole);
+            if !paths.iter().any(is_told) {
+                paths.push(path);
+            }
+            if paths.len() == MAX_TOLD {
+                break;
+            }
+        }
+        paths
     }
 
     /// Appends the bytes of a value that will be read back as the same one, as far as serde can tell.
@@ -332,6 +366,14 @@ fn refused_by_all(shape: &Shape) -> Option<Refusal> {
         Node::Unseen(Unseen { why: Why::Wide, .. }) => {
             Some("it is one of more than 4096 in a row; use a `Vec` instead of an array")
         }
+        // Nearly all that stands behind a type of the user's is then unreached, and so is nearly each change.
+        Node::Unseen(Unseen {
+            why: Why::Unreached,
+            ..
+        }) if cfg!(panic = "abort") => Some(
+            "a change of it could not be seen, as what stands before it can't be tried out where a panic ends the process; \
+             make it a named field of a struct, or move it to the front",
+        ),
         _ => None,
     });
     found.map(|(path, why)| Refusal { path, why })

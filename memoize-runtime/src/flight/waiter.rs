@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use super::held::Held;
 use super::state::View;
-use super::{Flight, Flights, Leader, Part, lock};
+use super::{Flight, Flights, Joined, Leader, Part, lock};
 
 /// Waits for what a flight lands; a future that may be dropped at any time.
 pub(crate) struct Waiter<T, L> {
@@ -17,6 +17,8 @@ pub(crate) struct Waiter<T, L> {
     ticket: Option<u64>,
     /// Which of the flight's leaders it began to wait for.
     generation: u64,
+    /// Whether it has waited long enough once already.
+    waits_again: bool,
     /// Whether the flight still counts on it.
     waits: bool,
 }
@@ -34,6 +36,7 @@ impl<T, L> Waiter<T, L> {
             held,
             ticket: None,
             generation,
+            waits_again: false,
             waits: true,
         }
     }
@@ -51,25 +54,53 @@ impl<T, L> Waiter<T, L> {
 }
 
 impl<T: Clone, L> Waiter<T, L> {
-    /// What one does that has waited long enough. Of those who wait for one leader one relieves it: it computes for all who
+    /// What becomes of one that has waited long enough. Of those who wait for one leader one relieves it: it computes for all who
     /// still wait and come, and stores by the same lease, as a leader that is slow and one that is stuck look the same. The
-    /// others compute beside that one.
-    pub(crate) fn relieve(self) -> Part<T, L> {
+    /// others wait for that one, once, and then compute beside it.
+    ///
+    /// Where the key was invalidated they go on as if they came now.
+    pub(crate) fn relieve(mut self) -> Joined<T, L> {
         let mut state = self.flight.lock();
-        match state.view() {
-            View::Landed(value) => return Part::Landed(value.clone()),
-            View::Over => return Part::Alone,
-            View::Vacant => _ = state.succeed(),
-            View::Nothing if state.void => return Part::Alone,
+        let part = match state.view() {
+            View::Landed(value) => Part::Landed(value.clone()),
+            View::Over => Part::Alone,
+            View::Vacant => {
+                state.succeed();
+                Part::Leads(self.lead(state.generation))
+            }
+            View::Nothing if state.void => {
+                drop(state);
+                return self.join_again();
+            }
             View::Nothing => {
-                if !state.relieve(self.generation) {
-                    return Part::Beside;
+                if state.relieve(self.generation) {
+                    Part::Leads(self.lead(state.generation))
+                } else if self.waits_again {
+                    Part::Beside
+                } else {
+                    let generation = state.generation;
+                    drop(state);
+                    self.generation = generation;
+                    self.waits_again = true;
+                    return Joined::Waits(self);
                 }
             }
-        }
-        let generation = state.generation;
+        };
         drop(state);
-        Part::Leads(self.lead(generation))
+        Joined::Plays(part)
+    }
+
+    fn join_again(self) -> Joined<T, L> {
+        if self.waits_again {
+            return Joined::Plays(Part::Alone);
+        }
+        let (flights, flight) = (self.flights.clone(), Arc::clone(&self.flight));
+        drop(self);
+        let mut joined = flights.join(flight.process, &flight.name, flight.kind, false);
+        if let Joined::Waits(waiter) = &mut joined {
+            waiter.waits_again = true;
+        }
+        joined
     }
 }
 

@@ -13,6 +13,11 @@ use crate::seat::Seat;
 use crate::site::Site;
 
 /// A type whose values can be kept for all threads, each call getting a clone.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be kept as it is",
+    label = "isn't `Clone + Send + Sync + 'static`",
+    note = "each hit is a clone of what is kept: make the type `Clone`, and what it holds `Send` and `Sync`, or remove `local`"
+)]
 pub trait Copied: Clone + Send + Sync + 'static {}
 
 #[diagnostic::do_not_recommend]

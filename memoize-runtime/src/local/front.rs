@@ -5,6 +5,7 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 use papaya::HashMap;
 
+use super::beside::Beside;
 use super::copies::Copied;
 use super::near::Near;
 use super::slot::Slot;
@@ -20,16 +21,19 @@ pub(crate) struct Front<T> {
     values: Values<Arguments, T>,
     /// Where they are kept.
     memory: Memory,
+    /// The same as copies, where it is not the backend itself.
+    beside: Option<Arc<Beside>>,
 }
 
 type Values<K, T> = HashMap<K, Near<T>, RandomState>;
 
 impl<T: Copied> Front<T> {
-    pub(super) fn new(memory: Memory) -> Self {
+    pub(super) fn new(memory: Memory, beside: Option<Arc<Beside>>) -> Self {
         Self {
             by_word: HashMap::with_hasher(RandomState::default()),
             values: HashMap::with_hasher(RandomState::default()),
             memory,
+            beside,
         }
     }
 
@@ -38,18 +42,25 @@ impl<T: Copied> Front<T> {
     pub(super) fn copy(&self, arguments: &Arguments, runtime: &Runtime) -> Option<T> {
         match arguments.only() {
             Some(word) => self.copy_by_word(word, runtime),
-            None => self
-                .values
-                .pin()
-                .get(arguments)?
-                .copy(&self.memory, runtime),
+            None => self.copy_of(self.values.pin().get(arguments)?, runtime),
         }
     }
 
     /// The same for an only word.
     #[inline]
     pub(super) fn copy_by_word(&self, word: u64, runtime: &Runtime) -> Option<T> {
-        self.by_word.pin().get(&word)?.copy(&self.memory, runtime)
+        self.copy_of(self.by_word.pin().get(&word)?, runtime)
+    }
+
+    #[inline]
+    fn copy_of(&self, near: &Near<T>, runtime: &Runtime) -> Option<T> {
+        // What vouches for a copy beside the backend must still do.
+        if let Some(beside) = &self.beside
+            && !near.is_vouched_for(beside)
+        {
+            return None;
+        }
+        near.copy(&self.memory, runtime)
     }
 
     /// Has `slot` found by these arguments, if it is found by no others.

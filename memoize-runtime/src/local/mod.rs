@@ -8,23 +8,26 @@
 //! and without the key's text. It decides nothing: what it finds counts only while the slot ([`slot`]) is alive, and the
 //! backend ends that, before a value leaves it.
 
+mod beside;
 mod copies;
 mod front;
 mod near;
 mod slot;
 
+pub(crate) use beside::{Beside, Local, Names, Ticket, Trust};
 pub(crate) use copies::{Copied, Copies, Reading};
 pub(crate) use slot::{Facts, Shelved};
 
 use std::any::Any;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use foldhash::fast::RandomState;
 use papaya::HashMap;
 
 use crate::backend::{Bytes, Memory};
+use crate::clock::Clock;
 use crate::instance::Instance;
 pub(crate) use front::Front;
 
@@ -53,8 +56,10 @@ impl Kept {
 
 /// The typed tier of one runtime.
 pub(crate) struct Tier {
-    /// Where values are kept.
+    /// Where values are kept in place of entries, with the embedded backend.
     memory: Option<Memory>,
+    /// Where copies are kept with any other, once there is something to be kept.
+    beside: OnceLock<Arc<Beside>>,
     /// By the address of the instance, which is never freed.
     fronts: HashMap<usize, Arc<dyn Any + Send + Sync>, RandomState>,
     /// Unlike that of all other tiers.
@@ -67,6 +72,7 @@ impl Tier {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Self {
             memory,
+            beside: OnceLock::new(),
             fronts: HashMap::with_hasher(RandomState::default()),
             id: NEXT.fetch_add(1, Ordering::Relaxed),
         }
@@ -75,6 +81,26 @@ impl Tier {
     /// Where values are kept in place of bytes.
     pub(crate) fn store(&self) -> Option<&Memory> {
         self.memory.as_ref()
+    }
+
+    /// The copies beside the backend, if there were any yet in this process.
+    pub(crate) fn beside(&self) -> Option<&Arc<Beside>> {
+        let beside = self.beside.get()?;
+        beside.is_of_this_process().then_some(beside)
+    }
+
+    /// The same, begun if there are none; none where values are kept in place of entries, and where those of a parent are in the way.
+    pub(crate) fn beside_or_new(
+        &self,
+        namespace: &str,
+        clock: &Arc<dyn Clock>,
+    ) -> Option<&Arc<Beside>> {
+        if self.memory.is_some() {
+            return None;
+        }
+        self.beside
+            .get_or_init(|| Arc::new(Beside::new(namespace, clock)));
+        self.beside()
     }
 
     #[inline]
@@ -94,10 +120,14 @@ impl Tier {
         &self,
         instance: &'static Instance,
     ) -> Option<Arc<Front<T>>> {
-        let memory = self.store()?;
+        let (memory, beside) = match (self.store(), self.beside()) {
+            (Some(memory), _) => (memory, None),
+            (None, Some(beside)) => (beside.memory(), Some(Arc::clone(beside))),
+            (None, None) => return None,
+        };
         let fronts = self.fronts.pin();
         let front = fronts.get_or_insert_with(address(instance), || {
-            Arc::new(Front::<T>::new(memory.clone()))
+            Arc::new(Front::<T>::new(memory.clone(), beside))
         });
         Arc::clone(front).downcast().ok()
     }
@@ -105,4 +135,26 @@ impl Tier {
 
 fn address(instance: &'static Instance) -> usize {
     std::ptr::from_ref(instance).addr()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::{Beside, Tier};
+    use crate::clock::{Clock, SystemClock};
+
+    #[test]
+    fn a_forked_child_has_no_copies() {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let (parent, child) = (Tier::new(None), Tier::new(None));
+        assert!(parent.beside().is_none());
+        assert!(parent.beside_or_new("n", &clock).is_some());
+        assert!(parent.beside().is_some());
+        // What it finds there are its parent's.
+        let parents = Beside::new("n", &clock).of_another_process();
+        assert!(child.beside.set(Arc::new(parents)).is_ok());
+        assert!(child.beside().is_none());
+        assert!(child.beside_or_new("n", &clock).is_none());
+    }
 }

@@ -4,6 +4,7 @@ use std::mem::needs_drop;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use super::beside::{Beside, Trust};
 use super::copies::Copied;
 use super::slot::Slot;
 use crate::backend::Memory;
@@ -39,6 +40,11 @@ impl<T: Copied> Near<T> {
 
     pub(super) fn is_of(&self, slot: &Slot<T>) -> bool {
         std::ptr::eq(&raw const *self.slot, slot)
+    }
+
+    pub(super) fn is_vouched_for(&self, beside: &Beside) -> bool {
+        beside.is_of_this_process()
+            && (self.slot.trust() != Trust::Tracked || beside.is_told_of(self.slot.name()))
     }
 
     /// A copy of the value, if it may be used now.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
+use super::beside::Trust;
 use super::copies::Copied;
 use super::front::Front;
 use crate::Cacheable;
@@ -32,17 +33,38 @@ pub(crate) struct Slot<T> {
 /// What is in an entry beside the value.
 pub(crate) struct Facts {
     pub(crate) name: CacheKey,
-    pub(crate) full_key: Box<str>,
+    /// None of what is sealed, of which no bytes are made.
+    pub(crate) full_key: Option<Box<str>>,
     pub(crate) stored: &'static StoredType,
     pub(crate) created_ms: u64,
     pub(crate) expires_ms: u64,
     pub(crate) cost: Duration,
     pub(crate) compress: bool,
+    /// When what it was asked of was asked.
+    pub(crate) asked_ms: u64,
+    pub(crate) trust: Trust,
     /// How long its entry would be.
     pub(crate) bytes: usize,
 }
 
 impl Facts {
+    /// Until when the value may be used here.
+    pub(crate) fn until_ms(&self) -> u64 {
+        match self.trust {
+            Trust::Own | Trust::Tracked => self.expires_ms,
+            Trust::Until(until_ms) => self.expires_ms.min(until_ms),
+        }
+    }
+
+    /// Whether it may be taken for what is in the entry, as far as the clock tells. One that was turned back behind the question
+    /// tells nothing.
+    pub(super) fn is_trusted(&self, now_ms: u64) -> bool {
+        match self.trust {
+            Trust::Own | Trust::Tracked => true,
+            Trust::Until(until_ms) => (self.asked_ms..until_ms).contains(&now_ms),
+        }
+    }
+
     /// Whether the value may be used at `now_ms`, as its entry would tell it.
     pub(crate) fn admit(
         &self,
@@ -110,8 +132,16 @@ impl<T: Copied> Slot<T> {
 
     /// From when and until when it may be used.
     pub(super) fn life(&self) -> (u64, u64) {
-        let from_ms = Header::readable_from(self.facts.created_ms);
-        (from_ms, self.facts.expires_ms)
+        let from_ms = match self.facts.trust {
+            Trust::Own | Trust::Tracked => Header::readable_from(self.facts.created_ms),
+            Trust::Until(_) => self.facts.asked_ms,
+        };
+        (from_ms, self.facts.until_ms())
+    }
+
+    #[inline]
+    pub(super) fn trust(&self) -> Trust {
+        self.facts.trust
     }
 
     pub(super) fn name(&self) -> &str {
@@ -139,7 +169,8 @@ impl<T: Copied + Cacheable> Shelved for Slot<T> {
 
     fn weight(&self) -> u64 {
         let facts = &self.facts;
-        (size_of::<Self>() + facts.bytes + facts.name.as_str().len() + facts.full_key.len()) as u64
+        let full_key = facts.full_key.as_ref().map_or(0, |text| text.len());
+        (size_of::<Self>() + facts.bytes + facts.name.as_str().len() + full_key) as u64
     }
 
     fn begin(&self) {
@@ -162,7 +193,7 @@ impl<T: Copied + Cacheable> Shelved for Slot<T> {
         let facts = &self.facts;
         let place = Place::Plain {
             name: facts.name.clone(),
-            full_key: &facts.full_key,
+            full_key: facts.full_key.as_deref()?,
         };
         let policy = Policy {
             place: &place,

@@ -33,12 +33,14 @@ mod conformance;
 mod faulty;
 mod isolated;
 mod recorder;
+mod storable;
 
 pub use clock::ManualClock;
 pub use conformance::{conformance, conformance_async};
 pub use faulty::{Fault, Faulty, Injected};
 pub use isolated::{isolated, isolated_async, uncached, uncached_async};
 pub use recorder::{Recorded, Recorder, recorded, recorded_async};
+pub use storable::storable;
 
 pub use crate::observe::Event;
 

@@ -1,5 +1,5 @@
 //! Real servers for tests: [`RedisServer`], [`RedisCluster`], [`RedisSentinel`], and a network that fails: [`Proxy`],
-//! [`BlackHole`], [`closed_port`].
+//! [`BlackHole`], [`closed_port`]. And [`Random`], which makes tests repeatable.
 //!
 //! What is started here stops when its value is dropped, and when the process of the test ends in whatever way: each server
 //! has a shell beside it that waits for the end of a pipe, and then kills it and removes its files. Nothing is shared between
@@ -26,6 +26,7 @@ mod tls;
 pub use cluster::RedisCluster;
 pub use network::{BlackHole, closed_port};
 pub use proxy::{Faults, Proxy};
+pub use random::Random;
 pub use redis::RedisServer;
 pub use resp::Reply;
 pub use sentinel::RedisSentinel;

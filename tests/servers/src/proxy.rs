@@ -4,6 +4,7 @@ use std::io::{self, BufReader, Write};
 use std::mem;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -79,11 +80,36 @@ impl Proxy {
         self.shared.swallow.store(replies, Ordering::Relaxed);
     }
 
+    /// Has the next value that is read stay here until what is returned is dropped; all else is handed on.
+    pub fn hold(&self) -> Held<'_> {
+        let (release, until) = mpsc::channel();
+        *lock(&self.shared.hold) = Some(until);
+        Held {
+            hold: &self.shared.hold,
+            _release: release,
+        }
+    }
+
     /// Ends all connections; new ones are taken.
     pub fn cut(&self) {
         for stream in mem::take(&mut *lock(&self.shared.streams)) {
             let _ = stream.shutdown(Shutdown::Both);
         }
+    }
+}
+
+/// A reply that is held back.
+#[derive(Debug)]
+pub struct Held<'a> {
+    /// Until one takes it.
+    hold: &'a Mutex<Option<Receiver<()>>>,
+    _release: Sender<()>,
+}
+
+impl Held<'_> {
+    /// Whether a reply has come to be held.
+    pub fn has_come(&self) -> bool {
+        lock(self.hold).is_none()
     }
 }
 
@@ -106,6 +132,8 @@ struct Shared {
     streams: Mutex<Vec<TcpStream>>,
     replies: AtomicU64,
     swallow: AtomicU64,
+    /// Whoever reads the next value takes this, and hands it on when the other end is gone.
+    hold: Mutex<Option<Receiver<()>>>,
     count: AtomicU64,
     over: AtomicBool,
 }
@@ -120,6 +148,7 @@ impl Default for Shared {
             streams: Mutex::default(),
             replies: AtomicU64::new(0),
             swallow: AtomicU64::new(0),
+            hold: Mutex::default(),
             count: AtomicU64::new(0),
             over: AtomicBool::new(false),
         }
@@ -174,6 +203,11 @@ impl Shared {
                 .is_ok()
             {
                 return Ok(());
+            }
+            let is_value = reply.starts_with(b"$");
+            let hold = is_value.then(|| lock(&self.hold).take()).flatten();
+            if let Some(until) = hold {
+                let _ = until.recv();
             }
             let faults = *lock(&self.faults);
             let mut chosen = |one_in| {

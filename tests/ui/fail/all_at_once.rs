@@ -1,6 +1,6 @@
 use cache_memoize::cache_memoize;
 
-#[cache_memoize(key = "<uid>", expiraton = 5, version = "a", skip(nobody), local = true, expiration = 0)]
+#[cache_memoize(key = "<uid>", expiraton = 5, version = "a", skip(nobody), local = "soon", expiration = 0)]
 const fn load(id: u64) -> &'static str {
     let _ = id;
     ""

@@ -23,6 +23,24 @@ impl Greeting {
         }
     }
 
+    /// To the same, for a connection that tells of changes, of whichever database.
+    pub(super) fn to_track(target: &Target) -> Self {
+        Self {
+            login: target.login.clone(),
+            db: 0,
+            resp3: true,
+        }
+    }
+
+    /// Not a word.
+    pub(super) fn none() -> Self {
+        Self {
+            login: Login::default(),
+            db: 0,
+            resp3: false,
+        }
+    }
+
     /// To those that know where these are.
     pub(super) fn to_sentinels(target: &Target) -> Self {
         Self {

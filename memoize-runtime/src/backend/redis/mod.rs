@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use redis::Value;
 
-use super::{AsyncBackend, Backend, BackendError, Bytes, Deadline, Lease, Limits, Lookup};
+use super::{AsyncBackend, Backend, BackendError, Bytes, Changes, Deadline, Lease, Limits, Lookup};
 use crate::error::ConfigError;
 use command::Request;
 use exchange::Exchange;
@@ -72,6 +72,15 @@ const LONGEST: Duration = Duration::from_secs(5);
 ///
 /// Evicted or lost records of leases cost computations, never a wrong value. Replication is asynchronous: after a failover an
 /// invalidation may be lost.
+///
+/// # Copies in this process
+///
+/// Of a single server (`redis://`, `rediss://` and `redis+unix://`), values that can be cloned and sent are kept in this process too, up to 32 MiB,
+/// and a hit asks nobody. One more connection, with a thread of its own, is told of changes (client tracking, by RESP3 whatever the URL says;
+/// `+client|tracking +hello +ping`): a change is seen once its news has arrived. A connection that is silent is asked each second, so
+/// that two seconds is the longest that it is believed in vain. Without it, and while it is lost, all is asked of the server. A second one is told of what is
+/// sealed, by all that use the server, once a function has `encrypt` and `local = true`. A process that was forked from one that
+/// keeps values keeps none. Neither does one that asks a cluster, or a master that sentinels name: there only what `local = "5s"` allows is kept.
 ///
 /// # Limits
 ///
@@ -224,6 +233,10 @@ impl Backend for Redis {
 
     fn release(&self, key: &str, lease: Lease, deadline: Deadline) -> Result<(), BackendError> {
         command::done(self.ask_one(Request::release(key, lease), deadline)?)
+    }
+
+    fn watch(&self, prefix: &str, changes: Changes) {
+        blocking::tracking::start(&self.shared, prefix, changes);
     }
 
     fn async_twin(self: Arc<Self>) -> Option<Arc<dyn AsyncBackend>> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::ask::ask;
+use super::resealing;
 use crate::backend::{Bytes, Deadline};
 use crate::call::ask::NoAnswer;
 use crate::call::chunks::{BATCH, MOST_REMOVED, by_text, hand_over};
@@ -16,18 +17,26 @@ use crate::entry::chunk::Reader;
 use crate::key::CacheKey;
 use crate::observe::Abandoned;
 
-/// Gives the reader the chunks that it wants next.
+/// As [`chunks::supply`](crate::call::chunks::supply).
 pub(in crate::call) async fn supply(
     request: &Request,
     reader: &mut Reader,
-    resealing: Option<&mut Resealing>,
+    resealing: &mut Option<Box<Resealing>>,
     deadline: Deadline,
 ) -> Result<(), Missed> {
     let names = reader.wants();
     if names.is_empty() {
         return Ok(());
     }
-    hand_over(reader, resealing, fetch(request, &names, deadline).await)
+    let chunks = fetch(request, &names, deadline).await;
+    hand_over(reader, resealing.as_deref_mut(), chunks)?;
+    if let Some(begun) = resealing {
+        let deadline = begun.store_by(reader, deadline);
+        if !resealing::store(begun, deadline).await {
+            *resealing = None;
+        }
+    }
+    Ok(())
 }
 
 /// As [`chunks::fetch`](crate::call::chunks::fetch).

@@ -6,10 +6,12 @@ use crate::call::place::Place;
 use crate::call::resealing::Resealing;
 
 /// As [`Resealing::store`].
-pub(in crate::call) async fn store(resealing: &mut Resealing, deadline: Deadline) -> bool {
-    let sealed = resealing.take();
-    let life = resealing.renewal.chunk_life();
-    chunks::store_all(&resealing.request, &sealed, life, deadline).await
+pub(super) async fn store(resealing: &mut Resealing, deadline: Deadline) -> bool {
+    let sealed = resealing.resealer.take();
+    let life = resealing
+        .renewal
+        .chunk_life(resealing.request.runtime.now_ms());
+    !deadline.has_passed() && chunks::store_all(&resealing.request, &sealed, life, deadline).await
 }
 
 /// As [`Resealing::finish`].
@@ -18,9 +20,16 @@ pub(in crate::call) async fn finish(
     place: &Place<'_>,
     deadline: Deadline,
 ) {
-    if store(&mut resealing, deadline).await {
-        let (request, lease) = (&resealing.request, resealing.lease);
-        let renewed = rotation::renew(request, place, &resealing.renewal, lease, deadline);
-        resealing.is_settled = renewed.await;
-    }
+    let Resealing {
+        request,
+        renewal,
+        resealer,
+        lease: Some(lease),
+        ..
+    } = &resealing
+    else {
+        return;
+    };
+    let renewed = rotation::renew(request, place, renewal, Some(resealer), *lease, deadline);
+    resealing.is_settled = renewed.await;
 }

@@ -1,17 +1,22 @@
 //! As [`rotation`](crate::call::rotation), awaited.
 
+use std::future::ready;
+
 use super::ask::ask;
 use super::chunks;
 use crate::backend::{Bytes, Deadline, Lease};
 use crate::call::place::Place;
 use crate::call::request::Request;
+use crate::call::rotation::take_back_later;
 use crate::engine::Renewal;
+use crate::entry::chunk::Resealer;
 
 /// As [`rotation::renew`](crate::call::rotation::renew).
 pub(super) async fn renew(
     request: &Request,
     place: &Place<'_>,
     renewal: &Renewal,
+    chunks: Option<&Resealer>,
     lease: Lease,
     deadline: Deadline,
 ) -> bool {
@@ -19,8 +24,12 @@ pub(super) async fn renew(
         return false;
     };
     let name = place.name().as_str();
+    let (policy, now_ms) = (request.policy(place), request.runtime.now_ms());
     let filled = ask(request, "fill", deadline, |backend| {
-        backend.fill(name, lease, renewal.bytes.clone(), renewal.life, deadline)
+        match policy.renew(renewal, chunks, now_ms) {
+            Some((bytes, life)) => backend.fill(name, lease, bytes, life, deadline),
+            None => Box::pin(ready(Ok(false))),
+        }
     });
     if !filled.await.unwrap_or(false) {
         return false;
@@ -33,7 +42,9 @@ pub(super) async fn renew(
             let deleted = ask(request, "delete", deadline, |backend| {
                 backend.delete(name, deadline)
             });
-            let _ = deleted.await;
+            if deleted.await.is_err() {
+                take_back_later(request, place, deadline);
+            }
             return false;
         }
     }

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use super::{
-    KEYS, KINDS, LIFE, NOW, Rng, Stored, Tally, World, count, place_of, plain_place, policy,
-    reason, seed,
+    KEYS, KINDS, LIFE, NOW, Rng, Stored, Tally, World, count, found_at, place_of, plain_place,
+    policy, reason, seed,
 };
 use crate::backend::Bytes;
 use crate::call::outcome::Outcome;
 use crate::call::place::Place;
-use crate::engine::{Chunked, Filling, Lookup, Opened, Policy, Unstored};
-use crate::entry::chunk::{Next, Reader, fingerprint_of_stream};
+use crate::engine::{Chunked, Filling, Lookup, Opened, Policy, Renewal, Unstored};
+use crate::entry::chunk::{Next, Reader, Resealer, fingerprint_of_stream};
 use crate::entry::{Header, Reject};
 use Reject::{
     Downgrade, Expired, Fingerprint, FromTheFuture, Incomplete, Tampered, Unexpected, UnknownKey,
@@ -175,6 +175,18 @@ impl Pool {
     }
 }
 
+/// What a reader made of a chunk set.
+#[derive(Debug, Default, PartialEq)]
+struct Read {
+    /// What it has handed out, before the miss if it was one.
+    items: Vec<Vec<u8>>,
+    reject: Option<Reject>,
+    /// How many chunks were sealed anew.
+    sealed: usize,
+    /// Whether the manifest was.
+    is_renewed: bool,
+}
+
 /// One attack in the making: on the lookup of `key` by the code of `kind`, which would find a genuine set.
 struct Attack<'p> {
     pool: &'p Pool,
@@ -265,45 +277,67 @@ impl<'p> Attack<'p> {
         Tampered
     }
 
-    /// What a reader makes of it: what it has handed out before the miss, and the miss.
-    fn read(&self, policy: &Policy<'_>) -> (Vec<Vec<u8>>, Option<Reject>) {
-        let mut reader = match self.look(policy) {
-            Ok(reader) => reader,
-            Err(reject) => return (Vec::new(), Some(reject)),
+    /// What a reader makes of it, who seals it anew where that is to be done.
+    fn read(&self, policy: &Policy<'_>) -> Read {
+        let mut read = Read::default();
+        let (mut reader, renewal) = match self.look(policy) {
+            Ok(found) => found,
+            Err(reject) => {
+                read.reject = Some(reject);
+                return read;
+            }
         };
-        let mut items = Vec::new();
+        let mut resealer = renewal
+            .as_ref()
+            .map(|renewal| policy.resealer(renewal).expect("random bytes"));
+        let all_of_it = self.read_all(&mut reader, resealer.as_mut(), &mut read);
+        read.reject = all_of_it.err();
+        if let (Some(renewal), Some(mut resealer)) = (renewal, resealer) {
+            read.sealed = resealer.take().len();
+            let renewed = policy.renew(&renewal, Some(&resealer), self.now);
+            read.is_renewed = renewed.is_some();
+        }
+        read
+    }
+
+    fn read_all(
+        &self,
+        reader: &mut Reader,
+        mut resealer: Option<&mut Resealer>,
+        read: &mut Read,
+    ) -> Result<(), Reject> {
         let mut supplied = 0;
         loop {
-            let next = match reader.next_item() {
-                Ok(next) => next,
-                Err(reject) => return (items, Some(reject)),
-            };
-            match next {
-                Next::Item(item) => items.push(reader.bytes_of(&item).to_vec()),
-                Next::End => return (items, None),
+            match reader.next_item()? {
+                Next::Item(item) => read.items.push(reader.bytes_of(&item).to_vec()),
+                Next::End => return Ok(()),
                 Next::Starved => {
                     let wanted = supplied..supplied + reader.wants().len();
                     supplied = wanted.end;
-                    if let Err(reject) = reader.supply(self.chunks[wanted].to_vec(), None) {
-                        return (items, Some(reject));
-                    }
+                    reader.supply(self.chunks[wanted].to_vec(), resealer.as_deref_mut())?;
                 }
             }
         }
     }
 
-    fn look(&self, policy: &Policy<'_>) -> Result<Reader, Reject> {
+    fn look(&self, policy: &Policy<'_>) -> Result<(Reader, Option<Renewal>), Reject> {
+        let found = found_at(policy.place, &self.entries);
+        let mut passed_over = Vec::new();
         let lookup = match self.form {
-            Form::Stream => policy.look_for_stream(&self.entries, self.now),
-            Form::Value => match policy.look(&self.entries, &Outcome::<Stored>::VALUE, self.now) {
-                Lookup::Hit(Opened::Chunks(reader), renewal) => Lookup::Hit(*reader, renewal),
-                Lookup::Hit(Opened::Value(value), _) => panic!("{value:?} was not in chunks"),
-                Lookup::Rejected(reject) => Lookup::Rejected(reject),
-                Lookup::Absent => Lookup::Absent,
-            },
+            Form::Stream => policy.look_for_stream(&found, self.now, &mut passed_over),
+            Form::Value => {
+                let outcome = Outcome::<Stored>::VALUE;
+                match policy.look(&found, &outcome, self.now, &mut passed_over) {
+                    Lookup::Hit(Opened::Chunks(reader), renewal) => Lookup::Hit(*reader, renewal),
+                    Lookup::Hit(Opened::Value(value), _) => panic!("{value:?} was not in chunks"),
+                    Lookup::Rejected(reject) => Lookup::Rejected(reject),
+                    Lookup::Absent => Lookup::Absent,
+                }
+            }
         };
+        assert!(passed_over.is_empty(), "there is one entry");
         match lookup {
-            Lookup::Hit(reader, _) => Ok(reader),
+            Lookup::Hit(reader, renewal) => Ok((reader, renewal)),
             Lookup::Rejected(reject) => Err(reject),
             Lookup::Absent => panic!("there was something"),
         }
@@ -560,24 +594,33 @@ const MANIFEST_ATTACKS: [(&str, Strike); 24] = [
 fn attacks_on_chunk_sets_are_misses_with_a_reason() {
     let world = World::new();
     let pool = Pool::new(&world);
-    let places: Vec<Place<'_>> = (0..KEYS.len()).map(|key| world.place(key)).collect();
+    let places = world.places();
     let attacks = [&CHUNK_ATTACKS[..], &MANIFEST_ATTACKS].concat();
     let mut rng = Rng(seed());
     let mut tally = Tally::default();
+    let mut sealed = 0;
     for nth in 0..count() {
         let (name, strike) = attacks[nth % attacks.len()];
         let mut attack = Attack::new(&pool, Rng(rng.next()));
         let expected = strike(&mut attack);
-        let policy = chunked_policy(&places[attack.key], attack.form, attack.kind);
-        let (items, reject) = attack.read(&policy);
+        let place = &places[attack.key][rng.below(2)];
+        let read = attack.read(&chunked_policy(place, attack.form, attack.kind));
         // What came before the chunk at fault was handed out already.
-        assert!(
-            attack.genuine(Made::Own).starts_with(&items),
-            "{name}: {items:?}"
-        );
-        assert_eq!(reject, Some(expected), "{name}");
+        let genuine = attack.genuine(Made::Own);
+        assert!(genuine.starts_with(&read.items), "{name}: {read:?}");
+        assert_eq!(read.reject, Some(expected), "{name}");
+        // And may have been sealed anew, but nothing else, and no manifest lists it.
+        let own = &attack.set(Made::Own).chunks[..read.sealed];
+        let as_found = attack.chunks[..read.sealed].iter().flatten();
+        assert!(own.iter().eq(as_found), "{name}: {read:?}");
+        assert!(!read.is_renewed, "{name}");
+        sealed += read.sealed;
         tally.count(name, expected);
     }
+    assert!(
+        sealed > count() / 10,
+        "too few were sealed anew on the way: {sealed}"
+    );
     tally.print("chunk sets");
 }
 
@@ -586,16 +629,26 @@ fn attacks_on_chunk_sets_are_misses_with_a_reason() {
 fn what_was_not_attacked_is_read_to_its_end() {
     let world = World::new();
     let pool = Pool::new(&world);
+    let places = world.places();
     for seed in 0..100 {
         for made in [Made::Own, Made::Twin, Made::Before, Made::WithPrevious] {
             let mut attack = Attack::new(&pool, Rng(seed));
             attack.find(made);
-            if let Made::WithPrevious = made {
+            let is_previous = matches!(made, Made::WithPrevious);
+            if is_previous {
                 attack.entries.swap(0, 1);
             }
-            let place = world.place(attack.key);
-            let policy = chunked_policy(&place, attack.form, attack.kind);
-            assert_eq!(attack.read(&policy), (attack.genuine(made), None));
+            for (place, is_ahead) in places[attack.key].iter().zip([false, true]) {
+                let policy = chunked_policy(place, attack.form, attack.kind);
+                let is_renewed = is_ahead || is_previous;
+                let whole = Read {
+                    items: attack.genuine(made),
+                    reject: None,
+                    sealed: if is_renewed { CHUNKS } else { 0 },
+                    is_renewed,
+                };
+                assert_eq!(attack.read(&policy), whole);
+            }
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    KEYS, KINDS, LIFE, NOW, Rng, Stored, Tally, World, count, place_of, plain_place, policy,
-    reason, seed,
+    KEYS, KINDS, LIFE, NOW, Rng, Stored, Tally, World, count, found_at, place_of, plain_place,
+    policy, reason, seed,
 };
 use crate::backend::Bytes;
 use crate::call::outcome::Outcome;
@@ -98,7 +98,18 @@ struct Attack<'p> {
     now: u64,
 }
 
-impl Attack<'_> {
+impl<'p> Attack<'p> {
+    fn new(pool: &'p Pool, rng: &mut Rng) -> Self {
+        Self {
+            pool,
+            key: rng.below(KEYS.len()),
+            kind: rng.below(KINDS.len()),
+            serial: 0,
+            rng: Rng(rng.next()),
+            now: NOW,
+        }
+    }
+
     fn at(key: usize, kind: usize, serial: usize) -> usize {
         (key * KINDS.len() + kind) * SERIALS + serial
     }
@@ -273,36 +284,70 @@ const ENTRY_ATTACKS: [(&str, Strike); 26] = [
 fn attacks_on_entries_are_misses_with_a_reason() {
     let world = World::new();
     let pool = Pool::new(&world);
-    let places: Vec<Place<'_>> = (0..KEYS.len()).map(|key| world.place(key)).collect();
+    let places = world.places();
     let mut rng = Rng(seed());
     let mut tally = Tally::default();
     for nth in 0..count() {
         let (name, strike) = ENTRY_ATTACKS[nth % ENTRY_ATTACKS.len()];
-        let mut attack = Attack {
-            pool: &pool,
-            key: rng.below(KEYS.len()),
-            kind: rng.below(KINDS.len()),
-            serial: 0,
-            rng: Rng(rng.next()),
-            now: NOW,
-        };
+        let mut attack = Attack::new(&pool, &mut rng);
         let (entry, expected) = strike(&mut attack);
-        let found = [Some(Bytes::from(entry)), None];
-        let lookup = policy(&places[attack.key], attack.kind).look::<Stored>(
-            &found,
-            &Outcome::VALUE,
-            attack.now,
-        );
-        match lookup {
-            Lookup::Rejected(reject) => {
-                assert_eq!(reject, expected, "{name}");
+        let place = &places[attack.key][rng.below(2)];
+        let found = found_at(place, &[Some(Bytes::from(entry)), None]);
+        // Rejected it is nothing that could be sealed anew.
+        match look(place, attack.kind, &found, attack.now) {
+            (Lookup::Rejected(reject), passed_over) => {
+                assert_eq!((reject, passed_over), (expected, vec![]), "{name}");
                 tally.count(name, reject);
             }
-            Lookup::Hit(opened, _) => panic!("{name}: {opened:?} was believed"),
-            Lookup::Absent => panic!("{name}: nothing was found"),
+            (Lookup::Hit(opened, _), _) => panic!("{name}: {opened:?} was believed"),
+            (Lookup::Absent, _) => panic!("{name}: nothing was found"),
         }
     }
     tally.print("entries");
+}
+
+/// What stands under the current name is not believed, and says why; what stands under the previous one is, and is not sealed anew.
+#[test]
+fn an_attack_beside_a_genuine_entry_is_passed_over() {
+    let world = World::new();
+    let pool = Pool::new(&world);
+    let mut rng = Rng(seed());
+    let mut seen = 0;
+    for nth in 0..count() / 10 {
+        let (name, strike) = ENTRY_ATTACKS[nth % ENTRY_ATTACKS.len()];
+        let mut attack = Attack::new(&pool, &mut rng);
+        let (entry, expected) = strike(&mut attack);
+        if attack.now != NOW {
+            // The other one is over by then as well.
+            continue;
+        }
+        let place = world.place(attack.key);
+        let genuine = attack.own(&pool.previous);
+        let found = [entry, genuine.to_vec()].map(|entry| Some(Bytes::from(entry)));
+        let (lookup, passed_over) = look(&place, attack.kind, &found, NOW);
+        let Lookup::Hit(Opened::Value(value), None) = lookup else {
+            panic!("{name}: what is genuine was not read, or is to be sealed anew");
+        };
+        assert_eq!(value.key, attack.key, "{name}");
+        // One that says it is older is not even looked at.
+        assert!(
+            passed_over.is_empty() || passed_over == [expected],
+            "{name}"
+        );
+        seen += passed_over.len();
+    }
+    assert!(seen > count() / 50, "{seen}");
+}
+
+fn look(
+    place: &Place<'_>,
+    kind: usize,
+    found: &[Option<Bytes>],
+    now: u64,
+) -> (Lookup<Opened<Stored>>, Vec<Reject>) {
+    let mut passed_over = Vec::new();
+    let lookup = policy(place, kind).look(found, &Outcome::VALUE, now, &mut passed_over);
+    (lookup, passed_over)
 }
 
 /// Else the attacks would prove nothing.
@@ -318,14 +363,14 @@ fn what_was_not_attacked_is_believed() {
                 let [current, previous] =
                     [&pool.current, &pool.previous].map(|pool| Some(Bytes::from(pool[at].clone())));
                 for (found, resealed) in [([current, None], false), ([None, previous], true)] {
+                    let (lookup, _) = look(&place, kind, &found, NOW);
+                    let Lookup::Hit(Opened::Value(value), renewal) = lookup else {
+                        panic!("{key} {kind} {serial}");
+                    };
+                    assert_eq!((value.key, value.kind, value.serial), (key, kind, serial));
                     let policy = policy(&place, kind);
-                    match policy.look::<Stored>(&found, &Outcome::VALUE, NOW) {
-                        Lookup::Hit(Opened::Value(value), fill) => {
-                            assert_eq!((value.key, value.kind, value.serial), (key, kind, serial));
-                            assert_eq!(fill.is_some(), resealed);
-                        }
-                        _ => panic!("{key} {kind} {serial}"),
-                    }
+                    let renewed = renewal.and_then(|renewal| policy.renew(&renewal, None, NOW));
+                    assert_eq!(renewed.is_some(), resealed);
                 }
             }
         }

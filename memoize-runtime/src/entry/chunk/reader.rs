@@ -61,6 +61,11 @@ impl Reader {
         self.names.of_all(self.window())
     }
 
+    /// Whether all chunks were supplied.
+    pub(crate) fn has_all(&self) -> bool {
+        self.supplied == self.manifest.chunks
+    }
+
     /// Takes the chunks that it wants, in their order; what is opened is sealed anew on the way, where there is something to do so.
     ///
     /// # Errors
@@ -79,10 +84,14 @@ impl Reader {
             let chunk = chunk.ok_or(Reject::Incomplete)?;
             let raw_len = self.manifest.len_of(index);
             let piece = self.packer.open(index, &chunk, raw_len)?;
-            if let Some(resealer) = &mut resealer {
+            let to_seal = resealer
+                .as_deref_mut()
+                .map(|resealer| (resealer, piece.clone()));
+            self.joiner.push(self.packer.expand(piece, raw_len)?);
+            // What can't be read to its end is not sealed anew.
+            if let Some((resealer, piece)) = to_seal {
                 resealer.seal(&piece);
             }
-            self.joiner.push(self.packer.expand(piece, raw_len)?);
             self.supplied = index + 1;
         }
         Ok(())
@@ -104,7 +113,7 @@ impl Reader {
         match self.joiner.next()? {
             Found::Item(item) => Ok(Next::Item(item)),
             Found::End => Ok(Next::End),
-            Found::Beyond if self.supplied == self.manifest.chunks => Err(Reject::Damaged),
+            Found::Beyond if self.has_all() => Err(Reject::Damaged),
             Found::Beyond => Ok(Next::Starved),
         }
     }

@@ -5,7 +5,7 @@ use std::mem;
 use bytes::Bytes;
 
 use super::piece::Wrapper;
-use super::{ChunkNames, Generation};
+use super::{ChunkNames, Manifest};
 use crate::entry::guard::Guard;
 use crate::entry::header::Header;
 use crate::key::CacheKey;
@@ -15,6 +15,7 @@ use crate::key::CacheKey;
 /// The pieces stay as they are, compressed ones too: but for its generation the new manifest is the old one.
 #[derive(Debug)]
 pub(crate) struct Resealer {
+    manifest: Manifest,
     names: ChunkNames,
     wrapper: Wrapper,
     /// How many chunks were sealed.
@@ -24,14 +25,16 @@ pub(crate) struct Resealer {
 }
 
 impl Resealer {
-    /// For chunks of `generation`, listed by an entry with this header.
+    /// For the chunks of `manifest`, in an entry with this header.
     pub(crate) fn new(
         guard: Guard<'_>,
         header: &Header,
-        generation: Generation,
+        manifest: Manifest,
         key_bytes: usize,
     ) -> Self {
+        let generation = manifest.generation;
         Self {
+            manifest,
             names: ChunkNames::new(guard.name(), generation, key_bytes),
             wrapper: guard.wrapper(header, generation),
             chunks: 0,
@@ -45,13 +48,19 @@ impl Resealer {
         self.chunks += 1;
     }
 
+    /// The manifest, once all chunks were sealed: before it would list some that nobody has read.
+    pub(crate) fn manifest(&self) -> Option<&Manifest> {
+        (self.chunks == self.manifest.chunks).then_some(&self.manifest)
+    }
+
     /// The chunks to be stored, those that were not taken before.
     pub(crate) fn take(&mut self) -> Vec<(CacheKey, Bytes)> {
         mem::take(&mut self.sealed)
     }
 
-    /// The names of all chunks that were sealed.
+    /// The names of the chunks that were taken.
     pub(crate) fn names(&self) -> impl Iterator<Item = CacheKey> {
-        self.names.of_stream(self.chunks)
+        let waiting = u32::try_from(self.sealed.len()).unwrap_or(self.chunks);
+        self.names.of_stream(self.chunks - waiting)
     }
 }

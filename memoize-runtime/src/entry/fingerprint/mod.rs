@@ -1,9 +1,12 @@
 //! The fingerprint of what a function stores: an entry of another fingerprint is a miss.
 //!
-//! It is taken from what the type asks for when it is read, which serde alone can tell: no further derive is needed, and it is
-//! the same in every build and on every platform. A field or variant that is added, removed, renamed, moved or made of another
-//! kind, at any depth, is another fingerprint. So are another codec, another `version`, and other type arguments of the
-//! function.
+//! It is taken from what the type asks for when it is read, which serde alone can tell: no further derive is needed, and what serde
+//! tells is the same in every build and on every platform. What comes from Rust's names, of the arguments of a function and of parts
+//! that can't be seen, may change with the compiler, and sizes with the platform; the types of other crates, with their releases. Where
+//! panics abort, fewer parts are seen than where they unwind, so two such builds may not share entries of one type.
+//!
+//! A field or variant that is added, removed, renamed, moved or made of another kind, at any depth, is another fingerprint. So are
+//! another codec, another `version`, and other type arguments of the function.
 //!
 //! What it can't tell is a change of meaning that keeps the kind (an enum's discriminants, metres to feet), and what
 //! is behind `untagged`, `tag`, `flatten` or a value of any kind; there Rust's name, size and alignment of the type
@@ -15,10 +18,24 @@ mod text;
 mod trace;
 
 use sha2::{Digest, Sha256};
+use twox_hash::XxHash3_64;
 
 use super::header::Codec;
 pub(crate) use shape::Shape;
 pub(crate) use trace::trace;
+
+/// The fingerprint of another `version` of what has this one; 0 is the one itself.
+///
+/// For a version that each call may choose anew: [`Fingerprint::version`] takes what is done once.
+pub(crate) fn with_version(fingerprint: u64, version: u32) -> u64 {
+    if version == 0 {
+        return fingerprint;
+    }
+    let mut hashed = [0; 12];
+    hashed[..8].copy_from_slice(&fingerprint.to_le_bytes());
+    hashed[8..].copy_from_slice(&version.to_le_bytes());
+    XxHash3_64::oneshot(&hashed)
+}
 
 /// Collects what an entry's meaning depends on.
 pub(crate) struct Fingerprint(Sha256);

@@ -5,6 +5,7 @@
 //! [`merge`](super::merge) sees to that.
 
 use std::fmt::Write as _;
+use std::iter;
 
 /// A node's place in its [`Shape`].
 pub(crate) type Id = usize;
@@ -239,22 +240,33 @@ impl Shape {
 
     /// The first part that `is` picks, with the way to it, in the order in which a value is read.
     pub(crate) fn find<T>(&self, is: impl Fn(&Node) -> Option<T>) -> Option<(String, T)> {
+        self.find_all(is).next()
+    }
+
+    /// All parts that `is` picks, in that order; those of a type that is met twice are looked for in one place.
+    pub(crate) fn find_all<T>(
+        &self,
+        is: impl Fn(&Node) -> Option<T>,
+    ) -> impl Iterator<Item = (String, T)> {
         let mut met = vec![false; self.nodes.len()];
         let mut to_visit = vec![(Self::ROOT, String::new())];
-        while let Some((id, path)) = to_visit.pop() {
-            if std::mem::replace(&mut met[id], true) {
-                continue;
+        iter::from_fn(move || {
+            while let Some((id, path)) = to_visit.pop() {
+                // Parts that are picked are so in each place, as they may be shared by fields that have nothing else in common.
+                if let Some(found) = is(&self.nodes[id]) {
+                    return Some((path, found));
+                }
+                if std::mem::replace(&mut met[id], true) {
+                    continue;
+                }
+                let at = to_visit.len();
+                self.nodes[id].for_each_child(|segment, child| {
+                    to_visit.push((child, segment.after(&path)));
+                });
+                to_visit[at..].reverse();
             }
-            if let Some(found) = is(&self.nodes[id]) {
-                return Some((path, found));
-            }
-            let at = to_visit.len();
-            self.nodes[id].for_each_child(|segment, child| {
-                to_visit.push((child, segment.after(&path)));
-            });
-            to_visit[at..].reverse();
-        }
-        None
+            None
+        })
     }
 }
 

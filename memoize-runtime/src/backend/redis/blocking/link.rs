@@ -106,6 +106,24 @@ impl Link {
         Ok(received)
     }
 
+    /// What the server says unasked; none if it says nothing until then.
+    pub(super) fn hear(
+        &mut self,
+        parser: &mut Parser,
+        until: Instant,
+    ) -> Result<Option<Value>, BackendError> {
+        self.socket().until = until;
+        let mut reader = Bounded {
+            stream: &mut self.stream,
+            left: ANSWER_BYTES,
+        };
+        match parser.parse_value(&mut reader) {
+            Ok(said) => Ok(Some(said)),
+            Err(error) if reader.left == ANSWER_BYTES && error.is_timeout() => Ok(None),
+            Err(error) => Err(error::of_client(error)),
+        }
+    }
+
     /// What it means that nothing was answered at all.
     fn failure(&self, error: RedisError) -> Failure {
         let stale = self.reused && error.is_connection_dropped();

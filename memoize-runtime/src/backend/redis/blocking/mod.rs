@@ -3,6 +3,7 @@
 mod link;
 mod pool;
 mod socket;
+pub(super) mod tracking;
 
 pub(super) use socket::Socket;
 

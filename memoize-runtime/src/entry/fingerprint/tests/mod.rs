@@ -43,3 +43,26 @@ fn each_part_counts_and_stays_apart() {
     }
     assert_eq!(all[0], make(byte, Codec::Postcard, "", 0));
 }
+
+#[test]
+fn each_version_has_a_fingerprint_of_its_own() {
+    let mut all = Vec::new();
+    for of_type in [0, 1, fingerprint::<u8>(), fingerprint::<u16>()] {
+        assert_eq!(with_version(of_type, 0), of_type);
+        all.extend([0, 1, 2, 1 << 16, u32::MAX].map(|version| with_version(of_type, version)));
+    }
+    assert_eq!(
+        all[..5],
+        [
+            0,
+            10_418_898_242_001_627_743,
+            15_317_292_189_499_246_947,
+            9_410_487_404_872_788_108,
+            12_718_989_583_347_894_263
+        ],
+        "another one would make misses of all entries with a version"
+    );
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all.len(), 20);
+}

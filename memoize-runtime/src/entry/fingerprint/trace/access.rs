@@ -56,22 +56,22 @@ impl<'de> MapAccess<'de> for Entries<'_> {
             return Ok(None);
         }
         self.inside.graph.borrow_mut().step()?;
-        if self.aim == VALUE {
-            return sample(self.inside.graph, seed).map(Some);
+        let child = self.inside.child(self.aim);
+        if self.aim != VALUE {
+            return Err(child.seed(seed));
         }
-        Err(self.inside.child(self.aim).seed(seed))
+        // The struct around a `flatten` has fields of its own, and which one is read depends on the key that is made up.
+        if self.inside.graph.borrow().asks_for_names(self.inside.id) {
+            return Err(child.buffered());
+        }
+        sample(self.inside.graph, seed).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Stop> {
         if self.inside.graph.borrow().is_over() {
             return Err(Stop);
         }
-        let value = self.inside.child(VALUE);
-        // The struct around a `flatten` has fields of its own, and which one is read depends on the key that was made up.
-        if self.inside.graph.borrow().asks_for_names(self.inside.id) {
-            return Err(value.buffered());
-        }
-        Err(value.below_sample().seed(seed))
+        Err(self.inside.child(VALUE).below_sample().seed(seed))
     }
 
     /// Most maps ask for both at once, and then no key has to be made up.

@@ -18,6 +18,7 @@ mod draft;
 mod element;
 mod field;
 mod follow;
+mod foreign;
 mod freeze;
 mod given;
 mod graph;
@@ -38,7 +39,7 @@ use crate::guard::guard;
 use follow::Follow;
 use graph::Graph;
 
-/// What `T` asks a codec for, or an account of why that can't be seen: the same in every process.
+/// What `T` asks a codec for, or an account of why that can't be seen: the same in every process of one build.
 pub(crate) fn trace<T: DeserializeOwned>(codec: Codec) -> Shape {
     let graph = RefCell::new(Graph::new(Facts::of::<T>(), codec.is_human_readable()));
     loop {

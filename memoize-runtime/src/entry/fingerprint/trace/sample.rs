@@ -4,12 +4,13 @@
 //! else. Refusals are counted against the innermost type that still has attempts left. A type that is being made can't be
 //! made again within itself, so recursion ends at the next variant.
 
-use std::any::TypeId;
+use std::any::{TypeId, type_name};
 use std::cell::RefCell;
 use std::collections::HashMap;
 
 use serde::de::DeserializeSeed;
 
+use super::foreign::{PANICS_ARE_CAUGHT, is_of_std};
 use super::given::Sample;
 use super::graph::Graph;
 use super::stop::Stop;
@@ -38,11 +39,10 @@ pub(super) struct Samples {
 }
 
 impl Samples {
-    fn begin(&mut self, seed: Seed) -> Result<usize, Stop> {
+    fn begin(&mut self, seed: Seed, name: &str) -> Result<usize, Stop> {
         let attempts = self.attempts.get(&seed).copied().unwrap_or(0);
-        // Where a panic ends the process, nothing may be tried out.
         if attempts >= MAX_ATTEMPTS
-            || cfg!(panic = "abort")
+            || !(PANICS_ARE_CAUGHT || is_of_std(name))
             || self.making.len() >= MAX_DEPTH
             || self.making.contains(&seed)
         {
@@ -110,7 +110,7 @@ pub(super) fn make<'de, S: DeserializeSeed<'de>>(
             if size_of::<S>() == 0 { 0 } else { level },
         )
     };
-    let attempt = graph.borrow_mut().samples.begin(id)?;
+    let attempt = graph.borrow_mut().samples.begin(id, type_name::<S>())?;
     let made = seed.deserialize(Sample {
         graph,
         attempt: attempt + outer,

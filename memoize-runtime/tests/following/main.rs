@@ -1,5 +1,7 @@
 //! A reader that comes while another writes the stream follows it, and goes on by itself where that comes to nothing.
 
+mod itself;
+#[path = "../remote/mod.rs"]
 mod remote;
 
 use std::future::Future;
@@ -443,39 +445,6 @@ fn a_stream_that_takes_longer_than_a_lease_stands_is_stored_whoever_follows() {
         });
     });
     assert_eq!((runtime.stats().stores, runtime.stats().outdated), (4, 0));
-}
-
-#[test]
-fn nobody_waits_for_itself() {
-    let runtime = runtime();
-    runtime.scope(|| {
-        let source = Source::new(30);
-        assert!(source.iter().zip(source.iter()).all(|(a, b)| a == b));
-        assert_eq!(source.runs(), 1);
-
-        // The inner one would wait for its own thread.
-        assert!(Memo::new("source").invalidate());
-        for outer in source.iter() {
-            let inner: Vec<_> = source.iter().collect();
-            assert!(inner == items(30) && inner.contains(&outer));
-        }
-        assert_eq!(
-            source.runs(),
-            3,
-            "the first inner one stores what the others find"
-        );
-
-        // Or for its own task.
-        assert!(Memo::new("source").invalidate());
-        block_on(async {
-            let mut outer = source.stream();
-            while outer.next().await.is_some() {
-                assert!(source.stream().collect::<Vec<_>>().await == items(30));
-            }
-        });
-        assert_eq!(source.runs(), 5);
-    });
-    assert_eq!(flights(&runtime), 0);
 }
 
 #[test]

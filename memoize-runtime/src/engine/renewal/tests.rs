@@ -1,11 +1,13 @@
-//! What is in chunks under a previous secret is the same under the current one when a reader has come to its end.
+//! What is found under a previous secret is the same under the current one, but for a life that may be shorter.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::{Lookup, Policy, Renewal, Unstored};
+use super::Renewal;
 use crate::backend::Bytes;
+use crate::call::outcome::Outcome;
 use crate::call::place::Place;
+use crate::engine::{Filling, Lookup, Opened, Policy, Unstored};
 use crate::entry::chunk::{Next, Reader, Resealer};
 use crate::entry::{Codec, Header, Padding, Seal, StoredType};
 use crate::key::CacheKey;
@@ -77,7 +79,7 @@ fn look_up(policy: &Policy<'_>, store: &Store, now_ms: u64) -> (Reader, Option<R
     let found: Vec<_> = names
         .map(|guard| store.get(guard.name()).cloned())
         .collect();
-    match policy.look_for_stream(&found, now_ms) {
+    match policy.look_for_stream(&found, now_ms, &mut Vec::new()) {
         Lookup::Hit(reader, renewal) => (reader, renewal),
         Lookup::Absent => panic!("it was written"),
         Lookup::Rejected(reject) => panic!("{reject:?}"),
@@ -85,7 +87,11 @@ fn look_up(policy: &Policy<'_>, store: &Store, now_ms: u64) -> (Reader, Option<R
 }
 
 /// Reads all items; what is sealed anew goes into the store.
-fn read(mut reader: Reader, mut renewal: Option<&mut Renewal>, store: &mut Store) -> Vec<Vec<u8>> {
+fn read(
+    mut reader: Reader,
+    mut resealer: Option<&mut Resealer>,
+    store: &mut Store,
+) -> Vec<Vec<u8>> {
     let mut items = Vec::new();
     loop {
         match reader.next_item().expect("the stream is as it was") {
@@ -94,12 +100,9 @@ fn read(mut reader: Reader, mut renewal: Option<&mut Renewal>, store: &mut Store
             Next::Starved => {
                 let chunks = reader.wants();
                 let chunks = chunks.iter().map(|name| store.get(name).cloned()).collect();
-                let mut resealer = renewal
-                    .as_mut()
-                    .and_then(|renewal| renewal.resealer.as_deref_mut());
                 let supplied = reader.supply(chunks, resealer.as_deref_mut());
                 supplied.expect("the chunks are as they were");
-                store.extend(resealer.into_iter().flat_map(Resealer::take));
+                store.extend(resealer.iter_mut().flat_map(|resealer| resealer.take()));
             }
         }
     }
@@ -121,14 +124,19 @@ fn a_stream_is_the_same_under_the_current_secret() {
 
         let (ring, later) = ([old.clone()], NOW + 1000);
         let during = place(&new, &ring);
-        let (reader, renewal) = look_up(&policy(&during, false), &store, later);
-        let mut renewal = renewal.expect("it was found under the previous name");
-        assert_eq!(read(reader, Some(&mut renewal), &mut store), items);
-        let resealer = renewal.resealer.expect("it is in chunks");
+        let of_all = policy(&during, false);
+        let (reader, renewal) = look_up(&of_all, &store, later);
+        let renewal = renewal.expect("it was found under the previous name");
+        let mut resealer = of_all.resealer(&renewal).expect("it is in chunks");
+        let early = of_all.renew(&renewal, Some(&resealer), later);
+        assert_eq!(early.is_some(), count == 0, "nobody has read them");
+        assert_eq!(read(reader, Some(&mut resealer), &mut store), items);
         let chunks = resealer.names().count();
         assert!(resealer.names().all(|name| store.contains_key(&name)));
-        assert_eq!(renewal.life, Duration::from_millis(LIFE - 1000));
-        store.insert(during.name().clone(), renewal.bytes);
+        let renewed = of_all.renew(&renewal, Some(&resealer), later);
+        let (entry, life) = renewed.expect("all of them were sealed anew");
+        assert_eq!(life, Duration::from_millis(LIFE - 1000));
+        store.insert(during.name().clone(), entry);
         assert_eq!(store.len(), as_it_was.len() + chunks + 1);
         assert!(as_it_was.iter().all(|(name, bytes)| store[name] == *bytes));
 
@@ -151,4 +159,83 @@ fn a_stream_is_the_same_under_the_current_secret() {
             "what was compressed still is"
         );
     }
+}
+
+/// The header of a value that was written with the previous secret for `life_ms` from `created_ms` on, and is sealed anew at `NOW` by
+/// a function whose entries live for `LIFE`.
+fn renewed(created_ms: u64, life_ms: u64, written_ms: u64) -> Option<(Header, Duration)> {
+    let (old, new) = (secret(), secret());
+    let before = place(&old, &[]);
+    let long = Policy {
+        life_ms,
+        ..policy(&before, false)
+    };
+    let value = vec![1, 2, 3];
+    let filling = long.fill(&value, &Outcome::VALUE, Duration::ZERO, created_ms);
+    let Ok(Filling::Whole(fill)) = filling else {
+        panic!("it is short");
+    };
+    let ring = [old.clone()];
+    let during = place(&new, &ring);
+    let policy = Policy {
+        longest_ms: 100 * LIFE,
+        ..policy(&during, false)
+    };
+    let found = [None, Some(fill.into_bytes())];
+    let lookup = policy.look::<Vec<u8>>(&found, &Outcome::VALUE, NOW, &mut Vec::new());
+    let Lookup::Hit(Opened::Value(read), Some(renewal)) = lookup else {
+        panic!("it is a hit, of what may be sealed anew");
+    };
+    assert_eq!(read, value);
+    let (entry, life) = policy.renew(&renewal, None, written_ms)?;
+    Some((Header::parse(&entry).expect("it is one"), life))
+}
+
+#[test]
+fn what_is_sealed_anew_lives_as_long_as_it_said_and_as_this_function_lets_it() {
+    // As one that has the previous secret would write it.
+    let forged = renewed(NOW - 1, 50 * LIFE, NOW).expect("it is alive");
+    assert_eq!(forged.0.expires_ms, NOW + LIFE);
+    assert_eq!(forged.1, Duration::from_millis(LIFE));
+    // An honest one.
+    let honest = renewed(NOW - LIFE / 2, LIFE, NOW).expect("it is alive");
+    assert_eq!(honest.0.expires_ms, NOW + LIFE / 2);
+    assert_eq!(honest.0.created_ms, NOW - LIFE / 2);
+    assert_eq!(honest.1, Duration::from_millis(LIFE / 2));
+}
+
+#[test]
+fn a_date_in_the_future_is_not_sealed_anew() {
+    let ahead = NOW + 50_000;
+    let (header, _) = renewed(ahead, LIFE, NOW).expect("clocks differ");
+    assert_eq!((header.created_ms, header.expires_ms), (NOW, NOW + LIFE));
+}
+
+#[test]
+fn the_life_of_what_is_sealed_anew_is_what_is_left_when_it_is_written() {
+    let (_, life) = renewed(NOW, LIFE, NOW + LIFE - 1).expect("it is alive");
+    assert_eq!(life, Duration::from_millis(1));
+    assert!(renewed(NOW, LIFE, NOW + LIFE).is_none(), "it is over");
+}
+
+#[test]
+fn what_lists_chunks_is_not_sealed_anew_without_them() {
+    let (old, new) = (secret(), secret());
+    let mut store = Store::new();
+    write(&policy(&place(&old, &[]), false), &items(50), &mut store);
+    let ring = [old.clone()];
+    let during = place(&new, &ring);
+    let policy = policy(&during, false);
+    let (mut reader, renewal) = look_up(&policy, &store, NOW);
+    let renewal = renewal.expect("it was found under the previous name");
+    assert!(policy.renew(&renewal, None, NOW).is_none());
+    let mut resealer = policy.resealer(&renewal).expect("it is in chunks");
+    while !reader.wants().is_empty() {
+        assert!(policy.renew(&renewal, Some(&resealer), NOW).is_none());
+        let chunks = reader.wants();
+        let chunks = chunks.iter().map(|name| store.get(name).cloned()).collect();
+        let supplied = reader.supply(chunks, Some(&mut resealer));
+        supplied.expect("the chunks are as they were");
+    }
+    assert!(policy.renew(&renewal, Some(&resealer), NOW).is_some());
 }

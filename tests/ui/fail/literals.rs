@@ -1,16 +1,10 @@
 use cache_memoize::cache_memoize;
 
-#[cache_memoize(local = "5s")]
-fn load(id: u64) -> u64 {
-    id
-}
-
 #[cache_memoize(encryption_key, compress = 1, codec = "json", local = "soon")]
 fn wrong_forms(id: u64) -> u64 {
     id
 }
 
 fn main() {
-    load::stats();
     wrong_forms::stats();
 }

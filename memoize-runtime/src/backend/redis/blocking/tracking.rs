@@ -1,0 +1,204 @@
+//! The connection by which a server tells of changes: client tracking of RESP3.
+//!
+//! It tells of all keys with our prefix (`BCAST`), and not of those that each connection has read: then it takes one connection, on
+//! which nothing is asked, whatever the pools do, and the server remembers no keys. What it costs is that all processes are told of
+//! each write, their own included.
+//!
+//! Answers come by other connections, so one may arrive after the news that overtook it, or before. Who keeps copies deals with the
+//! first (a [`Ticket`](crate::local::Ticket)); the second is how long the news is on its way. A connection that says nothing is asked
+//! whether it still stands, since one whose peer is gone looks just like it.
+
+use std::sync::{Arc, Weak};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use redis::{Cmd, Parser, PushKind, Value};
+
+use super::super::error::{self, Failure};
+use super::super::login::Greeting;
+use super::super::url::{Address, Servers};
+use super::super::{Shared, only};
+use super::link::Link;
+use crate::backend::{BackendError, Changes};
+
+/// How long it may say nothing before it is asked, and how long it may then take: together the longest that a value may be stale
+/// when a network fails silently.
+const BEAT: Duration = Duration::from_secs(1);
+
+/// How long is waited before another connection is tried, at the least and at the most.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// The same where the server refuses to tell of changes: that is so until somebody sets it up otherwise.
+const PAUSE_AFTER_REFUSAL: Duration = Duration::from_secs(60);
+
+/// Tells of changes from now on, where it is known which server has to: not of a cluster, nor of the master that sentinels name.
+pub(in super::super) fn start(shared: &Arc<Shared>, prefix: &str, changes: Changes) {
+    let Servers::One(address) = &shared.target.servers else {
+        return;
+    };
+    let mut tracker = Tracker {
+        shared: Arc::downgrade(shared),
+        address: address.clone(),
+        question: question(prefix),
+        changes,
+    };
+    // Without a thread there are no copies, that is all.
+    let _ = thread::Builder::new()
+        .name("cache-memoize-tracking".to_owned())
+        .spawn(move || tracker.run());
+}
+
+struct Tracker {
+    shared: Weak<Shared>,
+    address: Address,
+    question: Cmd,
+    changes: Changes,
+}
+
+/// Why no changes are told any more.
+enum Ended {
+    /// The connection is lost, or there is none. Calls find out for themselves whether the server is there.
+    Lost,
+    /// The server won't tell.
+    Refused(BackendError),
+}
+
+impl From<BackendError> for Ended {
+    fn from(_: BackendError) -> Self {
+        Self::Lost
+    }
+}
+
+impl Tracker {
+    fn run(&mut self) {
+        let mut pause = SHORTEST_PAUSE;
+        let mut is_told = false;
+        while self.changes.is_heard() {
+            let started = Instant::now();
+            let ended = self.listen();
+            self.changes.lost();
+            pause = match ended {
+                Ok(()) => return,
+                Err(Ended::Lost) if started.elapsed() > LONGEST_PAUSE => SHORTEST_PAUSE,
+                Err(Ended::Lost) => (pause * 2).min(LONGEST_PAUSE),
+                Err(Ended::Refused(why)) => {
+                    if !is_told {
+                        tell_of_refusal(&why);
+                    }
+                    is_told = true;
+                    PAUSE_AFTER_REFUSAL
+                }
+            };
+            thread::sleep(pause);
+        }
+    }
+
+    /// Until nobody listens any more.
+    fn listen(&mut self) -> Result<(), Ended> {
+        let Some((mut ear, greeting)) = self.connect()? else {
+            return Ok(());
+        };
+        for command in &greeting.commands() {
+            ear.ask(command, &self.changes)?;
+        }
+        ear.ask(&self.question, &self.changes)?;
+        self.changes.stand();
+        while self.changes.is_heard() {
+            let until = Instant::now() + BEAT;
+            while let Some(said) = ear.hear(until)? {
+                if tell(said, &self.changes).is_some() {
+                    return Err(Ended::Lost);
+                }
+            }
+            ear.ask(&redis::cmd("PING"), &self.changes)?;
+        }
+        Ok(())
+    }
+
+    /// A connection, and what it is to begin with; none where the backend is gone.
+    fn connect(&self) -> Result<Option<(Ear, Greeting)>, BackendError> {
+        let Some(shared) = self.shared.upgrade() else {
+            return Ok(None);
+        };
+        let until = Instant::now() + 2 * BEAT;
+        let link = Link::open(&self.address, shared.tls.as_ref(), &Greeting::none(), until)?;
+        let ear = Ear {
+            link,
+            parser: Parser::new(),
+        };
+        Ok(Some((ear, Greeting::to_track(&shared.target))))
+    }
+}
+
+/// A connection that speaks unasked, with what it said and was not heard yet.
+struct Ear {
+    link: Link,
+    parser: Parser,
+}
+
+impl Ear {
+    /// Asks, and tells what is said before the answer.
+    fn ask(&mut self, question: &Cmd, changes: &Changes) -> Result<(), Ended> {
+        let until = Instant::now() + BEAT;
+        let sent = self.link.send(&[question], until);
+        sent.map_err(Failure::of_new_connection)?;
+        while let Some(said) = self.hear(until)? {
+            match tell(said, changes) {
+                None => {}
+                Some(Value::ServerError(refusal)) => {
+                    return Err(if error::is_of_the_wrong_server(&refusal) {
+                        Ended::Lost
+                    } else {
+                        Ended::Refused(error::of_server(refusal))
+                    });
+                }
+                Some(_) => return Ok(()),
+            }
+        }
+        Err(Ended::Lost)
+    }
+
+    /// The next thing that is said; none if nothing is until then.
+    fn hear(&mut self, until: Instant) -> Result<Option<Value>, BackendError> {
+        self.link.hear(&mut self.parser, until)
+    }
+}
+
+/// Tells what was said of changes; returns what is none.
+fn tell(said: Value, changes: &Changes) -> Option<Value> {
+    let Value::Push { kind, data } = said else {
+        return Some(said);
+    };
+    if kind != PushKind::Invalidate {
+        return None;
+    }
+    match only(data) {
+        Ok(Value::Array(keys)) => keys.iter().for_each(|key| match key {
+            Value::BulkString(key) => {
+                // All of ours are text.
+                let _ = str::from_utf8(key).map(|key| changes.changed(key));
+            }
+            _ => changes.all_changed(),
+        }),
+        // The server was emptied, or says what nobody understands.
+        _ => changes.all_changed(),
+    }
+    None
+}
+
+fn question(prefix: &str) -> Cmd {
+    let mut tracking = redis::cmd("CLIENT");
+    tracking.arg("TRACKING").arg("ON").arg("BCAST");
+    tracking.arg("PREFIX").arg(prefix);
+    tracking
+}
+
+fn tell_of_refusal(why: &BackendError) {
+    tracing::warn!(
+        target: "cache_memoize",
+        reason = %why,
+        "the server doesn't tell of changes, so no values are kept in this process; \
+         it takes Redis 6, and a user with `+client|tracking +hello +ping`"
+    );
+}

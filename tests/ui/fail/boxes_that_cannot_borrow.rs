@@ -1,0 +1,48 @@
+use cache_memoize::cache_memoize;
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use futures::stream::{self, BoxStream, Stream, StreamExt};
+
+struct Tables;
+
+impl Tables {
+    #[cache_memoize(key = "rows:<count>", skip(self))]
+    pub fn rows(&self, count: u32) -> BoxStream<'static, u32> {
+        stream::iter(0..count).boxed()
+    }
+
+    #[cache_memoize(key = "several:<name>:<count>", skip(self))]
+    pub async fn several(self: &Arc<Self>, name: &str, count: u32) -> BoxStream<'static, u32> {
+        let _ = name;
+        stream::iter(0..count).boxed()
+    }
+
+    #[cache_memoize(key = "owned:<count>", skip(self))]
+    pub fn owned(self: Arc<Self>, count: u32) -> BoxStream<'static, u32> {
+        stream::iter(0..count).boxed()
+    }
+}
+
+#[cache_memoize]
+fn pinned(text: &str) -> Pin<Box<dyn Stream<Item = u32> + Send + 'static>> {
+    stream::iter(0..text.len() as u32).boxed()
+}
+
+#[cache_memoize(skip(tables))]
+fn unsaid((tables, _): (&Tables, u8), count: u32) -> Box<dyn Iterator<Item = u32>> {
+    let _ = tables;
+    Box::new(0..count)
+}
+
+#[cache_memoize]
+fn lasting(text: &'static str) -> Box<dyn Iterator<Item = char>> {
+    Box::new(text.chars())
+}
+
+fn main() {
+    let _ = Tables.rows(1);
+    let _ = pinned::uncached("");
+    lasting("").count();
+}
