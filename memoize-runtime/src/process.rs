@@ -9,7 +9,10 @@ static RECENT: AtomicU32 = AtomicU32::new(0);
 /// Asks the system, which takes as long as some lookups.
 pub(crate) fn current() -> u32 {
     let id = process::id();
-    RECENT.store(id, Ordering::Relaxed);
+    // It is the same but for once in a process: threads that all write it would wait for each other.
+    if RECENT.load(Ordering::Relaxed) != id {
+        RECENT.store(id, Ordering::Relaxed);
+    }
     id
 }
 
