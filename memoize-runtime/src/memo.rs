@@ -112,7 +112,7 @@ impl Memo {
         self
     }
 
-    /// Seals the entry with a secret of its own in place of the runtime's.
+    /// Seals the entry with a secret of its own in place of the runtime's; [`Secret::with_previous`] rotates it.
     pub fn encryption_key(mut self, secret: &Secret) -> Self {
         self.protection = Protection::SealedWith(secret.clone());
         self
@@ -171,7 +171,7 @@ impl Memo {
         self,
         compute: impl FnOnce() -> F,
     ) -> T {
-        self.run_async(&Outcome::VALUE, compute).await
+        self.run_async(Outcome::VALUE, compute).await
     }
 
     /// The same for a computation that can fail: an `Err` is returned as it is, and nothing is stored.
@@ -185,7 +185,7 @@ impl Memo {
         self,
         compute: impl FnOnce() -> F,
     ) -> Result<T, E> {
-        self.run_async(&Outcome::RESULT, compute).await
+        self.run_async(Outcome::RESULT, compute).await
     }
 
     /// Returns the items from the cache, or those that `compute` returns, which are stored as they are consumed.
@@ -297,11 +297,11 @@ impl Memo {
 
     async fn run_async<R, F: Future<Output = R>>(
         self,
-        outcome: &Outcome<R>,
+        outcome: Outcome<R>,
         compute: impl FnOnce() -> F,
     ) -> R {
         let stored = (outcome.stored)(self.codec);
-        future::get_or_compute(&self.request(stored), outcome, |_| true, compute).await
+        future::get_or_compute(self.request(stored), outcome, |_| true, compute).await
     }
 
     fn items<R, F, I>(self, outcome: Outcome<R>, compute: F) -> Memoized<R, F, I>

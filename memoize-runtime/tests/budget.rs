@@ -1,5 +1,8 @@
 //! What the cache may cost a call: round trips, and time.
 
+#[path = "../../tests/common/forward.rs"]
+mod forward;
+
 use std::future::{Future, pending, ready};
 use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, mpsc};
@@ -10,6 +13,7 @@ use cache_memoize::{
     Answer, AsyncBackend, Backend, BackendError, Bytes, Deadline, Lease, Limits, Lookup, Memo,
     Memory, Runtime, RuntimeBuilder, Stats, cache_memoize,
 };
+use forward::forward;
 
 const BUDGET: Duration = Duration::from_secs(600);
 
@@ -154,21 +158,8 @@ struct Slow {
 }
 
 impl Backend for Slow {
-    fn get(&self, key: &str, deadline: Deadline) -> Result<Option<Bytes>, BackendError> {
-        self.memory.get(key, deadline)
-    }
-    fn set(
-        &self,
-        key: &str,
-        value: Bytes,
-        life: Duration,
-        deadline: Deadline,
-    ) -> Result<(), BackendError> {
-        self.memory.set(key, value, life, deadline)
-    }
-    fn delete(&self, key: &str, deadline: Deadline) -> Result<(), BackendError> {
-        self.memory.delete(key, deadline)
-    }
+    forward!(memory => get, set, delete);
+
     fn limits(&self) -> Limits {
         Limits::new()
     }
@@ -623,21 +614,8 @@ struct Twofold {
 }
 
 impl Backend for Twofold {
-    fn get(&self, key: &str, deadline: Deadline) -> Result<Option<Bytes>, BackendError> {
-        self.own.get(key, deadline)
-    }
-    fn set(
-        &self,
-        key: &str,
-        value: Bytes,
-        life: Duration,
-        deadline: Deadline,
-    ) -> Result<(), BackendError> {
-        self.own.set(key, value, life, deadline)
-    }
-    fn delete(&self, key: &str, deadline: Deadline) -> Result<(), BackendError> {
-        self.own.delete(key, deadline)
-    }
+    forward!(own => get, set, delete);
+
     fn limits(&self) -> Limits {
         Limits::new()
     }
@@ -668,37 +646,10 @@ fn an_async_twin_is_asked_by_async_functions_alone() {
 struct Halfway(Memory);
 
 impl Backend for Halfway {
-    fn get(&self, key: &str, deadline: Deadline) -> Result<Option<Bytes>, BackendError> {
-        self.0.get(key, deadline)
-    }
-    fn set(
-        &self,
-        key: &str,
-        value: Bytes,
-        life: Duration,
-        deadline: Deadline,
-    ) -> Result<(), BackendError> {
-        self.0.set(key, value, life, deadline)
-    }
-    fn delete(&self, key: &str, deadline: Deadline) -> Result<(), BackendError> {
-        self.0.delete(key, deadline)
-    }
-    fn limits(&self) -> Limits {
-        self.0.limits()
-    }
+    forward!(0 => get, set, delete, limits, get_or_lease, release);
+
     fn get_many(&self, _: &[&str], _: Deadline) -> Result<Vec<Option<Bytes>>, BackendError> {
         Err(BackendError::new("connection refused"))
-    }
-    fn get_or_lease(
-        &self,
-        key: &str,
-        life: Duration,
-        deadline: Deadline,
-    ) -> Result<Lookup, BackendError> {
-        self.0.get_or_lease(key, life, deadline)
-    }
-    fn release(&self, key: &str, lease: Lease, deadline: Deadline) -> Result<(), BackendError> {
-        self.0.release(key, lease, deadline)
     }
 }
 

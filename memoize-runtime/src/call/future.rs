@@ -3,6 +3,7 @@
 //! A future of these is `Send` where the body's future and the value are. It may be dropped at any moment: whoever waits for it is
 //! told, and what was begun is given up.
 
+mod apart;
 mod ask;
 pub(super) mod chunks;
 mod lookup;
@@ -10,7 +11,7 @@ pub(super) mod resealing;
 mod rotation;
 
 use std::future::{Future, poll_fn, ready};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
 
 use super::ask::NoAnswer;
@@ -25,102 +26,159 @@ use crate::key::CacheKey;
 use crate::local::Kept;
 use crate::process;
 use crate::timer::timeout;
+use apart::Apart;
 pub(super) use ask::ask;
 pub(super) use lookup::fetch_or_lease;
 use lookup::{fetch, find, look_up, open, open_kept};
 
 /// As [`sync::get_or_compute`](super::sync::get_or_compute).
-pub(crate) async fn get_or_compute<R, F: Future<Output = R>>(
-    request: &Request,
-    outcome: &Outcome<R>,
+///
+/// In a box, and what comes before the body and after it in others, so that little of it is on the stack of a body that calls the
+/// function again; not inlined for the same reason.
+pub(crate) fn get_or_compute<R, F: Future<Output = R>>(
+    request: Request,
+    outcome: Outcome<R>,
     accept: impl FnOnce(&R) -> bool,
     compute: impl FnOnce() -> F,
-) -> R {
-    let observer = request.observer();
+) -> Pin<Box<impl Future<Output = R>>> {
+    Box::pin(async move {
+        let (request, outcome) = (&request, &outcome);
 
-    // Bypass: without a key there is nothing to ask for, and without a secret nowhere to store what must not be in the clear.
-    let Some(place) = request.place_or_bypass(&observer) else {
-        let value = compute().await;
-        observer.computed();
-        return value;
-    };
+        // Bypass: there is nothing to find, and nothing to store.
+        let place = request.place_or_bypass(&request.observer());
+        let name = place.as_ref().map(Place::name);
+        let mut right = name.map(|name| Right::new(request, name, Caller::Task));
 
-    // Refused: the codec can't hold the type, so there is nothing to find and nothing to store.
-    if let Some(refusal) = request.stored.refusal() {
-        let value = compute().await;
-        observer.computed();
-        observer.refused(refusal, request.stored);
-        return value;
-    }
+        // Look up, and join: of those that miss at one time, one computes.
+        if let (Some(place), Some(right)) = (&place, &mut right)
+            && let Some(value) = look_up_or_join(request, place, outcome, right).await
+        {
+            return value;
+        }
 
-    // Look up.
-    let mut right = Right::new(request, place.name(), Caller::Task);
-    if request.overwrite {
-        observer.forced();
-    } else {
-        match look_up(request, &place, outcome, &mut right).await {
-            Ok(value) => {
-                observer.hit();
-                return value;
+        // Compute: the user's code, with nothing of ours locked. Its panic is the caller's, and ends the turn. Whenever it is polled,
+        // the polling thread knows what is computed there.
+        let started = Instant::now();
+        let run = || right.as_ref().map(Right::run);
+        let value = {
+            let mut body = pin!({
+                let _running = run();
+                compute()
+            });
+            poll_fn(|context| {
+                let _running = run();
+                body.as_mut().poll(context)
+            })
+            .await
+        };
+        let cost = started.elapsed();
+
+        // Store.
+        match (&place, &mut right) {
+            (Some(place), Some(right)) => {
+                right.computed();
+                let fate = fate(request, place, outcome, accept, &value, cost, right);
+                if let Some(fate) = fate {
+                    let ticket = request.own_ticket(place, outcome);
+                    let kept = carry_out(request, place, fate, cost, right).await;
+                    request.keep_own(place, outcome, ticket, kept, &value);
+                }
             }
-            Err(missed) => {
-                missed.tell(&observer);
-                right.failed = matches!(missed, Missed::Skipped);
-            }
+            _ => request.observer().computed(),
         }
-    }
-
-    // Join: of those that miss at one time, one computes.
-    if let Turn::Value(value) = take_turn(request, &place, outcome, &mut right).await {
-        observer.shared();
-        return value;
-    }
-    right.settle();
-
-    // Compute: the user's code, with nothing of ours locked. Its panic is the caller's, and ends the turn.
-    let started = Instant::now();
-    let value = run(&right, compute).await;
-    let cost = started.elapsed();
-    right.computed();
-
-    // Store.
-    match verdict(request, outcome, accept, &value) {
-        Verdict::Store if !right.is_of_use() => right.tell_unstored(),
-        Verdict::Store => {
-            let filling = {
-                let _running = right.run();
-                request.filling(&place, outcome, &value, cost)
-            };
-            let kept = match &filling {
-                Ok(Filling::Whole(fill)) => Some(fill.kept.clone()),
-                Ok(Filling::Chunks(_)) | Err(_) => None,
-            };
-            let deadline = right.budget.deadline();
-            let ticket = request.own_ticket(&place, outcome);
-            let filled = store(request, &place, filling, cost, deadline, Some(&mut right)).await;
-            let kept = kept.filter(|_| filled);
-            request.keep_own(&place, outcome, ticket, kept, &value);
-        }
-        Verdict::Leave => {}
-        Verdict::Remove => {
-            remove(request, &place, right.budget.deadline()).await;
-        }
-    }
-    value
+        value
+    })
 }
 
-/// Runs the body. Whenever it is polled, the polling thread knows what is computed there.
-async fn run<F: Future>(right: &Right<'_>, compute: impl FnOnce() -> F) -> F::Output {
-    let begun = {
-        let _running = right.run();
-        compute()
-    };
-    let mut body = pin!(begun);
-    poll_fn(|context| {
-        let _running = right.run();
-        body.as_mut().poll(context)
+/// The value that is found, or that another computes; none where this call is to compute.
+#[inline(never)]
+fn look_up_or_join<R>(
+    request: &Request,
+    place: &Place<'_>,
+    outcome: &Outcome<R>,
+    right: &mut Right<'_>,
+) -> Apart<impl Future<Output = Option<R>>> {
+    Apart::new(async move {
+        let observer = request.observer();
+        if request.overwrite {
+            observer.forced();
+        } else {
+            match look_up(request, place, outcome, right).await {
+                Ok(value) => {
+                    observer.hit();
+                    return Some(value);
+                }
+                Err(missed) => {
+                    missed.tell(&observer);
+                    right.failed = matches!(missed, Missed::Skipped);
+                }
+            }
+        }
+        if let Turn::Value(value) = take_turn(request, place, outcome, right).await {
+            observer.shared();
+            return Some(value);
+        }
+        right.settle();
+        None
     })
-    .await
+}
+
+/// What the backend is to be asked for a computed value.
+enum Fate {
+    Store(Result<Filling, Unstored>),
+    Remove,
+}
+
+/// Decides that, before anything is awaited: the value need not be `Sync`.
+#[inline(never)]
+fn fate<R>(
+    request: &Request,
+    place: &Place<'_>,
+    outcome: &Outcome<R>,
+    accept: impl FnOnce(&R) -> bool,
+    value: &R,
+    cost: Duration,
+    right: &Right<'_>,
+) -> Option<Fate> {
+    match verdict(request, outcome, accept, value) {
+        Verdict::Store if !right.is_of_use() => {
+            right.tell_unstored();
+            None
+        }
+        Verdict::Store => {
+            let _running = right.run();
+            Some(Fate::Store(request.filling(place, outcome, value, cost)))
+        }
+        Verdict::Leave => None,
+        Verdict::Remove => Some(Fate::Remove),
+    }
+}
+
+/// Asks it; returns what is stored of the value.
+#[inline(never)]
+fn carry_out(
+    request: &Request,
+    place: &Place<'_>,
+    fate: Fate,
+    cost: Duration,
+    right: &mut Right<'_>,
+) -> Apart<impl Future<Output = Option<Kept>>> {
+    Apart::new(async move {
+        let deadline = right.budget.deadline();
+        let filling = match fate {
+            Fate::Store(filling) => filling,
+            Fate::Remove => {
+                remove(request, place, deadline).await;
+                return None;
+            }
+        };
+        let kept = match &filling {
+            Ok(Filling::Whole(fill)) => Some(fill.kept.clone()),
+            Ok(Filling::Chunks(_)) | Err(_) => None,
+        };
+        let filled = store(request, place, filling, cost, deadline, Some(right)).await;
+        kept.filter(|_| filled)
+    })
 }
 
 /// As [`sync::take_turn`](super::sync).
@@ -347,10 +405,6 @@ pub(crate) async fn prime<R>(request: &Request, outcome: &Outcome<R>, value: R) 
     };
     if !(outcome.is_value)(&value) {
         observer.declined();
-        return false;
-    }
-    if let Some(refusal) = request.stored.refusal() {
-        observer.refused(refusal, request.stored);
         return false;
     }
     let filling = request.filling(&place, outcome, &value, Duration::ZERO);

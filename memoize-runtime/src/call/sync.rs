@@ -32,20 +32,12 @@ pub(crate) fn get_or_compute<R>(
 ) -> R {
     let observer = request.observer();
 
-    // Bypass: without a key there is nothing to ask for, and without a secret nowhere to store what must not be in the clear.
+    // Bypass: there is nothing to find, and nothing to store.
     let Some(place) = request.place_or_bypass(&observer) else {
         let value = compute();
         observer.computed();
         return value;
     };
-
-    // Refused: the codec can't hold the type, so there is nothing to find and nothing to store.
-    if let Some(refusal) = request.stored.refusal() {
-        let value = compute();
-        observer.computed();
-        observer.refused(refusal, request.stored);
-        return value;
-    }
 
     // Look up.
     let mut right = Right::new(request, place.name(), Caller::Thread);
@@ -256,10 +248,6 @@ pub(crate) fn prime<R>(request: &Request, outcome: &Outcome<R>, value: &R) -> bo
     };
     if !(outcome.is_value)(value) {
         observer.declined();
-        return false;
-    }
-    if let Some(refusal) = request.stored.refusal() {
-        observer.refused(refusal, request.stored);
         return false;
     }
     let (deadline, cost) = (request.deadline(), Duration::ZERO);
