@@ -18,7 +18,7 @@ use super::ask::NoAnswer;
 use super::outcome::Outcome;
 use super::place::Place;
 use super::request::Request;
-use super::turn::{Caller, Missed, Patience, Right, Turn, Verdict, verdict};
+use super::turn::{Answered, Caller, Patience, Right, Turn, Verdict, verdict};
 use crate::backend::{self, Deadline, Lease};
 use crate::engine::{Fill, Filling, Unstored};
 use crate::flight::{Joined, Part, Waiter};
@@ -108,10 +108,7 @@ fn look_up_or_join<R>(
                     observer.hit();
                     return Some(value);
                 }
-                Err(missed) => {
-                    missed.tell(&observer);
-                    right.failed = matches!(missed, Missed::Skipped);
-                }
+                Err(missed) => right.missed(&missed),
             }
         }
         if let Turn::Value(value) = take_turn(request, place, outcome, right).await {
@@ -207,28 +204,23 @@ async fn take_turn<R>(
     }
     let mut deadline = right.budget.deadline();
     while right.lease.is_none() && !right.failed && !stores_nothing {
-        match ask_for_lease(request, place.name(), right.replaces, deadline).await {
-            Ok(backend::Lookup::Granted(lease)) => right.lease = Some(lease),
-            Ok(backend::Lookup::Found(bytes)) => {
-                match open(request, place, outcome, &bytes, deadline).await {
-                    Ok(value) => {
-                        right.land(Kept::Bytes(bytes));
-                        return Turn::Value(value);
-                    }
-                    Err(_) => right.replaces = true,
+        let answer = ask_for_lease(request, place.name(), right.replaces, deadline).await;
+        match right.answered(answer, &mut patience) {
+            Answered::Settled => break,
+            Answered::Found(bytes) => match open(request, place, outcome, &bytes, deadline).await {
+                Ok(value) => {
+                    right.land(Kept::Bytes(bytes));
+                    return Turn::Value(value);
                 }
-            }
-            // Another process computes it. Only the one that leads here waits for that; the others wait for that one.
-            Ok(backend::Lookup::Busy) => match (patience.next_pause(), &right.leader) {
-                (Some(until), Some(leader)) => {
-                    right.budget.stop();
-                    right.lease = timeout(Some(until), leader.offered()).await;
-                    // Waiting has its own bound, so that what is asked meanwhile is not on the call's budget.
-                    deadline = request.deadline();
-                }
-                _ => break,
+                Err(_) => right.replaces = true,
             },
-            Err(_) => right.failed = true,
+            Answered::Busy(until) => {
+                if let Some(leader) = &right.leader {
+                    right.lease = timeout(Some(until), leader.offered()).await;
+                }
+                // Waiting has its own bound, so that what is asked meanwhile is not on the call's budget.
+                deadline = request.deadline();
+            }
         }
     }
     Turn::Compute
