@@ -5,6 +5,7 @@ mod forward;
 
 use std::future::{Future, pending, ready};
 use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -24,6 +25,8 @@ struct Server {
     asked: Arc<Mutex<Vec<(&'static str, Duration)>>>,
     /// Uses up the time that it is given by this question, and fails.
     stuck_at: Option<&'static str>,
+    /// How often it answers that before.
+    answers: Arc<AtomicUsize>,
 }
 
 impl Server {
@@ -32,6 +35,7 @@ impl Server {
             memory: Memory::new(1 << 20),
             asked: Arc::default(),
             stuck_at: None,
+            answers: Arc::default(),
         }
     }
 
@@ -45,7 +49,11 @@ impl Server {
         let mut asked = self.asked.lock().expect("no panic");
         asked.push((question, left));
         drop(asked);
-        if self.stuck_at == Some(question) {
+        let is_over = || {
+            let left = self.answers.load(SeqCst).checked_sub(1);
+            left.map(|left| self.answers.store(left, SeqCst)).is_none()
+        };
+        if self.stuck_at == Some(question) && is_over() {
             while let Some(left) = deadline.remaining().filter(|left| !left.is_zero()) {
                 thread::sleep(left);
             }
@@ -239,6 +247,32 @@ fn what_is_not_to_be_stored_takes_no_lease() {
 }
 
 #[test]
+fn of_what_takes_too_long_to_store_nothing_is_left() {
+    const LONG: fn() -> Vec<u8> = || vec![7; 40_000];
+    type Call = fn() -> Vec<u8>;
+    const CALLS: [Call; 2] = [
+        || Memo::new("k").compress(false).get_or_compute(LONG),
+        || {
+            let memo = Memo::new("k").compress(false);
+            smol::block_on(memo.get_or_compute_async(|| ready(LONG())))
+        },
+    ];
+    for call in CALLS {
+        let mut server = Server::new();
+        server.stuck_at = Some("set");
+        server.answers.store(5, SeqCst);
+        let runtime = build(settings(&server).budget(Duration::from_millis(300)));
+        assert_eq!(runtime.scope(call).len(), 40_000);
+        assert_eq!(runtime.stats().unwritten, 1);
+        let patience = Instant::now() + Duration::from_secs(60);
+        while !server.memory.is_empty() {
+            assert!(Instant::now() < patience, "chunks that nothing lists stay");
+            thread::yield_now();
+        }
+    }
+}
+
+#[test]
 fn a_stream_takes_its_lease_with_the_lookup() {
     let server = Server::new();
     build(settings(&server)).scope(|| {
@@ -344,7 +378,7 @@ fn a_budget_that_is_used_up_is_not_used_again() {
             stuck_at: Some("get_or_lease"),
             ..Server::new()
         };
-        let runtime = build(settings(&stuck).budget(Duration::from_millis(5)));
+        let runtime = build(settings(&stuck).budget(Duration::from_millis(300)));
         runtime.scope(|| assert_eq!(call(1), 1));
         assert_eq!(stuck.asked(), ["get_or_lease"]);
         let Stats {
@@ -427,7 +461,7 @@ fn a_backend_that_never_answers_holds_nobody_up() {
 /// What is sealed anew with the same budget as the lookup, at each question in turn.
 #[cfg(feature = "encrypt")]
 mod sealing_anew {
-    use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+    use std::sync::atomic::AtomicBool;
     use std::task::{Context, Waker};
 
     use cache_memoize::Secret;
@@ -524,7 +558,7 @@ mod sealing_anew {
                     assert!(*first <= LITTLE && *set <= *first / 2, "{asked:?}");
                 }
                 is_free(&server, &runtime);
-                let runtime = build(ahead(server));
+                let runtime = build(ahead(server).budget(BUDGET));
                 assert_eq!(runtime.scope(read), value(), "{question}");
                 assert_eq!(runtime.stats().resealed, 1, "{question}");
             }

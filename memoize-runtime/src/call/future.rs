@@ -18,12 +18,13 @@ use super::ask::NoAnswer;
 use super::outcome::Outcome;
 use super::place::Place;
 use super::request::Request;
-use super::turn::{Caller, Missed, Patience, Right, Turn, Verdict, verdict};
+use super::turn::{Answered, Caller, Patience, Right, Turn, Verdict, verdict};
 use crate::backend::{self, Deadline, Lease};
 use crate::engine::{Fill, Filling, Unstored};
 use crate::flight::{Joined, Part, Waiter};
 use crate::key::CacheKey;
 use crate::local::Kept;
+use crate::process;
 use crate::timer::timeout;
 use apart::Apart;
 pub(super) use ask::ask;
@@ -36,12 +37,12 @@ use lookup::{fetch, find, look_up, open, open_kept};
 /// function again; not inlined for the same reason.
 pub(crate) fn get_or_compute<R, F: Future<Output = R>>(
     request: Request,
-    outcome: &Outcome<R>,
+    outcome: Outcome<R>,
     accept: impl FnOnce(&R) -> bool,
     compute: impl FnOnce() -> F,
 ) -> Pin<Box<impl Future<Output = R>>> {
     Box::pin(async move {
-        let request = &request;
+        let (request, outcome) = (&request, &outcome);
 
         // Bypass: there is nothing to find, and nothing to store.
         let place = request.place_or_bypass(&request.observer());
@@ -107,10 +108,7 @@ fn look_up_or_join<R>(
                     observer.hit();
                     return Some(value);
                 }
-                Err(missed) => {
-                    missed.tell(&observer);
-                    right.failed = matches!(missed, Missed::Skipped);
-                }
+                Err(missed) => right.missed(&missed),
             }
         }
         if let Turn::Value(value) = take_turn(request, place, outcome, right).await {
@@ -206,28 +204,23 @@ async fn take_turn<R>(
     }
     let mut deadline = right.budget.deadline();
     while right.lease.is_none() && !right.failed && !stores_nothing {
-        match ask_for_lease(request, place.name(), right.replaces, deadline).await {
-            Ok(backend::Lookup::Granted(lease)) => right.lease = Some(lease),
-            Ok(backend::Lookup::Found(bytes)) => {
-                match open(request, place, outcome, &bytes, deadline).await {
-                    Ok(value) => {
-                        right.land(Kept::Bytes(bytes));
-                        return Turn::Value(value);
-                    }
-                    Err(_) => right.replaces = true,
+        let answer = ask_for_lease(request, place.name(), right.replaces, deadline).await;
+        match right.answered(answer, &mut patience) {
+            Answered::Settled => break,
+            Answered::Found(bytes) => match open(request, place, outcome, &bytes, deadline).await {
+                Ok(value) => {
+                    right.land(Kept::Bytes(bytes));
+                    return Turn::Value(value);
                 }
-            }
-            // Another process computes it. Only the one that leads here waits for that; the others wait for that one.
-            Ok(backend::Lookup::Busy) => match (patience.next_pause(), &right.leader) {
-                (Some(until), Some(leader)) => {
-                    right.budget.stop();
-                    right.lease = timeout(Some(until), leader.offered()).await;
-                    // Waiting has its own bound, so that what is asked meanwhile is not on the call's budget.
-                    deadline = request.deadline();
-                }
-                _ => break,
+                Err(_) => right.replaces = true,
             },
-            Err(_) => right.failed = true,
+            Answered::Busy(until) => {
+                if let Some(leader) = &right.leader {
+                    right.lease = timeout(Some(until), leader.offered()).await;
+                }
+                // Waiting has its own bound, so that what is asked meanwhile is not on the call's budget.
+                deadline = request.deadline();
+            }
         }
     }
     Turn::Compute
@@ -342,7 +335,7 @@ pub(super) async fn fill_by(
         match (kept, request.shelf(place)) {
             (Kept::Bytes(bytes), _) => backend.fill(name, lease, bytes, life, deadline),
             (kept, Some(shelf)) => {
-                let filled = shelf.fill_kept(name, lease, kept, life);
+                let filled = shelf.fill_kept(process::recent(), name, lease, kept, life);
                 Box::pin(ready(Ok(filled)))
             }
             (Kept::Value(_), None) => Box::pin(ready(Ok(false))),

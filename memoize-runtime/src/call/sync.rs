@@ -11,13 +11,14 @@ use super::place::Place;
 use super::recorder::Chunk;
 use super::request::Request;
 use super::rotation;
-use super::turn::{Caller, Missed, Patience, Right, Turn, Verdict, verdict};
+use super::turn::{Answered, Caller, Patience, Right, Turn, Verdict, verdict};
 use crate::backend::{self, Deadline, Lease};
 use crate::engine::{Chunked, Fill, Filling, Unstored};
 use crate::flight::{Joined, Part, Waiter, block_on};
 use crate::key::CacheKey;
 use crate::local::Kept;
 use crate::observe::Abandoned;
+use crate::process;
 
 /// Returns the value from the cache, or computes and stores it.
 ///
@@ -48,10 +49,7 @@ pub(crate) fn get_or_compute<R>(
                 observer.hit();
                 return value;
             }
-            Err(missed) => {
-                missed.tell(&observer);
-                right.failed = matches!(missed, Missed::Skipped);
-            }
+            Err(missed) => right.missed(&missed),
         }
     }
 
@@ -118,28 +116,23 @@ fn take_turn<R>(
     }
     let mut deadline = right.budget.deadline();
     while right.lease.is_none() && !right.failed && !stores_nothing {
-        match ask_for_lease(request, place.name(), right.replaces, deadline) {
-            Ok(backend::Lookup::Granted(lease)) => right.lease = Some(lease),
-            Ok(backend::Lookup::Found(bytes)) => {
-                match open(request, place, outcome, &bytes, deadline) {
-                    Ok(value) => {
-                        right.land(Kept::Bytes(bytes));
-                        return Turn::Value(value);
-                    }
-                    Err(_) => right.replaces = true,
+        let answer = ask_for_lease(request, place.name(), right.replaces, deadline);
+        match right.answered(answer, &mut patience) {
+            Answered::Settled => break,
+            Answered::Found(bytes) => match open(request, place, outcome, &bytes, deadline) {
+                Ok(value) => {
+                    right.land(Kept::Bytes(bytes));
+                    return Turn::Value(value);
                 }
-            }
-            // Another process computes it. Only the one that leads here waits for that; the others wait for that one.
-            Ok(backend::Lookup::Busy) => match (patience.next_pause(), &right.leader) {
-                (Some(until), Some(leader)) => {
-                    right.budget.stop();
-                    right.lease = block_on(pin!(leader.offered()), Some(until));
-                    // Waiting has its own bound, so that what is asked meanwhile is not on the call's budget.
-                    deadline = request.deadline();
-                }
-                _ => break,
+                Err(_) => right.replaces = true,
             },
-            Err(_) => right.failed = true,
+            Answered::Busy(until) => {
+                if let Some(leader) = &right.leader {
+                    right.lease = block_on(pin!(leader.offered()), Some(until));
+                }
+                // Waiting has its own bound, so that what is asked meanwhile is not on the call's budget.
+                deadline = request.deadline();
+            }
         }
     }
     Turn::Compute
@@ -215,7 +208,7 @@ pub(super) fn fill_by(
     let filled = ask(request, "fill", deadline, |backend| {
         match (kept, request.shelf(place)) {
             (Kept::Bytes(bytes), _) => backend.fill(name, lease, bytes, life, deadline),
-            (kept, Some(shelf)) => Ok(shelf.fill_kept(name, lease, kept, life)),
+            (kept, Some(shelf)) => Ok(shelf.fill_kept(process::recent(), name, lease, kept, life)),
             (Kept::Value(_), None) => Ok(false),
         }
     });

@@ -130,6 +130,16 @@ pub(super) enum Turn<R> {
     Compute,
 }
 
+/// What follows from the answer to the question for a lease.
+pub(super) enum Answered {
+    /// There is nothing more to ask.
+    Settled,
+    /// The value was stored meanwhile, or what can't be read and is to be replaced.
+    Found(Bytes),
+    /// Ask again after this moment, unless a lease is offered before.
+    Busy(Instant),
+}
+
 /// Who makes the call, and how the backend is to be asked on its behalf.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Caller {
@@ -187,6 +197,33 @@ impl<'r> Right<'r> {
             Lookup::Busy => {}
         }
         None
+    }
+
+    /// Takes notice of why the lookup gave nothing.
+    pub(super) fn missed(&mut self, missed: &Missed) {
+        missed.tell(&self.request.observer());
+        self.failed = matches!(missed, Missed::Skipped);
+    }
+
+    /// Takes the answer to the question for a lease.
+    pub(super) fn answered(
+        &mut self,
+        answer: Result<Lookup, NoAnswer>,
+        patience: &mut Patience,
+    ) -> Answered {
+        match answer {
+            Ok(Lookup::Granted(lease)) => self.lease = Some(lease),
+            Ok(Lookup::Found(entry)) => return Answered::Found(entry),
+            // Another process computes it. Only the one that leads here waits for that; the others wait for that one.
+            Ok(Lookup::Busy) => {
+                if let (Some(until), Some(_)) = (patience.next_pause(), &self.leader) {
+                    self.budget.stop();
+                    return Answered::Busy(until);
+                }
+            }
+            Err(_) => self.failed = true,
+        }
+        Answered::Settled
     }
 
     /// Before it waits: who leads gets the lease if it has none, and begins; else others are not to wait for this one.
@@ -347,9 +384,10 @@ pub(super) fn release(
 /// How long one call waits for others.
 pub(super) struct Patience {
     longest: Duration,
-    until: Option<Instant>,
-    /// Waiting for another process ends earlier, so that those who wait for this call get something of it.
-    busy_until: Option<Instant>,
+    /// When it began to wait: most calls never do, and asking for the time takes longer than much else on a miss.
+    since: Option<Instant>,
+    /// The same for the one that relieved a leader.
+    renewed: Option<Instant>,
     pause: Duration,
 }
 
@@ -359,30 +397,31 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
 impl Patience {
     pub(super) fn new(request: &Request) -> Self {
-        let longest = request.runtime.longest_wait();
-        let now = Instant::now();
         Self {
-            longest,
-            until: now.checked_add(longest),
-            busy_until: now.checked_add(longest / 2),
+            longest: request.runtime.longest_wait(),
+            since: None,
+            renewed: None,
             pause: FIRST_PAUSE,
         }
     }
 
     /// The end of waiting for others in this process; none where the clock can't tell it.
-    pub(super) fn until(&self) -> Option<Instant> {
-        self.until
+    pub(super) fn until(&mut self) -> Option<Instant> {
+        let since = *self.since.get_or_insert_with(Instant::now);
+        self.renewed.unwrap_or(since).checked_add(self.longest)
     }
 
     /// Waits as long again, for the one that relieved the leader.
     pub(super) fn renew(&mut self) {
-        self.until = Instant::now().checked_add(self.longest);
+        self.renewed = Some(Instant::now());
     }
 
     /// Until when to wait before asking again; none when it has been long enough.
     pub(super) fn next_pause(&mut self) -> Option<Instant> {
         let now = Instant::now();
-        if self.busy_until.is_some_and(|until| until <= now) {
+        let since = *self.since.get_or_insert(now);
+        // Waiting for another process ends earlier, so that those who wait for this call get something of it.
+        if now.duration_since(since) >= self.longest / 2 {
             return None;
         }
         let pause = self.pause;

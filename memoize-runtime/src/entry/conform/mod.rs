@@ -53,7 +53,7 @@ impl Fault {
     pub(crate) fn text(self) -> &'static str {
         match self {
             Self::Kind => {
-                "it is written as something else than it is read as; give a `serialize_with` its `deserialize_with` and the other way round"
+                "it is written as something else than it is read as; make `Serialize` and `Deserialize` agree, and give a `serialize_with` its `deserialize_with`"
             }
             Self::Skipped => {
                 "`skip_serializing_if` left it out; remove the attribute, so that it is always written"
