@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -198,7 +199,7 @@ types! {
         labels: HashMap<u8, Tags>,
     }
 
-    #[serde(from = "HashSet<u8>", into = "HashSet<u8>")]
+    #[serde(from = "HashSet<u8>", into = "Tags")]
     struct Converted(HashSet<u8>);
 
     struct Hashes {
@@ -208,9 +209,9 @@ types! {
         converted: Converted,
         optional: Option<HashSet<u8>>,
         optional_newtype: Option<Tags>,
-        boxed: Box<HashSet<u8>>,
+        behind_pointer: Cow<'static, HashSet<u8>>,
         boxed_transparent: Box<Labels>,
-        in_lists: Vec<(Tags, BTreeMap<u8, Box<HashSet<u8>>>)>,
+        in_lists: Vec<BTreeMap<u8, (Tags, HashSet<u8>)>>,
         #[serde(with = "map_of_pairs")]
         pairs: HashMap<String, u8>,
         #[serde(serialize_with = "in_some", deserialize_with = "or_default")]
@@ -224,9 +225,9 @@ impl From<HashSet<u8>> for Converted {
     }
 }
 
-impl From<Converted> for HashSet<u8> {
+impl From<Converted> for Tags {
     fn from(set: Converted) -> Self {
-        set.0
+        Self(set.0)
     }
 }
 
@@ -258,9 +259,9 @@ fn what_is_hashed_has_no_order() {
             converted: Converted(set()),
             optional: Some(set()),
             optional_newtype: Some(Tags(set())),
-            boxed: Box::new(set()),
+            behind_pointer: Cow::Owned(set()),
             boxed_transparent: Box::new(labels()),
-            in_lists: vec![(Tags(set()), BTreeMap::from([(1, Box::new(set()))]))],
+            in_lists: vec![BTreeMap::from([(1, (Tags(set()), set()))])],
             pairs: map(),
             defaulted: set(),
         }],

@@ -98,19 +98,21 @@ mod tests {
     /// Ordered, whatever the end of its name says.
     struct LinkedHashMap<V>([V; 3]);
 
+    type Linked = LinkedHashMap<u8>;
+
+    type Set = HashSet<u8>;
+
     struct Tags(HashSet<u8>);
 
     struct List(Vec<u8>);
 
     #[test]
     fn what_is_hashed_itself_is_known_by_its_name() {
-        type Set = HashSet<u8>;
         assert_eq!(read_as::<Set, Set>(), Hashed::Yes);
         assert_eq!(read_as::<HashMap<u8, Set>, HashMap<u8, Set>>(), Hashed::Yes);
         assert_eq!(read_as::<Option<Set>, Set>(), Hashed::Yes);
         assert_eq!(read_as::<Option<Box<Set>>, Set>(), Hashed::Yes);
         assert_eq!(read_as::<Rc<Cow<'_, Set>>, Set>(), Hashed::Yes);
-        type Linked = LinkedHashMap<u8>;
         assert_eq!(read_as::<Linked, Linked>(), Hashed::Perhaps);
         assert_eq!(read_as::<Vec<Set>, Vec<Set>>(), Hashed::Perhaps);
         let _ = |linked: Linked| linked.0;
