@@ -256,6 +256,57 @@ fn what_a_memo_cannot_store_is_told_with_its_type() {
     assert_eq!(log.matches("::Either\"").count(), 1, "{log}");
 }
 
+/// The attribute has an option for it, and a `Memo` a method.
+#[test]
+fn what_a_memo_is_to_be_told_is_a_method() {
+    let log = told(&serde_json::Value::Null, postcard);
+    assert!(
+        log.contains("call `msgpack()`") && !log.contains("codec ="),
+        "{log}"
+    );
+    let log = logged(|| {
+        runtime().scope(|| assert_eq!(anything(), serde_json::Value::Null));
+    });
+    assert!(log.contains("write `codec = \\\"msgpack\\\"`"), "{log}");
+}
+
+#[cache_memoize(key = "anything")]
+fn anything() -> serde_json::Value {
+    serde_json::Value::Null
+}
+
+/// Takes none of what is tried.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct Mail(String);
+
+impl<'de> Deserialize<'de> for Mail {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mail = String::deserialize(deserializer)?;
+        if mail.ends_with("@mail.test") {
+            Ok(Self(mail))
+        } else {
+            Err(serde::de::Error::custom("no mail"))
+        }
+    }
+}
+
+#[test]
+fn what_hides_an_element_is_named_beside_it() {
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    struct Sent {
+        to: (u8, Mail, u32),
+    }
+    let sent = Sent {
+        to: (1, Mail("a@mail.test".into()), 2),
+    };
+    let log = told(&sent, postcard);
+    assert!(log.contains("field=\"to.2\""), "{log}");
+    assert!(
+        log.contains("field `to.1`, which stands before it"),
+        "{log}"
+    );
+}
+
 #[test]
 fn what_the_stack_has_no_room_for_is_not_read() {
     let log = logged(|| {

@@ -45,6 +45,8 @@ mod stored;
 
 pub(crate) use compress::{expand, shrink};
 pub(crate) use draft::{BodyMeta, Draft, Unfinished};
+#[cfg(feature = "testing")]
+pub(crate) use fingerprint::Panics;
 pub(crate) use fingerprint::{Shape, with_version};
 pub(crate) use guard::{Body, Guard};
 pub(crate) use header::{Codec, Expect, Flags, Header};
@@ -53,4 +55,6 @@ pub(crate) use reject::Reject;
 #[cfg(test)]
 pub(crate) use sealed::SEALED;
 pub(crate) use sealed::{NAME_PREFIX as SEALED_PREFIX, Opened, Seal};
+#[cfg(feature = "testing")]
+pub(crate) use stored::shape_where;
 pub(crate) use stored::{Refusal, StoredType, Unencodable, shape_of};

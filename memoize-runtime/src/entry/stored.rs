@@ -4,6 +4,7 @@
 //! and whether the codec can hold it. What depends on the value is looked at with each write.
 
 use std::any::{TypeId, type_name};
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -17,7 +18,7 @@ use serde::de::DeserializeOwned;
 use super::comparison::Comparison;
 use super::conform::{Divergence, Fault, Watch};
 use super::fingerprint::shape::{Node, Shape, Unseen, Why};
-use super::fingerprint::{Fingerprint, trace};
+use super::fingerprint::{Fingerprint, Panics, trace};
 use super::header::Codec;
 use super::nesting::{Level, is_busy};
 use super::reject::Reject;
@@ -50,7 +51,7 @@ const MAX_TOLD: usize = 64;
 pub(crate) struct Refusal {
     /// The way to the part that can't be held, by the names of fields and variants; empty for the type itself.
     pub(crate) path: String,
-    pub(crate) why: &'static str,
+    pub(crate) why: Cow<'static, str>,
 }
 
 impl fmt::Display for Refusal {
@@ -88,7 +89,7 @@ impl Unencodable {
 
     pub(crate) fn why(&self) -> &'static str {
         match self {
-            Self::Failed => "it could not be serialized",
+            Self::Failed => Fault::Failed.text(),
             Self::Diverged(divergence) => divergence.fault.text(),
             Self::Unreadable => {
                 "it could not be read back; make `Deserialize` take what `Serialize` writes, which inside of `untagged`, \
@@ -145,7 +146,9 @@ impl StoredType {
             shape: Shape::EMPTY,
             refusal: Some(Refusal {
                 path: String::new(),
-                why: "it was called by the type that it returns, while that was being read or written",
+                why: Cow::Borrowed(
+                    "it was called by the type that it returns, while that was being read or written",
+                ),
             }),
             proved: AtomicBool::new(false),
             told: None,
@@ -345,19 +348,28 @@ impl StoredType {
 
 /// The shape of `T`; `None` while this thread is looking at a type already.
 pub(crate) fn shape_of<T: DeserializeOwned>(codec: Codec) -> Option<Shape> {
+    shape_where::<T>(codec, Panics::OF_THIS_BUILD)
+}
+
+/// The same in a program of which this becomes of panics.
+pub(crate) fn shape_where<T: DeserializeOwned>(codec: Codec, panics: Panics) -> Option<Shape> {
     thread_local! {
         static TRACING: Cell<bool> = const { Cell::new(false) };
     }
     if TRACING.replace(true) {
         return None;
     }
-    let shape = trace::<T>(codec);
+    let shape = trace::<T>(codec, panics);
     TRACING.set(false);
     Some(shape)
 }
 
 fn refused_by_all(shape: &Shape) -> Option<Refusal> {
     let found = shape.find(|node| match node {
+        // It is written as a struct, and read as a newtype, which only serde_json undoes.
+        Node::Newtype("$serde_json::private::RawValue", _) => {
+            Some("only JSON can hold a `RawValue`; use a `String`, or a `serde_json::Value`")
+        }
         Node::Unseen(Unseen {
             why: Why::Large, ..
         }) => {
@@ -366,38 +378,42 @@ fn refused_by_all(shape: &Shape) -> Option<Refusal> {
         Node::Unseen(Unseen { why: Why::Wide, .. }) => {
             Some("it is one of more than 4096 in a row; use a `Vec` instead of an array")
         }
-        // Nearly all that stands behind a type of the user's is then unreached, and so is nearly each change.
         Node::Unseen(Unseen {
-            why: Why::Unreached,
-            ..
-        }) if cfg!(panic = "abort") => Some(
+            why: Why::Untried, ..
+        }) => Some(
             "a change of it could not be seen, as what stands before it can't be tried out where a panic ends the process; \
              make it a named field of a struct, or move it to the front",
         ),
         _ => None,
     });
-    found.map(|(path, why)| Refusal { path, why })
+    found.map(|(path, why)| Refusal {
+        path,
+        why: Cow::Borrowed(why),
+    })
 }
 
 fn refused_by_postcard(shape: &Shape) -> Option<Refusal> {
     let found = shape.find(|node| match node {
         Node::Unseen(Unseen { why, .. }) => match why {
-            Why::Any => Some("it takes a value of any kind; write `codec = \"msgpack\"`"),
+            Why::Any => Some(
+                "it takes a value of any kind, as `untagged`, `tag` and `serde_json::Value` do; write `codec = \"msgpack\"`",
+            ),
             Why::Buffered | Why::Identifier => {
                 Some("it uses `untagged`, `tag` or `flatten`; write `codec = \"msgpack\"`")
             }
             Why::Ignored => {
                 Some("it takes a value of any kind, and ignores it; write `codec = \"msgpack\"`")
             }
-            Why::Unreached => Some(
-                "a change of it could not be seen, as no value is known that could stand before it; \
-                 write `codec = \"msgpack\"`, or make it a named field of a struct",
-            ),
+            Why::Unreached => Some(UNREACHED),
             Why::Beyond => Some(
                 "a change of it could not be seen, as the type around it is too large to be looked at as a whole; \
                  write `codec = \"msgpack\"`, or use a `Vec` instead of an array",
             ),
-            Why::Large | Why::Wide => None,
+            Why::Panicked => Some(
+                "a change of it could not be seen, as the type's `Deserialize` panics; let it return errors instead, \
+                 or write `codec = \"msgpack\"`",
+            ),
+            Why::Untried | Why::Large | Why::Wide => None,
         },
         Node::Struct {
             by_order: false, ..
@@ -407,10 +423,28 @@ fn refused_by_postcard(shape: &Shape) -> Option<Refusal> {
         } => Some("its variants can only be told by their names; write `codec = \"msgpack\"`"),
         _ => None,
     });
-    found.map(|(path, why)| Refusal {
-        path: without_key(path),
-        why,
+    found.map(|(path, why)| {
+        let path = without_key(path);
+        let before = (why == UNREACHED).then(|| element_before(&path)).flatten();
+        let why = before.map_or(Cow::Borrowed(why), |before| {
+            let named = format!(
+                "field `{before}`, which stands before it, refused every value that was tried"
+            );
+            Cow::Owned(why.replace("no value is known that could stand before it", &named))
+        });
+        Refusal { path, why }
     })
+}
+
+const UNREACHED: &str = "a change of it could not be seen, as no value is known that could stand before it; \
+                         write `codec = \"msgpack\"`, or make it a named field of a struct";
+
+/// The way to the element before the one at the end of this way, if that is one of a tuple: all elements before it were looked at,
+/// so it is the one that let nothing behind it be reached.
+fn element_before(path: &str) -> Option<String> {
+    let start = path.rfind('.').map_or(0, |dot| dot + 1);
+    let index: usize = path[start..].parse().ok()?;
+    Some(format!("{}{}", &path[..start], index.checked_sub(1)?))
 }
 
 /// `flatten` shows in the keys of the map that its struct is read as, and who wrote the struct knows of no map.

@@ -134,7 +134,7 @@ impl<'g> Follow<'g> {
         let buffers = name.starts_with("serde::") || name.starts_with("serde_core::");
         let (why, facts) = match why {
             Why::Any if buffers => (Why::Buffered, self.outer),
-            Why::Ignored if self.below_sample => (Why::Unreached, self.outer),
+            Why::Ignored if self.below_sample => (self.graph.borrow().unreached(), self.outer),
             why => (why, self.facts),
         };
         Err(self.leaf(Ask::Unseen(why, facts)))
