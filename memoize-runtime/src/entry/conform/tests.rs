@@ -130,7 +130,7 @@ fn what_cannot_be_written_or_has_two_names_is_named() {
 #[derive(Serialize, Deserialize)]
 struct LeftOutFirst(
     #[serde(skip_serializing_if = "Option::is_none", default)] Option<u8>,
-    String,
+    #[serde(default)] String,
 );
 
 /// The element behind takes its place, so that it is of another kind as well, which is not what is to be mended.

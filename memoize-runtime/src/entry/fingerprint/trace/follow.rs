@@ -180,7 +180,7 @@ impl<'de> Deserializer<'de> for Follow<'_> {
     }
 
     fn is_human_readable(&self) -> bool {
-        self.graph.borrow().is_human_readable
+        self.graph.borrow().codec.is_human_readable()
     }
 
     fn deserialize_unit_struct<V: Visitor<'de>>(

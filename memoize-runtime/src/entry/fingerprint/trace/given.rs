@@ -83,7 +83,7 @@ impl<'de> Deserializer<'de> for Sample<'_> {
     }
 
     fn is_human_readable(&self) -> bool {
-        self.graph.borrow().is_human_readable
+        self.graph.borrow().codec.is_human_readable()
     }
 
     fn deserialize_i8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {

@@ -42,7 +42,7 @@ pub(super) struct Graph {
     by_seed: HashMap<TypeId, Id>,
     pub(super) root: Option<Id>,
     facts: Facts,
-    pub(super) is_human_readable: bool,
+    pub(super) codec: Codec,
     steps: usize,
     pub(super) samples: Samples,
 
@@ -76,7 +76,7 @@ impl Graph {
             by_seed: HashMap::new(),
             root: None,
             facts,
-            is_human_readable: codec.is_human_readable(),
+            codec,
             steps: 0,
             samples: Samples::new(panics),
             path: Vec::new(),
