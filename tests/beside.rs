@@ -242,7 +242,9 @@ fn what_this_process_changes_is_seen_at_once() {
     server.runtime(&ManualClock::default()).scope(|| {
         (0..3).for_each(|_| assert_eq!(tracked(5), 5));
         assert!(tracked::prime(5, 50));
-        assert_eq!(tracked(5), 50);
+        (0..3).for_each(|_| assert_eq!(tracked(5), 50));
+        assert_eq!(tracked::refresh(5), 5);
+        assert_eq!(tracked(5), 5);
         assert!(tracked::invalidate(5));
         assert_eq!(tracked(5), 5);
     });
@@ -299,6 +301,20 @@ fn what_was_asked_while_another_value_was_stored_is_not_kept() {
         server.meanwhile(move || same.scope(|| assert_eq!(bounded::refresh(3), 3)));
         assert_eq!(bounded(3), 30);
         assert_eq!(bounded(3), 3);
+    });
+}
+
+/// The backend's word may come later than the answer to who stored it.
+#[test]
+fn what_was_asked_while_another_value_was_stored_is_not_kept_before_that_is_told() {
+    let (server, clock) = (Server::new(true), ManualClock::default());
+    let runtime = server.runtime(&clock);
+    runtime.scope(|| {
+        assert!(tracked::prime(7, 70));
+        let same = runtime.clone();
+        server.meanwhile(move || same.scope(|| assert_eq!(tracked::refresh(7), 7)));
+        assert_eq!(tracked(7), 70);
+        assert_eq!(tracked(7), 7);
     });
 }
 

@@ -1,5 +1,8 @@
 //! Whatever goes wrong with the cache, the caller gets what the plain function gives.
 
+#[path = "common/forward.rs"]
+mod forward;
+
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -9,6 +12,7 @@ use std::time::Duration;
 use cache_memoize::{
     Backend, BackendError, Bytes, Deadline, Limits, Memo, Memory, Runtime, cache_memoize,
 };
+use forward::forward;
 use serde::{Deserialize, Serialize};
 
 fn runtime(backend: impl Backend) -> Runtime {
@@ -90,24 +94,11 @@ struct Liar {
 }
 
 impl Backend for Liar {
+    forward!(inner => set, delete, limits);
+
     fn get(&self, key: &str, deadline: Deadline) -> Result<Option<Bytes>, BackendError> {
         let found = self.inner.get(key, deadline)?;
         Ok(found.map(|bytes| (self.change)(bytes.to_vec()).into()))
-    }
-    fn set(
-        &self,
-        key: &str,
-        value: Bytes,
-        life: Duration,
-        deadline: Deadline,
-    ) -> Result<(), BackendError> {
-        self.inner.set(key, value, life, deadline)
-    }
-    fn delete(&self, key: &str, deadline: Deadline) -> Result<(), BackendError> {
-        self.inner.delete(key, deadline)
-    }
-    fn limits(&self) -> Limits {
-        self.inner.limits()
     }
 }
 

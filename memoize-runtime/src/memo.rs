@@ -115,7 +115,7 @@ impl Memo {
         self
     }
 
-    /// Seals the entry with a secret of its own in place of the runtime's.
+    /// Seals the entry with a secret of its own in place of the runtime's; [`Secret::with_previous`] rotates it.
     pub fn encryption_key(mut self, secret: &Secret) -> Self {
         self.protection = Protection::SealedWith(secret.clone());
         self
@@ -304,7 +304,7 @@ impl Memo {
         compute: impl FnOnce() -> F,
     ) -> R {
         let stored = (outcome.stored)(self.codec);
-        future::get_or_compute(&self.request(stored), outcome, |_| true, compute).await
+        future::get_or_compute(self.request(stored), outcome, |_| true, compute).await
     }
 
     fn items<R, F, I>(self, outcome: Outcome<R>, compute: F) -> Memoized<R, F, I>

@@ -1,7 +1,11 @@
 //! What the cache may cost a call: round trips, and time.
 
+#[path = "../../tests/common/forward.rs"]
+mod forward;
+
 use std::future::{Future, pending, ready};
 use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,6 +14,7 @@ use cache_memoize::{
     Answer, AsyncBackend, Backend, BackendError, Bytes, Deadline, Lease, Limits, Lookup, Memo,
     Memory, Runtime, RuntimeBuilder, Stats, cache_memoize,
 };
+use forward::forward;
 
 const BUDGET: Duration = Duration::from_secs(600);
 
@@ -20,6 +25,8 @@ struct Server {
     asked: Arc<Mutex<Vec<(&'static str, Duration)>>>,
     /// Uses up the time that it is given by this question, and fails.
     stuck_at: Option<&'static str>,
+    /// How often it answers that before.
+    answers: Arc<AtomicUsize>,
 }
 
 impl Server {
@@ -28,6 +35,7 @@ impl Server {
             memory: Memory::new(1 << 20),
             asked: Arc::default(),
             stuck_at: None,
+            answers: Arc::default(),
         }
     }
 
@@ -41,7 +49,11 @@ impl Server {
         let mut asked = self.asked.lock().expect("no panic");
         asked.push((question, left));
         drop(asked);
-        if self.stuck_at == Some(question) {
+        let is_over = || {
+            let left = self.answers.load(SeqCst).checked_sub(1);
+            left.map(|left| self.answers.store(left, SeqCst)).is_none()
+        };
+        if self.stuck_at == Some(question) && is_over() {
             while let Some(left) = deadline.remaining().filter(|left| !left.is_zero()) {
                 thread::sleep(left);
             }
@@ -154,21 +166,8 @@ struct Slow {
 }
 
 impl Backend for Slow {
-    fn get(&self, key: &str, deadline: Deadline) -> Result<Option<Bytes>, BackendError> {
-        self.memory.get(key, deadline)
-    }
-    fn set(
-        &self,
-        key: &str,
-        value: Bytes,
-        life: Duration,
-        deadline: Deadline,
-    ) -> Result<(), BackendError> {
-        self.memory.set(key, value, life, deadline)
-    }
-    fn delete(&self, key: &str, deadline: Deadline) -> Result<(), BackendError> {
-        self.memory.delete(key, deadline)
-    }
+    forward!(memory => get, set, delete);
+
     fn limits(&self) -> Limits {
         Limits::new()
     }
@@ -245,6 +244,32 @@ fn what_is_not_to_be_stored_takes_no_lease() {
         assert_eq!(memo.get_or_compute(|| 1), 1);
         assert_eq!(server.asked(), ["get"]);
     });
+}
+
+#[test]
+fn of_what_takes_too_long_to_store_nothing_is_left() {
+    const LONG: fn() -> Vec<u8> = || vec![7; 40_000];
+    type Call = fn() -> Vec<u8>;
+    const CALLS: [Call; 2] = [
+        || Memo::new("k").compress(false).get_or_compute(LONG),
+        || {
+            let memo = Memo::new("k").compress(false);
+            smol::block_on(memo.get_or_compute_async(|| ready(LONG())))
+        },
+    ];
+    for call in CALLS {
+        let mut server = Server::new();
+        server.stuck_at = Some("set");
+        server.answers.store(5, SeqCst);
+        let runtime = build(settings(&server).budget(Duration::from_millis(300)));
+        assert_eq!(runtime.scope(call).len(), 40_000);
+        assert_eq!(runtime.stats().unwritten, 1);
+        let patience = Instant::now() + Duration::from_secs(60);
+        while !server.memory.is_empty() {
+            assert!(Instant::now() < patience, "chunks that nothing lists stay");
+            thread::yield_now();
+        }
+    }
 }
 
 #[test]
@@ -353,7 +378,7 @@ fn a_budget_that_is_used_up_is_not_used_again() {
             stuck_at: Some("get_or_lease"),
             ..Server::new()
         };
-        let runtime = build(settings(&stuck).budget(Duration::from_millis(5)));
+        let runtime = build(settings(&stuck).budget(Duration::from_millis(300)));
         runtime.scope(|| assert_eq!(call(1), 1));
         assert_eq!(stuck.asked(), ["get_or_lease"]);
         let Stats {
@@ -436,7 +461,7 @@ fn a_backend_that_never_answers_holds_nobody_up() {
 /// What is sealed anew with the same budget as the lookup, at each question in turn.
 #[cfg(feature = "encrypt")]
 mod sealing_anew {
-    use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+    use std::sync::atomic::AtomicBool;
     use std::task::{Context, Waker};
 
     use cache_memoize::Secret;
@@ -533,7 +558,7 @@ mod sealing_anew {
                     assert!(*first <= LITTLE && *set <= *first / 2, "{asked:?}");
                 }
                 is_free(&server, &runtime);
-                let runtime = build(ahead(server));
+                let runtime = build(ahead(server).budget(BUDGET));
                 assert_eq!(runtime.scope(read), value(), "{question}");
                 assert_eq!(runtime.stats().resealed, 1, "{question}");
             }
@@ -623,21 +648,8 @@ struct Twofold {
 }
 
 impl Backend for Twofold {
-    fn get(&self, key: &str, deadline: Deadline) -> Result<Option<Bytes>, BackendError> {
-        self.own.get(key, deadline)
-    }
-    fn set(
-        &self,
-        key: &str,
-        value: Bytes,
-        life: Duration,
-        deadline: Deadline,
-    ) -> Result<(), BackendError> {
-        self.own.set(key, value, life, deadline)
-    }
-    fn delete(&self, key: &str, deadline: Deadline) -> Result<(), BackendError> {
-        self.own.delete(key, deadline)
-    }
+    forward!(own => get, set, delete);
+
     fn limits(&self) -> Limits {
         Limits::new()
     }
@@ -668,37 +680,10 @@ fn an_async_twin_is_asked_by_async_functions_alone() {
 struct Halfway(Memory);
 
 impl Backend for Halfway {
-    fn get(&self, key: &str, deadline: Deadline) -> Result<Option<Bytes>, BackendError> {
-        self.0.get(key, deadline)
-    }
-    fn set(
-        &self,
-        key: &str,
-        value: Bytes,
-        life: Duration,
-        deadline: Deadline,
-    ) -> Result<(), BackendError> {
-        self.0.set(key, value, life, deadline)
-    }
-    fn delete(&self, key: &str, deadline: Deadline) -> Result<(), BackendError> {
-        self.0.delete(key, deadline)
-    }
-    fn limits(&self) -> Limits {
-        self.0.limits()
-    }
+    forward!(0 => get, set, delete, limits, get_or_lease, release);
+
     fn get_many(&self, _: &[&str], _: Deadline) -> Result<Vec<Option<Bytes>>, BackendError> {
         Err(BackendError::new("connection refused"))
-    }
-    fn get_or_lease(
-        &self,
-        key: &str,
-        life: Duration,
-        deadline: Deadline,
-    ) -> Result<Lookup, BackendError> {
-        self.0.get_or_lease(key, life, deadline)
-    }
-    fn release(&self, key: &str, lease: Lease, deadline: Deadline) -> Result<(), BackendError> {
-        self.0.release(key, lease, deadline)
     }
 }
 

@@ -1,5 +1,8 @@
 //! Of the callers that miss one key at one time, one computes: threads.
 
+#[path = "../../tests/common/forward.rs"]
+mod forward;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,9 +10,8 @@ use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use cache_memoize::testing::flights;
-use cache_memoize::{
-    Backend, BackendError, Bytes, Deadline, Limits, Memo, Memory, Runtime, RuntimeBuilder,
-};
+use cache_memoize::{Backend, Memo, Memory, Runtime, RuntimeBuilder};
+use forward::forward;
 
 fn build(settings: RuntimeBuilder) -> Runtime {
     settings.build().expect("valid settings")
@@ -23,24 +25,7 @@ fn fresh() -> Runtime {
 struct Plain(Memory);
 
 impl Backend for Plain {
-    fn get(&self, key: &str, deadline: Deadline) -> Result<Option<Bytes>, BackendError> {
-        self.0.get(key, deadline)
-    }
-    fn set(
-        &self,
-        key: &str,
-        value: Bytes,
-        life: Duration,
-        deadline: Deadline,
-    ) -> Result<(), BackendError> {
-        self.0.set(key, value, life, deadline)
-    }
-    fn delete(&self, key: &str, deadline: Deadline) -> Result<(), BackendError> {
-        self.0.delete(key, deadline)
-    }
-    fn limits(&self) -> Limits {
-        self.0.limits()
-    }
+    forward!(0 => get, set, delete, limits);
 }
 
 fn plain() -> Runtime {

@@ -3,7 +3,10 @@
 
 mod beside;
 mod chunks;
+#[path = "../common/forward.rs"]
+mod forward;
 mod lives;
+mod own_secret;
 mod sides;
 
 use std::collections::BTreeMap;
@@ -11,9 +14,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use cache_memoize::{
-    Backend, BackendError, Bytes, Deadline, Lease, Limits, Lookup, Memo, Memory, Runtime,
-    RuntimeBuilder, Secret, cache_memoize,
+    Backend, BackendError, Bytes, Deadline, Lease, Limits, Memo, Memory, Runtime, RuntimeBuilder,
+    Secret, cache_memoize,
 };
+use forward::forward;
 use memoize_runtime::testing::ManualClock;
 
 type Entries = BTreeMap<String, Bytes>;
@@ -330,19 +334,7 @@ impl Leased {
 }
 
 impl Backend for Leased {
-    fn get(&self, key: &str, deadline: Deadline) -> Result<Option<Bytes>, BackendError> {
-        self.memory.get(key, deadline)
-    }
-
-    fn set(
-        &self,
-        key: &str,
-        value: Bytes,
-        life: Duration,
-        deadline: Deadline,
-    ) -> Result<(), BackendError> {
-        self.memory.set(key, value, life, deadline)
-    }
+    forward!(memory => get, set, get_or_lease, lease, release);
 
     fn delete(&self, key: &str, deadline: Deadline) -> Result<(), BackendError> {
         let mut slot = self.before_delete.lock().expect("not poisoned");
@@ -364,19 +356,6 @@ impl Backend for Leased {
         self.memory.limits().value_bytes(4096)
     }
 
-    fn get_or_lease(
-        &self,
-        key: &str,
-        life: Duration,
-        deadline: Deadline,
-    ) -> Result<Lookup, BackendError> {
-        self.memory.get_or_lease(key, life, deadline)
-    }
-
-    fn lease(&self, key: &str, life: Duration, deadline: Deadline) -> Result<Lease, BackendError> {
-        self.memory.lease(key, life, deadline)
-    }
-
     fn fill(
         &self,
         key: &str,
@@ -390,10 +369,6 @@ impl Backend for Leased {
             hook();
         }
         self.memory.fill(key, lease, value, life, deadline)
-    }
-
-    fn release(&self, key: &str, lease: Lease, deadline: Deadline) -> Result<(), BackendError> {
-        self.memory.release(key, lease, deadline)
     }
 }
 

@@ -110,8 +110,15 @@ impl<R> AnyCall<R> {
         if let Some(value) = self.copy() {
             return value;
         }
-        // In a box, so that the future of a hit is small, and so is the stack of a recursion.
-        let (request, outcome) = (self.request(), &self.outcome);
-        Box::pin(future::get_or_compute(&request, outcome, accept, body)).await
+        self.run_slowly_async(accept, body).await
+    }
+
+    #[inline(never)]
+    fn run_slowly_async<F: Future<Output = R>>(
+        &self,
+        accept: impl FnOnce(&R) -> bool,
+        body: impl FnOnce() -> F,
+    ) -> Pin<Box<impl Future<Output = R>>> {
+        future::get_or_compute(self.request(), &self.outcome, accept, body)
     }
 }

@@ -136,7 +136,12 @@ pub(super) fn discard(
 }
 
 /// Removes chunks that no entry lists any more, as far as the backend lets it: the others die by their expiration.
+///
+/// Where the time is over, as it is when that kept the rest from being written, nobody waits for it.
 pub(super) fn remove(request: &Request, names: impl Iterator<Item = CacheKey>, deadline: Deadline) {
+    if deadline.has_passed() {
+        return discard(request, names, Caller::Task, deadline);
+    }
     let mut names = names.take(MOST_REMOVED);
     loop {
         let batch: Vec<CacheKey> = names.by_ref().take(BATCH).collect();

@@ -3,6 +3,7 @@
 //! A future of these is `Send` where the body's future and the value are. It may be dropped at any moment: whoever waits for it is
 //! told, and what was begun is given up.
 
+mod apart;
 mod ask;
 pub(super) mod chunks;
 mod lookup;
@@ -10,116 +11,170 @@ pub(super) mod resealing;
 mod rotation;
 
 use std::future::{Future, poll_fn, ready};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
 
 use super::ask::NoAnswer;
 use super::outcome::Outcome;
 use super::place::Place;
 use super::request::Request;
-use super::turn::{Caller, Missed, Patience, Right, Turn, Verdict, verdict};
+use super::turn::{Answered, Caller, Patience, Right, Turn, Verdict, verdict};
 use crate::backend::{self, Deadline, Lease};
 use crate::engine::{Fill, Filling, Unstored};
 use crate::flight::{Joined, Part, Waiter};
 use crate::key::CacheKey;
 use crate::local::Kept;
 use crate::timer::timeout;
+use apart::Apart;
 pub(super) use ask::ask;
 pub(super) use lookup::fetch_or_lease;
 use lookup::{fetch, find, look_up, open, open_kept};
 
 /// As [`sync::get_or_compute`](super::sync::get_or_compute).
-pub(crate) async fn get_or_compute<R, F: Future<Output = R>>(
-    request: &Request,
+///
+/// In a box, and what comes before the body and after it in others, so that little of it is on the stack of a body that calls the
+/// function again; not inlined for the same reason.
+pub(crate) fn get_or_compute<R, F: Future<Output = R>>(
+    request: Request,
     outcome: &Outcome<R>,
     accept: impl FnOnce(&R) -> bool,
     compute: impl FnOnce() -> F,
-) -> R {
-    let observer = request.observer();
+) -> Pin<Box<impl Future<Output = R>>> {
+    Box::pin(async move {
+        let request = &request;
 
-    // Bypass: without a key there is nothing to ask for, and without a secret nowhere to store what must not be in the clear.
-    let Some(place) = request.place_or_bypass(&observer) else {
-        let value = compute().await;
-        observer.computed();
-        return value;
-    };
+        // Bypass: there is nothing to find, and nothing to store.
+        let place = request.place_or_bypass(&request.observer());
+        let name = place.as_ref().map(Place::name);
+        let mut right = name.map(|name| Right::new(request, name, Caller::Task));
 
-    // Refused: the codec can't hold the type, so there is nothing to find and nothing to store.
-    if let Some(refusal) = request.stored.refusal() {
-        let value = compute().await;
-        observer.computed();
-        observer.refused(refusal, request.stored);
-        return value;
-    }
+        // Look up, and join: of those that miss at one time, one computes.
+        if let (Some(place), Some(right)) = (&place, &mut right)
+            && let Some(value) = look_up_or_join(request, place, outcome, right).await
+        {
+            return value;
+        }
 
-    // Look up.
-    let mut right = Right::new(request, place.name(), Caller::Task);
-    if request.overwrite {
-        observer.forced();
-    } else {
-        match look_up(request, &place, outcome, &mut right).await {
-            Ok(value) => {
-                observer.hit();
-                return value;
+        // Compute: the user's code, with nothing of ours locked. Its panic is the caller's, and ends the turn. Whenever it is polled,
+        // the polling thread knows what is computed there.
+        let started = Instant::now();
+        let run = || right.as_ref().map(Right::run);
+        let value = {
+            let mut body = pin!({
+                let _running = run();
+                compute()
+            });
+            poll_fn(|context| {
+                let _running = run();
+                body.as_mut().poll(context)
+            })
+            .await
+        };
+        let cost = started.elapsed();
+
+        // Store.
+        match (&place, &mut right) {
+            (Some(place), Some(right)) => {
+                right.computed();
+                let fate = fate(request, place, outcome, accept, &value, cost, right);
+                if let Some(fate) = fate {
+                    let ticket = request.own_ticket(place, outcome);
+                    let kept = carry_out(request, place, fate, cost, right).await;
+                    request.keep_own(place, outcome, ticket, kept, &value);
+                }
             }
-            Err(missed) => {
-                missed.tell(&observer);
-                right.failed = matches!(missed, Missed::Skipped);
-            }
+            _ => request.observer().computed(),
         }
-    }
-
-    // Join: of those that miss at one time, one computes.
-    if let Turn::Value(value) = take_turn(request, &place, outcome, &mut right).await {
-        observer.shared();
-        return value;
-    }
-    right.settle();
-
-    // Compute: the user's code, with nothing of ours locked. Its panic is the caller's, and ends the turn.
-    let started = Instant::now();
-    let value = run(&right, compute).await;
-    let cost = started.elapsed();
-    right.computed();
-
-    // Store.
-    match verdict(request, outcome, accept, &value) {
-        Verdict::Store if !right.is_of_use() => right.tell_unstored(),
-        Verdict::Store => {
-            let filling = {
-                let _running = right.run();
-                request.filling(&place, outcome, &value, cost)
-            };
-            let kept = match &filling {
-                Ok(Filling::Whole(fill)) => Some(fill.kept.clone()),
-                Ok(Filling::Chunks(_)) | Err(_) => None,
-            };
-            let deadline = right.budget.deadline();
-            let ticket = request.own_ticket(&place, outcome);
-            let filled = store(request, &place, filling, cost, deadline, Some(&mut right)).await;
-            let kept = kept.filter(|_| filled);
-            request.keep_own(&place, outcome, ticket, kept, &value);
-        }
-        Verdict::Leave => {}
-        Verdict::Remove => {
-            remove(request, &place, right.budget.deadline()).await;
-        }
-    }
-    value
+        value
+    })
 }
 
-/// Runs the body. Whenever it is polled, the polling thread knows what is computed there.
-async fn run<F: Future>(right: &Right<'_>, compute: impl FnOnce() -> F) -> F::Output {
-    let begun = {
-        let _running = right.run();
-        compute()
-    };
-    let mut body = pin!(begun);
-    poll_fn(|context| {
-        let _running = right.run();
-        body.as_mut().poll(context)
+/// The value that is found, or that another computes; none where this call is to compute.
+#[inline(never)]
+fn look_up_or_join<R>(
+    request: &Request,
+    place: &Place<'_>,
+    outcome: &Outcome<R>,
+    right: &mut Right<'_>,
+) -> Apart<impl Future<Output = Option<R>>> {
+    Apart::new(async move {
+        let observer = request.observer();
+        if request.overwrite {
+            observer.forced();
+        } else {
+            match look_up(request, place, outcome, right).await {
+                Ok(value) => {
+                    observer.hit();
+                    return Some(value);
+                }
+                Err(missed) => right.missed(&missed),
+            }
+        }
+        if let Turn::Value(value) = take_turn(request, place, outcome, right).await {
+            observer.shared();
+            return Some(value);
+        }
+        right.settle();
+        None
     })
-    .await
+}
+
+/// What the backend is to be asked for a computed value.
+enum Fate {
+    Store(Result<Filling, Unstored>),
+    Remove,
+}
+
+/// Decides that, before anything is awaited: the value need not be `Sync`.
+#[inline(never)]
+fn fate<R>(
+    request: &Request,
+    place: &Place<'_>,
+    outcome: &Outcome<R>,
+    accept: impl FnOnce(&R) -> bool,
+    value: &R,
+    cost: Duration,
+    right: &Right<'_>,
+) -> Option<Fate> {
+    match verdict(request, outcome, accept, value) {
+        Verdict::Store if !right.is_of_use() => {
+            right.tell_unstored();
+            None
+        }
+        Verdict::Store => {
+            let _running = right.run();
+            Some(Fate::Store(request.filling(place, outcome, value, cost)))
+        }
+        Verdict::Leave => None,
+        Verdict::Remove => Some(Fate::Remove),
+    }
+}
+
+/// Asks it; returns what is stored of the value.
+#[inline(never)]
+fn carry_out(
+    request: &Request,
+    place: &Place<'_>,
+    fate: Fate,
+    cost: Duration,
+    right: &mut Right<'_>,
+) -> Apart<impl Future<Output = Option<Kept>>> {
+    Apart::new(async move {
+        let deadline = right.budget.deadline();
+        let filling = match fate {
+            Fate::Store(filling) => filling,
+            Fate::Remove => {
+                remove(request, place, deadline).await;
+                return None;
+            }
+        };
+        let kept = match &filling {
+            Ok(Filling::Whole(fill)) => Some(fill.kept.clone()),
+            Ok(Filling::Chunks(_)) | Err(_) => None,
+        };
+        let filled = store(request, place, filling, cost, deadline, Some(right)).await;
+        kept.filter(|_| filled)
+    })
 }
 
 /// As [`sync::take_turn`](super::sync).
@@ -148,28 +203,23 @@ async fn take_turn<R>(
     }
     let mut deadline = right.budget.deadline();
     while right.lease.is_none() && !right.failed && !stores_nothing {
-        match ask_for_lease(request, place.name(), right.replaces, deadline).await {
-            Ok(backend::Lookup::Granted(lease)) => right.lease = Some(lease),
-            Ok(backend::Lookup::Found(bytes)) => {
-                match open(request, place, outcome, &bytes, deadline).await {
-                    Ok(value) => {
-                        right.land(Kept::Bytes(bytes));
-                        return Turn::Value(value);
-                    }
-                    Err(_) => right.replaces = true,
+        let answer = ask_for_lease(request, place.name(), right.replaces, deadline).await;
+        match right.answered(answer, &mut patience) {
+            Answered::Settled => break,
+            Answered::Found(bytes) => match open(request, place, outcome, &bytes, deadline).await {
+                Ok(value) => {
+                    right.land(Kept::Bytes(bytes));
+                    return Turn::Value(value);
                 }
-            }
-            // Another process computes it. Only the one that leads here waits for that; the others wait for that one.
-            Ok(backend::Lookup::Busy) => match (patience.next_pause(), &right.leader) {
-                (Some(until), Some(leader)) => {
-                    right.budget.stop();
-                    right.lease = timeout(Some(until), leader.offered()).await;
-                    // Waiting has its own bound, so that what is asked meanwhile is not on the call's budget.
-                    deadline = request.deadline();
-                }
-                _ => break,
+                Err(_) => right.replaces = true,
             },
-            Err(_) => right.failed = true,
+            Answered::Busy(until) => {
+                if let Some(leader) = &right.leader {
+                    right.lease = timeout(Some(until), leader.offered()).await;
+                }
+                // Waiting has its own bound, so that what is asked meanwhile is not on the call's budget.
+                deadline = request.deadline();
+            }
         }
     }
     Turn::Compute
@@ -346,10 +396,6 @@ pub(crate) async fn prime<R>(request: &Request, outcome: &Outcome<R>, value: R) 
     };
     if !(outcome.is_value)(&value) {
         observer.declined();
-        return false;
-    }
-    if let Some(refusal) = request.stored.refusal() {
-        observer.refused(refusal, request.stored);
         return false;
     }
     let filling = request.filling(&place, outcome, &value, Duration::ZERO);

@@ -54,7 +54,7 @@ impl<'r> Place<'r> {
             }
             Protection::SealedWith(secret) => Some(Self::Sealed {
                 current: seal(secret),
-                previous: Vec::new(),
+                previous: secret.previous().iter().map(seal).collect(),
             }),
         }
     }

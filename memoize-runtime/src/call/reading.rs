@@ -29,9 +29,6 @@ impl Opening {
         let observer = request.observer();
         if request.place_or_bypass(&observer).is_none() {
             Self::Pass
-        } else if let Some(refusal) = request.stored.refusal() {
-            observer.refused(refusal, request.stored);
-            Self::Pass
         } else if request.overwrite {
             observer.forced();
             Self::Record

@@ -42,7 +42,8 @@ impl Request {
         self.key.is_usable()
     }
 
-    /// Where the entry is; `None`, and told, where the call has to run as if it were not memoized.
+    /// Where the entry is; `None`, and told, where the call has to run as if it were not memoized: there is no key to ask for, no
+    /// secret to store by what must not be in the clear, or the codec can't hold the type.
     pub(crate) fn place_or_bypass(&self, observer: &Observer<'_>) -> Option<Place<'_>> {
         if !self.runtime.caches() {
             return None;
@@ -54,6 +55,9 @@ impl Request {
         let place = self.place();
         if place.is_none() {
             observer.unsealed();
+        } else if let Some(refusal) = self.stored.refusal() {
+            observer.refused(refusal, self.stored);
+            return None;
         }
         place
     }

@@ -11,7 +11,7 @@ use super::place::Place;
 use super::recorder::Chunk;
 use super::request::Request;
 use super::rotation;
-use super::turn::{Caller, Missed, Patience, Right, Turn, Verdict, verdict};
+use super::turn::{Answered, Caller, Patience, Right, Turn, Verdict, verdict};
 use crate::backend::{self, Deadline, Lease};
 use crate::engine::{Chunked, Fill, Filling, Unstored};
 use crate::flight::{Joined, Part, Waiter, block_on};
@@ -31,20 +31,12 @@ pub(crate) fn get_or_compute<R>(
 ) -> R {
     let observer = request.observer();
 
-    // Bypass: without a key there is nothing to ask for, and without a secret nowhere to store what must not be in the clear.
+    // Bypass: there is nothing to find, and nothing to store.
     let Some(place) = request.place_or_bypass(&observer) else {
         let value = compute();
         observer.computed();
         return value;
     };
-
-    // Refused: the codec can't hold the type, so there is nothing to find and nothing to store.
-    if let Some(refusal) = request.stored.refusal() {
-        let value = compute();
-        observer.computed();
-        observer.refused(refusal, request.stored);
-        return value;
-    }
 
     // Look up.
     let mut right = Right::new(request, place.name(), Caller::Thread);
@@ -56,10 +48,7 @@ pub(crate) fn get_or_compute<R>(
                 observer.hit();
                 return value;
             }
-            Err(missed) => {
-                missed.tell(&observer);
-                right.failed = matches!(missed, Missed::Skipped);
-            }
+            Err(missed) => right.missed(&missed),
         }
     }
 
@@ -126,28 +115,23 @@ fn take_turn<R>(
     }
     let mut deadline = right.budget.deadline();
     while right.lease.is_none() && !right.failed && !stores_nothing {
-        match ask_for_lease(request, place.name(), right.replaces, deadline) {
-            Ok(backend::Lookup::Granted(lease)) => right.lease = Some(lease),
-            Ok(backend::Lookup::Found(bytes)) => {
-                match open(request, place, outcome, &bytes, deadline) {
-                    Ok(value) => {
-                        right.land(Kept::Bytes(bytes));
-                        return Turn::Value(value);
-                    }
-                    Err(_) => right.replaces = true,
+        let answer = ask_for_lease(request, place.name(), right.replaces, deadline);
+        match right.answered(answer, &mut patience) {
+            Answered::Settled => break,
+            Answered::Found(bytes) => match open(request, place, outcome, &bytes, deadline) {
+                Ok(value) => {
+                    right.land(Kept::Bytes(bytes));
+                    return Turn::Value(value);
                 }
-            }
-            // Another process computes it. Only the one that leads here waits for that; the others wait for that one.
-            Ok(backend::Lookup::Busy) => match (patience.next_pause(), &right.leader) {
-                (Some(until), Some(leader)) => {
-                    right.budget.stop();
-                    right.lease = block_on(pin!(leader.offered()), Some(until));
-                    // Waiting has its own bound, so that what is asked meanwhile is not on the call's budget.
-                    deadline = request.deadline();
-                }
-                _ => break,
+                Err(_) => right.replaces = true,
             },
-            Err(_) => right.failed = true,
+            Answered::Busy(until) => {
+                if let Some(leader) = &right.leader {
+                    right.lease = block_on(pin!(leader.offered()), Some(until));
+                }
+                // Waiting has its own bound, so that what is asked meanwhile is not on the call's budget.
+                deadline = request.deadline();
+            }
         }
     }
     Turn::Compute
@@ -255,10 +239,6 @@ pub(crate) fn prime<R>(request: &Request, outcome: &Outcome<R>, value: &R) -> bo
     };
     if !(outcome.is_value)(value) {
         observer.declined();
-        return false;
-    }
-    if let Some(refusal) = request.stored.refusal() {
-        observer.refused(refusal, request.stored);
         return false;
     }
     let (deadline, cost) = (request.deadline(), Duration::ZERO);

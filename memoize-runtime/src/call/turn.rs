@@ -130,6 +130,16 @@ pub(super) enum Turn<R> {
     Compute,
 }
 
+/// What follows from the answer to the question for a lease.
+pub(super) enum Answered {
+    /// There is nothing more to ask.
+    Settled,
+    /// The value was stored meanwhile, or what can't be read and is to be replaced.
+    Found(Bytes),
+    /// Ask again after this moment, unless a lease is offered before.
+    Busy(Instant),
+}
+
 /// Who makes the call, and how the backend is to be asked on its behalf.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Caller {
@@ -187,6 +197,33 @@ impl<'r> Right<'r> {
             Lookup::Busy => {}
         }
         None
+    }
+
+    /// Takes notice of why the lookup gave nothing.
+    pub(super) fn missed(&mut self, missed: &Missed) {
+        missed.tell(&self.request.observer());
+        self.failed = matches!(missed, Missed::Skipped);
+    }
+
+    /// Takes the answer to the question for a lease.
+    pub(super) fn answered(
+        &mut self,
+        answer: Result<Lookup, NoAnswer>,
+        patience: &mut Patience,
+    ) -> Answered {
+        match answer {
+            Ok(Lookup::Granted(lease)) => self.lease = Some(lease),
+            Ok(Lookup::Found(entry)) => return Answered::Found(entry),
+            // Another process computes it. Only the one that leads here waits for that; the others wait for that one.
+            Ok(Lookup::Busy) => {
+                if let (Some(until), Some(_)) = (patience.next_pause(), &self.leader) {
+                    self.budget.stop();
+                    return Answered::Busy(until);
+                }
+            }
+            Err(_) => self.failed = true,
+        }
+        Answered::Settled
     }
 
     /// Before it waits: who leads gets the lease if it has none, and begins; else others are not to wait for this one.

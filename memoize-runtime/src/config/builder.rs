@@ -161,7 +161,8 @@ impl RuntimeBuilder {
     /// Whether anything is cached; `false` makes memoized functions run as if they were not.
     ///
     /// Nothing is then looked up, shared or stored, `peek` finds nothing and `prime` says `false`. `invalidate` still removes
-    /// what other processes may have stored.
+    /// what other processes may have stored, so the other settings are those of a runtime that caches, secrets included, and are checked
+    /// like them.
     pub fn caching(mut self, caching: bool) -> Self {
         self.caching = caching;
         self

@@ -48,7 +48,7 @@ impl Runtime {
     /// # Errors
     /// One [is installed already](ConfigError::is_already_installed); it stays.
     pub fn install(self) -> Result<(), ConfigError> {
-        let cannot_seal = cfg!(feature = "encrypt") && self.sealing().ring().is_none();
+        let cannot_seal = self.lacks_a_secret();
         INSTALLED
             .set(self)
             .map_err(|_| ConfigErrorKind::AlreadyInstalled)?;
@@ -81,10 +81,24 @@ impl Runtime {
 
     /// The same for a future: whenever it is polled, by whichever thread, this runtime is entered.
     ///
-    /// Tasks that it spawns are outside. Dropping the future drops `body`, also outside.
-    pub async fn scope_async<F: Future>(&self, body: F) -> F::Output {
-        let mut body = pin!(body);
-        poll_fn(|context| self.scope(|| body.as_mut().poll(context))).await
+    /// Tasks that it spawns are outside: spawn a future of this kind, which borrows no more than `body` does. Dropping the future drops
+    /// `body`, also outside.
+    ///
+    /// ```
+    /// # use cache_memoize::{Memo, Runtime};
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// let runtime = Runtime::builder().build().expect("the defaults are valid");
+    /// let answer = async { Memo::new("answer").get_or_compute_async(|| async { 42 }).await };
+    /// let task = tokio::spawn(runtime.scope_async(answer));
+    /// assert_eq!(task.await.expect("it doesn't panic"), 42);
+    /// # });
+    /// ```
+    pub fn scope_async<F: Future>(&self, body: F) -> impl Future<Output = F::Output> + use<F> {
+        let runtime = self.clone();
+        async move {
+            let mut body = pin!(body);
+            poll_fn(|context| runtime.scope(|| body.as_mut().poll(context))).await
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-use super::RuntimeBuilder;
+use super::{Runtime, RuntimeBuilder};
 use crate::backend::Limits;
 use crate::entry::Padding;
 use crate::error::ConfigErrorKind;
@@ -29,6 +29,13 @@ impl Sealing {
 
     pub(crate) fn padding(&self) -> Padding {
         self.padding
+    }
+}
+
+impl Runtime {
+    /// Whether functions with `encrypt` could be cached, if only there were a secret.
+    pub(super) fn lacks_a_secret(&self) -> bool {
+        cfg!(feature = "encrypt") && self.caches() && self.sealing().ring().is_none()
     }
 }
 
@@ -62,7 +69,7 @@ impl SealingSettings {
         }
         Ok(Sealing {
             ring: current
-                .map(|secret| Ring::new(secret, self.previous))
+                .map(|secret| Ring::new(&secret, &self.previous))
                 .transpose()?,
             force: self.force,
             padding,
@@ -101,6 +108,9 @@ impl RuntimeBuilder {
     }
 
     /// Whether all entries are sealed, as if each function had `encrypt`; `false` unless given.
+    ///
+    /// On a backend that others share it takes a [`secret`](Self::secret), also where [`caching`](Self::caching) is off: `invalidate` finds
+    /// no entry without it.
     pub fn force_encryption(mut self, force: bool) -> Self {
         self.sealing.force = force;
         self
@@ -116,5 +126,76 @@ impl RuntimeBuilder {
     pub fn pad_to(mut self, bytes: usize) -> Self {
         self.sealing.pad_to = Some(bytes);
         self
+    }
+}
+
+#[cfg(all(test, feature = "encrypt"))]
+mod tests {
+    use crate::{Backend, BackendError, Bytes, Deadline, Limits, Memo, Memory};
+    use crate::{Runtime, RuntimeBuilder, Secret};
+    use std::time::Duration;
+
+    /// A memory that says others share it.
+    #[derive(Clone)]
+    struct Shared(Memory);
+
+    impl Backend for Shared {
+        fn get(&self, key: &str, deadline: Deadline) -> Result<Option<Bytes>, BackendError> {
+            self.0.get(key, deadline)
+        }
+        fn set(
+            &self,
+            key: &str,
+            value: Bytes,
+            life: Duration,
+            deadline: Deadline,
+        ) -> Result<(), BackendError> {
+            self.0.set(key, value, life, deadline)
+        }
+        fn delete(&self, key: &str, deadline: Deadline) -> Result<(), BackendError> {
+            self.0.delete(key, deadline)
+        }
+        fn limits(&self) -> Limits {
+            self.0.limits().shared(true)
+        }
+    }
+
+    fn shared(memory: &Memory) -> RuntimeBuilder {
+        Runtime::builder().backend(Shared(memory.clone()))
+    }
+
+    fn built(builder: RuntimeBuilder) -> Runtime {
+        builder.build().expect("valid settings")
+    }
+
+    #[test]
+    fn only_who_would_cache_lacks_a_secret() {
+        let memory = Memory::new(1 << 20);
+        let secret = Secret::of_this_process().expect("random bytes");
+        assert!(built(shared(&memory)).lacks_a_secret());
+        assert!(!built(shared(&memory).caching(false)).lacks_a_secret());
+        assert!(!built(shared(&memory).secret(secret)).lacks_a_secret());
+        assert!(!built(Runtime::builder()).lacks_a_secret());
+    }
+
+    #[test]
+    fn who_does_not_cache_needs_the_secret_that_others_cache_with() {
+        let memory = Memory::new(1 << 20);
+        let forced = || shared(&memory).force_encryption(true);
+        let refused = forced().caching(false).build();
+        let refused = refused.expect_err("it would invalidate nothing");
+        assert!(
+            refused.to_string().contains("`force_encryption`"),
+            "{refused}"
+        );
+
+        let secret = Secret::of_this_process().expect("random bytes");
+        let caching = built(forced().secret(secret.clone()));
+        let other = built(forced().secret(secret).caching(false));
+        let call = |value: u8| move || Memo::new("k").get_or_compute(|| value);
+        assert_eq!((caching.scope(call(1)), other.scope(call(2))), (1, 2));
+        assert_eq!(memory.len(), 1);
+        assert!(other.scope(|| Memo::new("k").invalidate()));
+        assert_eq!(memory.len(), 0);
     }
 }

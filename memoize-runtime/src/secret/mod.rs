@@ -42,7 +42,11 @@ const LONGEST_FILE: u64 = 4096;
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Secret(Arc<Keys>);
+pub struct Secret {
+    keys: Arc<Keys>,
+    /// What is still read, in the order in which it is asked for.
+    previous: Option<Arc<[Secret]>>,
+}
 
 impl Secret {
     /// The fewest bytes that a secret may have.
@@ -121,10 +125,22 @@ impl Secret {
         .map_err(fault)
     }
 
+    /// This secret, and `previous` with which entries may still be sealed; up to three, by as many calls.
+    ///
+    /// It is how an `encryption_key` is rotated, for which it is as [`previous_secret`](crate::RuntimeBuilder::previous_secret) for the
+    /// runtime's: what is found under the previous one is a hit, and sealed anew. Those that `previous` has come along with it.
+    ///
+    /// # Errors
+    /// There are more than three, or two of all are the same or share a key id.
+    pub fn with_previous(self, previous: Self) -> Result<Self, ConfigError> {
+        let ring = Ring::new(&self, &[previous])?;
+        Ok(ring.into_secret())
+    }
+
     /// A secret that only this process has, if the system gives random bytes.
     pub(crate) fn of_this_process() -> Option<Self> {
         let bytes = Zeroizing::new(crypto::random::<{ Self::MIN_BYTES }>().ok()?);
-        Some(Self(Arc::new(Keys::derive(&*bytes).ok()?)))
+        Some(Self::alone(Keys::derive(&*bytes).ok()?))
     }
 
     /// The secret that `CACHE_MEMOIZE_SECRET` and its like hold.
@@ -136,11 +152,23 @@ impl Secret {
     /// A secret that nobody should use: tests have known answers for it.
     #[cfg(test)]
     pub(crate) fn unchecked(bytes: &[u8]) -> Self {
-        Self(Arc::new(Keys::derive(bytes).expect("this build can seal")))
+        Self::alone(Keys::derive(bytes).expect("this build can seal"))
     }
 
     pub(crate) fn keys(&self) -> &Keys {
-        &self.0
+        &self.keys
+    }
+
+    /// The secrets that entries may still be sealed with.
+    pub(crate) fn previous(&self) -> &[Self] {
+        self.previous.as_deref().unwrap_or_default()
+    }
+
+    fn alone(keys: Keys) -> Self {
+        Self {
+            keys: Arc::new(keys),
+            previous: None,
+        }
     }
 
     fn from_text(text: &str) -> Result<Self, SecretProblem> {
@@ -156,7 +184,7 @@ impl Secret {
 
     fn checked(bytes: &[u8]) -> Result<Self, SecretProblem> {
         strength::check(bytes)?;
-        Ok(Self(Arc::new(Keys::derive(bytes)?)))
+        Ok(Self::alone(Keys::derive(bytes)?))
     }
 }
 

@@ -143,6 +143,37 @@ fn one_whose_grant_was_never_heard_of_is_granted_anew() {
 }
 
 #[test]
+fn one_whose_grant_was_never_heard_of_is_given_up_with_the_next_lookup() {
+    let server = RedisServer::start();
+    let proxy = Proxy::start(server.address(), 0);
+    let redis = open(&format!("redis://{}", proxy.address()));
+    let direct = open(&server.url());
+    for (name, client) in clients(&redis) {
+        let key = |n: u32| format!("{name}:{n}");
+        // All scripts are known before the replies get lost.
+        let lease = granted(&*client, "else", HOUR).expect(name);
+        client.release("else", lease, soon()).expect(name);
+        proxy.set_faults(Faults {
+            lose: 1,
+            ..Faults::default()
+        });
+        for n in 0..3 {
+            let deadline = Deadline::after(Duration::from_millis(100));
+            let lost = client.get_or_lease(&key(n), HOUR, deadline);
+            assert_eq!(lost.expect_err(name).to_string(), "no answer in time");
+        }
+        proxy.set_faults(Faults::default());
+        // Each lookup gives the ones before up; nothing has come after the last.
+        assert_eq!(granted(&direct, &key(2), HOUR), None, "{name}: it has it");
+        assert!(granted(&*client, "other", HOUR).is_some());
+        for n in 0..3 {
+            assert!(granted(&direct, &key(n), HOUR).is_some(), "{name}: {n}");
+        }
+        client.delete("other", soon()).expect(name);
+    }
+}
+
+#[test]
 fn one_that_is_given_up_is_free_at_once() {
     let server = RedisServer::start();
     for (name, client) in clients(&open(&server.url())) {

@@ -95,8 +95,9 @@ fn user_and_password() {
 fn the_commands_that_the_documentation_names_are_enough() {
     let server = RedisServer::start();
     let commands = "+get +set +del +unlink +pttl +evalsha +eval";
-    let mut acl = vec!["ACL", "SETUSER", "default", "reset", "on", ">hunter2", "~*"];
-    acl.extend(commands.split(' '));
+    let keys = ["~key", "~{key*"];
+    let mut acl = vec!["ACL", "SETUSER", "default", "reset", "on", ">hunter2"];
+    acl.extend(keys.into_iter().chain(commands.split(' ')));
     server.command(&["ACL", "SETUSER", "other", "on", "nopass", "~*", "+@all"]);
     server.command(&acl);
     works(&open(&format!("redis://:hunter2@{}", server.address())));

@@ -6,12 +6,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::command::{self, Request};
+use super::exchange::Exchange;
+use super::router::Router;
+use super::slot::slot;
 use crate::backend::{BackendError, Lease};
 
 /// Past so many all are forgotten: the leases run out by themselves.
 const MOST: usize = 1024;
 
-/// Leases that may have been granted, by key. Whoever looks a key up next takes over its lease, and need not wait for it to run out.
+/// So many are given up with one lookup, for which it need not wait.
+const MOST_GIVEN_UP: usize = 16;
+
+/// Leases that may have been granted, by key. Whoever looks a key up next takes over its lease, and need not wait for it to run out; for
+/// other processes, which would have to, they are given up with the next lookup that asks the same server.
 #[derive(Default)]
 pub(super) struct Unanswered {
     leases: Mutex<HashMap<String, Lease>>,
@@ -28,6 +35,8 @@ pub(super) struct Looking<'a> {
     /// What it may be granted.
     asked: Lease,
     pub(super) request: Request,
+    /// What else may have been granted, and is given up with it.
+    given_up: Vec<(String, Lease)>,
     is_answered: bool,
 }
 
@@ -40,6 +49,7 @@ impl Unanswered {
         &'a self,
         key: &'a str,
         life: Duration,
+        router: &Router,
     ) -> Result<Looking<'a>, BackendError> {
         let (lease, asked, request) = if let Some(lease) = self.take(key) {
             let request = Request::get_or_take_over(key, lease, life);
@@ -54,6 +64,7 @@ impl Unanswered {
             lease,
             asked,
             request,
+            given_up: self.take_near(key, router),
             is_answered: false,
         })
     }
@@ -69,6 +80,23 @@ impl Unanswered {
         lease
     }
 
+    /// Some of those on the server that is asked for `key`.
+    fn take_near(&self, key: &str, router: &Router) -> Vec<(String, Lease)> {
+        if !self.any.load(Ordering::Relaxed) {
+            return Vec::new();
+        }
+        let (Ok(server), Ok(mut leases)) = (router.route(slot(key)), self.leases.try_lock()) else {
+            return Vec::new();
+        };
+        let is_near = |key: &String| router.route(slot(key)).is_ok_and(|other| other == server);
+        let near = leases.keys().filter(|key| is_near(key));
+        let near: Vec<String> = near.take(MOST_GIVEN_UP).cloned().collect();
+        let taken = near.iter().filter_map(|key| leases.remove_entry(key));
+        let taken = taken.collect();
+        self.any.store(!leases.is_empty(), Ordering::Relaxed);
+        taken
+    }
+
     fn note(&self, key: &str, lease: Lease) {
         let Ok(mut leases) = self.leases.try_lock() else {
             return;
@@ -82,6 +110,19 @@ impl Unanswered {
 }
 
 impl Looking<'_> {
+    /// The lookup, what is read after it, and behind these what is given up: nobody waits for the answers to that alone.
+    pub(super) fn exchange(&self, others: &[&str]) -> Exchange {
+        // Where the connection was lost under it, the second one was asked for.
+        let leases = |lease: Lease| [lease, command::second(lease)];
+        let released = self
+            .given_up
+            .iter()
+            .flat_map(|(key, lease)| leases(*lease).map(|lease| Request::release(key, lease)));
+        let first = [self.request.clone()].into_iter();
+        let others = others.iter().map(|key| Request::get(key));
+        Exchange::new(first.chain(others).chain(released)).first_leads()
+    }
+
     /// The server has said what it did; gives the lease that its answer refers to.
     pub(super) fn answered(mut self) -> Lease {
         self.is_answered = true;
@@ -93,6 +134,9 @@ impl Drop for Looking<'_> {
     fn drop(&mut self) {
         if !self.is_answered {
             self.unanswered.note(self.key, self.asked);
+            for (key, lease) in &self.given_up {
+                self.unanswered.note(key, *lease);
+            }
         }
     }
 }
@@ -101,14 +145,23 @@ impl Drop for Looking<'_> {
 mod tests {
     use std::time::Duration;
 
-    use super::{MOST, Unanswered, command};
+    use super::super::url::Target;
+    use super::{MOST, Router, Unanswered, command};
 
     const LIFE: Duration = Duration::from_secs(1);
 
+    fn router() -> Router {
+        let target = Target::parse("redis://localhost").expect("it is valid");
+        Router::new(target.servers)
+    }
+
     #[test]
     fn what_is_not_answered_is_taken_over_once() {
-        let all = Unanswered::default();
-        let look = |key| all.look(key, LIFE).expect("there are random numbers");
+        let (all, router) = (Unanswered::default(), router());
+        let look = |key| {
+            let looking = all.look(key, LIFE, &router);
+            looking.expect("there are random numbers")
+        };
         let unanswered = |key| look(key).asked;
         let first = unanswered("a");
         let second = unanswered("a");
@@ -124,9 +177,9 @@ mod tests {
 
     #[test]
     fn they_are_bounded() {
-        let all = Unanswered::default();
+        let (all, router) = (Unanswered::default(), router());
         for key in 0..2 * MOST {
-            drop(all.look(&key.to_string(), LIFE));
+            drop(all.look(&key.to_string(), LIFE, &router));
             assert!(all.leases.lock().expect("no test panics").len() <= MOST);
         }
     }

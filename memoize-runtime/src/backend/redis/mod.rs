@@ -100,6 +100,12 @@ struct Shared {
     unanswered: Unanswered,
 }
 
+impl Shared {
+    fn look<'a>(&'a self, key: &'a str, life: Duration) -> Result<Looking<'a>, BackendError> {
+        self.unanswered.look(key, life, &self.router)
+    }
+}
+
 impl Redis {
     /// The backend that a URL stands for. Nothing is connected yet.
     ///
@@ -197,8 +203,8 @@ impl Backend for Redis {
         life: Duration,
         deadline: Deadline,
     ) -> Result<Lookup, BackendError> {
-        let looking = self.shared.unanswered.look(key, life)?;
-        let answer = self.ask_one(looking.request.clone(), deadline)?;
+        let looking = self.shared.look(key, life)?;
+        let answer = only(self.ask(looking.exchange(&[]), deadline)?)?;
         command::looked_up(answer, looking.answered())
     }
 
@@ -209,9 +215,9 @@ impl Backend for Redis {
         life: Duration,
         deadline: Deadline,
     ) -> Result<(Lookup, Vec<Option<Bytes>>), BackendError> {
-        let looking = self.shared.unanswered.look(key, life)?;
-        let answers = self.ask(lookups(&looking, others), deadline)?;
-        all_looked_up(answers, looking.answered())
+        let looking = self.shared.look(key, life)?;
+        let answers = self.ask(looking.exchange(others), deadline)?;
+        all_looked_up(answers, others.len(), looking.answered())
     }
 
     fn lease(&self, key: &str, life: Duration, deadline: Deadline) -> Result<Lease, BackendError> {
@@ -264,12 +270,6 @@ fn deletes(keys: &[&str]) -> Exchange {
     Exchange::new(keys.iter().map(|key| Request::delete(key)))
 }
 
-fn lookups(looking: &Looking<'_>, others: &[&str]) -> Exchange {
-    let first = looking.request.clone();
-    let others = others.iter().map(|key| Request::get(key));
-    Exchange::new([first].into_iter().chain(others)).first_leads()
-}
-
 fn only(answers: Vec<Value>) -> Result<Value, BackendError> {
     let mut answers = answers.into_iter();
     answers
@@ -290,8 +290,11 @@ fn nothing(answers: Vec<Value>) -> Result<(), BackendError> {
 
 fn all_looked_up(
     mut answers: Vec<Value>,
+    others: usize,
     lease: Lease,
 ) -> Result<(Lookup, Vec<Option<Bytes>>), BackendError> {
+    // Behind them nothing is said.
+    answers.truncate(1 + others);
     let others = answers.split_off(1);
     let lookup = command::looked_up(only(answers)?, lease)?;
     Ok((lookup, all(others, command::found)?))

@@ -6,12 +6,12 @@ use super::ask::ask;
 use super::resealing;
 use crate::backend::{Bytes, Deadline};
 use crate::call::ask::NoAnswer;
-use crate::call::chunks::{BATCH, MOST_REMOVED, by_text, hand_over};
+use crate::call::chunks::{BATCH, MOST_REMOVED, by_text, discard, hand_over};
 use crate::call::place::Place;
 use crate::call::recorder::Chunk;
 use crate::call::request::Request;
 use crate::call::resealing::Resealing;
-use crate::call::turn::Missed;
+use crate::call::turn::{Caller, Missed};
 use crate::engine::{Chunked, Fill};
 use crate::entry::chunk::Reader;
 use crate::key::CacheKey;
@@ -117,12 +117,15 @@ pub(super) async fn abandon(request: &Request, chunked: &Chunked, deadline: Dead
     remove(request, chunked.writer.names(), deadline).await;
 }
 
-/// Removes chunks that no entry lists any more, as far as the backend lets it: the others die by their expiration.
+/// As [`chunks::remove`](crate::call::chunks::remove).
 pub(super) async fn remove(
     request: &Request,
     names: impl Iterator<Item = CacheKey>,
     deadline: Deadline,
 ) {
+    if deadline.has_passed() {
+        return discard(request, names, Caller::Task, deadline);
+    }
     let mut names = names.take(MOST_REMOVED);
     loop {
         let batch: Vec<CacheKey> = names.by_ref().take(BATCH).collect();

@@ -59,7 +59,7 @@ impl Fault {
                 "it could not be serialized; let its `Serialize` take all values, and no variant have `skip` or `skip_serializing`"
             }
             Self::Kind => {
-                "it is written as something else than it is read as; give a `serialize_with` its `deserialize_with` and the other way round"
+                "it is written as something else than it is read as; make `Serialize` and `Deserialize` agree, and give a `serialize_with` its `deserialize_with`"
             }
             Self::Skipped => {
                 "`skip_serializing_if` left it out; remove the attribute, so that it is always written"

@@ -283,10 +283,9 @@ impl AsyncBackend for Twin {
             return self.unblock.get_or_lease(key, life, deadline);
         }
         Box::pin(async move {
-            let looking = self.client.shared.unanswered.look(key, life)?;
-            let request = looking.request.clone();
-            let answer = self.client.ask_one(request, deadline).await?;
-            command::looked_up(answer, looking.answered())
+            let looking = self.client.shared.look(key, life)?;
+            let answers = self.client.ask(looking.exchange(&[]), deadline).await?;
+            command::looked_up(super::only(answers)?, looking.answered())
         })
     }
 
@@ -301,10 +300,10 @@ impl AsyncBackend for Twin {
             return self.unblock.get_many_or_lease(key, others, life, deadline);
         }
         Box::pin(async move {
-            let looking = self.client.shared.unanswered.look(key, life)?;
-            let lookups = super::lookups(&looking, others);
-            let answers = self.client.ask(lookups, deadline).await?;
-            super::all_looked_up(answers, looking.answered())
+            let looking = self.client.shared.look(key, life)?;
+            let exchange = looking.exchange(others);
+            let answers = self.client.ask(exchange, deadline).await?;
+            super::all_looked_up(answers, others.len(), looking.answered())
         })
     }
 

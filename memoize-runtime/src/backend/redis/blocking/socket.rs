@@ -46,20 +46,8 @@ impl Socket {
 
     /// Whether the peer is still there and has said nothing unasked. What it did say must not be taken for an answer.
     pub(super) fn is_quiet(&mut self) -> bool {
-        if self.set_nonblocking(true).is_err() {
-            return false;
-        }
-        let read = self.raw.read(&mut [0]);
-        let is_quiet = read.is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
-        is_quiet && self.set_nonblocking(false).is_ok()
-    }
-
-    fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        match &self.raw {
-            Raw::Tcp(stream) => stream.set_nonblocking(nonblocking),
-            #[cfg(unix)]
-            Raw::Unix(stream) => stream.set_nonblocking(nonblocking),
-        }
+        let waiting = self.raw.peek();
+        waiting.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
     }
 
     fn allow(&mut self, direction: Direction) -> io::Result<()> {
@@ -141,6 +129,36 @@ impl Read for Raw {
 }
 
 impl Raw {
+    /// Looks for what there is to be read, without waiting for it; `WouldBlock` where there is nothing.
+    #[cfg(target_os = "linux")]
+    fn peek(&self) -> io::Result<usize> {
+        use rustix::net::{RecvFlags, recv};
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        let read = match self {
+            Self::Tcp(stream) => recv(stream, &mut [0_u8; 1], flags),
+            Self::Unix(stream) => recv(stream, &mut [0_u8; 1], flags),
+        };
+        Ok(read?.1)
+    }
+
+    /// The same in three calls to the system.
+    #[cfg(not(target_os = "linux"))]
+    fn peek(&mut self) -> io::Result<usize> {
+        self.set_nonblocking(true)?;
+        let read = self.read(&mut [0]);
+        self.set_nonblocking(false)?;
+        read
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.set_nonblocking(nonblocking),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.set_nonblocking(nonblocking),
+        }
+    }
+
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => stream.write(bytes),

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::marker::PhantomData;
 use std::panic::{set_hook, take_hook};
-use std::sync::Once;
+use std::sync::{LazyLock, Once};
 use std::time::{Duration, Instant};
 
 use serde::de::{DeserializeOwned, DeserializeSeed, MapAccess, SeqAccess, Visitor};
@@ -14,7 +14,8 @@ use super::*;
 
 /// The least of a few runs, since the machine has other things to do.
 fn time<T: DeserializeOwned>() -> Duration {
-    (0..5)
+    let runs = if cfg!(debug_assertions) { 1 } else { 20 };
+    (0..runs)
         .map(|_| {
             let start = Instant::now();
             trace::<T>();
@@ -421,6 +422,89 @@ fifty!(Wide4 of Wide3);
 fn a_large_type_is_seen_as_a_whole() {
     assert!(!ends::<Deep4>().has_unseen());
     assert!(!ends::<Wide4>().has_unseen());
+}
+
+/// Asks for an option in an option, so many deep, and then for a struct of so many fields, with such options in each.
+#[derive(Clone, Copy)]
+struct Options {
+    deep: usize,
+    wide: usize,
+    deep_in_each: usize,
+}
+
+impl<'de> DeserializeSeed<'de> for Options {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        static NAMES: LazyLock<Vec<&str>> = LazyLock::new(|| {
+            (0..4000)
+                .map(|nth| &*format!("field {nth}").leak())
+                .collect()
+        });
+
+        match self {
+            Self { deep: 1.., .. } => deserializer.deserialize_option(self),
+            Self { wide: 1.., .. } => {
+                deserializer.deserialize_struct("Wide", &NAMES[..self.wide], self)
+            }
+            _ => u8::deserialize(deserializer).map(drop),
+        }
+    }
+}
+
+impl<'de> Visitor<'de> for Options {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an option or a struct")
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        let deep = self.deep - 1;
+        Self { deep, ..self }.deserialize(deserializer)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
+        fields.next_element().map(|_: Option<u8>| ())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
+        let each = Self {
+            deep: self.deep_in_each,
+            wide: 0,
+            deep_in_each: 0,
+        };
+        while fields.next_key::<String>()?.is_some() {
+            fields.next_value_seed(each)?;
+        }
+        Ok(())
+    }
+}
+
+macro_rules! options {
+    ($name:ident, $deep:literal, $wide:literal, $deep_in_each:literal) => {
+        asks!($name, |deserializer| Options {
+            deep: $deep,
+            wide: $wide,
+            deep_in_each: $deep_in_each,
+        }
+        .deserialize(deserializer)
+        .map(|()| Self));
+    };
+}
+
+options!(InEach, 0, 800, 120);
+options!(InMany, 0, 4000, 10);
+options!(Below, 120, 400, 1);
+options!(BelowMany, 20, 600, 2);
+
+/// Nothing in them is known again, as it would be if it were derived.
+#[test]
+fn what_is_deep_and_wide_ends() {
+    assert!(ends::<InEach>().has_unseen());
+    assert!(ends::<InMany>().has_unseen());
+    assert!(!ends::<Below>().has_unseen());
+    assert!(!ends::<BelowMany>().has_unseen());
 }
 
 #[test]

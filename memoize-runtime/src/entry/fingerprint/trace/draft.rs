@@ -67,6 +67,8 @@ pub(super) struct Draft {
     pub(super) closed: bool,
     /// Whether all that is below is known too.
     pub(super) done: bool,
+    /// Whether the run at hand went through it.
+    pub(super) is_on_path: bool,
     /// What the last element was read by.
     pub(super) last_seed: Option<TypeId>,
     /// How a struct's fields or an enum's variants are gone to.
@@ -128,6 +130,7 @@ impl Draft {
             done_children: 0,
             closed,
             done: closed && children == 0 && !matches!(ask, Ask::Struct(..)),
+            is_on_path: false,
             last_seed: None,
             way: match ask {
                 Ask::Enum(..) => Way::ByNumber,

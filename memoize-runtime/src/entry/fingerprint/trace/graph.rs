@@ -15,6 +15,9 @@ use crate::entry::header::Codec;
 /// Things asked for, in all runs together, samples included. It takes some milliseconds.
 const MAX_STEPS: usize = 100_000;
 
+/// What a node counts for beside, since it is written down, merged with its like, and hashed.
+const STEPS_OF_A_NODE: usize = 20;
+
 /// Things asked for within one another. Only a type that nests by hand gets there: others come back to a known visitor.
 const MAX_DEPTH: usize = 128;
 
@@ -48,6 +51,8 @@ pub(super) struct Graph {
 
     /// The nodes that the run at hand went through.
     path: Vec<Id>,
+    /// Sizes of the values that are made in them.
+    path_bytes: usize,
     /// The run has learned something: it is to end, and nothing more is to be written down.
     over: bool,
     learned: bool,
@@ -80,6 +85,7 @@ impl Graph {
             steps: 0,
             samples: Samples::new(panics),
             path: Vec::new(),
+            path_bytes: 0,
             over: false,
             learned: false,
             afterthoughts: 0,
@@ -192,8 +198,7 @@ impl Graph {
 
     /// Whether the stack has room for a value of this size inside of those on the path.
     pub(super) fn has_room_for(&self, size: usize) -> bool {
-        let sizes = self.path.iter().map(|&id| self.drafts[id].facts.size);
-        sizes.fold(size, usize::saturating_add) <= MAX_BYTES
+        self.path_bytes.saturating_add(size) <= MAX_BYTES
     }
 
     /// Something without anything inside is asked for at `slot`.
@@ -239,8 +244,15 @@ impl Graph {
         if self.is_settled(id) {
             return Err(self.end());
         }
-        self.path.push(id);
+        self.go_into(id);
         Ok(id)
+    }
+
+    fn go_into(&mut self, id: Id) {
+        let draft = &mut self.drafts[id];
+        draft.is_on_path = true;
+        self.path.push(id);
+        self.path_bytes += draft.facts.size;
     }
 
     pub(super) fn remember_seed(&mut self, seed: TypeId, id: Id) {
@@ -257,7 +269,7 @@ impl Graph {
 
     /// Whether there is nothing to be found out below: all is known, or the run is inside of it anyway.
     pub(super) fn is_settled(&self, id: Id) -> bool {
-        self.drafts[id].done || self.path.contains(&id)
+        self.drafts[id].done || self.drafts[id].is_on_path
     }
 
     /// The first child that there is something to find out about: how many there are, if all are known.
@@ -307,6 +319,8 @@ impl Graph {
             let aim = self.aim(id);
             let draft = &mut self.drafts[id];
             draft.done = draft.closed && aim == draft.children.len();
+            draft.is_on_path = false;
+            self.path_bytes -= draft.facts.size;
             self.path.pop();
         }
         self.over = false;
@@ -418,6 +432,7 @@ impl Graph {
     }
 
     fn add(&mut self, ask: Ask, facts: Facts) -> Id {
+        self.steps += STEPS_OF_A_NODE;
         self.drafts.push(Draft::new(ask, facts));
         self.drafts.len() - 1
     }

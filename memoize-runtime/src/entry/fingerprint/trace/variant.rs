@@ -1,5 +1,7 @@
 //! The variants of an enum.
 
+use std::collections::HashSet;
+
 use serde::de::value::{BorrowedStrDeserializer, U32Deserializer};
 use serde::de::{DeserializeSeed, EnumAccess, VariantAccess, Visitor};
 
@@ -176,8 +178,8 @@ impl<'g> InVariant<'g> {
 
 /// Whether keys can be told apart, and some are the same nevertheless.
 fn some_are_equal(keys: &[Option<u64>]) -> bool {
-    let repeated = |at: usize| keys[..at].contains(&keys[at]);
-    keys.iter().any(|key| *key != keys[0]) && (1..keys.len()).any(repeated)
+    let distinct: HashSet<_> = keys.iter().collect();
+    distinct.len() > 1 && distinct.len() < keys.len()
 }
 
 impl<'de> VariantAccess<'de> for InVariant<'_> {
