@@ -242,6 +242,7 @@ fn hooked<T>(work: impl FnOnce() -> T) -> (T, usize) {
     (work(), PANICS.get() - before)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it is what serde asks for")]
 fn unwrapped<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
     Ok(u8::deserialize(deserializer).unwrap_or_else(|error| panic!("no number: {error}")))
 }
