@@ -400,6 +400,34 @@ fn no_value_is_seen_after_its_invalidation() {
     assert!(runtime.stats().hits > 0);
 }
 
+/// What tables of values keep for each thread may be gone then, so that the value stays in its table.
+#[test]
+fn an_invalidation_while_a_thread_ends_is_seen_by_all() {
+    static RUNS: AtomicU64 = AtomicU64::new(0);
+    #[cache_memoize(key = "ending:<id>")]
+    fn ending(id: u64) -> u64 {
+        black_box(id);
+        RUNS.fetch_add(1, Ordering::SeqCst) + 1
+    }
+    struct Invalidates;
+    impl Drop for Invalidates {
+        fn drop(&mut self) {
+            assert!(ending::invalidate(1));
+        }
+    }
+    thread_local! {
+        static LAST: Invalidates = const { Invalidates };
+    }
+    assert_eq!((ending(1), ending(1)), (1, 1));
+    // The first local to be made is the last to be torn down.
+    let ends = thread::spawn(|| {
+        LAST.with(|_| ());
+        ending(1)
+    });
+    assert_eq!(ends.join().expect("it ends"), 1);
+    assert_eq!(ending(1), 2);
+}
+
 #[test]
 fn hits_of_many_threads_are_counted_exactly() {
     #[cache_memoize(key = "many:<id>")]

@@ -21,7 +21,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use once_cell::sync::OnceCell;
 
-use crate::config::Current;
+use crate::config::{Current, Runtime};
 use crate::entry::{Codec, Shape, StoredType};
 use crate::local::{Copied, Front};
 use crate::observe;
@@ -74,22 +74,22 @@ impl Instances {
         id: TypeId,
         name: &'static str,
     ) -> &'static Instance {
+        match self.first.get() {
+            Some(first) if first.id == id => first,
+            _ => self.of_others(site, id, name),
+        }
+    }
+
+    /// What it takes is passed by value, so that a call which is one of the first instantiation needn't have it in memory.
+    #[cold]
+    #[inline(never)]
+    fn of_others(&'static self, site: &Site, id: TypeId, name: &'static str) -> &'static Instance {
         let first = self
             .first
             .get_or_init(|| Instance::new(site, id, name, &[]));
         if first.id == id {
             return first;
         }
-        self.of_others(site, id, name, first)
-    }
-
-    fn of_others(
-        &'static self,
-        site: &Site,
-        id: TypeId,
-        name: &'static str,
-        first: &Instance,
-    ) -> &'static Instance {
         let known = self.others.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = known.iter().find(|instance| instance.id == id) {
             return found;
@@ -127,13 +127,31 @@ impl Instance {
         runtime: &Current,
         look: impl FnOnce(&Front<T>) -> R,
     ) -> Option<R> {
-        if let (Current::Process(runtime), Some((tier, front))) = (runtime, self.front.get())
-            && runtime.tier().id() == *tier
+        if let Current::Process(runtime) = runtime
+            && let Some(front) = self.front_of(runtime)
         {
-            return front.downcast_ref().map(look);
+            return Some(look(front));
         }
-        let front = runtime.tier().front(self)?;
-        Some(look(&front))
+        self.look_up(runtime).map(|front| look(&front))
+    }
+
+    /// The values of this instantiation, where that is the runtime that they were kept on first.
+    #[inline]
+    pub(crate) fn front_of<T: Copied>(
+        &'static self,
+        runtime: &'static Runtime,
+    ) -> Option<&'static Front<T>> {
+        let (tier, front) = self.front.get()?;
+        if runtime.tier().id() != *tier {
+            return None;
+        }
+        front.downcast_ref()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn look_up<T: Copied>(&'static self, runtime: &Current) -> Option<Arc<Front<T>>> {
+        runtime.tier().front(self)
     }
 
     /// Where the values of this instantiation on that runtime are found, from now on.

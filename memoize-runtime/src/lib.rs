@@ -29,6 +29,7 @@ mod key;
 mod local;
 mod memo;
 mod observe;
+mod process;
 mod progress;
 mod seat;
 mod secret;

@@ -174,7 +174,7 @@ impl Memo {
         self,
         compute: impl FnOnce() -> F,
     ) -> T {
-        self.run_async(&Outcome::VALUE, compute).await
+        self.run_async(Outcome::VALUE, compute).await
     }
 
     /// The same for a computation that can fail: an `Err` is returned as it is, and nothing is stored.
@@ -188,7 +188,7 @@ impl Memo {
         self,
         compute: impl FnOnce() -> F,
     ) -> Result<T, E> {
-        self.run_async(&Outcome::RESULT, compute).await
+        self.run_async(Outcome::RESULT, compute).await
     }
 
     /// Returns the items from the cache, or those that `compute` returns, which are stored as they are consumed.
@@ -300,7 +300,7 @@ impl Memo {
 
     async fn run_async<R, F: Future<Output = R>>(
         self,
-        outcome: &Outcome<R>,
+        outcome: Outcome<R>,
         compute: impl FnOnce() -> F,
     ) -> R {
         let stored = (outcome.stored)(self.codec);

@@ -218,6 +218,13 @@ impl Observer<'_> {
         }
         self.of_runtime.hits.count(seat);
         self.journal.write(&self.function, Event::Hit);
+        if tracing::level_enabled!(tracing::Level::DEBUG) {
+            self.tell_hit();
+        }
+    }
+
+    #[cold]
+    fn tell_hit(&self) {
         tracing::debug!(target: "cache_memoize", function = %self.function, "hit");
     }
 

@@ -105,9 +105,10 @@ impl SeatedCounter {
 
     #[inline]
     pub(crate) fn count(&self, seat: Seat) {
-        let cells = self
-            .cells
-            .get_or_init(|| Box::new([const { Cell64(AtomicU64::new(0)) }; SEATS]));
+        let cells = match self.cells.get() {
+            Some(cells) => cells,
+            None => self.begin(),
+        };
         match cells.get(usize::from(seat.0)) {
             // Nobody else writes it, and who had the seat before left it under the lock that it was taken under.
             Some(Cell64(own)) => own.store(own.load(Ordering::Relaxed) + 1, Ordering::Relaxed),
@@ -115,6 +116,12 @@ impl SeatedCounter {
                 self.shared.fetch_add(1, Ordering::Relaxed);
             }
         }
+    }
+
+    #[cold]
+    fn begin(&self) -> &[Cell64; SEATS] {
+        self.cells
+            .get_or_init(|| Box::new([const { Cell64(AtomicU64::new(0)) }; SEATS]))
     }
 
     pub(crate) fn read(&self) -> u64 {

@@ -67,7 +67,7 @@ impl World {
     }
 
     fn join(&self) -> Joined<usize, u64> {
-        self.flights.join("key", 0, false)
+        self.flights.join(process::id(), "key", 0, false)
     }
 
     /// Computes as a thread does; the value is the version that was current when the computation began.
@@ -404,7 +404,7 @@ fn an_invalidation_wins() {
 #[test]
 fn circles_of_keys_do_not_deadlock() {
     fn call(flights: &Flights<usize, u64>, keys: &[&str], depth: usize) {
-        let part = match flights.join(keys[0], 0, false) {
+        let part = match flights.join(process::id(), keys[0], 0, false) {
             Joined::Plays(part) => part,
             Joined::Waits(waiter) => block_on(pin!(waiter), None).expect("without end"),
         };
@@ -474,7 +474,7 @@ fn look_up_and_join(flights: &Flights<usize, u64>, shelf: &Shelf, body: Body, pa
     let mut lease = shelf.ask();
     let mut offer = None;
     thread::yield_now();
-    let part = match flights.join("key", 0, false) {
+    let part = match flights.join(process::id(), "key", 0, false) {
         Joined::Plays(part) => part,
         Joined::Waits(mut waiter) => {
             if let Some(granted) = lease.take() {
@@ -570,13 +570,14 @@ fn no_lease_is_lost_on_the_way_to_the_leader() {
 fn an_offer_wakes_the_leader() {
     check(|| {
         let flights = Flights::<usize, u64>::new();
-        let Joined::Plays(Part::Leads(leader)) = flights.join("key", 0, false) else {
+        let Joined::Plays(Part::Leads(leader)) = flights.join(process::id(), "key", 0, false)
+        else {
             panic!("the first one leads")
         };
         let offering = {
             let flights = flights.clone();
             thread::spawn(move || {
-                let Joined::Waits(waiter) = flights.join("key", 0, false) else {
+                let Joined::Waits(waiter) = flights.join(process::id(), "key", 0, false) else {
                     panic!("one leads already")
                 };
                 let Ok(offer) = waiter.offer(7) else {
@@ -601,10 +602,11 @@ fn an_offer_wakes_the_leader() {
 fn who_computes_takes_no_lease() {
     let steps = || {
         let flights = Flights::<usize, u64>::new();
-        let Joined::Plays(Part::Leads(leader)) = flights.join("key", 0, false) else {
+        let Joined::Plays(Part::Leads(leader)) = flights.join(process::id(), "key", 0, false)
+        else {
             panic!("the first one leads")
         };
-        let join = || match flights.join("key", 0, false) {
+        let join = || match flights.join(process::id(), "key", 0, false) {
             Joined::Waits(waiter) => waiter,
             Joined::Plays(_) => panic!("one leads already"),
         };
@@ -628,15 +630,19 @@ fn child() -> u32 {
 fn a_forked_child_waits_for_nobody_who_is_not_there() {
     check(|| {
         let flights = Flights::<usize, u64>::new();
-        let Joined::Plays(Part::Leads(parents)) = flights.join("key", 0, false) else {
+        let Joined::Plays(Part::Leads(parents)) = flights.join(process::id(), "key", 0, false)
+        else {
             panic!("it is the first");
         };
-        assert!(matches!(flights.join("key", 0, false), Joined::Waits(_)));
+        assert!(matches!(
+            flights.join(process::id(), "key", 0, false),
+            Joined::Waits(_)
+        ));
 
-        let Joined::Plays(Part::Leads(childs)) = flights.join_as(child(), "key", 0, false) else {
+        let Joined::Plays(Part::Leads(childs)) = flights.join(child(), "key", 0, false) else {
             panic!("nobody else is there");
         };
-        let waits = flights.join_as(child(), "key", 0, false);
+        let waits = flights.join(child(), "key", 0, false);
         assert!(matches!(waits, Joined::Waits(_)), "for the child's own");
         drop(waits);
 
@@ -645,7 +651,7 @@ fn a_forked_child_waits_for_nobody_who_is_not_there() {
         childs.land(7);
         ends.join().expect("it ends");
         assert_eq!(flights.sizes(), (1, 0));
-        let landed = flights.join_as(child(), "key", 0, false);
+        let landed = flights.join(child(), "key", 0, false);
         assert!(matches!(landed, Joined::Plays(Part::Landed(7))));
         drop(landed);
         drop(childs);
@@ -657,11 +663,12 @@ fn a_forked_child_waits_for_nobody_who_is_not_there() {
 fn a_body_that_forked_is_not_waited_for_by_itself() {
     let once = || {
         let flights = Flights::<usize, u64>::new();
-        let Joined::Plays(Part::Leads(leader)) = flights.join("key", 0, false) else {
+        let Joined::Plays(Part::Leads(leader)) = flights.join(process::id(), "key", 0, false)
+        else {
             panic!("it is the first");
         };
         let _running = leader.run();
-        let inside = flights.join_as(child(), "key", 0, false);
+        let inside = flights.join(child(), "key", 0, false);
         assert!(matches!(inside, Joined::Plays(Part::Inside)));
     };
     shuttle::check_random(once, 1);

@@ -4,7 +4,6 @@ mod leases;
 
 use std::cell::RefCell;
 use std::fmt;
-use std::process;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::{self, Thread};
@@ -17,6 +16,7 @@ use quick_cache::{Lifecycle, OptionsBuilder, Weighter};
 use super::{Backend, BackendError, Bytes, Deadline, Lease, Limits, Lookup};
 use crate::clock::{Clock, SystemClock, millis};
 use crate::local::Kept;
+use crate::process;
 use leases::Leases;
 
 /// What one entry takes beside its key and value: the table's slot, two allocations and the reference counts. Measured
@@ -62,7 +62,7 @@ struct Store {
     clock: Arc<dyn Clock>,
     /// No entry expires before this moment, so that a sweep with nothing to do touches no shard.
     earliest: AtomicU64,
-    epoch: AtomicU32,
+    pulse: Arc<Pulse>,
     inserted: AtomicU64,
     /// The process whose sweeper is running, 0 for none. A forked child has no threads, and finds another number here.
     sweeper: AtomicU32,
@@ -91,9 +91,11 @@ struct Item {
 
 impl Item {
     /// Says that nobody may use it any more: before it is out of the store, so that what may be used is in it.
-    fn end(&self) {
+    fn end(&self, pulse: &Pulse) {
         if let Kept::Value(value) = &self.kept {
             value.end();
+            // Behind it, so that who finds the same number as before finds what was there before.
+            pulse.ended.fetch_add(1, Ordering::AcqRel);
         }
     }
 
@@ -121,9 +123,17 @@ fn weight(key_bytes: usize, value_bytes: usize) -> u64 {
     OVERHEAD + (key_bytes + value_bytes) as u64
 }
 
+/// What tables of values go by, which every hit reads: in a cache line of its own, away from what every miss writes.
+#[repr(align(128))]
+struct Pulse {
+    /// How many values were ended.
+    ended: AtomicU64,
+    epoch: AtomicU32,
+}
+
 /// Ends what is evicted.
 #[derive(Clone)]
-struct Ending;
+struct Ending(Arc<Pulse>);
 
 /// What was evicted; it goes once the store is unlocked.
 #[derive(Default)]
@@ -133,7 +143,7 @@ impl Lifecycle<Box<str>, Item> for Ending {
     type RequestState = Evicted;
 
     fn on_evict(&self, evicted: &mut Evicted, _: Box<str>, item: Item) {
-        item.end();
+        item.end(&self.0);
         evicted.0.push(item);
     }
 }
@@ -165,13 +175,18 @@ impl Memory {
             .shards(shards)
             .build()
             .expect("capacity and item count are set above");
+        let pulse = Arc::new(Pulse {
+            ended: AtomicU64::new(0),
+            epoch: AtomicU32::new(1),
+        });
+        let ending = Ending(Arc::clone(&pulse));
         Self {
             store: Arc::new(Store {
-                entries: Cache::with_options(options, ByBytes, RandomState::default(), Ending),
+                entries: Cache::with_options(options, ByBytes, RandomState::default(), ending),
                 leases: Leases::new(),
                 clock: Arc::new(clock),
                 earliest: AtomicU64::new(u64::MAX),
-                epoch: AtomicU32::new(1),
+                pulse,
                 inserted: AtomicU64::new(1),
                 sweeper: AtomicU32::new(0),
                 starting: Mutex::new(()),
@@ -224,26 +239,39 @@ impl Memory {
         let replaced = self.store.insert(key, item);
         drop(leases);
         drop(replaced);
-        Store::keep_swept(&self.store);
+        Store::keep_swept(&self.store, process::current());
     }
 
-    /// [`fill`](Backend::fill) with what is kept.
-    pub(crate) fn fill_kept(&self, key: &str, lease: Lease, kept: Kept, life: Duration) -> bool {
+    /// [`fill`](Backend::fill) with what is kept, in a process of this number.
+    pub(crate) fn fill_kept(
+        &self,
+        process: u32,
+        key: &str,
+        lease: Lease,
+        kept: Kept,
+        life: Duration,
+    ) -> bool {
         let item = self.store.item(kept, life);
         let mut leases = self.store.leases.of(key);
         let stands = leases.take(key, lease);
         let replaced = stands.then(|| self.store.insert(key, item));
         drop(leases);
         drop(replaced);
-        Store::keep_swept(&self.store);
+        Store::keep_swept(&self.store, process);
         stands
+    }
+
+    /// How many values were ended. Who finds the same number again knows that none was meanwhile.
+    #[inline]
+    pub(crate) fn ended(&self) -> u64 {
+        self.store.pulse.ended.load(Ordering::Acquire)
     }
 
     /// A number that changes while the store takes new entries. What is in use is to be [`touch`](Self::touch)ed once in each
     /// epoch, so that it is known to be in use.
     #[inline]
     pub(crate) fn epoch(&self) -> u32 {
-        self.store.epoch.load(Ordering::Relaxed)
+        self.store.pulse.epoch.load(Ordering::Relaxed)
     }
 
     /// Says that what is kept under `key` is in use.
@@ -316,7 +344,7 @@ impl Backend for Memory {
         life: Duration,
         _: Deadline,
     ) -> Result<bool, BackendError> {
-        Ok(self.fill_kept(key, lease, Kept::Bytes(value), life))
+        Ok(self.fill_kept(process::current(), key, lease, Kept::Bytes(value), life))
     }
 
     fn release(&self, key: &str, lease: Lease, _: Deadline) -> Result<(), BackendError> {
@@ -354,7 +382,7 @@ impl Store {
         self.earliest.fetch_min(expires_ms, Ordering::Relaxed);
         let inserted = self.inserted.fetch_add(1, Ordering::Relaxed);
         if inserted.is_multiple_of(EPOCH) {
-            self.epoch.fetch_add(1, Ordering::Relaxed);
+            self.pulse.epoch.fetch_add(1, Ordering::Relaxed);
         }
         evicted
     }
@@ -362,7 +390,7 @@ impl Store {
     /// Removes what is returned, to be dropped once nothing is locked.
     fn remove(&self, key: &str) -> Evicted {
         let removed = self.entries.remove_if(key, |item| {
-            item.end();
+            item.end(&self.pulse);
             true
         });
         Evicted(removed.map(|(_, item)| item).into_iter().collect())
@@ -373,7 +401,7 @@ impl Store {
         self.entries.retain(|_, item| {
             let goes = which(item);
             if goes {
-                item.end();
+                item.end(&self.pulse);
                 removed.borrow_mut().0.push(item.clone());
             }
             !goes
@@ -397,8 +425,7 @@ impl Store {
     }
 
     /// Makes sure that a sweeper runs in this process.
-    fn keep_swept(store: &Arc<Self>) {
-        let this_process = process::id();
+    fn keep_swept(store: &Arc<Self>, this_process: u32) {
         if store.sweeper.load(Ordering::SeqCst) == this_process {
             return;
         }
@@ -438,7 +465,7 @@ impl Store {
                 if store.entries.is_empty() {
                     return;
                 }
-                store.sweeper.store(process::id(), Ordering::SeqCst);
+                store.sweeper.store(process::current(), Ordering::SeqCst);
             }
             let until = store
                 .earliest

@@ -20,7 +20,7 @@ impl<R> Call<R> {
         self,
         body: impl FnOnce() -> S,
     ) -> MemoizedStream<R, impl FnOnce() -> Ready<S>, Ready<S>, S> {
-        MemoizedStream::new(self.0.request(), self.0.outcome, || ready(body()))
+        MemoizedStream::new(self.0.request(), (self.0.outcome)(), || ready(body()))
     }
 
     /// The same in a box, for a function that returns a `Pin<Box<dyn Stream>>`.
@@ -41,7 +41,7 @@ impl<R> Call<R> {
         B: Future<Output = S>,
         S: Stream<Item = R>,
     {
-        begun(self.0.request(), self.0.outcome, body).await
+        begun(self.0.request(), (self.0.outcome)(), body).await
     }
 
     /// The same in a box.
@@ -56,12 +56,12 @@ impl<R> Call<R> {
 
     /// As [`peek`](Self::peek).
     pub async fn peek_async(self) -> Option<R> {
-        future::peek(&self.0.request(), &self.0.outcome).await
+        future::peek(&self.0.request(), &(self.0.outcome)()).await
     }
 
     /// As [`prime`](Self::prime).
     pub async fn prime_async(self, value: R) -> bool {
-        future::prime(&self.0.request(), &self.0.outcome, value).await
+        future::prime(&self.0.request(), &(self.0.outcome)(), value).await
     }
 
     /// As [`invalidate`](Self::invalidate).
@@ -119,6 +119,6 @@ impl<R> AnyCall<R> {
         accept: impl FnOnce(&R) -> bool,
         body: impl FnOnce() -> F,
     ) -> Pin<Box<impl Future<Output = R>>> {
-        future::get_or_compute(self.request(), &self.outcome, accept, body)
+        future::get_or_compute(self.request(), (self.outcome)(), accept, body)
     }
 }

@@ -24,6 +24,7 @@ use crate::engine::{Fill, Filling, Unstored};
 use crate::flight::{Joined, Part, Waiter};
 use crate::key::CacheKey;
 use crate::local::Kept;
+use crate::process;
 use crate::timer::timeout;
 use apart::Apart;
 pub(super) use ask::ask;
@@ -36,12 +37,12 @@ use lookup::{fetch, find, look_up, open, open_kept};
 /// function again; not inlined for the same reason.
 pub(crate) fn get_or_compute<R, F: Future<Output = R>>(
     request: Request,
-    outcome: &Outcome<R>,
+    outcome: Outcome<R>,
     accept: impl FnOnce(&R) -> bool,
     compute: impl FnOnce() -> F,
 ) -> Pin<Box<impl Future<Output = R>>> {
     Box::pin(async move {
-        let request = &request;
+        let (request, outcome) = (&request, &outcome);
 
         // Bypass: there is nothing to find, and nothing to store.
         let place = request.place_or_bypass(&request.observer());
@@ -334,7 +335,7 @@ pub(super) async fn fill_by(
         match (kept, request.shelf(place)) {
             (Kept::Bytes(bytes), _) => backend.fill(name, lease, bytes, life, deadline),
             (kept, Some(shelf)) => {
-                let filled = shelf.fill_kept(name, lease, kept, life);
+                let filled = shelf.fill_kept(process::recent(), name, lease, kept, life);
                 Box::pin(ready(Ok(filled)))
             }
             (Kept::Value(_), None) => Box::pin(ready(Ok(false))),

@@ -99,7 +99,7 @@ impl<T: Copied, E, P: Parts> Key<Result<T, E>, P> {
     where
         T: Cacheable,
     {
-        self.complete(Outcome::COPIED_RESULT)
+        self.complete(|| Outcome::COPIED_RESULT)
     }
 }
 
@@ -110,7 +110,7 @@ impl<T, E, P: Parts> ResultKey<Result<T, E>, P> {
     where
         T: Cacheable,
     {
-        self.complete(Outcome::RESULT)
+        self.complete(|| Outcome::RESULT)
     }
 
     /// The same, whatever can be done with copies.
@@ -119,7 +119,7 @@ impl<T, E, P: Parts> ResultKey<Result<T, E>, P> {
     where
         T: Cacheable,
     {
-        self.complete(Outcome::RESULT)
+        self.complete(|| Outcome::RESULT)
     }
 
     /// Completes the key of a function whose `Ok` is to be kept as it is.
@@ -129,7 +129,7 @@ impl<T, E, P: Parts> ResultKey<Result<T, E>, P> {
     where
         T: Cacheable + Copied,
     {
-        self.complete(Outcome::COPIED_RESULT)
+        self.complete(|| Outcome::COPIED_RESULT)
     }
 }
 
@@ -141,7 +141,7 @@ impl<R: Copied, P: Parts> CopiedKey<R, P> {
     where
         R: Cacheable,
     {
-        self.complete(Outcome::COPIED_VALUE)
+        self.complete(|| Outcome::COPIED_VALUE)
     }
 }
 
@@ -152,7 +152,7 @@ impl<R, P: Parts> AnyKey<R, P> {
     where
         R: Cacheable,
     {
-        self.complete(Outcome::VALUE)
+        self.complete(|| Outcome::VALUE)
     }
 
     /// The same, whatever can be done with copies.
@@ -161,7 +161,7 @@ impl<R, P: Parts> AnyKey<R, P> {
     where
         R: Cacheable,
     {
-        self.complete(Outcome::VALUE)
+        self.complete(|| Outcome::VALUE)
     }
 
     /// Completes the key of a function whose value is to be kept as it is.
@@ -171,11 +171,11 @@ impl<R, P: Parts> AnyKey<R, P> {
     where
         R: Cacheable + Copied,
     {
-        self.complete(Outcome::COPIED_VALUE)
+        self.complete(|| Outcome::COPIED_VALUE)
     }
 
     #[inline]
-    fn complete(&self, outcome: Outcome<R>) -> Call<R> {
+    fn complete(&self, outcome: fn() -> Outcome<R>) -> Call<R> {
         let origin = Origin::new(self.site, self.instance, &self.parts);
         Call(AnyCall::new(origin, outcome))
     }

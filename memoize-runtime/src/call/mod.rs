@@ -34,6 +34,7 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use crate::clock::millis;
+use crate::config::Current;
 use crate::key::CacheKey;
 use crate::secret::Secret;
 use origin::Origin;
@@ -47,7 +48,8 @@ pub struct Call<R>(AnyCall<R>);
 /// A [`Call`] whose `R` is taken as a value, whatever it is.
 pub struct AnyCall<R> {
     origin: Origin,
-    outcome: Outcome<R>,
+    /// Made where it is needed: a hit takes one function of it, and the rest would be in memory for nothing.
+    outcome: fn() -> Outcome<R>,
     expiration_ms: Option<u64>,
     overwrite: bool,
     /// The call's own, where it has one.
@@ -76,7 +78,11 @@ impl<R> Call<R> {
     /// Returns the value from the cache, or runs `body` and stores what it returns.
     #[inline]
     pub fn run(self, body: impl FnOnce() -> R) -> R {
-        match self.0.copy() {
+        let found = match self.0.origin.arguments.only() {
+            Some(word) => self.0.copy_by_word(word),
+            None => self.0.copy(),
+        };
+        match found {
             Some(value) => value,
             None => self.0.run_slowly(body),
         }
@@ -88,7 +94,7 @@ impl<R> Call<R> {
         F: FnOnce() -> I,
         I: Iterator<Item = R>,
     {
-        Memoized::new(self.0.request(), self.0.outcome, body)
+        Memoized::new(self.0.request(), (self.0.outcome)(), body)
     }
 
     /// The same in a box, for a function that returns a `Box<dyn Iterator>`.
@@ -107,7 +113,7 @@ impl<R> Call<R> {
 
     /// What the function would return from the cache.
     pub fn peek(self) -> Option<R> {
-        sync::peek(&self.0.request(), &self.0.outcome)
+        sync::peek(&self.0.request(), &(self.0.outcome)())
     }
 
     /// Stores `value` as if the function had returned it.
@@ -116,7 +122,7 @@ impl<R> Call<R> {
         reason = "callers have no more use for it"
     )]
     pub fn prime(self, value: R) -> bool {
-        sync::prime(&self.0.request(), &self.0.outcome, &value)
+        sync::prime(&self.0.request(), &(self.0.outcome)(), &value)
     }
 
     /// Removes the entry.
@@ -156,7 +162,7 @@ impl<R> AnyCall<R> {
     }
 
     #[inline]
-    fn new(origin: Origin, outcome: Outcome<R>) -> Self {
+    fn new(origin: Origin, outcome: fn() -> Outcome<R>) -> Self {
         Self {
             origin,
             outcome,
@@ -170,7 +176,7 @@ impl<R> AnyCall<R> {
     fn run_if(&self, accept: impl FnOnce(&R) -> bool, body: impl FnOnce() -> R) -> R {
         match self.copy() {
             Some(value) => value,
-            None => sync::get_or_compute(&self.request(), &self.outcome, accept, body),
+            None => sync::get_or_compute(&self.request(), &(self.outcome)(), accept, body),
         }
     }
 
@@ -178,14 +184,37 @@ impl<R> AnyCall<R> {
     #[cold]
     #[inline(never)]
     fn run_slowly(self, body: impl FnOnce() -> R) -> R {
-        sync::get_or_compute(&self.request(), &self.outcome, |_| true, body)
+        if let Current::Scoped(_) = self.origin.runtime
+            && let Some(value) = self.copy()
+        {
+            return value;
+        }
+        sync::get_or_compute(&self.request(), &(self.outcome)(), |_| true, body)
+    }
+
+    /// The same as [`copy`](Self::copy) outside of any scope, for arguments that are one word: all that it takes fits in registers.
+    #[inline]
+    fn copy_by_word(&self, word: u64) -> Option<R> {
+        let copies = (self.outcome)().copies?;
+        let Current::Process(runtime) = self.origin.runtime else {
+            return None;
+        };
+        if !self.may_be_copied() {
+            return None;
+        }
+        (copies.hit_by_word)(runtime, self.origin.site, self.origin.instance, word)
+    }
+
+    #[inline]
+    fn may_be_copied(&self) -> bool {
+        !self.overwrite && self.secret.is_none() && self.origin.is_usable()
     }
 
     /// A hit of the fastest kind: a copy of the value, found by the arguments' bytes.
     #[inline]
     fn copy(&self) -> Option<R> {
-        let copies = self.outcome.copies.as_ref()?;
-        if self.overwrite || self.secret.is_some() || !self.origin.is_usable() {
+        let copies = (self.outcome)().copies?;
+        if !self.may_be_copied() {
             return None;
         }
         (copies.hit)(&self.origin)
@@ -194,7 +223,7 @@ impl<R> AnyCall<R> {
     /// The call in full, with its key as text.
     fn request(&self) -> Request {
         let origin = &self.origin;
-        let stored = origin.instance.stored(origin.site, self.outcome.shape);
+        let stored = origin.instance.stored(origin.site, (self.outcome)().shape);
         let protection = match &self.secret {
             Some(secret) => Protection::SealedWith(secret.clone()),
             None => origin.site.protection(),

@@ -51,12 +51,7 @@ impl Origin {
 
     #[inline]
     pub(crate) fn observer(&self) -> Observer<'_> {
-        Observer {
-            function: self.site.function(),
-            of_function: Some(self.site.counters()),
-            of_runtime: self.runtime.counters(),
-            journal: self.runtime.journal(),
-        }
+        self.runtime.observer(self.site)
     }
 
     /// The full key as text.

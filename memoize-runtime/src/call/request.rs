@@ -15,6 +15,7 @@ use crate::flight::Joined;
 use crate::key::{CacheKey, FullKey};
 use crate::local::{Facts, Kept, Local, Names, Reading, Shelved, Ticket, Trust};
 use crate::observe::{Counters, Function, Observer};
+use crate::process;
 use crate::site::Site;
 
 /// A key and a policy, on the runtime that was current when the call began.
@@ -304,7 +305,8 @@ impl Request {
         if policy.life_ms == 0 {
             return Ok(None);
         }
-        let mut bytes = Vec::new();
+        // Most values are short, and a buffer that grows is slower to get than one that has room.
+        let mut bytes = Vec::with_capacity(64);
         (outcome.encode)(value, self.stored, &mut bytes).map_err(Unstored::Unencodable)?;
         // A larger one is written in chunks.
         if bytes.len() > policy.largest / 2 {
@@ -356,9 +358,12 @@ impl Request {
 
     /// Joins the others that compute this entry now.
     pub(crate) fn join(&self, name: &CacheKey) -> Joined<Kept, Lease> {
-        self.runtime
-            .flights()
-            .join(name.as_str(), self.fingerprint, self.overwrite)
+        self.runtime.flights().join(
+            process::current(),
+            name.as_str(),
+            self.fingerprint,
+            self.overwrite,
+        )
     }
 
     /// What one call's cache work may take.

@@ -18,6 +18,7 @@ use crate::flight::{Joined, Part, Waiter, block_on};
 use crate::key::CacheKey;
 use crate::local::Kept;
 use crate::observe::Abandoned;
+use crate::process;
 
 /// Returns the value from the cache, or computes and stores it.
 ///
@@ -207,7 +208,7 @@ pub(super) fn fill_by(
     let filled = ask(request, "fill", deadline, |backend| {
         match (kept, request.shelf(place)) {
             (Kept::Bytes(bytes), _) => backend.fill(name, lease, bytes, life, deadline),
-            (kept, Some(shelf)) => Ok(shelf.fill_kept(name, lease, kept, life)),
+            (kept, Some(shelf)) => Ok(shelf.fill_kept(process::recent(), name, lease, kept, life)),
             (Kept::Value(_), None) => Ok(false),
         }
     });

@@ -384,9 +384,10 @@ pub(super) fn release(
 /// How long one call waits for others.
 pub(super) struct Patience {
     longest: Duration,
-    until: Option<Instant>,
-    /// Waiting for another process ends earlier, so that those who wait for this call get something of it.
-    busy_until: Option<Instant>,
+    /// When it began to wait: most calls never do, and asking for the time takes longer than much else on a miss.
+    since: Option<Instant>,
+    /// The same for the one that relieved a leader.
+    renewed: Option<Instant>,
     pause: Duration,
 }
 
@@ -396,30 +397,31 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
 impl Patience {
     pub(super) fn new(request: &Request) -> Self {
-        let longest = request.runtime.longest_wait();
-        let now = Instant::now();
         Self {
-            longest,
-            until: now.checked_add(longest),
-            busy_until: now.checked_add(longest / 2),
+            longest: request.runtime.longest_wait(),
+            since: None,
+            renewed: None,
             pause: FIRST_PAUSE,
         }
     }
 
     /// The end of waiting for others in this process; none where the clock can't tell it.
-    pub(super) fn until(&self) -> Option<Instant> {
-        self.until
+    pub(super) fn until(&mut self) -> Option<Instant> {
+        let since = *self.since.get_or_insert_with(Instant::now);
+        self.renewed.unwrap_or(since).checked_add(self.longest)
     }
 
     /// Waits as long again, for the one that relieved the leader.
     pub(super) fn renew(&mut self) {
-        self.until = Instant::now().checked_add(self.longest);
+        self.renewed = Some(Instant::now());
     }
 
     /// Until when to wait before asking again; none when it has been long enough.
     pub(super) fn next_pause(&mut self) -> Option<Instant> {
         let now = Instant::now();
-        if self.busy_until.is_some_and(|until| until <= now) {
+        let since = *self.since.get_or_insert(now);
+        // Waiting for another process ends earlier, so that those who wait for this call get something of it.
+        if now.duration_since(since) >= self.longest / 2 {
             return None;
         }
         let pause = self.pause;

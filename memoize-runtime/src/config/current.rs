@@ -1,6 +1,6 @@
 //! Which runtime a call uses: the one whose scope it is in, else the installed one, else the embedded one.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::ops::Deref;
 use std::pin::pin;
@@ -16,6 +16,8 @@ static EMBEDDED: OnceCell<Runtime> = OnceCell::new();
 thread_local! {
     /// The scopes this thread is in, the innermost last.
     static SCOPES: RefCell<Vec<Runtime>> = const { RefCell::new(Vec::new()) };
+    /// How many those are: what has no destructor is read without asking whether it is there.
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
 }
 
 /// The runtime of one call. The process's own is borrowed, so that a call outside any scope touches no shared count.
@@ -105,23 +107,30 @@ impl Runtime {
 impl Current {
     #[inline]
     pub(crate) fn get() -> Self {
-        // A call made while the thread's locals are torn down is outside any scope.
-        let scoped = SCOPES
-            .try_with(|scopes| scopes.borrow().last().cloned())
-            .unwrap_or(None);
-        match scoped {
-            Some(runtime) => Self::Scoped(runtime),
-            None => Self::Process(
-                INSTALLED
-                    .get()
-                    .unwrap_or_else(|| EMBEDDED.get_or_init(embedded)),
-            ),
+        if DEPTH.get() > 0
+            && let Some(runtime) = innermost()
+        {
+            return Self::Scoped(runtime);
         }
+        Self::Process(
+            INSTALLED
+                .get()
+                .or_else(|| EMBEDDED.get())
+                .unwrap_or_else(embedded),
+        )
     }
 }
 
-fn embedded() -> Runtime {
-    Runtime::builder().build().expect("the defaults are valid")
+#[cold]
+fn innermost() -> Option<Runtime> {
+    // A call made while the thread's locals are torn down is outside any scope.
+    let scoped = SCOPES.try_with(|scopes| scopes.borrow().last().cloned());
+    scoped.unwrap_or(None)
+}
+
+#[cold]
+fn embedded() -> &'static Runtime {
+    EMBEDDED.get_or_init(|| Runtime::builder().build().expect("the defaults are valid"))
 }
 
 /// Leaves the scope when dropped, so on a panic as well.
@@ -132,13 +141,15 @@ impl Scope {
     fn enter(runtime: Runtime) -> Option<Self> {
         SCOPES
             .try_with(|scopes| scopes.borrow_mut().push(runtime))
-            .ok()
-            .map(|()| Self)
+            .ok()?;
+        DEPTH.set(DEPTH.get() + 1);
+        Some(Self)
     }
 }
 
 impl Drop for Scope {
     fn drop(&mut self) {
+        DEPTH.set(DEPTH.get() - 1);
         // The runtime is dropped outside the borrow: its backend's `Drop` is anybody's code.
         let _left = SCOPES.try_with(|scopes| scopes.borrow_mut().pop());
     }

@@ -19,8 +19,9 @@ use crate::breaker::Breaker;
 use crate::clock::Clock;
 use crate::flight::Flights;
 use crate::local::{Beside, Kept, Tier};
-use crate::observe::{Counters, Journal, Stats};
+use crate::observe::{Counters, Journal, Observer, Stats};
 use crate::progress::Writers;
+use crate::site::Site;
 use sealing::Sealing;
 
 /// A configured cache: a backend, a namespace and defaults.
@@ -169,6 +170,17 @@ impl Runtime {
     #[inline]
     pub(crate) fn counters(&self) -> &Counters {
         &self.0.counters
+    }
+
+    /// Tells of a call of that function.
+    #[inline]
+    pub(crate) fn observer<'a>(&'a self, site: &'a Site) -> Observer<'a> {
+        Observer {
+            function: site.function(),
+            of_function: Some(site.counters()),
+            of_runtime: self.counters(),
+            journal: self.journal(),
+        }
     }
 }
 

@@ -42,10 +42,11 @@ pub(crate) use leader::Leader;
 pub(crate) use waiter::{Offer, Waiter};
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
-use std::process;
+use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
+
+use foldhash::fast::RandomState;
 
 use crate::shim::{Mutex, MutexGuard};
 use held::{Held, Waits};
@@ -57,7 +58,7 @@ const SHARDS: usize = 32;
 /// The flights of one runtime, whose values are `T`, stored by leases `L`. Clones are the same table.
 pub(crate) struct Flights<T, L>(Arc<Table<T, L>>);
 
-type Shard<T, L> = HashMap<Box<str>, Arc<Flight<T, L>>>;
+type Shard<T, L> = HashMap<Box<str>, Arc<Flight<T, L>>, RandomState>;
 
 struct Table<T, L> {
     shards: [Mutex<Shard<T, L>>; SHARDS],
@@ -103,29 +104,18 @@ pub(crate) enum Part<T, L> {
 impl<T: Clone, L> Flights<T, L> {
     pub(crate) fn new() -> Self {
         Self(Arc::new(Table {
-            shards: [(); SHARDS].map(|()| Mutex::new(HashMap::new())),
-            hasher: RandomState::new(),
+            shards: [(); SHARDS].map(|()| Mutex::new(HashMap::default())),
+            hasher: RandomState::default(),
             waits: Mutex::new(Waits::default()),
             next_id: AtomicU64::new(0),
             count: AtomicU64::new(0),
         }))
     }
 
-    /// Joins the flight of `name`, or begins one.
+    /// Joins the flight of `name`, or begins one, in the process of this number.
     ///
     /// A caller that `insists` on a new computation never gets one that began before it came.
-    pub(crate) fn join(&self, name: &str, kind: u64, insists: bool) -> Joined<T, L> {
-        self.join_as(process::id(), name, kind, insists)
-    }
-
-    /// The same in a process of this number.
-    pub(crate) fn join_as(
-        &self,
-        process: u32,
-        name: &str,
-        kind: u64,
-        insists: bool,
-    ) -> Joined<T, L> {
+    pub(crate) fn join(&self, process: u32, name: &str, kind: u64, insists: bool) -> Joined<T, L> {
         let held = Held::current();
         let mut shard = self.shard(name);
         let found = shard.get(name).cloned();

@@ -200,6 +200,8 @@ impl<T, L> State<T, L> {
 
 impl Woken {
     pub(super) fn wake(self) {
-        self.0.into_values().for_each(Waker::wake);
+        if !self.0.is_empty() {
+            self.0.into_values().for_each(Waker::wake);
+        }
     }
 }

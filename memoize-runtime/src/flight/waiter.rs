@@ -96,7 +96,7 @@ impl<T: Clone, L> Waiter<T, L> {
         }
         let (flights, flight) = (self.flights.clone(), Arc::clone(&self.flight));
         drop(self);
-        let mut joined = flights.join_as(flight.process, &flight.name, flight.kind, false);
+        let mut joined = flights.join(flight.process, &flight.name, flight.kind, false);
         if let Joined::Waits(waiter) = &mut joined {
             waiter.waits_again = true;
         }

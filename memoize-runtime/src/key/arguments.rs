@@ -47,6 +47,15 @@ impl Arguments {
         }
     }
 
+    /// The only word, where there is no other.
+    #[inline]
+    pub(crate) fn only(&self) -> Option<u64> {
+        match &self.0 {
+            Buffer::Inline { len: 1, words } => Some(words[0]),
+            _ => None,
+        }
+    }
+
     pub(crate) fn read(&self) -> Recorded<'_> {
         Recorded(self.words())
     }
@@ -61,6 +70,18 @@ impl Arguments {
         } else {
             self.push_far(word);
         }
+    }
+
+    /// So many words more, to be written at once, where they have room beside those that are there.
+    #[inline]
+    fn room(&mut self, count: usize) -> Option<&mut [u64]> {
+        let Buffer::Inline { len, words } = &mut self.0 else {
+            return None;
+        };
+        let taken = usize::from(*len);
+        let room = words.get_mut(taken..)?.get_mut(..count)?;
+        *len += u8::try_from(count).ok()?;
+        Some(room)
     }
 
     #[cold]
@@ -128,8 +149,19 @@ impl Recorder {
 
     #[inline]
     pub(crate) fn text(&mut self, text: &str) {
-        self.word(text.len() as u64);
+        let len = text.len() as u64;
         let (chunks, rest) = text.as_bytes().as_chunks();
+        if let Some([first, free @ ..]) = self.arguments.room(1 + text.len().div_ceil(8)) {
+            *first = len;
+            for (free, chunk) in free.iter_mut().zip(chunks) {
+                *free = u64::from_le_bytes(*chunk);
+            }
+            if let (Some(last), false) = (free.last_mut(), rest.is_empty()) {
+                *last = last_word(rest);
+            }
+            return;
+        }
+        self.word(len);
         for chunk in chunks {
             self.word(u64::from_le_bytes(*chunk));
         }

@@ -6,7 +6,6 @@
 //! An answer may be overtaken by the news that it is out of date. So each question begins with a [`Ticket`]: a lease of that
 //! memory, which ends with any news of its name. What was answered is kept only while it stands, as with any other lease.
 
-use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -15,6 +14,7 @@ use super::{Facts, Kept, Shelved};
 use crate::backend::{Backend, Changes, Deadline, Lease, Memory};
 use crate::clock::Clock;
 use crate::entry::SEALED_PREFIX;
+use crate::process;
 
 /// The most that copies take.
 const BYTES: usize = 32 << 20;
@@ -99,7 +99,8 @@ impl Ticket<'_> {
         let Beside { memory, clock, .. } = self.beside;
         let until_ms = value.facts().until_ms();
         let life = Duration::from_millis(until_ms.saturating_sub(clock.unix_millis()));
-        if !memory.fill_kept(self.name, self.lease, Kept::Value(value), life) {
+        let process = process::current();
+        if !memory.fill_kept(process, self.name, self.lease, Kept::Value(value), life) {
             return false;
         }
         // What vouches for it may have been lost, and all removed, between the look at it and the lease.
@@ -135,7 +136,7 @@ impl Beside {
         Self {
             clock: Arc::clone(clock),
             memory: Memory::with_clock(BYTES, Arc::clone(clock)),
-            process: process::id(),
+            process: process::current(),
             plain: Tracking::new(format!("{namespace}:")),
             sealed: Tracking::new(SEALED_PREFIX.to_owned()),
         }
@@ -154,7 +155,7 @@ impl Beside {
     /// Whether these are this process's copies, and not those of the one that it was forked from. It takes a system call.
     #[inline]
     pub(super) fn is_of_this_process(&self) -> bool {
-        self.process == process::id()
+        self.process == process::current()
     }
 
     /// Has the backend tell of changes to these names from now on. One that can't drops what it was given.

@@ -6,8 +6,11 @@ use super::front::Front;
 use super::slot::{Facts, Shelved, Slot};
 use crate::Cacheable;
 use crate::call::origin::Origin;
+use crate::config::Runtime;
 use crate::guard::guard;
+use crate::instance::Instance;
 use crate::seat::Seat;
+use crate::site::Site;
 
 /// A type whose values can be kept for all threads, each call getting a clone.
 #[diagnostic::on_unimplemented(
@@ -26,6 +29,8 @@ impl<T: Clone + Send + Sync + 'static> Copied for T {}
 pub(crate) struct Copies<R> {
     /// The value for the call's arguments, if there is one.
     pub(crate) hit: fn(&Origin) -> Option<R>,
+    /// The same for arguments that are one word, outside of any scope: the call needn't be in memory then.
+    pub(crate) hit_by_word: HitByWord<R>,
     /// A copy to be kept; none of what is no value, or whose `Clone` panics.
     pub(crate) keep: fn(&R, Facts) -> Option<Arc<dyn Shelved>>,
     /// What was kept as the function returns it.
@@ -33,6 +38,8 @@ pub(crate) struct Copies<R> {
     /// Has later calls with the same arguments find what was kept.
     pub(crate) settle: fn(&Origin, Arc<dyn Shelved>),
 }
+
+type HitByWord<R> = fn(&'static Runtime, &'static Site, &'static Instance, u64) -> Option<R>;
 
 /// What comes of reading a value.
 pub(crate) enum Reading<R> {
@@ -46,6 +53,7 @@ pub(crate) enum Reading<R> {
 impl<T: Copied + Cacheable> Copies<T> {
     pub(crate) const VALUE: Self = Self {
         hit: hit::<T>,
+        hit_by_word: hit_by_word::<T>,
         keep: |value, facts| keep(value, facts),
         read: |kept| read::<T>(kept),
         settle: settle::<T>,
@@ -55,6 +63,9 @@ impl<T: Copied + Cacheable> Copies<T> {
 impl<T: Copied + Cacheable, E> Copies<Result<T, E>> {
     pub(crate) const RESULT: Self = Self {
         hit: |origin| hit::<T>(origin).map(Ok),
+        hit_by_word: |runtime, site, instance, word| {
+            hit_by_word::<T>(runtime, site, instance, word).map(Ok)
+        },
         keep: |result, facts| keep(result.as_ref().ok()?, facts),
         read: |kept| match read::<T>(kept) {
             Reading::Value(value) => Reading::Value(Ok(value)),
@@ -65,17 +76,31 @@ impl<T: Copied + Cacheable, E> Copies<Result<T, E>> {
     };
 }
 
-#[inline]
 fn hit<T: Copied>(origin: &Origin) -> Option<T> {
     let seat = Seat::current();
     if seat.is_ending() {
         return None;
     }
-    let runtime = &origin.runtime;
-    let value = origin.instance.with_front(runtime, |front: &Front<T>| {
-        front.copy(&origin.arguments, runtime.now_ms())
-    })??;
+    let copy = |front: &Front<T>| front.copy(&origin.arguments, &origin.runtime);
+    let value = origin.instance.with_front(&origin.runtime, copy)??;
     origin.observer().hit_from(seat);
+    Some(value)
+}
+
+#[inline(never)]
+fn hit_by_word<T: Copied>(
+    runtime: &'static Runtime,
+    site: &'static Site,
+    instance: &'static Instance,
+    word: u64,
+) -> Option<T> {
+    let seat = Seat::current();
+    if seat.is_ending() {
+        return None;
+    }
+    let front: &Front<T> = instance.front_of(runtime)?;
+    let value = front.copy_by_word(word, runtime)?;
+    runtime.observer(site).hit_from(seat);
     Some(value)
 }
 

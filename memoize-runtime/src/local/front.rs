@@ -1,59 +1,66 @@
 //! Where the calls of one function find their values.
 
-use std::ptr;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use papaya::HashMap;
 
-use super::beside::{Beside, Trust};
+use super::beside::Beside;
 use super::copies::Copied;
+use super::near::Near;
 use super::slot::Slot;
 use crate::backend::Memory;
+use crate::config::Runtime;
 use crate::key::arguments::Arguments;
 use crate::seat::Seat;
 
 /// The values of one instantiation of a function, on one runtime.
 pub(crate) struct Front<T> {
-    slots: HashMap<Arguments, Arc<Slot<T>>, RandomState>,
+    /// Those of arguments that are one word, as a number is: they are found in a fraction of the time.
+    by_word: Values<u64, T>,
+    values: Values<Arguments, T>,
     /// Where they are kept.
     memory: Memory,
     /// The same as copies, where it is not the backend itself.
     beside: Option<Arc<Beside>>,
 }
 
+type Values<K, T> = HashMap<K, Near<T>, RandomState>;
+
 impl<T: Copied> Front<T> {
     pub(super) fn new(memory: Memory, beside: Option<Arc<Beside>>) -> Self {
         Self {
-            slots: HashMap::with_hasher(RandomState::default()),
+            by_word: HashMap::with_hasher(RandomState::default()),
+            values: HashMap::with_hasher(RandomState::default()),
             memory,
             beside,
         }
     }
 
-    /// A copy of the value for these arguments, if there is one that may be used at `now_ms`.
+    /// A copy of the value for these arguments, if there is one that may be used now.
     #[inline]
-    pub(super) fn copy(&self, arguments: &Arguments, now_ms: u64) -> Option<T> {
-        let guard = self.slots.guard();
-        let slot = self.slots.get(arguments, &guard)?;
-        if !slot.is_alive(now_ms) || !self.is_vouched_for(slot) {
-            return None;
+    pub(super) fn copy(&self, arguments: &Arguments, runtime: &Runtime) -> Option<T> {
+        match arguments.only() {
+            Some(word) => self.copy_by_word(word, runtime),
+            None => self.copy_of(self.values.pin().get(arguments)?, runtime),
         }
-        let epoch = self.memory.epoch();
-        if slot.is_unreported(epoch) {
-            slot.report(epoch);
-            self.memory.touch(slot.name());
-        }
-        slot.copy()
     }
 
-    /// Whether what vouches for a copy beside the backend still does.
+    /// The same for an only word.
     #[inline]
-    fn is_vouched_for(&self, slot: &Slot<T>) -> bool {
-        self.beside.as_ref().is_none_or(|beside| {
-            beside.is_of_this_process()
-                && (slot.trust() != Trust::Tracked || beside.is_told_of(slot.name()))
-        })
+    pub(super) fn copy_by_word(&self, word: u64, runtime: &Runtime) -> Option<T> {
+        self.copy_of(self.by_word.pin().get(&word)?, runtime)
+    }
+
+    #[inline]
+    fn copy_of(&self, near: &Near<T>, runtime: &Runtime) -> Option<T> {
+        // What vouches for a copy beside the backend must still do.
+        if let Some(beside) = &self.beside
+            && !near.is_vouched_for(beside)
+        {
+            return None;
+        }
+        near.copy(&self.memory, runtime)
     }
 
     /// Has `slot` found by these arguments, if it is found by no others.
@@ -61,7 +68,11 @@ impl<T: Copied> Front<T> {
         if !slot.is_stored() || !slot.settle(self, arguments) {
             return;
         }
-        self.slots.pin().insert(arguments.clone(), Arc::clone(slot));
+        let near = Near::new(Arc::clone(slot));
+        match arguments.only() {
+            Some(word) => _ = self.by_word.pin().insert(word, near),
+            None => _ = self.values.pin().insert(arguments.clone(), near),
+        }
         // It may have been removed from the store before it was here to be removed.
         if !slot.is_stored() {
             self.remove(arguments, slot);
@@ -69,14 +80,21 @@ impl<T: Copied> Front<T> {
     }
 }
 
-impl<T> Front<T> {
+impl<T: Copied> Front<T> {
     pub(super) fn remove(&self, arguments: &Arguments, slot: &Slot<T>) {
         if Seat::current().is_ending() {
             // It stays there, ended, until another one takes its place.
             return;
         }
-        let slots = self.slots.pin();
         // Another one may be in its place.
-        let _ = slots.remove_if(arguments, |_, found| ptr::eq(&raw const **found, slot));
+        let is_it = |near: &Near<T>| near.is_of(slot);
+        if let Some(word) = arguments.only() {
+            let _ = self.by_word.pin().remove_if(&word, |_, near| is_it(near));
+        } else {
+            let _ = self
+                .values
+                .pin()
+                .remove_if(arguments, |_, near| is_it(near));
+        }
     }
 }

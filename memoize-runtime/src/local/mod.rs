@@ -5,12 +5,14 @@
 //! life, weight and lease.
 //!
 //! In front of the backend is a table for each function ([`front`]), looked up by the bytes of the arguments, without a lock
-//! and without the key's text. It decides nothing: what it finds counts only while the slot ([`slot`]) is alive, and the
-//! backend ends that, before a value leaves it.
+//! and without the key's text. It decides nothing: what it finds counts only while the slot ([`slot`]) is in the store, and the
+//! backend ends that, before a value leaves it. What is in the table ([`near`]) knows that from a count of all that was ended, and
+//! looks at the slot only where that has changed.
 
 mod beside;
 mod copies;
 mod front;
+mod near;
 mod slot;
 
 pub(crate) use beside::{Beside, Local, Names, Ticket, Trust};

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::mem::needs_drop;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
@@ -21,22 +21,13 @@ use crate::key::arguments::Arguments;
 
 /// A value with all that its entry would say.
 pub(crate) struct Slot<T> {
-    life: Life,
+    /// Whether it is in the store: not before, and not once it was removed.
+    is_stored: AtomicBool,
     /// None only while it is dropped.
     value: Option<T>,
     facts: Facts,
     /// Where it can be found by the arguments of a call.
     home: OnceLock<(Weak<Front<T>>, Arguments)>,
-}
-
-/// When a value may be used.
-struct Life {
-    /// Before this the clock was turned back further than is believed.
-    from_ms: u64,
-    /// 0 before the value is in the store, and once it was removed.
-    until_ms: AtomicU64,
-    /// As of the store when the value was last reported to be in use.
-    epoch: AtomicU32,
 }
 
 /// What is in an entry beside the value.
@@ -126,28 +117,26 @@ pub(crate) trait Shelved: Any + Send + Sync {
 impl<T: Copied> Slot<T> {
     pub(super) fn new(value: T, facts: Facts) -> Self {
         Self {
-            life: Life {
-                from_ms: match facts.trust {
-                    Trust::Own | Trust::Tracked => Header::readable_from(facts.created_ms),
-                    Trust::Until(_) => facts.asked_ms,
-                },
-                until_ms: AtomicU64::new(0),
-                epoch: AtomicU32::new(0),
-            },
+            is_stored: AtomicBool::new(false),
             value: Some(value),
             facts,
             home: OnceLock::new(),
         }
     }
 
+    /// Whether the value is in the store. One that others got from the flight of its key may never come there.
     #[inline]
-    pub(super) fn is_alive(&self, now_ms: u64) -> bool {
-        now_ms < self.life.until_ms.load(Ordering::Acquire) && now_ms >= self.life.from_ms
+    pub(super) fn is_stored(&self) -> bool {
+        self.is_stored.load(Ordering::Acquire)
     }
 
-    /// Whether the value is in the store. One that others got from the flight of its key may never come there.
-    pub(super) fn is_stored(&self) -> bool {
-        self.life.until_ms.load(Ordering::Acquire) != 0
+    /// From when and until when it may be used.
+    pub(super) fn life(&self) -> (u64, u64) {
+        let from_ms = match self.facts.trust {
+            Trust::Own | Trust::Tracked => Header::readable_from(self.facts.created_ms),
+            Trust::Until(_) => self.facts.asked_ms,
+        };
+        (from_ms, self.facts.until_ms())
     }
 
     #[inline]
@@ -157,16 +146,6 @@ impl<T: Copied> Slot<T> {
 
     pub(super) fn name(&self) -> &str {
         self.facts.name.as_str()
-    }
-
-    /// Whether its use was not reported in this epoch.
-    #[inline]
-    pub(super) fn is_unreported(&self, epoch: u32) -> bool {
-        self.life.epoch.load(Ordering::Relaxed) != epoch
-    }
-
-    pub(super) fn report(&self, epoch: u32) {
-        self.life.epoch.store(epoch, Ordering::Relaxed);
     }
 
     /// A copy of the value; none where its `Clone` panics.
@@ -195,13 +174,11 @@ impl<T: Copied + Cacheable> Shelved for Slot<T> {
     }
 
     fn begin(&self) {
-        self.life
-            .until_ms
-            .store(self.facts.until_ms(), Ordering::Release);
+        self.is_stored.store(true, Ordering::Release);
     }
 
     fn end(&self) {
-        self.life.until_ms.store(0, Ordering::Release);
+        self.is_stored.store(false, Ordering::Release);
     }
 
     fn leave(&self) {

@@ -1,10 +1,12 @@
 //! Who may fill which key of the memory backend.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use foldhash::fast::RandomState;
 
 use crate::backend::Lease;
 
@@ -22,7 +24,7 @@ pub(super) struct Leases {
 
 /// The leases of a share of all keys.
 struct Shard {
-    held: HashMap<Box<str>, Held>,
+    held: HashMap<Box<str>, Held, RandomState>,
     /// When it is searched next; twice what was left the last time, so that grants stay cheap on average.
     crowded: usize,
 }
@@ -43,11 +45,11 @@ impl Leases {
         Self {
             shards: [(); SHARDS].map(|()| {
                 Mutex::new(Shard {
-                    held: HashMap::new(),
+                    held: HashMap::default(),
                     crowded: CROWDED,
                 })
             }),
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
             // 0 is the unconditional one.
             next_token: AtomicU64::new(1),
         }
