@@ -8,6 +8,8 @@ use std::hash::{BuildHasherDefault, DefaultHasher};
 
 use cache_memoize::{Cacheable, Memo, Stats, cache_memoize};
 use common::{logged, runtime};
+use serde::de::{MapAccess, Visitor};
+use serde::ser::SerializeStruct;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Asks twice for `value`, which has to come back both times.
@@ -273,6 +275,65 @@ fn what_a_memo_is_to_be_told_is_a_method() {
 #[cache_memoize(key = "anything")]
 fn anything() -> serde_json::Value {
     serde_json::Value::Null
+}
+
+/// As serde_json has it: written as a struct of this name, and read as a newtype.
+#[derive(Clone, Debug, PartialEq)]
+struct RawValue(String);
+
+const RAW_VALUE: &str = "$serde_json::private::RawValue";
+
+impl Serialize for RawValue {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct(RAW_VALUE, 1)?;
+        fields.serialize_field(RAW_VALUE, &self.0)?;
+        fields.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for RawValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct FromMap;
+
+        impl<'de> Visitor<'de> for FromMap {
+            type Value = RawValue;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("any valid JSON value")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawValue, A::Error> {
+                let entry: Option<(String, String)> = map.next_entry()?;
+                entry
+                    .map(|(_, raw)| RawValue(raw))
+                    .ok_or_else(|| serde::de::Error::custom("empty"))
+            }
+        }
+
+        deserializer.deserialize_newtype_struct(RAW_VALUE, FromMap)
+    }
+}
+
+#[test]
+fn what_only_json_holds_is_refused_with_what_to_write() {
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    struct Answer {
+        id: u8,
+        body: RawValue,
+    }
+    let answer = Answer {
+        id: 1,
+        body: RawValue("{}".into()),
+    };
+    let mut logs = vec![told(&answer, postcard)];
+    #[cfg(feature = "msgpack")]
+    logs.push(told(&answer, || postcard().msgpack()));
+    for log in logs {
+        assert!(
+            log.contains("field=\"body\"") && log.contains("use a `String`"),
+            "{log}"
+        );
+    }
 }
 
 /// Takes none of what is tried.
