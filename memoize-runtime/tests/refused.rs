@@ -277,7 +277,7 @@ fn anything() -> serde_json::Value {
     serde_json::Value::Null
 }
 
-/// As serde_json has it: written as a struct of this name, and read as a newtype.
+/// As `serde_json` has it: written as a struct of this name, and read as a newtype.
 #[derive(Clone, Debug, PartialEq)]
 struct RawValue(String);
 

@@ -39,6 +39,7 @@ mod header;
 mod nesting;
 mod padding;
 mod plain;
+mod refusal;
 mod reject;
 mod sealed;
 mod stored;
@@ -51,10 +52,11 @@ pub(crate) use fingerprint::{Shape, with_version};
 pub(crate) use guard::{Body, Guard};
 pub(crate) use header::{Codec, Expect, Flags, Header};
 pub(crate) use padding::Padding;
+pub(crate) use refusal::Refusal;
 pub(crate) use reject::Reject;
 #[cfg(test)]
 pub(crate) use sealed::SEALED;
 pub(crate) use sealed::{NAME_PREFIX as SEALED_PREFIX, Opened, Seal};
 #[cfg(feature = "testing")]
 pub(crate) use stored::shape_where;
-pub(crate) use stored::{Refusal, StoredType, Unencodable, shape_of};
+pub(crate) use stored::{StoredType, Unencodable, shape_of};
