@@ -10,7 +10,7 @@ mod seen;
 
 /// What `T` asks of postcard.
 fn trace<T: DeserializeOwned>() -> Shape {
-    super::trace::<T>(Codec::Postcard)
+    super::trace::<T>(Codec::Postcard, Panics::OF_THIS_BUILD)
 }
 
 /// The text of what `T` asks for.
