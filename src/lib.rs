@@ -15,3 +15,6 @@ pub use memoize_runtime::{
 
 #[doc = include_str!("../docs/encryption.md")]
 pub mod encryption {}
+
+#[doc = include_str!("../docs/types.md")]
+pub mod types {}

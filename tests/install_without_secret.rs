@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cache_memoize::{Backend, BackendError, Bytes, Deadline, Limits, Runtime};
+use cache_memoize::{Backend, BackendError, Bytes, Deadline, Limits, Memo, Runtime};
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// A backend that others share, as far as it says.
@@ -33,6 +33,13 @@ impl Backend for Shared {
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
+impl Log {
+    fn text(&self) -> String {
+        let log = self.0.lock().expect("no test panics in here");
+        String::from_utf8(log.clone()).expect("text")
+    }
+}
+
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().expect("no test panics in here").write(bytes)
@@ -44,18 +51,23 @@ impl Write for Log {
 }
 
 #[test]
-fn a_shared_backend_without_a_secret_is_warned_of() {
+fn who_encrypts_nothing_is_not_warned_that_there_is_no_secret() {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone());
     let listening = subscriber.with_ansi(false).finish().set_default();
     let installed = Runtime::builder().backend(Shared).install();
     installed.expect("none is installed yet");
-    drop(listening);
-    let log = log.0.lock().expect("no test panics in here");
-    let log = str::from_utf8(&log).expect("text");
+    let installing = log.text();
     assert!(
-        log.contains("WARN") && log.contains("`CACHE_MEMOIZE_SECRET`"),
-        "{log}"
+        installing.contains("INFO") && installing.contains("`CACHE_MEMOIZE_SECRET`"),
+        "{installing}"
     );
+    assert!(!installing.contains("WARN"), "{installing}");
+    for _ in 0..2 {
+        assert_eq!(Memo::new("key").encrypt().get_or_compute(|| 7), 7);
+    }
+    drop(listening);
+    let warnings = log.text().matches("WARN").count();
+    assert_eq!(warnings, 1, "{}", log.text());
 }

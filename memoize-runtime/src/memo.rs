@@ -47,6 +47,9 @@ pub struct Memo {
 impl Memo {
     /// A value under the key that these parts make; see [`make_cache_key`](crate::make_cache_key).
     ///
+    /// It belongs to the runtime that is current here, whichever is where it is asked: make it inside of
+    /// [`scope`](crate::Runtime::scope), and after [`install`](crate::Runtime::install).
+    ///
     /// A part whose `Display` fails or panics leaves no key: the value is then computed each time.
     pub fn new(parts: impl KeyParts) -> Self {
         let runtime = Current::get();

@@ -6,6 +6,7 @@ pub(crate) use journal::Journal;
 #[cfg(feature = "testing")]
 pub(crate) use journal::Log;
 
+use std::borrow::Cow;
 use std::fmt::{self, Display};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -335,12 +336,13 @@ impl Observer<'_> {
     ) {
         self.count(Event::Unstorable);
         if tell {
+            let why = in_words_of(stored, why);
             tracing::warn!(
                 target: "cache_memoize",
                 function = %self.function,
                 value_type = stored.name(),
                 field = field(path),
-                why,
+                why = &*why,
                 "a value could not be stored"
             );
         }
@@ -350,12 +352,13 @@ impl Observer<'_> {
     pub(crate) fn refused(&self, refusal: &Refusal, stored: &StoredType) {
         self.count(Event::Unstorable);
         if stored.tells_refusal() {
+            let why = in_words_of(stored, &refusal.why);
             tracing::warn!(
                 target: "cache_memoize",
                 function = %self.function,
                 value_type = stored.name(),
                 field = field(&refusal.path),
-                why = refusal.why,
+                why = &*why,
                 "what the function returns can't be stored; it runs as if it were not memoized"
             );
         }
@@ -455,6 +458,15 @@ pub(crate) fn traced(function: Function<'_>, stored: &StoredType) {
             field = field(&path),
             "a change inside of this field may not be seen; raise `version` with it"
         );
+    }
+}
+
+/// The advice as it is written where the type is stored: a `Memo` has methods for the options of the attribute.
+fn in_words_of<'a>(stored: &StoredType, why: &'a str) -> Cow<'a, str> {
+    if stored.name().is_some() {
+        Cow::Owned(why.replace("write `codec = \"msgpack\"`", "call `msgpack()`"))
+    } else {
+        Cow::Borrowed(why)
     }
 }
 

@@ -8,6 +8,8 @@ use std::hash::{BuildHasherDefault, DefaultHasher};
 
 use cache_memoize::{Cacheable, Memo, Stats, cache_memoize};
 use common::{logged, runtime};
+use serde::de::{MapAccess, Visitor};
+use serde::ser::SerializeStruct;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Asks twice for `value`, which has to come back both times.
@@ -254,6 +256,116 @@ fn what_a_memo_cannot_store_is_told_with_its_type() {
     }
     let log = told(&Either::Text("a".into()), postcard) + &told(&Either::Number(1), postcard);
     assert_eq!(log.matches("::Either\"").count(), 1, "{log}");
+}
+
+/// The attribute has an option for it, and a `Memo` a method.
+#[test]
+fn what_a_memo_is_to_be_told_is_a_method() {
+    let log = told(&serde_json::Value::Null, postcard);
+    assert!(
+        log.contains("call `msgpack()`") && !log.contains("codec ="),
+        "{log}"
+    );
+    let log = logged(|| {
+        runtime().scope(|| assert_eq!(anything(), serde_json::Value::Null));
+    });
+    assert!(log.contains("write `codec = \\\"msgpack\\\"`"), "{log}");
+}
+
+#[cache_memoize(key = "anything")]
+fn anything() -> serde_json::Value {
+    serde_json::Value::Null
+}
+
+/// As `serde_json` has it: written as a struct of this name, and read as a newtype.
+#[derive(Clone, Debug, PartialEq)]
+struct RawValue(String);
+
+const RAW_VALUE: &str = "$serde_json::private::RawValue";
+
+impl Serialize for RawValue {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct(RAW_VALUE, 1)?;
+        fields.serialize_field(RAW_VALUE, &self.0)?;
+        fields.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for RawValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct FromMap;
+
+        impl<'de> Visitor<'de> for FromMap {
+            type Value = RawValue;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("any valid JSON value")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawValue, A::Error> {
+                let entry: Option<(String, String)> = map.next_entry()?;
+                entry
+                    .map(|(_, raw)| RawValue(raw))
+                    .ok_or_else(|| serde::de::Error::custom("empty"))
+            }
+        }
+
+        deserializer.deserialize_newtype_struct(RAW_VALUE, FromMap)
+    }
+}
+
+#[test]
+fn what_only_json_holds_is_refused_with_what_to_write() {
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    struct Answer {
+        id: u8,
+        body: RawValue,
+    }
+    let answer = Answer {
+        id: 1,
+        body: RawValue("{}".into()),
+    };
+    let mut logs = vec![told(&answer, postcard)];
+    #[cfg(feature = "msgpack")]
+    logs.push(told(&answer, || postcard().msgpack()));
+    for log in logs {
+        assert!(
+            log.contains("field=\"body\"") && log.contains("use a `String`"),
+            "{log}"
+        );
+    }
+}
+
+/// Takes none of what is tried.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct Mail(String);
+
+impl<'de> Deserialize<'de> for Mail {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mail = String::deserialize(deserializer)?;
+        if mail.ends_with("@mail.test") {
+            Ok(Self(mail))
+        } else {
+            Err(serde::de::Error::custom("no mail"))
+        }
+    }
+}
+
+#[test]
+fn what_hides_an_element_is_named_beside_it() {
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    struct Sent {
+        to: (u8, Mail, u32),
+    }
+    let sent = Sent {
+        to: (1, Mail("a@mail.test".into()), 2),
+    };
+    let log = told(&sent, postcard);
+    assert!(log.contains("field=\"to.2\""), "{log}");
+    assert!(
+        log.contains("field `to.1`, which stands before it"),
+        "{log}"
+    );
 }
 
 #[test]

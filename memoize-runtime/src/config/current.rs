@@ -61,7 +61,8 @@ impl Runtime {
             );
         }
         if cannot_seal {
-            tracing::warn!(
+            // The first of them warns.
+            tracing::info!(
                 target: "cache_memoize",
                 "there is no secret for this shared backend, so functions with `encrypt` would compute every time; \
                  give one to `secret`, or set `CACHE_MEMOIZE_SECRET`"

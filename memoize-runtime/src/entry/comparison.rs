@@ -140,7 +140,8 @@ impl Arrangement for Sorting<'_> {
                 Hashed::Perhaps => self.unordered.contains(&path),
             },
             told: false,
-            by_key: begun != Hashed::Yes,
+            // Where nothing is without an order, places don't count, and each takes a digest.
+            by_key: begun != Hashed::Yes && !self.unordered.is_empty(),
         }
     }
 

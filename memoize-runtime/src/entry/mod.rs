@@ -40,18 +40,24 @@ mod nesting;
 mod padding;
 mod plain;
 mod proof;
+mod refusal;
 mod reject;
 mod sealed;
 mod stored;
 
 pub(crate) use compress::{expand, shrink};
 pub(crate) use draft::{BodyMeta, Draft, Unfinished};
+#[cfg(feature = "testing")]
+pub(crate) use fingerprint::Panics;
 pub(crate) use fingerprint::{Shape, with_version};
 pub(crate) use guard::{Body, Guard};
 pub(crate) use header::{Codec, Expect, Flags, Header};
 pub(crate) use padding::Padding;
+pub(crate) use refusal::Refusal;
 pub(crate) use reject::Reject;
 #[cfg(test)]
 pub(crate) use sealed::SEALED;
 pub(crate) use sealed::{NAME_PREFIX as SEALED_PREFIX, Opened, Seal};
-pub(crate) use stored::{Refusal, StoredType, Unencodable, shape_of};
+#[cfg(feature = "testing")]
+pub(crate) use stored::shape_where;
+pub(crate) use stored::{StoredType, Unencodable, shape_of};

@@ -4,22 +4,23 @@
 //! and whether the codec can hold it. What depends on the value is looked at with each write.
 
 use std::any::{TypeId, type_name};
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::convert::identity;
-use std::fmt;
 use std::sync::{Mutex, PoisonError, RwLock};
 
 use serde::de::DeserializeOwned;
 
 use super::comparison::Comparison;
 use super::conform::{Divergence, Fault, Watch};
-use super::fingerprint::shape::{Node, Shape, Unseen, Why};
-use super::fingerprint::{Fingerprint, trace};
+use super::fingerprint::shape::{Node, Shape};
+use super::fingerprint::{Fingerprint, Panics, trace};
 use super::header::Codec;
 use super::nesting::{Level, is_busy};
 use super::proof::Proof;
+use super::refusal::{Refusal, without_key};
 use super::reject::Reject;
 use crate::Cacheable;
 use crate::observe::{self, Function};
@@ -43,24 +44,6 @@ type Told = (&'static str, String);
 
 /// Reports of one type; there are as many as fields, at most, and a tuple may have any number.
 const MAX_TOLD: usize = 64;
-
-/// Why no value of a type is stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Refusal {
-    /// The way to the part that can't be held, by the names of fields and variants; empty for the type itself.
-    pub(crate) path: String,
-    pub(crate) why: &'static str,
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.path.is_empty() {
-            write!(f, "the value itself: {}", self.why)
-        } else {
-            write!(f, "field `{}`: {}", self.path, self.why)
-        }
-    }
-}
 
 /// Why a value has no bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,7 +70,7 @@ impl Unencodable {
 
     pub(crate) fn why(&self) -> &'static str {
         match self {
-            Self::Failed => "it could not be serialized",
+            Self::Failed => Fault::Failed.text(),
             Self::Diverged(divergence) => divergence.fault.text(),
             Self::Unreadable => {
                 "it could not be read back; make `Deserialize` take what `Serialize` writes, which inside of `untagged`, \
@@ -118,11 +101,7 @@ impl StoredType {
         of_function: impl FnOnce(Fingerprint) -> Fingerprint,
     ) -> Self {
         let fingerprint = of_function(Fingerprint::new(&shape, codec)).finish();
-        let refusal = match codec {
-            Codec::Postcard => refused_by_postcard(&shape),
-            Codec::Msgpack => None,
-        };
-        let refusal = refused_by_all(&shape).or(refusal);
+        let refusal = Refusal::of(&shape, codec);
         Self {
             name: None,
             codec,
@@ -144,7 +123,9 @@ impl StoredType {
             shape: Shape::EMPTY,
             refusal: Some(Refusal {
                 path: String::new(),
-                why: "it was called by the type that it returns, while that was being read or written",
+                why: Cow::Borrowed(
+                    "it was called by the type that it returns, while that was being read or written",
+                ),
             }),
             proof: Proof::new(),
             told: None,
@@ -346,78 +327,18 @@ impl StoredType {
 
 /// The shape of `T`; `None` while this thread is looking at a type already.
 pub(crate) fn shape_of<T: DeserializeOwned>(codec: Codec) -> Option<Shape> {
+    shape_where::<T>(codec, Panics::OF_THIS_BUILD)
+}
+
+/// The same in a program of which this becomes of panics.
+pub(crate) fn shape_where<T: DeserializeOwned>(codec: Codec, panics: Panics) -> Option<Shape> {
     thread_local! {
         static TRACING: Cell<bool> = const { Cell::new(false) };
     }
     if TRACING.replace(true) {
         return None;
     }
-    let shape = trace::<T>(codec);
+    let shape = trace::<T>(codec, panics);
     TRACING.set(false);
     Some(shape)
-}
-
-fn refused_by_all(shape: &Shape) -> Option<Refusal> {
-    let found = shape.find(|node| match node {
-        Node::Unseen(Unseen {
-            why: Why::Large, ..
-        }) => {
-            Some("it is too large to be read on a thread's stack; use a `Vec` instead of an array")
-        }
-        Node::Unseen(Unseen { why: Why::Wide, .. }) => {
-            Some("it is one of more than 4096 in a row; use a `Vec` instead of an array")
-        }
-        // Nearly all that stands behind a type of the user's is then unreached, and so is nearly each change.
-        Node::Unseen(Unseen {
-            why: Why::Unreached,
-            ..
-        }) if cfg!(panic = "abort") => Some(
-            "a change of it could not be seen, as what stands before it can't be tried out where a panic ends the process; \
-             make it a named field of a struct, or move it to the front",
-        ),
-        _ => None,
-    });
-    found.map(|(path, why)| Refusal { path, why })
-}
-
-fn refused_by_postcard(shape: &Shape) -> Option<Refusal> {
-    let found = shape.find(|node| match node {
-        Node::Unseen(Unseen { why, .. }) => match why {
-            Why::Any => Some("it takes a value of any kind; write `codec = \"msgpack\"`"),
-            Why::Buffered | Why::Identifier => {
-                Some("it uses `untagged`, `tag` or `flatten`; write `codec = \"msgpack\"`")
-            }
-            Why::Ignored => {
-                Some("it takes a value of any kind, and ignores it; write `codec = \"msgpack\"`")
-            }
-            Why::Unreached => Some(
-                "a change of it could not be seen, as no value is known that could stand before it; \
-                 write `codec = \"msgpack\"`, or make it a named field of a struct",
-            ),
-            Why::Beyond => Some(
-                "a change of it could not be seen, as the type around it is too large to be looked at as a whole; \
-                 write `codec = \"msgpack\"`, or use a `Vec` instead of an array",
-            ),
-            Why::Large | Why::Wide => None,
-        },
-        Node::Struct {
-            by_order: false, ..
-        } => Some("its fields can only be told by their names; write `codec = \"msgpack\"`"),
-        Node::Enum {
-            by_number: false, ..
-        } => Some("its variants can only be told by their names; write `codec = \"msgpack\"`"),
-        _ => None,
-    });
-    found.map(|(path, why)| Refusal {
-        path: without_key(path),
-        why,
-    })
-}
-
-/// `flatten` shows in the keys of the map that its struct is read as, and who wrote the struct knows of no map.
-fn without_key(path: String) -> String {
-    match path.strip_suffix("{key}") {
-        Some(of_map) => of_map.to_owned(),
-        None => path,
-    }
 }

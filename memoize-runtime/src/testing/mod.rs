@@ -40,7 +40,7 @@ pub use conformance::{conformance, conformance_async};
 pub use faulty::{Fault, Faulty, Injected};
 pub use isolated::{isolated, isolated_async, uncached, uncached_async};
 pub use recorder::{Recorded, Recorder, recorded, recorded_async};
-pub use storable::storable;
+pub use storable::{storable, storable_value, storable_where_panics_abort};
 
 pub use crate::observe::Event;
 

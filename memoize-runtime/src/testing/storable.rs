@@ -1,7 +1,9 @@
-//! Whether a type can be stored, as a test of the type asks.
+//! Whether a type can be stored, and a value of it, as a test of the type asks.
+
+use std::convert::identity;
 
 use crate::Cacheable;
-use crate::entry::{Codec, StoredType};
+use crate::entry::{Codec, Panics, Refusal, StoredType, shape_of, shape_where};
 
 /// Whether values of `T` can be stored with this `codec`, `"postcard"` or `"msgpack"`, as the attribute has it. It is what a
 /// function that returns a `T` finds out at its first call.
@@ -20,8 +22,8 @@ use crate::entry::{Codec, StoredType};
 /// assert!(storable::<Order>("postcard").unwrap_err().contains("write `codec = \"msgpack\"`"));
 /// ```
 ///
-/// What depends on the value is not seen here, such as a field that `skip_serializing_if` leaves out: call the function in
-/// [`recorded`](super::recorded()), and look for [`Event::Unstorable`](super::Event::Unstorable).
+/// It looks at `Deserialize` alone. What is written, and comes back, is seen by [`storable_value`] only. It answers for programs whose
+/// panics unwind, as those of tests do; for others there is [`storable_where_panics_abort`].
 ///
 /// # Errors
 /// The field that can't be stored, why, and what to write instead, as the log has it.
@@ -29,8 +31,64 @@ use crate::entry::{Codec, StoredType};
 /// # Panics
 /// Where there is no such codec, or this build is without the feature `msgpack`.
 pub fn storable<T: Cacheable>(codec: &str) -> Result<(), String> {
-    let refusal = StoredType::of::<T>(named(codec)).refusal();
-    refusal.map_or(Ok(()), |refusal| Err(refusal.to_string()))
+    held(StoredType::of::<T>(named(codec)))
+}
+
+/// Whether this `value` can be stored with this `codec`: it is written, held against what its type reads, and read back, as a
+/// function's first value is. So it sees a field that `skip_serializing_if` leaves out, and a `Serialize` and `Deserialize` that
+/// disagree about this value.
+///
+/// ```
+/// use cache_memoize::testing::{storable, storable_value};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct User { id: u64, #[serde(skip_serializing_if = "Option::is_none")] email: Option<String> }
+///
+/// assert_eq!(storable::<User>("postcard"), Ok(()));
+/// let user = User { id: 7, email: None };
+/// assert!(storable_value(&user, "postcard").unwrap_err().contains("`skip_serializing_if` left it out"));
+/// ```
+///
+/// # Errors
+/// The field that can't be stored, why, and what to write instead, as the log has it.
+///
+/// # Panics
+/// As [`storable`].
+pub fn storable_value<T: Cacheable>(value: &T, codec: &str) -> Result<(), String> {
+    let codec = named(codec);
+    // One that was proved would not read the value back.
+    let stored = shape_of::<T>(codec).map(|shape| StoredType::new(shape, codec, identity));
+    let stored = stored.as_ref().unwrap_or(StoredType::unstored());
+    held(stored)?;
+    stored.encode(value, &mut Vec::new()).map_err(|fault| {
+        let refusal = Refusal {
+            path: fault.path().to_owned(),
+            why: fault.why().into(),
+        };
+        refusal.to_string()
+    })
+}
+
+/// As [`storable`], for a program that is built with `panic = "abort"`, where less can be found out about a type: cargo builds tests
+/// without it, whatever the profile says.
+///
+/// # Errors
+/// As [`storable`].
+///
+/// # Panics
+/// As [`storable`].
+pub fn storable_where_panics_abort<T: Cacheable>(codec: &str) -> Result<(), String> {
+    let codec = named(codec);
+    let shape = shape_where::<T>(codec, Panics::Abort);
+    let stored = shape.map(|shape| StoredType::new(shape, codec, identity));
+    held(stored.as_ref().unwrap_or(StoredType::unstored()))
+}
+
+fn held(stored: &StoredType) -> Result<(), String> {
+    stored
+        .refusal()
+        .map_or(Ok(()), |refusal| Err(refusal.to_string()))
 }
 
 fn named(codec: &str) -> Codec {
@@ -72,6 +130,45 @@ mod tests {
     #[cfg(feature = "msgpack")]
     fn the_other_codec_holds_it() {
         assert_eq!(storable::<Order>("msgpack"), Ok(()));
+    }
+
+    #[derive(serde::Serialize, serde::Deserialize)]
+    struct Behind(Order, u8);
+
+    #[test]
+    #[cfg(feature = "msgpack")]
+    fn where_panics_abort_less_is_held() {
+        assert_eq!(storable::<Behind>("msgpack"), Ok(()));
+        let refused =
+            storable_where_panics_abort::<Behind>("msgpack").expect_err("none is tried out");
+        assert!(refused.starts_with("field `1`: "), "{refused}");
+        assert_eq!(storable_where_panics_abort::<Order>("msgpack"), Ok(()));
+        assert_eq!(
+            storable_where_panics_abort::<(Option<Order>, u8)>("msgpack"),
+            Ok(())
+        );
+    }
+
+    /// Is no inverse, but for zero.
+    #[derive(serde::Deserialize)]
+    struct Negated(i8);
+
+    impl serde::Serialize for Negated {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.serialize_newtype_struct("Negated", &-self.0)
+        }
+    }
+
+    #[test]
+    fn each_value_is_read_back() {
+        for _ in 0..2 {
+            assert_eq!(storable_value(&vec![Negated(0)], "postcard"), Ok(()));
+            let refused =
+                storable_value(&vec![Negated(1)], "postcard").expect_err("it comes back as -1");
+            assert!(refused.contains("it was another value"), "{refused}");
+        }
+        let refused = storable_value(&Price::Number(1), "postcard").expect_err("no value is");
+        assert!(refused.contains("codec = \"msgpack\""), "{refused}");
     }
 
     #[test]

@@ -2,13 +2,14 @@
 //! behind such a type isn't known, and isn't stored; everything else is.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt::Debug;
+use std::fmt::{self, Debug, Formatter};
 use std::net::IpAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use cache_memoize::{Cacheable, Memo, Runtime, Stats};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A type as it was before a deployment, and as it is after it.
 macro_rules! changed {
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
     changes_behind_other_types_are_not_stored();
     nothing_of_the_user_is_tried_out();
     what_has_no_order_is_stored();
+    what_asks_until_it_has_a_value_ends();
     println!("a deployment never reads garbage where panics abort");
     ExitCode::SUCCESS
 }
@@ -92,6 +94,46 @@ fn what_has_no_order_is_stored() {
         &Flat { id: 1, rest },
     );
     assert_eq!((stats.hits, stats.stores), (3, 1), "{stats:?}");
+}
+
+/// It can't be left by force here, so it is given what it asks for.
+fn what_asks_until_it_has_a_value_ends() {
+    let stats = asked(|memo| memo, &Retrying, &Retrying);
+    assert_eq!((stats.hits, stats.stores), (3, 1), "{stats:?}");
+}
+
+/// Reads four numbers, and asks until it has them.
+#[derive(Clone, Debug, PartialEq)]
+struct Retrying;
+
+impl Serialize for Retrying {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        [1_u8; 4].serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Retrying {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_tuple(4, Self)
+    }
+}
+
+impl<'de> Visitor<'de> for Retrying {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("four numbers")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self, A::Error> {
+        let mut read = 0;
+        while read < 4 {
+            if let Ok(Some(1)) = seq.next_element::<u8>() {
+                read += 1;
+            }
+        }
+        Ok(self)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

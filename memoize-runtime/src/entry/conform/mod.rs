@@ -17,13 +17,16 @@ use std::cell::{Cell, RefCell};
 use serde::ser::{Serialize, Serializer};
 
 use super::bounded::{MAX_DEPTH, most_elements};
-use super::fingerprint::shape::{Field, Id, Node, Payload, Scalar, Segment, Shape};
+use super::fingerprint::shape::{Field, Id, Node, Payload, Scalar, Segment, Shape, Variant};
 use super::header::Codec;
 use course::Kind;
 pub(crate) use course::{Course, Passage};
 
 /// Levels of nesting that are read on any stack, whatever stands between them.
 const SHALLOW: usize = 24;
+
+/// Steps of the way to a fault that are shown, half of them at each end.
+const MAX_WAY: usize = 16;
 
 /// Where a value is written otherwise than it would be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,10 +39,13 @@ pub(crate) struct Divergence {
 /// What is wrong with what is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
+    Failed,
     Kind,
     Skipped,
     Unread,
     Unwritten,
+    Renamed,
+    LeftOut,
     Tag,
     Count,
     UnknownLength,
@@ -52,6 +58,9 @@ pub(crate) enum Fault {
 impl Fault {
     pub(crate) fn text(self) -> &'static str {
         match self {
+            Self::Failed => {
+                "it could not be serialized; let its `Serialize` take all values, and no variant have `skip` or `skip_serializing`"
+            }
             Self::Kind => {
                 "it is written as something else than it is read as; make `Serialize` and `Deserialize` agree, and give a `serialize_with` its `deserialize_with`"
             }
@@ -62,8 +71,14 @@ impl Fault {
                 "it is written, and not read there; make `Serialize` and `Deserialize` agree"
             }
             Self::Unwritten => {
-                "it is read, and not written there; make `Serialize` and `Deserialize` agree, or write `skip` for \
-                 `skip_serializing`"
+                "it is read, and not written there; remove a `skip_serializing`, or make `Serialize` and `Deserialize` agree"
+            }
+            Self::Renamed => {
+                "it is written under a name that is not read; give both the same `rename`, and write no `skip_deserializing`"
+            }
+            Self::LeftOut => {
+                "`skip_serializing_if` left an element out, or less is written than is read; remove the attribute, or make \
+                 `Serialize` and `Deserialize` agree"
             }
             Self::Tag => {
                 "the `tag` of a struct is written and not read; write `codec = \"msgpack\"`, where it does no harm"
@@ -101,8 +116,6 @@ pub(crate) struct Watch<'a> {
     was_deep: Cell<bool>,
     /// Elements of all lists and maps.
     elements: Cell<usize>,
-    /// Something was an error, which `Serialize` may have passed over.
-    failed: Cell<bool>,
     /// For who wants to know what the value goes through.
     course: Option<&'a Course>,
 }
@@ -116,7 +129,6 @@ impl<'a> Watch<'a> {
             depth: Cell::new(0),
             was_deep: Cell::new(false),
             elements: Cell::new(0),
-            failed: Cell::new(false),
             course: None,
         }
     }
@@ -218,23 +230,30 @@ impl<'a> Watch<'a> {
 
     /// Whether a part was not written, or not as it is read: whoever passes over the error writes something else.
     pub(crate) fn has_failed(&self) -> bool {
-        self.failed.get()
+        self.diverged.borrow().is_some()
     }
 
     /// Where the value diverged, if it did.
     pub(crate) fn divergence(self) -> Option<Divergence> {
         let (fault, path) = self.diverged.into_inner()?;
-        let path = path
-            .iter()
-            .rev()
-            .fold(String::new(), |path, segment| segment.after(&path));
+        let way = |segments: &[Segment]| {
+            let segments = segments.iter().rev();
+            segments.fold(String::new(), |path, segment| segment.after(&path))
+        };
+        let path = match path.len().checked_sub(MAX_WAY) {
+            None | Some(0) => way(&path),
+            Some(_) => format!(
+                "{} .. {}",
+                way(&path[path.len() - MAX_WAY / 2..]),
+                way(&path[..MAX_WAY / 2])
+            ),
+        };
         Some(Divergence { fault, path })
     }
 
     /// Says that what is written is not what is read.
     #[cold]
     fn diverge<E: serde::ser::Error>(&self, fault: Fault) -> E {
-        self.failed.set(true);
         *self.diverged.borrow_mut() = Some((fault, Vec::new()));
         E::custom("not what is read")
     }
@@ -256,13 +275,12 @@ impl<'a> Watch<'a> {
         node
     }
 
-    /// Adds a step to the way to a divergence that is on its way out.
+    /// Adds a step to the way to an error that is on its way out: where it is none of ours, the value's own code failed.
     #[cold]
     fn passes(&self, segment: Segment) {
-        self.failed.set(true);
-        if let Some((_, path)) = &mut *self.diverged.borrow_mut() {
-            path.push(segment);
-        }
+        let mut diverged = self.diverged.borrow_mut();
+        let (_, path) = diverged.get_or_insert((Fault::Failed, Vec::new()));
+        path.push(segment);
     }
 }
 
@@ -365,9 +383,25 @@ impl<'w> Place<'w> {
                 .filter(|variant| variant.names.contain(name)),
             Codec::Msgpack => variants.iter().find(|variant| variant.names.contain(name)),
         };
-        let variant = found.ok_or_else(|| self.diverge(Fault::Variant))?;
-        self.watch.branches(self.node(), index as usize);
-        Ok(Some(&variant.payload))
+        match found {
+            Some(variant) => {
+                self.watch.branches(self.node(), index as usize);
+                Ok(Some(&variant.payload))
+            }
+            None => Err(self.diverge(fault_of_variant(variants, index, name))),
+        }
+    }
+}
+
+/// What is wrong with a variant that isn't read under its number and name.
+#[cold]
+fn fault_of_variant(variants: &[Variant], index: u32, name: &str) -> Fault {
+    let is_known = variants.iter().any(|variant| variant.names.contain(name));
+    let has_number = usize::try_from(index).is_ok_and(|index| index < variants.len());
+    if has_number && !is_known {
+        Fault::Renamed
+    } else {
+        Fault::Variant
     }
 }
 
@@ -382,10 +416,14 @@ impl<T: Serialize + ?Sized> Serialize for Watched<'_, T> {
 }
 
 impl<'w> Place<'w> {
-    /// The elements of the tuple that is read here; or what all of them are, where nothing is known.
+    /// The elements of the tuple that is read here, of which so many are written; or what all of them are, where nothing is
+    /// known.
     #[inline]
-    fn tuple<E: serde::ser::Error>(self) -> Result<(&'w [Id], Option<&'w Node>), E> {
+    fn tuple<E: serde::ser::Error>(self, len: usize) -> Result<(&'w [Id], Option<&'w Node>), E> {
         match self.node() {
+            Node::Tuple { elements, .. } if len < elements.len() => {
+                Err(self.diverge(Fault::LeftOut))
+            }
             Node::Tuple { elements, .. } => Ok((elements, None)),
             unseen @ Node::Unseen(_) => Ok((&[], Some(unseen))),
             _ => Err(self.diverge(Fault::Kind)),

@@ -287,8 +287,16 @@ impl<'w, I> Fields<'w, I> {
             Some([next, later @ ..]) if later.iter().any(|field| field.names.contain(name)) => {
                 self.fault(Fault::Unwritten, next.names.first())
             }
+            // As many as are read, and one of them under a name that isn't.
+            _ if self.announced == self.known.len() && !self.is_known(name) => {
+                self.fault(Fault::Renamed, name)
+            }
             _ => self.fault(Fault::Unread, name),
         }
+    }
+
+    fn is_known(&self, name: &str) -> bool {
+        self.known.iter().any(|field| field.names.contain(name))
     }
 
     #[cold]

@@ -181,7 +181,7 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
 
     #[inline]
     fn serialize_tuple(self, len: usize) -> Result<Self::SerializeTuple, S::Error> {
-        let elements = self.place.tuple()?;
+        let elements = self.place.tuple(len)?;
         Ok(Elements::tuple(
             self.inner.serialize_tuple(len)?,
             self.place.watch,
@@ -196,7 +196,7 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
         name: &'static str,
         len: usize,
     ) -> Result<Self::SerializeTupleStruct, S::Error> {
-        let elements = self.place.tuple()?;
+        let elements = self.place.tuple(len)?;
         Ok(Elements::tuple(
             self.inner.serialize_tuple_struct(name, len)?,
             self.place.watch,
@@ -218,7 +218,7 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
             None => self.place.unseen(),
             Some(_) => return Err(self.place.diverge(Fault::Kind)),
         };
-        let elements = inside.tuple()?;
+        let elements = inside.tuple(len)?;
         self.place.watch.enter()?;
         let inner = self
             .inner

@@ -4,11 +4,11 @@ use serde::de::DeserializeOwned;
 use serde::ser::{SerializeSeq, SerializeStruct};
 use serde::{Deserialize, Serialize};
 
-use super::super::fingerprint::trace;
+use super::super::fingerprint::{Panics, trace};
 use super::*;
 
 fn written<T: Serialize + DeserializeOwned>(value: &T, codec: Codec) -> Option<Divergence> {
-    let shape = trace::<T>(codec);
+    let shape = trace::<T>(codec, Panics::OF_THIS_BUILD);
     let watch = Watch::new(&shape, codec);
     let mut bytes = Vec::new();
     let result = codec.encode(&watch.root().watched(value), &mut bytes);
@@ -85,7 +85,80 @@ fn the_way_to_a_fault_is_named() {
         diverges(&Around {
             inside: LeftOutOfATuple(1, None)
         }),
-        (Fault::Count, "inside".to_owned())
+        (Fault::LeftOut, "inside".to_owned())
+    );
+}
+
+#[derive(Serialize, Deserialize)]
+enum Partly {
+    A,
+    #[serde(skip_serializing)]
+    B,
+    #[serde(rename(serialize = "out", deserialize = "in"))]
+    C,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Renamed {
+    a: u8,
+    #[serde(rename(serialize = "out", deserialize = "in"))]
+    b: u8,
+}
+
+#[test]
+fn what_cannot_be_written_or_has_two_names_is_named() {
+    for codec in [Codec::Postcard, Codec::Msgpack] {
+        if codec == Codec::Msgpack && !cfg!(feature = "msgpack") {
+            continue;
+        }
+        let fault = |partly| {
+            let value = Around {
+                inside: vec![Around { inside: partly }],
+            };
+            written(&value, codec).map(|divergence| (divergence.fault, divergence.path))
+        };
+        let at = |fault| Some((fault, "inside[].inside".to_owned()));
+        assert_eq!(fault(Partly::A), None);
+        assert_eq!(fault(Partly::B), at(Fault::Failed));
+        assert_eq!(fault(Partly::C), at(Fault::Renamed));
+        let renamed = written(&vec![Renamed { a: 1, b: 2 }], codec);
+        let renamed = renamed.map(|divergence| (divergence.fault, divergence.path));
+        assert_eq!(renamed, Some((Fault::Renamed, "[].out".to_owned())));
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct LeftOutFirst(
+    #[serde(skip_serializing_if = "Option::is_none", default)] Option<u8>,
+    #[serde(default)] String,
+);
+
+/// The element behind takes its place, so that it is of another kind as well, which is not what is to be mended.
+#[test]
+fn an_element_that_is_left_out_is_told_before_what_follows_from_it() {
+    assert_eq!(
+        diverges(&vec![LeftOutFirst(None, "a".to_owned())]),
+        (Fault::LeftOut, "[]".to_owned())
+    );
+}
+
+#[derive(Serialize, Deserialize)]
+struct List {
+    next: Option<Box<List>>,
+}
+
+#[test]
+fn the_way_to_what_is_nested_too_deeply_is_short() {
+    let mut list = List { next: None };
+    for _ in 0..MAX_DEPTH {
+        list = List {
+            next: Some(Box::new(list)),
+        };
+    }
+    let half = ["next"; MAX_WAY / 2].join(".");
+    assert_eq!(
+        diverges(&list),
+        (Fault::TooDeep, format!("{half} .. {half}"))
     );
 }
 

@@ -22,7 +22,7 @@ use twox_hash::XxHash3_64;
 
 use super::header::Codec;
 pub(crate) use shape::Shape;
-pub(crate) use trace::trace;
+pub(crate) use trace::{Panics, trace};
 
 /// The fingerprint of another `version` of what has this one; 0 is the one itself.
 ///

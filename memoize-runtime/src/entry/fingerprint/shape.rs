@@ -141,6 +141,10 @@ pub(crate) enum Why {
     Ignored,
     /// It comes after a value that no sample was good enough for, or was itself not asked for.
     Unreached,
+    /// The same, where nothing of the user's is tried out, since a panic of it would end the process.
+    Untried,
+    /// The type's code had panicked more than once by then.
+    Panicked,
     /// It was beyond the bounds of a trace.
     Beyond,
     /// To make a value of it would take too much of a thread's stack.

@@ -215,6 +215,8 @@ impl Why {
             Self::Identifier => "identifier",
             Self::Ignored => "ignored",
             Self::Unreached => "unreached",
+            Self::Untried => "untried",
+            Self::Panicked => "panicked",
             Self::Beyond => "beyond",
             Self::Large => "large",
             Self::Wide => "wide",

@@ -2,13 +2,14 @@
 
 use std::cell::Cell;
 use std::marker::PhantomData;
-use std::sync::LazyLock;
+use std::panic::{set_hook, take_hook};
+use std::sync::{LazyLock, Once};
 use std::time::{Duration, Instant};
 
 use serde::de::{DeserializeOwned, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::super::shape::Node;
+use super::super::shape::{Node, Why};
 use super::*;
 
 /// The least of a few runs, since the machine has other things to do.
@@ -163,6 +164,114 @@ fn a_type_that_passes_over_errors_ends() {
         "tuple ([[u8]], u8)"
     );
     assert!(!ends::<(LenientStructs, u8)>().has_unseen());
+}
+
+/// Reads four numbers, and asks until it has them.
+struct Retrying;
+
+impl<'de> Visitor<'de> for Retrying {
+    type Value = Retrying;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("four numbers")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self, A::Error> {
+        let mut read = 0;
+        while read < 4 {
+            if let Ok(Some(number)) = seq.next_element::<u8>() {
+                read += u8::from(number < u8::MAX);
+            }
+        }
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self, A::Error> {
+        let mut read = 0;
+        while read < 4 {
+            if let Ok(Some((_, number))) = map.next_entry::<u16, u8>() {
+                read += u8::from(number < u8::MAX);
+            }
+        }
+        Ok(self)
+    }
+}
+
+asks!(RetryingTuple, |deserializer| deserializer
+    .deserialize_tuple(4, Retrying)
+    .map(|_| Self));
+
+asks!(RetryingList, |deserializer| deserializer
+    .deserialize_seq(Retrying)
+    .map(|_| Self));
+
+asks!(RetryingMap, |deserializer| deserializer
+    .deserialize_map(Retrying)
+    .map(|_| Self));
+
+/// Neither an error nor an end is an answer to it, so it has to be left by force.
+#[test]
+fn a_type_that_asks_until_it_has_a_value_ends() {
+    let (shape, panics) = hooked(ends::<RetryingTuple>);
+    assert_eq!(shape.to_string(), "tuple (u8 * 4)");
+    assert_eq!(panics, 0, "no hook is told of it");
+    assert_eq!(ends::<RetryingList>().to_string(), "[u8]");
+    assert_eq!(ends::<RetryingMap>().to_string(), "map {u16: u8}");
+    assert_eq!(
+        ends::<(RetryingTuple, u16)>().to_string(),
+        "tuple (tuple (u8 * 4), u16)"
+    );
+    // What is made of a list is one element, or none.
+    assert!(ends::<(RetryingList, u16)>().has_unseen());
+}
+
+/// What `work` returns, and how often the program's hook was told of a panic of this thread's meanwhile.
+fn hooked<T>(work: impl FnOnce() -> T) -> (T, usize) {
+    thread_local! {
+        static PANICS: Cell<usize> = const { Cell::new(0) };
+    }
+    static COUNTING: Once = Once::new();
+    COUNTING.call_once(|| {
+        let hook = take_hook();
+        set_hook(Box::new(move |info| {
+            PANICS.set(PANICS.get() + 1);
+            hook(info);
+        }));
+    });
+    let before = PANICS.get();
+    (work(), PANICS.get() - before)
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "it is what serde asks for")]
+fn unwrapped<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
+    Ok(u8::deserialize(deserializer).unwrap_or_else(|error| panic!("no number: {error}")))
+}
+
+#[derive(Deserialize)]
+#[expect(dead_code)]
+struct Sloppy {
+    #[serde(deserialize_with = "unwrapped")]
+    a: u8,
+    #[serde(deserialize_with = "unwrapped")]
+    b: u8,
+    #[serde(deserialize_with = "unwrapped")]
+    c: u8,
+    #[serde(deserialize_with = "unwrapped")]
+    d: u8,
+}
+
+/// The program's hook may log each, or end the process.
+#[test]
+fn the_hook_is_told_of_two_panics_of_a_type() {
+    let (shape, panics) = hooked(trace::<Vec<Sloppy>>);
+    assert_eq!(panics, 2);
+    let unseen = shape.find(|node| match node {
+        Node::Unseen(unseen) => Some(unseen.why),
+        _ => None,
+    });
+    assert_eq!(unseen, Some(("[].c".to_owned(), Why::Panicked)));
+    let (_, panics) = hooked(trace::<(Panics, (Panics, u8), [Sloppy; 2])>);
+    assert!(panics <= 2, "{panics}");
 }
 
 asks!(Panics, |_deserializer| panic!(

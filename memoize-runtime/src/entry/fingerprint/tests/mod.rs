@@ -12,7 +12,7 @@ mod zero_sized;
 
 /// What `T` asks of postcard.
 fn trace<T: DeserializeOwned>() -> Shape {
-    super::trace::<T>(Codec::Postcard)
+    super::trace::<T>(Codec::Postcard, Panics::OF_THIS_BUILD)
 }
 
 /// The text of what `T` asks for.

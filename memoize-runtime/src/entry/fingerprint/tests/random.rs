@@ -366,7 +366,7 @@ fn copied(of: &Type) -> Rc<Type> {
 
 fn fingerprint_of(described: &Rc<Type>, codec: Codec) -> (u64, bool) {
     DESCRIBED.set(Rc::clone(described));
-    let shape = super::super::trace::<Described>(codec);
+    let shape = super::super::trace::<Described>(codec, Panics::OF_THIS_BUILD);
     (Fingerprint::new(&shape, codec).finish(), shape.has_unseen())
 }
 

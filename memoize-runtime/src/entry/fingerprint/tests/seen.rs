@@ -218,3 +218,77 @@ fn numbers_of_variants_without_the_skipped_one() {
     }
     assert_eq!(text::<Kind>(), r#"enum "Kind" {"B"|"b1"|"b2", "C"}"#);
 }
+
+/// A key that holds which name it was: its variant is the same for all.
+enum Numbered {
+    Known(usize),
+    Other,
+}
+
+const NAMES: &[&str] = &["a", "b", "c"];
+
+impl<'de> Deserialize<'de> for Numbered {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Name;
+
+        impl Visitor<'_> for Name {
+            type Value = Numbered;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a name")
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Numbered, E> {
+                let known = NAMES.iter().position(|known| *known == name);
+                Ok(known.map_or(Numbered::Other, Numbered::Known))
+            }
+        }
+
+        deserializer.deserialize_identifier(Name)
+    }
+}
+
+struct ByHand;
+
+impl<'de> Deserialize<'de> for ByHand {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields;
+
+        impl<'de> Visitor<'de> for Fields {
+            type Value = ByHand;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("three fields")
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(
+                self,
+                mut seq: A,
+            ) -> Result<ByHand, A::Error> {
+                seq.next_element::<(u8, u16, u32)>().map(|_| ByHand)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ByHand, A::Error> {
+                while let Some(key) = map.next_key()? {
+                    match key {
+                        Numbered::Known(0) => drop(map.next_value::<u8>()?),
+                        Numbered::Known(1) => drop(map.next_value::<u16>()?),
+                        Numbered::Known(_) => drop(map.next_value::<u32>()?),
+                        Numbered::Other => drop(map.next_value::<IgnoredAny>()?),
+                    }
+                }
+                Ok(ByHand)
+            }
+        }
+
+        deserializer.deserialize_struct("ByHand", NAMES, Fields)
+    }
+}
+
+#[test]
+fn names_whose_keys_hold_which_they_are_are_no_aliases() {
+    let text = text::<ByHand>();
+    for field in ["u8", "u16", "u32"] {
+        assert!(text.contains(field), "{text}");
+    }
+}

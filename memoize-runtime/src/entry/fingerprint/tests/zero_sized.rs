@@ -8,7 +8,7 @@ use std::fmt::{self, Formatter};
 use serde::de::{EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::{Codec, Fingerprint};
+use super::{Codec, Fingerprint, Panics};
 
 /// Types that refer to each other by their number; the first one is what is traced.
 type Grammar = [Type; TYPES];
@@ -337,7 +337,7 @@ fn are_same(one: &Grammar, other: &Grammar) -> bool {
 
 fn fingerprint_of(grammar: &Grammar, codec: Codec) -> (u64, bool) {
     GRAMMAR.set(grammar.clone());
-    let shape = super::super::trace::<Described<0>>(codec);
+    let shape = super::super::trace::<Described<0>>(codec, Panics::OF_THIS_BUILD);
     (Fingerprint::new(&shape, codec).finish(), shape.has_unseen())
 }
 

@@ -6,7 +6,7 @@ use serde::de::{DeserializeSeed, MapAccess};
 
 use super::super::shape::{Facts, Id};
 use super::follow::Follow;
-use super::graph::Graph;
+use super::graph::{Afterthought, Graph};
 use super::sample::sample;
 use super::stop::Stop;
 
@@ -54,8 +54,11 @@ impl<'de> MapAccess<'de> for Entries<'_> {
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, Stop> {
-        if self.inside.graph.borrow_mut().has_nothing_more() {
-            return Ok(None);
+        let afterthought = self.inside.graph.borrow_mut().afterthought();
+        match afterthought {
+            Some(Afterthought::Nothing) => return Ok(None),
+            Some(Afterthought::Sample) => return sample(self.inside.graph, seed).map(Some),
+            None => {}
         }
         self.inside.graph.borrow_mut().step()?;
         let child = self.inside.child(self.aim);
@@ -82,8 +85,15 @@ impl<'de> MapAccess<'de> for Entries<'_> {
         key: K,
         value: V,
     ) -> Result<Option<(K::Value, V::Value)>, Stop> {
-        if self.inside.graph.borrow_mut().has_nothing_more() {
-            return Ok(None);
+        let afterthought = self.inside.graph.borrow_mut().afterthought();
+        match afterthought {
+            Some(Afterthought::Nothing) => return Ok(None),
+            Some(Afterthought::Sample) => {
+                let key = sample(self.inside.graph, key)?;
+                let value = sample(self.inside.graph, value)?;
+                return Ok(Some((key, value)));
+            }
+            None => {}
         }
         self.inside.graph.borrow_mut().step()?;
         let child = self.inside.child(self.aim);

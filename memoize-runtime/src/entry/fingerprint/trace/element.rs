@@ -5,6 +5,7 @@ use serde::de::{DeserializeSeed, SeqAccess, Visitor};
 use super::access::Inside;
 use super::draft::{Ask, Child, List, MAX_WIDTH};
 use super::follow::stateless;
+use super::graph::Afterthought;
 use super::sample::sample;
 use super::stop::Stop;
 
@@ -90,8 +91,11 @@ impl<'de> SeqAccess<'de> for Elements<'_> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, Stop> {
-        if self.inside.graph.borrow_mut().has_nothing_more() {
-            return Ok(None);
+        let afterthought = self.inside.graph.borrow_mut().afterthought();
+        match afterthought {
+            Some(Afterthought::Nothing) => return Ok(None),
+            Some(Afterthought::Sample) => return sample(self.inside.graph, seed).map(Some),
+            None => {}
         }
         let step = self.step::<S>()?;
         let at = self.at;

@@ -9,6 +9,8 @@ use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use super::access::Inside;
 use super::draft::{Child, Unknown, Way};
 use super::element::Elements;
+use super::graph::Afterthought;
+use super::sample::sample;
 use super::stop::Stop;
 
 /// A name that no struct has.
@@ -59,10 +61,13 @@ impl<'de> SeqAccess<'de> for Order<'_> {
 
     fn next_element_seed<S: DeserializeSeed<'de>>(
         &mut self,
-        _: S,
+        seed: S,
     ) -> Result<Option<S::Value>, Stop> {
-        if self.inside.graph.borrow_mut().has_nothing_more() {
-            return Ok(None);
+        let afterthought = self.inside.graph.borrow_mut().afterthought();
+        match afterthought {
+            Some(Afterthought::Nothing) => return Ok(None),
+            Some(Afterthought::Sample) => return sample(self.inside.graph, seed).map(Some),
+            None => {}
         }
         Err(learn_order(self.inside))
     }
@@ -83,23 +88,28 @@ impl<'de> MapAccess<'de> for Named<'_> {
         seed: K,
     ) -> Result<Option<K::Value>, Stop> {
         let (graph, id) = (self.inside.graph, self.inside.id);
-        if graph.borrow_mut().has_nothing_more() {
-            return Ok(None);
+        let afterthought = graph.borrow_mut().afterthought();
+        match afterthought {
+            Some(Afterthought::Nothing) => return Ok(None),
+            Some(Afterthought::Sample) => return sample(graph, seed).map(Some),
+            None => {}
         }
         graph.borrow_mut().step()?;
         let asks_unknown = graph.borrow_mut().draft(id).unknown == Unknown::ToBeAsked;
         if asks_unknown {
             let read = seed.deserialize(BorrowedStrDeserializer::<Stop>::new(NO_NAME));
             let mut graph = graph.borrow_mut();
-            graph.draft(id).unknown =
-                read.map_or(Unknown::Refused, |key| Unknown::ReadAs(key_of(&key)));
+            let key = read.ok().and_then(|key| key_of(&key, self.names.len()));
+            graph.draft(id).unknown = key.map_or(Unknown::Refused, Unknown::ReadAs);
             return Err(graph.learn());
         }
         let Some(name) = self.names.get(self.aim) else {
             return Err(graph.borrow_mut().end());
         };
         let key = seed.deserialize(BorrowedStrDeserializer::<Stop>::new(name))?;
-        self.check_alias(key_of(&key))?;
+        if let Some(key) = key_of(&key, self.names.len()) {
+            self.check_alias(key)?;
+        }
         Ok(Some(key))
     }
 
@@ -139,9 +149,15 @@ impl Named<'_> {
     }
 }
 
-/// What tells one key from another, where keys are an enum, as derived code makes them.
-pub(super) fn key_of<T>(key: &T) -> u64 {
+/// What tells one key from another, where keys are an enum without fields, as derived code makes them for so many names.
+///
+/// Of a key that may hold more, such as the number of the name, its variant doesn't tell.
+pub(super) fn key_of<T>(key: &T, names: usize) -> Option<u64> {
+    let at_most = if names < 256 { 1 } else { 2 };
+    if size_of::<T>() > at_most {
+        return None;
+    }
     let mut hasher = DefaultHasher::new();
     discriminant(key).hash(&mut hasher);
-    hasher.finish()
+    Some(hasher.finish())
 }

@@ -149,7 +149,7 @@ impl<'g> Follow<'g> {
         let buffers = name.starts_with("serde::") || name.starts_with("serde_core::");
         let (why, facts) = match why {
             Why::Any if buffers => (Why::Buffered, self.outer),
-            Why::Ignored if self.below_sample => (Why::Unreached, self.outer),
+            Why::Ignored if self.below_sample => (self.graph.borrow().unreached(), self.outer),
             why => (why, self.facts),
         };
         Err(self.leaf(Ask::Unseen(why, facts)))
@@ -195,7 +195,7 @@ impl<'de> Deserializer<'de> for Follow<'_> {
     }
 
     fn is_human_readable(&self) -> bool {
-        self.graph.borrow().is_human_readable
+        self.graph.borrow().codec.is_human_readable()
     }
 
     fn deserialize_unit_struct<V: Visitor<'de>>(

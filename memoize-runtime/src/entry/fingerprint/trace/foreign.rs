@@ -4,21 +4,121 @@
 //! `Deserialize` for it, and there it returns an error and doesn't panic. What it is made of may be the user's, but an
 //! option or a list of that is made empty.
 
-/// Whether anything may be tried out, since a panic would be caught.
-pub(super) const PANICS_ARE_CAUGHT: bool = cfg!(not(panic = "abort"));
+use std::any::type_name;
+use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet, LinkedList, VecDeque};
+use std::ffi::{CStr, CString, OsStr, OsString};
+use std::hash::{BuildHasherDefault, DefaultHasher, RandomState};
+use std::marker::PhantomData;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::num::{NonZero, Saturating, Wrapping};
+use std::ops::{Bound, Range, RangeFrom, RangeInclusive, RangeTo};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::atomic::{
+    AtomicBool, AtomicI8, AtomicI16, AtomicI32, AtomicI64, AtomicIsize, AtomicU8, AtomicU16,
+    AtomicU32, AtomicU64, AtomicUsize,
+};
+use std::sync::{Arc, LazyLock, Mutex, RwLock};
+use std::time::{Duration, SystemTime};
+
+/// What becomes of a panic in the program that a trace is taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Panics {
+    /// Anything may be tried out.
+    AreCaught,
+    /// Only what is sure not to panic.
+    Abort,
+}
+
+impl Panics {
+    pub(crate) const OF_THIS_BUILD: Self = if cfg!(panic = "abort") {
+        Self::Abort
+    } else {
+        Self::AreCaught
+    };
+}
+
+/// What these types are called, without their arguments.
+macro_rules! paths_of {
+    ($($type:ty),* $(,)?) => {
+        [$(without_arguments(type_name::<$type>())),*]
+    };
+}
 
 /// Types that are made without any of their arguments.
-const MADE_EMPTY: &[&str] = &[
-    "BTreeMap",
-    "BTreeSet",
-    "BinaryHeap",
-    "HashMap",
-    "HashSet",
-    "LinkedList",
-    "Option",
-    "Vec",
-    "VecDeque",
-];
+static MADE_EMPTY: LazyLock<[&str; 9]> = LazyLock::new(|| {
+    paths_of![
+        BTreeMap<u8, u8>,
+        BTreeSet<u8>,
+        BinaryHeap<u8>,
+        HashMap<u8, u8>,
+        HashSet<u8>,
+        LinkedList<u8>,
+        Option<u8>,
+        Vec<u8>,
+        VecDeque<u8>,
+    ]
+});
+
+/// The other types of std that serde reads, and what hashes for them. A crate of the user's may have a name of std's, so each is
+/// listed, as this compiler calls it.
+static OF_STD: LazyLock<[&str; 50]> = LazyLock::new(|| {
+    paths_of![
+        Arc<u8>,
+        AtomicBool,
+        AtomicI8,
+        AtomicI16,
+        AtomicI32,
+        AtomicI64,
+        AtomicIsize,
+        AtomicU8,
+        AtomicU16,
+        AtomicU32,
+        AtomicU64,
+        AtomicUsize,
+        Bound<u8>,
+        Box<u8>,
+        BuildHasherDefault<DefaultHasher>,
+        CStr,
+        CString,
+        Cell<u8>,
+        Cow<'_, str>,
+        DefaultHasher,
+        Duration,
+        IpAddr,
+        Ipv4Addr,
+        Ipv6Addr,
+        Mutex<u8>,
+        NonZero<u8>,
+        OsStr,
+        OsString,
+        Path,
+        PathBuf,
+        PhantomData<u8>,
+        RandomState,
+        Range<u8>,
+        RangeFrom<u8>,
+        RangeInclusive<u8>,
+        RangeTo<u8>,
+        Rc<u8>,
+        std::rc::Weak<u8>,
+        RefCell<u8>,
+        Result<u8, u8>,
+        Reverse<u8>,
+        RwLock<u8>,
+        Saturating<u8>,
+        SocketAddr,
+        SocketAddrV4,
+        SocketAddrV6,
+        String,
+        SystemTime,
+        std::sync::Weak<u8>,
+        Wrapping<u8>,
+    ]
+});
 
 /// Whether a seed that Rust calls by this name runs no code of the user's.
 pub(super) fn is_of_std(seed: &str) -> bool {
@@ -32,14 +132,9 @@ fn is_made_empty(name: &str) -> bool {
     let Some((path, arguments)) = name.split_once('<') else {
         return false;
     };
-    let of_std = is_path_of_std(path);
-    let last = path.rsplit("::").next().unwrap_or_default();
     // A further argument makes the hasher, and may be the user's.
-    let at_most = match last {
-        "HashMap" | "BTreeMap" => 2,
-        _ => 1,
-    };
-    of_std && MADE_EMPTY.contains(&last) && count(arguments) <= at_most
+    let at_most = if path.ends_with("Map") { 2 } else { 1 };
+    MADE_EMPTY.contains(&path) && count(arguments) <= at_most
 }
 
 /// The paths and primitive types in the name of a type.
@@ -48,12 +143,13 @@ fn paths(name: &str) -> impl Iterator<Item = &str> {
         .filter(|path| !path.is_empty())
 }
 
-/// Whatever is not primitive has a path that begins with its crate.
+/// Whatever is not primitive has a path, which begins with its crate.
 fn is_path_of_std(path: &str) -> bool {
-    match path.split_once("::") {
-        Some((root, _)) => ["alloc", "core", "std"].contains(&root),
-        None => true,
-    }
+    !path.contains("::") || OF_STD.contains(&path) || MADE_EMPTY.contains(&path)
+}
+
+fn without_arguments(name: &str) -> &str {
+    name.split('<').next().unwrap_or_default()
 }
 
 /// How many arguments there are before the bracket that closes them.
@@ -110,6 +206,21 @@ mod tests {
         assert!(is_safe::<Arc<Reverse<u8>>>());
         assert!(is_safe::<Result<u8, String>>());
         assert!(is_safe::<HashMap<u8, u8, BuildHasherDefault<DefaultHasher>>>());
+    }
+
+    #[test]
+    fn a_crate_that_is_called_as_one_of_std_is_the_users() {
+        for path in [
+            "core::Strict",
+            "alloc::User",
+            "std::domain::Name",
+            "core::vec::Vec<u8>",
+        ] {
+            assert!(
+                !is_of_std(&format!("core::marker::PhantomData<{path}>")),
+                "{path}"
+            );
+        }
     }
 
     #[test]

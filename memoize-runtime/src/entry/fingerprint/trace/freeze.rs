@@ -95,7 +95,13 @@ impl Graph {
 
     fn is_out_of_reach(&self, id: Id) -> bool {
         let ask = self.drafts[id].ask;
-        matches!(ask, Ask::Unseen(Why::Unreached | Why::Beyond, _))
+        matches!(
+            ask,
+            Ask::Unseen(
+                Why::Unreached | Why::Untried | Why::Panicked | Why::Beyond,
+                _
+            )
+        )
     }
 
     fn variants(&self, draft: &Draft, names: &[&'static str]) -> Vec<Variant> {

@@ -7,8 +7,8 @@ use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 
-use super::foreign::PANICS_ARE_CAUGHT;
-use super::graph::Graph;
+use super::foreign::Panics;
+use super::graph::{Graph, MAX_INSISTENCE};
 use super::sample::{MAX_DEPTH, make};
 use super::stop::Stop;
 use super::values::{NUMBERS, TEXTS, bytes, pick};
@@ -47,6 +47,7 @@ impl Sample<'_> {
             sample: self,
             left: len,
             fields: &[],
+            insisted: 0,
         }
     }
 
@@ -82,7 +83,7 @@ impl<'de> Deserializer<'de> for Sample<'_> {
     }
 
     fn is_human_readable(&self) -> bool {
-        self.graph.borrow().is_human_readable
+        self.graph.borrow().codec.is_human_readable()
     }
 
     fn deserialize_i8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
@@ -134,7 +135,8 @@ impl<'de> Deserializer<'de> for Sample<'_> {
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
         let inside = self.deeper::<V::Value>()?;
         // What is in an option is asked for without a seed of its own.
-        if self.few() == 0 || !PANICS_ARE_CAUGHT {
+        let panics = self.graph.borrow().samples.panics;
+        if self.few() == 0 || panics == Panics::Abort {
             visitor.visit_none()
         } else {
             visitor.visit_some(inside)
@@ -182,6 +184,7 @@ impl<'de> Deserializer<'de> for Sample<'_> {
                 sample: inside,
                 left: fields.len(),
                 fields,
+                insisted: 0,
             });
         }
         visitor.visit_seq(inside.parts(fields.len()))
@@ -231,6 +234,23 @@ struct Parts<'a, S> {
     left: usize,
     /// The names of what is left, for a struct that is read by name.
     fields: &'a [&'static str],
+    /// How often it was asked for more than there is.
+    insisted: usize,
+}
+
+impl Parts<'_, Sample<'_>> {
+    /// Takes one of what is left, or ends the run of a type that won't be told that there is nothing.
+    fn take(&mut self) -> Option<()> {
+        if self.left == 0 {
+            self.insisted += 1;
+            if self.insisted > MAX_INSISTENCE {
+                self.sample.graph.borrow_mut().leave();
+            }
+            return None;
+        }
+        self.left -= 1;
+        Some(())
+    }
 }
 
 impl<'de> SeqAccess<'de> for Parts<'_, Sample<'_>> {
@@ -240,10 +260,9 @@ impl<'de> SeqAccess<'de> for Parts<'_, Sample<'_>> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, Stop> {
-        let Some(left) = self.left.checked_sub(1) else {
+        if self.take().is_none() {
             return Ok(None);
-        };
-        self.left = left;
+        }
         self.sample.make(seed).map(Some)
     }
 }
@@ -255,10 +274,9 @@ impl<'de> MapAccess<'de> for Parts<'_, Sample<'_>> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, Stop> {
-        let Some(left) = self.left.checked_sub(1) else {
+        if self.take().is_none() {
             return Ok(None);
-        };
-        self.left = left;
+        }
         match self.fields.split_first() {
             Some((name, rest)) => {
                 self.fields = rest;

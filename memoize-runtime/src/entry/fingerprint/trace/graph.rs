@@ -2,11 +2,15 @@
 
 use std::any::TypeId;
 use std::collections::HashMap;
+use std::mem::take;
+use std::panic::resume_unwind;
 
 use super::super::shape::{Facts, Id, Why};
 use super::draft::{Ask, Child, Draft, List, Slot, Way};
+use super::foreign::Panics;
 use super::sample::Samples;
 use super::stop::Stop;
+use crate::entry::header::Codec;
 
 /// Things asked for, in all runs together, samples included. It takes some milliseconds.
 const MAX_STEPS: usize = 100_000;
@@ -20,6 +24,12 @@ const MAX_DEPTH: usize = 128;
 /// Questions after the end of a run that are answered by an error, as it should be; a type that passes over errors would ask
 /// for ever.
 const MAX_AFTERTHOUGHTS: usize = 100;
+
+/// Questions after the end of what there is, before a type that takes neither an error nor an end for an answer is left by force.
+pub(super) const MAX_INSISTENCE: usize = 1_000;
+
+/// Panics that the program's hook is told of.
+const MAX_PANICS: usize = 2;
 
 /// Sizes of the values that are being made within one another, in bytes. Without optimization each takes a dozen times as much,
 /// of the 2 MiB of stack that threads have by default.
@@ -35,7 +45,7 @@ pub(super) struct Graph {
     by_seed: HashMap<TypeId, Id>,
     pub(super) root: Option<Id>,
     facts: Facts,
-    pub(super) is_human_readable: bool,
+    pub(super) codec: Codec,
     steps: usize,
     pub(super) samples: Samples,
 
@@ -48,10 +58,22 @@ pub(super) struct Graph {
     learned: bool,
     /// How often the run asked on after its end.
     afterthoughts: usize,
+    /// The run was left by force.
+    left: bool,
+    /// How many runs before it panicked.
+    panicked: usize,
+}
+
+/// What a visitor is told that asks on after the end of the run, where it is no error.
+pub(super) enum Afterthought {
+    /// That there is nothing more.
+    Nothing,
+    /// Something made up, since it can't be left by force.
+    Sample,
 }
 
 impl Graph {
-    pub(super) fn new(facts: Facts, is_human_readable: bool) -> Self {
+    pub(super) fn new(facts: Facts, codec: Codec, panics: Panics) -> Self {
         Self {
             drafts: Vec::new(),
             by_ask: HashMap::new(),
@@ -59,14 +81,16 @@ impl Graph {
             by_seed: HashMap::new(),
             root: None,
             facts,
-            is_human_readable,
+            codec,
             steps: 0,
-            samples: Samples::default(),
+            samples: Samples::new(panics),
             path: Vec::new(),
             path_bytes: 0,
             over: false,
             learned: false,
             afterthoughts: 0,
+            left: false,
+            panicked: 0,
         }
     }
 
@@ -111,13 +135,36 @@ impl Graph {
         self.over
     }
 
-    /// Whether a visitor asks on and on after the end of the run, and has to be told that there is nothing more.
+    /// Whether a visitor asks on and on after the end of the run, and what it has to be told then.
     ///
     /// At first it gets an error, which ends all the visitors around it, too: one that is told of an end gives a value, of which a
-    /// list may then want another.
-    pub(super) fn has_nothing_more(&mut self) -> bool {
+    /// list may then want another. One that wants neither is left by force.
+    pub(super) fn afterthought(&mut self) -> Option<Afterthought> {
         self.afterthoughts += usize::from(self.over);
-        self.afterthoughts > MAX_AFTERTHOUGHTS
+        if self.afterthoughts <= MAX_AFTERTHOUGHTS {
+            return None;
+        }
+        if self.afterthoughts > MAX_INSISTENCE {
+            self.leave();
+        }
+        Some(if self.takes_samples_only() {
+            Afterthought::Sample
+        } else {
+            Afterthought::Nothing
+        })
+    }
+
+    /// Unwinds through the type's code without telling the program's hook, where panics are caught.
+    pub(super) fn leave(&mut self) {
+        if Panics::OF_THIS_BUILD == Panics::AreCaught {
+            self.left = true;
+            resume_unwind(Box::new(Stop));
+        }
+    }
+
+    /// Whether neither an error nor an end was the end, and the run can't be left. Either may yet be, of something around it.
+    fn takes_samples_only(&self) -> bool {
+        self.afterthoughts > MAX_INSISTENCE && !self.afterthoughts.is_multiple_of(3)
     }
 
     /// Ends the run; what comes after is not written down.
@@ -139,7 +186,7 @@ impl Graph {
 
     /// Counts one thing that is asked for.
     pub(super) fn step(&mut self) -> Result<(), Stop> {
-        if self.over {
+        if self.over && !self.takes_samples_only() {
             return Err(Stop);
         }
         self.steps += 1;
@@ -183,7 +230,7 @@ impl Graph {
         let id = match self.child(slot) {
             Some(id) if self.drafts[id].ask == ask => id,
             // It asked for something else before.
-            Some(_) => return Err(self.leaf(slot, Ask::Unseen(Why::Unreached, facts))),
+            Some(_) => return Err(self.leaf(slot, Ask::Unseen(self.unreached(), facts))),
             None => {
                 let known = visitor.and_then(|visitor| self.by_visitor.get(&(visitor, ask, place)));
                 let id = known.copied().unwrap_or_else(|| self.add(ask, facts));
@@ -250,12 +297,13 @@ impl Graph {
             .map_or(children.len(), |open| done + open)
     }
 
-    /// Draws the conclusions of a run; says whether it was the last.
-    pub(super) fn settle(&mut self) -> bool {
+    /// Draws the conclusions of a run, which `returned` or panicked; says whether it was the last.
+    pub(super) fn settle(&mut self, returned: bool) -> bool {
         // Counted too, for a type that panics before it asks for anything.
-        self.steps += 1;
+        self.steps += 1 + self.afterthoughts / MAX_AFTERTHOUGHTS;
+        self.panicked += usize::from(!returned && !take(&mut self.left));
         if self.steps > MAX_STEPS {
-            self.cut();
+            self.cut(Why::Beyond);
             return true;
         }
         if !self.learned && !self.samples.next_try() {
@@ -279,13 +327,26 @@ impl Graph {
         self.over = false;
         self.learned = false;
         self.afterthoughts = 0;
-        self.root.is_some_and(|root| self.drafts[root].done)
+        let is_done = self.root.is_some_and(|root| self.drafts[root].done);
+        if !is_done && self.panicked >= MAX_PANICS {
+            self.cut(Why::Panicked);
+            return true;
+        }
+        is_done
     }
 
     /// The type as a whole asked for nothing.
     pub(super) fn leaf_at_root(&mut self) {
-        let ask = Ask::Unseen(Why::Unreached, self.facts);
+        let ask = Ask::Unseen(self.unreached(), self.facts);
         self.root = Some(self.shared(ask));
+    }
+
+    /// Nearly all that stands behind a type of the user's is unreached where nothing of theirs is tried out.
+    pub(super) fn unreached(&self) -> Why {
+        match self.samples.panics {
+            Panics::AreCaught => Why::Unreached,
+            Panics::Abort => Why::Untried,
+        }
     }
 
     /// More is asked for one after another than is looked at.
@@ -301,7 +362,7 @@ impl Graph {
     fn give_up(&mut self, id: Id) {
         let aim = self.aim(id);
         let facts = self.drafts[id].facts;
-        let unreached = self.shared(Ask::Unseen(Why::Unreached, facts));
+        let unreached = self.shared(Ask::Unseen(self.unreached(), facts));
         let refused = self.shared(Ask::Refused);
         let draft = &mut self.drafts[id];
         let known = draft.children.len();
@@ -339,13 +400,13 @@ impl Graph {
         }
     }
 
-    /// The bound is reached: what is not known by now is beyond it.
-    fn cut(&mut self) {
+    /// A bound is reached: what is not known by now is beyond it.
+    fn cut(&mut self, why: Why) {
         for id in 0..self.drafts.len() {
             if self.drafts[id].done {
                 continue;
             }
-            let beyond = self.shared(Ask::Unseen(Why::Beyond, self.drafts[id].facts));
+            let beyond = self.shared(Ask::Unseen(why, self.drafts[id].facts));
             let draft = &mut self.drafts[id];
             for child in &mut draft.children {
                 if *child == Child::Unknown {
@@ -357,7 +418,7 @@ impl Graph {
             }
         }
         if self.root.is_none() {
-            self.root = Some(self.shared(Ask::Unseen(Why::Beyond, self.facts)));
+            self.root = Some(self.shared(Ask::Unseen(why, self.facts)));
         }
     }
 

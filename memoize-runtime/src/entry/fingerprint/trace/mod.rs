@@ -11,7 +11,7 @@
 //!
 //! The type's code is the user's: it may panic, ask for something else each time, or never come to an end of
 //! asking. So everything is counted, and what is beyond a bound is said to be unseen. Time is no bound: the
-//! result must not depend on the machine.
+//! result must not depend on the machine. The program's hook sees each panic, so a type has two.
 
 mod access;
 mod draft;
@@ -38,16 +38,18 @@ use super::shape::{Facts, Shape};
 use crate::entry::header::Codec;
 use crate::guard::guard;
 use follow::Follow;
+pub(crate) use foreign::Panics;
 use graph::Graph;
 
-/// What `T` asks a codec for, or an account of why that can't be seen: the same in every process of one build.
-pub(crate) fn trace<T: DeserializeOwned>(codec: Codec) -> Shape {
-    let graph = RefCell::new(Graph::new(Facts::of::<T>(), codec.is_human_readable()));
+/// What `T` asks a codec for, or an account of why that can't be seen: the same in every process of one build. What may be
+/// tried out depends on what becomes of `panics`.
+pub(crate) fn trace<T: DeserializeOwned>(codec: Codec, panics: Panics) -> Shape {
+    let graph = RefCell::new(Graph::new(Facts::of::<T>(), codec, panics));
     loop {
         // A run leaves the graph whole, wherever the user's code ends it.
         let run = || Follow::root(&graph, Facts::of::<T>()).seed(PhantomData::<T>);
-        guard(run);
-        if graph.borrow_mut().settle() {
+        let returned = guard(run).is_some();
+        if graph.borrow_mut().settle(returned) {
             break;
         }
     }

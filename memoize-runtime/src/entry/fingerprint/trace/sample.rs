@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 use serde::de::DeserializeSeed;
 
-use super::foreign::{PANICS_ARE_CAUGHT, is_of_std};
+use super::foreign::{Panics, is_of_std};
 use super::given::Sample;
 use super::graph::Graph;
 use super::stop::Stop;
@@ -27,8 +27,9 @@ const MAX_PARTS: usize = 5_000;
 /// What attempts are counted for: a type of seed, and, if it has a state that may make another seed of it, how deep it is.
 type Seed = (TypeId, usize);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Samples {
+    pub(super) panics: Panics,
     attempts: HashMap<Seed, usize>,
     /// The seeds that are being made, the innermost last.
     making: Vec<Seed>,
@@ -39,10 +40,20 @@ pub(super) struct Samples {
 }
 
 impl Samples {
+    pub(super) fn new(panics: Panics) -> Self {
+        Self {
+            panics,
+            attempts: HashMap::new(),
+            making: Vec::new(),
+            parts: 0,
+            blamed: false,
+        }
+    }
+
     fn begin(&mut self, seed: Seed, name: &str) -> Result<usize, Stop> {
         let attempts = self.attempts.get(&seed).copied().unwrap_or(0);
         if attempts >= MAX_ATTEMPTS
-            || !(PANICS_ARE_CAUGHT || is_of_std(name))
+            || !(self.panics == Panics::AreCaught || is_of_std(name))
             || self.making.len() >= MAX_DEPTH
             || self.making.contains(&seed)
         {

@@ -50,7 +50,7 @@ impl<'g> Variants<'g> {
             return Err(graph.learn());
         };
         draft.keys.resize(draft.keys.len().max(variant + 1), None);
-        draft.keys[variant] = Some(key_of(&key));
+        draft.keys[variant] = key_of(&key, self.names.len());
         drop(graph);
         Ok((
             key,
@@ -87,7 +87,7 @@ impl<'g> Variants<'g> {
         // Noted even if refused, so that the variant and not the enum is given up.
         draft.keys.resize(draft.keys.len().max(variant + 1), None);
         let key = read?;
-        draft.keys[variant] = Some(key_of(&key));
+        draft.keys[variant] = key_of(&key, self.names.len());
         drop(graph);
         Ok((
             key,
@@ -114,7 +114,9 @@ impl<'g> Variants<'g> {
         let read = seed.deserialize(BorrowedStrDeserializer::<Stop>::new(name));
         let mut graph = self.inside.graph.borrow_mut();
         let draft = graph.draft(self.inside.id);
-        draft.keys.push(read.ok().map(|key| key_of(&key)));
+        draft
+            .keys
+            .push(read.ok().and_then(|key| key_of(&key, self.names.len())));
         draft.closed = asked + 1 == self.names.len();
         graph.learn()
     }
