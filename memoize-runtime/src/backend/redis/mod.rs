@@ -101,8 +101,13 @@ struct Shared {
 }
 
 impl Shared {
-    fn look<'a>(&'a self, key: &'a str, life: Duration) -> Result<Looking<'a>, BackendError> {
-        self.unanswered.look(key, life, &self.router)
+    fn look<'a>(
+        &'a self,
+        key: &'a str,
+        others: &'a [&'a str],
+        life: Duration,
+    ) -> Result<Looking<'a>, BackendError> {
+        self.unanswered.look(key, others, life, &self.router)
     }
 }
 
@@ -203,9 +208,8 @@ impl Backend for Redis {
         life: Duration,
         deadline: Deadline,
     ) -> Result<Lookup, BackendError> {
-        let looking = self.shared.look(key, life)?;
-        let answer = only(self.ask(looking.exchange(&[]), deadline)?)?;
-        command::looked_up(answer, looking.answered())
+        let (lookup, _) = self.get_many_or_lease(key, &[], life, deadline)?;
+        Ok(lookup)
     }
 
     fn get_many_or_lease(
@@ -215,9 +219,13 @@ impl Backend for Redis {
         life: Duration,
         deadline: Deadline,
     ) -> Result<(Lookup, Vec<Option<Bytes>>), BackendError> {
-        let looking = self.shared.look(key, life)?;
-        let answers = self.ask(looking.exchange(others), deadline)?;
-        all_looked_up(answers, others.len(), looking.answered())
+        loop {
+            let looking = self.shared.look(key, others, life)?;
+            let answers = self.ask(looking.exchange(), deadline)?;
+            if let Some(found) = looking.answered(answers)? {
+                return Ok(found);
+            }
+        }
     }
 
     fn lease(&self, key: &str, life: Duration, deadline: Deadline) -> Result<Lease, BackendError> {
@@ -286,18 +294,6 @@ fn all<T>(
 
 fn nothing(answers: Vec<Value>) -> Result<(), BackendError> {
     answers.into_iter().try_for_each(command::done)
-}
-
-fn all_looked_up(
-    mut answers: Vec<Value>,
-    others: usize,
-    lease: Lease,
-) -> Result<(Lookup, Vec<Option<Bytes>>), BackendError> {
-    // Behind them nothing is said.
-    answers.truncate(1 + others);
-    let others = answers.split_off(1);
-    let lookup = command::looked_up(only(answers)?, lease)?;
-    Ok((lookup, all(others, command::found)?))
 }
 
 /// When an answer must be there.
