@@ -65,7 +65,8 @@ const LONGEST: Duration = Duration::from_secs(5);
 ///
 /// # What is asked
 ///
-/// A lookup is one command, hit or miss: a script by its digest. The server's own statistics show it as `evalsha`. A user of
+/// A lookup is one round trip, hit or miss, of two commands: a script by its digest, which leases what is absent, and a `GET`. The server's own
+/// statistics show them as `evalsha` and `get`. A user of
 /// the server (ACL) needs `+get +set +del +unlink +pttl +evalsha +eval`, in a cluster `+cluster|slots +asking`, for a database other than 0 `+select`, of
 /// sentinels `+sentinel|get-master-addr-by-name`, and the keys
 /// `~namespace:*` and, for the records of leases, `~{namespace:*`; sealed keys begin with neither.
