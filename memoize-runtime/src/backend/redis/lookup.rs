@@ -28,6 +28,9 @@ pub(super) struct Unanswered {
     any: AtomicBool,
 }
 
+/// A lookup's answer, and the values of the names that were read with it.
+pub(super) type Found = (Lookup, Vec<Option<Bytes>>);
+
 /// A lookup that is on its way. Dropped before it was answered, it is noted.
 pub(super) struct Looking<'a> {
     unanswered: &'a Unanswered,
@@ -134,10 +137,7 @@ impl Looking<'_> {
     ///
     /// # Errors
     /// It makes no sense.
-    pub(super) fn answered(
-        mut self,
-        answers: Vec<Value>,
-    ) -> Result<Option<(Lookup, Vec<Option<Bytes>>)>, BackendError> {
+    pub(super) fn answered(mut self, answers: Vec<Value>) -> Result<Option<Found>, BackendError> {
         self.is_answered = true;
         let mut answers = answers.into_iter();
         let (Some(leased), Some(value)) = (answers.next(), answers.next()) else {
