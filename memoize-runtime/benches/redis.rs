@@ -3,7 +3,7 @@
 //! `cargo bench -p memoize-runtime --features redis-tokio --bench redis`
 //!
 //! Both read the same entry: the client hands out its bytes, the hit is a value that was checked and decoded. The rows between
-//! show where the rest goes: the backend's own `GET`, and the script that a lookup is.
+//! show where the rest goes: the backend's own `GET`, and the script that a lookup sends before it.
 
 use std::time::{Duration, Instant};
 

@@ -35,12 +35,13 @@ const STILL_FILLED: Duration = Duration::from_secs(24 * 60 * 60);
 /// The longest life that a server is given; it refuses what overflows its clock.
 const LONGEST_MS: u64 = 100 * 366 * 24 * 60 * 60 * 1000;
 
-/// The value, or whether the lease is granted. Others are told that it is not as long as more than `ARGV[3]` remains of
+/// Whether there is a value, or else whether the lease is granted. Others are told that it is not as long as more than `ARGV[3]` remains of
 /// the record's life, except who asked for the lease `ARGV[4]` and can't know whether it was granted. That one is given another: its first
 /// question may still be on its way, and must not bring back a lease that was voided in between.
-static GET_OR_LEASE: Script = Script::new(
-    "local value = redis.call('GET', KEYS[1]) \
-         if value then return value end \
+///
+/// The value itself is left to a `GET` behind it: from a script it would be copied into Lua and out again, which takes longer than all else.
+static LEASE_IF_ABSENT: Script = Script::new(
+    "if redis.call('PTTL', KEYS[1]) ~= -2 then return 3 end \
          if redis.call('PTTL', KEYS[2]) > tonumber(ARGV[3]) \
              and redis.call('GET', KEYS[2]) ~= ARGV[4] then return 0 end \
          redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2]) \
@@ -112,8 +113,8 @@ impl Request {
         Self::plain(command, key)
     }
 
-    pub(super) fn get_or_lease(key: &str, lease: Lease, life: Duration) -> Self {
-        let lookup = Self::scripted(&GET_OR_LEASE, key, |command| {
+    pub(super) fn lease_if_absent(key: &str, lease: Lease, life: Duration) -> Self {
+        let lookup = Self::scripted(&LEASE_IF_ABSENT, key, |command| {
             command
                 .arg(lease.token())
                 .arg(lease_life(life))
@@ -126,8 +127,8 @@ impl Request {
     }
 
     /// The same by who asked for `unanswered` before, and is granted another in its place.
-    pub(super) fn get_or_take_over(key: &str, unanswered: Lease, life: Duration) -> Self {
-        let mut request = Self::get_or_lease(key, second(unanswered), life);
+    pub(super) fn take_over_if_absent(key: &str, unanswered: Lease, life: Duration) -> Self {
+        let mut request = Self::lease_if_absent(key, second(unanswered), life);
         request.command.arg(unanswered.token());
         request.repeat = Repeat::Never;
         request
@@ -262,15 +263,25 @@ pub(super) fn found(reply: Value) -> Result<Option<Bytes>, BackendError> {
     }
 }
 
-/// What the script that looks up is answered with.
-pub(super) fn looked_up(reply: Value, lease: Lease) -> Result<Lookup, BackendError> {
-    match reply {
-        Value::BulkString(value) => Ok(Lookup::Found(value.into())),
-        Value::Int(1) => Ok(Lookup::Granted(lease)),
-        Value::Int(2) => Ok(Lookup::Granted(second(lease))),
-        Value::Int(0) => Ok(Lookup::Busy),
-        other => Err(unexpected(other)),
+/// What the script that leases and the `GET` behind it are answered with; nothing if the value went in between.
+pub(super) fn looked_up(
+    leased: Value,
+    value: Value,
+    lease: Lease,
+) -> Result<Option<Lookup>, BackendError> {
+    let Value::Int(leased @ 0..=3) = leased else {
+        return Err(unexpected(leased));
+    };
+    // What came between voided the lease, if there was one.
+    if let Some(value) = found(value)? {
+        return Ok(Some(Lookup::Found(value)));
     }
+    Ok(match leased {
+        0 => Some(Lookup::Busy),
+        1 => Some(Lookup::Granted(lease)),
+        2 => Some(Lookup::Granted(second(lease))),
+        _ => None,
+    })
 }
 
 /// What the script that fills is answered with.

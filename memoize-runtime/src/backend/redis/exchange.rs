@@ -120,18 +120,22 @@ impl Exchange {
                 .next()
                 .ok_or_else(|| BackendError::new("the server's answer makes no sense"))?;
             // The first one will be worked on once more, and this has been.
-            if index != 0 && self.first_is_open() {
-                continue;
-            }
+            let is_early = index != 0 && self.first_is_open();
             let asked = &mut self.asked[index];
             let Value::ServerError(error) = &answer else {
-                asked.answer = Some(answer);
+                asked.answer = Some(answer).filter(|_| !is_early);
                 continue;
             };
             let to = error
                 .details()
                 .and_then(|to| redirection(&group.address, to));
             match (error.kind(), to) {
+                // They stay together, for else each would take rounds of its own.
+                (Some(ServerErrorKind::Ask), Some((_, to))) => {
+                    asked.guest_of = Some(to);
+                    continue;
+                }
+                _ if is_early => continue,
                 (Some(ServerErrorKind::NoScript), _) => {
                     if let Some(in_full) = asked.request.in_full() {
                         asked.request = in_full;
@@ -139,10 +143,6 @@ impl Exchange {
                     }
                 }
                 (Some(ServerErrorKind::Moved), Some((slot, to))) if router.moved(slot, &to) => {
-                    continue;
-                }
-                (Some(ServerErrorKind::Ask), Some((_, to))) => {
-                    asked.guest_of = Some(to);
                     continue;
                 }
                 _ => {
@@ -326,6 +326,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_led_is_a_guest_with_the_first() {
+        let router = cluster(16383);
+        let lookup = Request::lease_if_absent("a", Lease::new(7), Duration::from_secs(1));
+        let exchange = Exchange::new([lookup, Request::get("a")]).first_leads();
+        let ask = format!("-ASK {} node:2\r\n", slot("a"));
+        let (ask, ok) = (&*ask, "+OK\r\n");
+        let answers = [ask, ask, ok, ":1\r\n", ok, ":2\r\n"];
+        let (log, answers) = run(exchange, &router, &answers);
+        assert_eq!(log[..2], ["EVALSHA node:1", "GET node:1"]);
+        assert_eq!(log[2..4], ["ASKING node:2", "EVALSHA node:2"]);
+        assert_eq!(log[4..], ["ASKING node:2", "GET node:2"]);
+        assert_eq!(answers, Some([1, 2].map(Value::Int).to_vec()));
+    }
+
+    #[test]
     fn nodes_that_send_us_around_are_left_alone() {
         let router = cluster(16383);
         let moved = [2, 1, 2, 1, 2].map(|port| format!("-MOVED {} node:{port}\r\n", slot("a")));
@@ -338,7 +353,7 @@ mod tests {
     fn what_was_worked_on_too_early_is_asked_again() {
         let router = router("redis://node");
         let lease = Lease::new(7);
-        let lookup = || Request::get_or_lease("a", lease, Duration::from_secs(1));
+        let lookup = || Request::lease_if_absent("a", lease, Duration::from_secs(1));
         let answers = ["-NOSCRIPT none\r\n", ":1\r\n", ":2\r\n", ":3\r\n"];
         let exchange = Exchange::new([lookup(), Request::get("b")]).first_leads();
         let (log, found) = run(exchange, &router, &answers);
@@ -381,7 +396,7 @@ mod tests {
         };
         let (value, hour) = ("value".into(), Duration::from_secs(3600));
         let lease = Lease::new(7);
-        assert!(ask(Request::get_or_lease("b", lease, hour)));
+        assert!(ask(Request::lease_if_absent("b", lease, hour)));
         assert!(ask(Request::fill("b", lease, &value, hour)));
         assert!(ask(Request::delete("b")));
         assert!(!ask(Request::set("b", &value, hour)));

@@ -5,11 +5,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use redis::Value;
+
 use super::command::{self, Request};
 use super::exchange::Exchange;
 use super::router::Router;
 use super::slot::slot;
-use crate::backend::{BackendError, Lease};
+use crate::backend::{BackendError, Bytes, Lease, Lookup};
 
 /// Past so many all are forgotten: the leases run out by themselves.
 const MOST: usize = 1024;
@@ -26,6 +28,9 @@ pub(super) struct Unanswered {
     any: AtomicBool,
 }
 
+/// A lookup's answer, and the values of the names that were read with it.
+pub(super) type Found = (Lookup, Vec<Option<Bytes>>);
+
 /// A lookup that is on its way. Dropped before it was answered, it is noted.
 pub(super) struct Looking<'a> {
     unanswered: &'a Unanswered,
@@ -34,29 +39,32 @@ pub(super) struct Looking<'a> {
     lease: Lease,
     /// What it may be granted.
     asked: Lease,
-    pub(super) request: Request,
+    request: Request,
+    /// The names that are read with it.
+    others: &'a [&'a str],
     /// What else may have been granted, and is given up with it.
     given_up: Vec<(String, Lease)>,
     is_answered: bool,
 }
 
 impl Unanswered {
-    /// A lookup of `key`.
+    /// A lookup of `key`, and of others that are only read.
     ///
     /// # Errors
     /// The system gave no random number.
     pub(super) fn look<'a>(
         &'a self,
         key: &'a str,
+        others: &'a [&'a str],
         life: Duration,
         router: &Router,
     ) -> Result<Looking<'a>, BackendError> {
         let (lease, asked, request) = if let Some(lease) = self.take(key) {
-            let request = Request::get_or_take_over(key, lease, life);
+            let request = Request::take_over_if_absent(key, lease, life);
             (lease, command::second(lease), request)
         } else {
             let lease = command::new_lease()?;
-            (lease, lease, Request::get_or_lease(key, lease, life))
+            (lease, lease, Request::lease_if_absent(key, lease, life))
         };
         Ok(Looking {
             unanswered: self,
@@ -64,6 +72,7 @@ impl Unanswered {
             lease,
             asked,
             request,
+            others,
             given_up: self.take_near(key, router),
             is_answered: false,
         })
@@ -110,23 +119,36 @@ impl Unanswered {
 }
 
 impl Looking<'_> {
-    /// The lookup, what is read after it, and behind these what is given up: nobody waits for the answers to that alone.
-    pub(super) fn exchange(&self, others: &[&str]) -> Exchange {
+    /// The lease, then what is read: before it was granted, that could be older than an invalidation. Behind these is what is given up: nobody
+    /// waits for the answers to that alone.
+    pub(super) fn exchange(&self) -> Exchange {
         // Where the connection was lost under it, the second one was asked for.
         let leases = |lease: Lease| [lease, command::second(lease)];
         let released = self
             .given_up
             .iter()
             .flat_map(|(key, lease)| leases(*lease).map(|lease| Request::release(key, lease)));
+        let read = [self.key].into_iter().chain(self.others.iter().copied());
         let first = [self.request.clone()].into_iter();
-        let others = others.iter().map(|key| Request::get(key));
-        Exchange::new(first.chain(others).chain(released)).first_leads()
+        Exchange::new(first.chain(read.map(Request::get)).chain(released)).first_leads()
     }
 
-    /// The server has said what it did; gives the lease that its answer refers to.
-    pub(super) fn answered(mut self) -> Lease {
+    /// What the server has said to it; nothing if it is to be asked once more, as the value went between the two questions.
+    ///
+    /// # Errors
+    /// It makes no sense.
+    pub(super) fn answered(mut self, answers: Vec<Value>) -> Result<Option<Found>, BackendError> {
         self.is_answered = true;
-        self.lease
+        let mut answers = answers.into_iter();
+        let (Some(leased), Some(value)) = (answers.next(), answers.next()) else {
+            return Err(BackendError::new("the server's answer makes no sense"));
+        };
+        let Some(lookup) = command::looked_up(leased, value, self.lease)? else {
+            return Ok(None);
+        };
+        // Behind them nothing is said.
+        let others = answers.take(self.others.len()).map(command::found);
+        Ok(Some((lookup, others.collect::<Result<_, _>>()?)))
     }
 }
 
@@ -145,8 +167,10 @@ impl Drop for Looking<'_> {
 mod tests {
     use std::time::Duration;
 
+    use redis::Value;
+
     use super::super::url::Target;
-    use super::{MOST, Router, Unanswered, command};
+    use super::{Lookup, MOST, Router, Unanswered, command};
 
     const LIFE: Duration = Duration::from_secs(1);
 
@@ -159,7 +183,7 @@ mod tests {
     fn what_is_not_answered_is_taken_over_once() {
         let (all, router) = (Unanswered::default(), router());
         let look = |key| {
-            let looking = all.look(key, LIFE, &router);
+            let looking = all.look(key, &[], LIFE, &router);
             looking.expect("there are random numbers")
         };
         let unanswered = |key| look(key).asked;
@@ -169,17 +193,54 @@ mod tests {
         assert_ne!(unanswered("b"), command::second(second), "another key's");
         let third = look("a");
         assert_eq!(third.asked, command::second(second));
-        third.answered();
+        third
+            .answered(vec![Value::Int(0), Value::Nil])
+            .expect("it makes sense");
         let anew = unanswered("a");
         assert_ne!(anew, command::second(command::second(second)));
         assert_eq!(look("a").lease, anew);
     }
 
     #[test]
+    fn what_comes_between_its_two_questions_is_noticed() {
+        let (all, router) = (Unanswered::default(), router());
+        let answered = |leased, value| {
+            let looking = all.look("a", &["b"], LIFE, &router);
+            let looking = looking.expect("there are random numbers");
+            let lease = looking.asked;
+            let found = looking.answered(vec![leased, value, Value::Nil]);
+            (lease, found)
+        };
+        let value = || Value::BulkString(b"value".to_vec());
+        let none = Value::Nil;
+        for leased in [0, 1, 3].map(Value::Int) {
+            let (_, found) = answered(leased, value());
+            let found = found.expect("it makes sense");
+            assert!(matches!(found, Some((Lookup::Found(_), others)) if others == [None]));
+        }
+        let (_, busy) = answered(Value::Int(0), none.clone());
+        assert!(matches!(busy, Ok(Some((Lookup::Busy, _)))));
+        let (lease, granted) = answered(Value::Int(1), none.clone());
+        let granted = granted.expect("it makes sense");
+        assert!(matches!(granted, Some((Lookup::Granted(granted), _)) if granted == lease));
+        let (_, gone) = answered(Value::Int(3), none);
+        assert!(matches!(gone, Ok(None)), "it is to be asked once more");
+        for (leased, found) in [
+            (value(), value()),
+            (value(), Value::Int(3)),
+            (Value::Int(3), Value::Int(3)),
+            (Value::Int(4), value()),
+        ] {
+            let (_, mixed_up) = answered(leased, found);
+            mixed_up.expect_err("it makes no sense");
+        }
+    }
+
+    #[test]
     fn they_are_bounded() {
         let (all, router) = (Unanswered::default(), router());
         for key in 0..2 * MOST {
-            drop(all.look(&key.to_string(), LIFE, &router));
+            drop(all.look(&key.to_string(), &[], LIFE, &router));
             assert!(all.leases.lock().expect("no test panics").len() <= MOST);
         }
     }

@@ -65,7 +65,8 @@ const LONGEST: Duration = Duration::from_secs(5);
 ///
 /// # What is asked
 ///
-/// A lookup is one command, hit or miss: a script by its digest. The server's own statistics show it as `evalsha`. A user of
+/// A lookup is one round trip, hit or miss, of two commands: a script by its digest, which leases what is absent, and a `GET`. The server's own
+/// statistics show them as `evalsha` and `get`. A user of
 /// the server (ACL) needs `+get +set +del +unlink +pttl +evalsha +eval`, in a cluster `+cluster|slots +asking`, for a database other than 0 `+select`, of
 /// sentinels `+sentinel|get-master-addr-by-name`, and the keys
 /// `~namespace:*` and, for the records of leases, `~{namespace:*`; sealed keys begin with neither.
@@ -101,8 +102,13 @@ struct Shared {
 }
 
 impl Shared {
-    fn look<'a>(&'a self, key: &'a str, life: Duration) -> Result<Looking<'a>, BackendError> {
-        self.unanswered.look(key, life, &self.router)
+    fn look<'a>(
+        &'a self,
+        key: &'a str,
+        others: &'a [&'a str],
+        life: Duration,
+    ) -> Result<Looking<'a>, BackendError> {
+        self.unanswered.look(key, others, life, &self.router)
     }
 }
 
@@ -203,9 +209,8 @@ impl Backend for Redis {
         life: Duration,
         deadline: Deadline,
     ) -> Result<Lookup, BackendError> {
-        let looking = self.shared.look(key, life)?;
-        let answer = only(self.ask(looking.exchange(&[]), deadline)?)?;
-        command::looked_up(answer, looking.answered())
+        let (lookup, _) = self.get_many_or_lease(key, &[], life, deadline)?;
+        Ok(lookup)
     }
 
     fn get_many_or_lease(
@@ -215,9 +220,13 @@ impl Backend for Redis {
         life: Duration,
         deadline: Deadline,
     ) -> Result<(Lookup, Vec<Option<Bytes>>), BackendError> {
-        let looking = self.shared.look(key, life)?;
-        let answers = self.ask(looking.exchange(others), deadline)?;
-        all_looked_up(answers, others.len(), looking.answered())
+        loop {
+            let looking = self.shared.look(key, others, life)?;
+            let answers = self.ask(looking.exchange(), deadline)?;
+            if let Some(found) = looking.answered(answers)? {
+                return Ok(found);
+            }
+        }
     }
 
     fn lease(&self, key: &str, life: Duration, deadline: Deadline) -> Result<Lease, BackendError> {
@@ -286,18 +295,6 @@ fn all<T>(
 
 fn nothing(answers: Vec<Value>) -> Result<(), BackendError> {
     answers.into_iter().try_for_each(command::done)
-}
-
-fn all_looked_up(
-    mut answers: Vec<Value>,
-    others: usize,
-    lease: Lease,
-) -> Result<(Lookup, Vec<Option<Bytes>>), BackendError> {
-    // Behind them nothing is said.
-    answers.truncate(1 + others);
-    let others = answers.split_off(1);
-    let lookup = command::looked_up(only(answers)?, lease)?;
-    Ok((lookup, all(others, command::found)?))
 }
 
 /// When an answer must be there.

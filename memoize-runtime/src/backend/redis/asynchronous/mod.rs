@@ -186,6 +186,22 @@ impl Client {
         let answers = self.ask(Exchange::new([request]), deadline).await?;
         super::only(answers)
     }
+
+    async fn look_up(
+        &self,
+        key: &str,
+        others: &[&str],
+        life: Duration,
+        deadline: Deadline,
+    ) -> Result<(Lookup, Vec<Option<Bytes>>), BackendError> {
+        loop {
+            let looking = self.shared.look(key, others, life)?;
+            let answers = self.ask(looking.exchange(), deadline).await?;
+            if let Some(found) = looking.answered(answers)? {
+                return Ok(found);
+            }
+        }
+    }
 }
 
 /// Whether the connections can be used from here.
@@ -283,9 +299,8 @@ impl AsyncBackend for Twin {
             return self.unblock.get_or_lease(key, life, deadline);
         }
         Box::pin(async move {
-            let looking = self.client.shared.look(key, life)?;
-            let answers = self.client.ask(looking.exchange(&[]), deadline).await?;
-            command::looked_up(super::only(answers)?, looking.answered())
+            let (lookup, _) = self.client.look_up(key, &[], life, deadline).await?;
+            Ok(lookup)
         })
     }
 
@@ -299,12 +314,7 @@ impl AsyncBackend for Twin {
         if !in_tokio() {
             return self.unblock.get_many_or_lease(key, others, life, deadline);
         }
-        Box::pin(async move {
-            let looking = self.client.shared.look(key, life)?;
-            let exchange = looking.exchange(others);
-            let answers = self.client.ask(exchange, deadline).await?;
-            super::all_looked_up(answers, others.len(), looking.answered())
-        })
+        Box::pin(self.client.look_up(key, others, life, deadline))
     }
 
     fn lease<'a>(&'a self, key: &'a str, life: Duration, deadline: Deadline) -> Answer<'a, Lease> {

@@ -83,14 +83,14 @@ impl Link {
         until: Instant,
     ) -> Result<Vec<Value>, Failure> {
         self.socket().until = until;
-        let most = ANSWER_BYTES.saturating_mul(answers);
         let mut reader = Bounded {
             stream: &mut self.stream,
-            left: most,
+            left: ANSWER_BYTES,
         };
         // With a parser of its own, nothing unasked stays behind in one.
         let mut parser = Parser::new();
         let mut received = Vec::with_capacity(answers);
+        let mut is_first = true;
         while received.len() < answers {
             match parser.parse_value(&mut reader) {
                 // Between answers; nothing is subscribed to.
@@ -99,9 +99,13 @@ impl Link {
                 Err(_) if reader.left == 0 => {
                     return Err(error::of_io(ErrorKind::FileTooLarge.into()).into());
                 }
-                Err(error) if reader.left == most => return Err(self.failure(error)),
+                Err(error) if is_first && reader.left == ANSWER_BYTES => {
+                    return Err(self.failure(error));
+                }
                 Err(error) => return Err(error::of_client(error).into()),
             }
+            reader.left = ANSWER_BYTES;
+            is_first = false;
         }
         Ok(received)
     }
