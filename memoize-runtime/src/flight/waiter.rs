@@ -55,9 +55,9 @@ impl<T, L> Waiter<T, L> {
 impl<T: Clone, L> Waiter<T, L> {
     /// What becomes of one that has waited long enough. Of those who wait for one leader one relieves it: it computes for all who
     /// still wait and come, and stores by the same lease, as a leader that is slow and one that is stuck look the same. The
-    /// others wait for that one, once, and then compute beside it.
+    /// others wait for that one, once; then the first of them relieves it in turn, and the rest compute beside.
     ///
-    /// Where the key was invalidated they go on as if they came now.
+    /// Where the key was invalidated they go on as if they came now, once.
     pub(crate) fn relieve(mut self) -> Joined<T, L> {
         let mut state = self.flight.lock();
         let part = match state.view() {
