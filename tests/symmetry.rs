@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use cache_memoize::{Memo, Stats};
 use common::{Random, Stored, runtime, values};
+use serde::ser::SerializeSeq;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Stores random values and asks for them again; each time the value has to be the one that was computed.
@@ -345,6 +346,56 @@ fn a_one_sided_serialize_with() {
         b: random.byte(),
     };
     in_each_codec(random, never);
+}
+
+/// Passes over items that can't be written, as their `skip_serializing_if` or their own `Serialize` has it.
+fn as_far_as_it_goes<S: Serializer, T: Serialize>(
+    list: &[T],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let mut seq = serializer.serialize_seq(Some(list.len()))?;
+    for item in list {
+        let _ = seq.serialize_element(item);
+    }
+    seq.end()
+}
+
+types! {
+    struct Lenient {
+        #[serde(serialize_with = "as_far_as_it_goes")]
+        list: Vec<Lossy>,
+        behind: Vec<u8>,
+    }
+
+    struct Pair(u8, #[serde(serialize_with = "not_zero")] u8);
+
+    struct LenientWithPairs {
+        #[serde(serialize_with = "as_far_as_it_goes")]
+        list: Vec<Pair>,
+        behind: Vec<u8>,
+    }
+}
+
+fn not_zero<S: Serializer>(value: &u8, serializer: S) -> Result<S::Ok, S::Error> {
+    if *value == 0 {
+        return Err(serde::ser::Error::custom("it is zero"));
+    }
+    serializer.serialize_u8(*value)
+}
+
+/// The bytes would lack some, and those behind them be read in their place.
+#[test]
+fn errors_that_are_passed_over() {
+    let random = |random: &mut Random| Lenient {
+        list: (0..2).map(|_| Lossy { a: random.byte() }).collect(),
+        behind: vec![4, 1, 9],
+    };
+    in_each_codec(random, sometimes);
+    let random = |random: &mut Random| LenientWithPairs {
+        list: (0..2).map(|_| Pair(1, random.byte())).collect(),
+        behind: vec![4, 1, 9],
+    };
+    in_each_codec(random, sometimes);
 }
 
 /// Written by hand, and not the inverse of each other.

@@ -325,9 +325,11 @@ fn what_only_json_holds_is_refused_with_what_to_write() {
         id: 1,
         body: RawValue("{}".into()),
     };
-    let mut logs = vec![told(&answer, postcard)];
-    #[cfg(feature = "msgpack")]
-    logs.push(told(&answer, || postcard().msgpack()));
+    let logs = [
+        told(&answer, postcard),
+        #[cfg(feature = "msgpack")]
+        told(&answer, || postcard().msgpack()),
+    ];
     for log in logs {
         assert!(
             log.contains("field=\"body\"") && log.contains("use a `String`"),

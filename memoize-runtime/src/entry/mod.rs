@@ -39,6 +39,7 @@ mod header;
 mod nesting;
 mod padding;
 mod plain;
+mod proof;
 mod refusal;
 mod reject;
 mod sealed;

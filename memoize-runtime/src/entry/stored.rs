@@ -9,7 +9,6 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::convert::identity;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 
 use serde::de::DeserializeOwned;
@@ -20,6 +19,7 @@ use super::fingerprint::shape::{Node, Shape};
 use super::fingerprint::{Fingerprint, Panics, trace};
 use super::header::Codec;
 use super::nesting::{Level, is_busy};
+use super::proof::Proof;
 use super::refusal::{Refusal, without_key};
 use super::reject::Reject;
 use crate::Cacheable;
@@ -34,8 +34,7 @@ pub(crate) struct StoredType {
     fingerprint: u64,
     shape: Shape,
     refusal: Option<Refusal>,
-    /// A value was written, and came back the same.
-    proved: AtomicBool,
+    proof: Proof,
     /// What was logged already; `None` where nothing is.
     told: Option<Mutex<Vec<Told>>>,
 }
@@ -109,7 +108,7 @@ impl StoredType {
             fingerprint,
             shape,
             refusal,
-            proved: AtomicBool::new(false),
+            proof: Proof::new(),
             told: Some(Mutex::new(Vec::new())),
         }
     }
@@ -128,7 +127,7 @@ impl StoredType {
                     "it was called by the type that it returns, while that was being read or written",
                 ),
             }),
-            proved: AtomicBool::new(false),
+            proof: Proof::new(),
             told: None,
         };
         &UNSTORED
@@ -244,13 +243,15 @@ impl StoredType {
         let Some(_level) = Level::enter(self) else {
             return Err(Unencodable::Nested);
         };
+        if self.proof.rests() {
+            return Err(Unencodable::Asymmetric);
+        }
         let start = out.len();
         let watch = Watch::new(&self.shape, self.codec);
-        if self
-            .codec
-            .encode(&watch.root().watched(value), out)
-            .is_err()
-        {
+        let encoded = self.codec.encode(&watch.root().watched(value), out);
+        // A `Serialize` may go on after an error, and then lacks what it was of.
+        if encoded.is_err() || watch.has_failed() {
+            out.truncate(start);
             return Err(watch
                 .divergence()
                 .map_or(Unencodable::Failed, Unencodable::Diverged));
@@ -290,7 +291,7 @@ impl StoredType {
             return Err(Unencodable::of_the_whole(fault));
         }
         // What the shape doesn't show has to be shown by each value; and whether the stack does for it, too.
-        let is_known = self.proved.load(Ordering::Relaxed) && !self.shape.has_unseen();
+        let is_known = self.proof.is_whole() && !self.shape.has_unseen();
         if is_known && !watch.was_deep() {
             return Ok(());
         }
@@ -300,9 +301,7 @@ impl StoredType {
                     Unencodable::of_the_whole(Fault::TooDeep)
                 }
                 why => why,
-            })?;
-        self.proved.store(true, Ordering::Relaxed);
-        Ok(())
+            })
     }
 
     /// Whether `bytes` are read as what serde takes for the same value: hand-written impls may disagree, and an `untagged` enum
@@ -311,16 +310,18 @@ impl StoredType {
         let comparison = Comparison {
             shape: &self.shape,
             codec: self.codec,
+            bytes: bytes.len(),
         };
         let read = || {
             let read = self.codec.decode(bytes);
             read.map_err(|_| Unencodable::Unreadable)
         };
-        if comparison.comes_back::<T, _>(value, read)? {
-            Ok(())
-        } else {
-            Err(Unencodable::Asymmetric)
-        }
+        let Some(gone_through) = comparison.comes_back::<T, _>(value, read)? else {
+            self.proof.refute();
+            return Err(Unencodable::Asymmetric);
+        };
+        self.proof.add(self.shape.told_apart(), gone_through);
+        Ok(())
     }
 }
 

@@ -22,7 +22,6 @@
 //!
 //! Digests are part of the names of stored entries, so a change of this encoding makes all of those a miss.
 
-use std::cell::Cell;
 use std::fmt::{self, Display};
 
 use serde::Serialize;
@@ -54,7 +53,7 @@ pub(crate) fn digest_in<T: Serialize + ?Sized>(
     value: &T,
 ) -> Result<[u8; 32], DigestError> {
     guard(|| {
-        let mut encoder = Encoder::new(view);
+        let mut encoder = Encoder::new(view, Path::ROOT);
         value.serialize(&mut encoder)?;
         Ok(encoder.finish())
     })
@@ -110,9 +109,44 @@ pub(crate) struct View<'v> {
 #[derive(Clone, Copy)]
 pub(crate) enum Order<'v> {
     InSequences,
-    Nowhere,
-    /// Not in the sequence or map that begins while this is set.
-    Unless(&'v Cell<bool>),
+    As(&'v dyn Arrangement),
+}
+
+/// Decides about the order of each sequence and map by itself.
+pub(crate) trait Arrangement {
+    /// One begins here.
+    fn of(&self, path: Path) -> Arranged;
+
+    /// The digests of what was in it, in the order in which it was given.
+    fn ended(&self, path: Path, parts: &[[u8; 32]]);
+}
+
+/// How the parts of a sequence or map are taken.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Arranged {
+    /// Their order doesn't count.
+    pub(crate) sorted: bool,
+    /// [`Arrangement::ended`] is to be told of them, too.
+    pub(crate) told: bool,
+    /// The values of a map may be as different as fields of a struct, so that each key leads to another place.
+    pub(crate) by_key: bool,
+}
+
+/// The way to a part of a value, all elements of a sequence being in one place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Path(u64);
+
+impl Path {
+    const ROOT: Self = Self(0);
+    const INSIDE: u64 = 1;
+    const BEHIND: u64 = 2;
+    const KEY: u64 = 3;
+    const VALUE: u64 = 4;
+    const VARIANTS: u64 = 5;
+
+    fn step(self, step: u64) -> Self {
+        Self((self.0.rotate_left(23) ^ step).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    }
 }
 
 impl View<'_> {
@@ -121,28 +155,45 @@ impl View<'_> {
         is_human_readable: false,
     };
 
-    fn sorts_sequence(self) -> bool {
+    fn of_sequence(self, path: Path) -> Arranged {
         match self.order {
-            Order::InSequences => false,
-            Order::Nowhere => true,
-            Order::Unless(set) => set.get(),
+            Order::InSequences => Arranged::default(),
+            Order::As(arrangement) => arrangement.of(path),
         }
     }
 
-    fn sorts_map(self) -> bool {
+    fn of_map(self, path: Path) -> Arranged {
         match self.order {
-            Order::InSequences | Order::Nowhere => true,
-            Order::Unless(set) => set.get(),
+            Order::InSequences => Arranged {
+                sorted: true,
+                ..Arranged::default()
+            },
+            Order::As(arrangement) => arrangement.of(path),
+        }
+    }
+
+    fn ended(self, path: Path, parts: &[[u8; 32]]) {
+        if let Order::As(arrangement) = self.order {
+            arrangement.ended(path, parts);
         }
     }
 }
 
 /// Feeds the encoding of a value to a hash, as it goes.
-struct Encoder<'v>(Sha256, View<'v>);
+struct Encoder<'v>(Sha256, View<'v>, Path);
 
 impl<'v> Encoder<'v> {
-    fn new(view: View<'v>) -> Self {
-        Self(Sha256::new(), view)
+    fn new(view: View<'v>, path: Path) -> Self {
+        Self(Sha256::new(), view, path)
+    }
+
+    /// Writes one of the parts that stand one behind the other, each at its own place.
+    fn part<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), DigestError> {
+        let path = self.2;
+        self.2 = path.step(Path::INSIDE);
+        value.serialize(&mut *self)?;
+        self.2 = path.step(Path::BEHIND);
+        Ok(())
     }
 
     fn finish(self) -> [u8; 32] {
@@ -176,6 +227,7 @@ impl<'v> Encoder<'v> {
         self.named(tag, name);
         self.0.update(index.to_le_bytes());
         self.text(variant.as_bytes());
+        self.2 = self.2.step(Path::VARIANTS + u64::from(index));
     }
 }
 
@@ -285,7 +337,8 @@ impl<'a, 'v> Serializer for &'a mut Encoder<'v> {
     fn serialize_seq(self, _: Option<usize>) -> Result<SeqEncoder<'a, 'v>, DigestError> {
         self.tag(Tag::Seq);
         Ok(SeqEncoder {
-            sorts: self.1.sorts_sequence(),
+            arranged: self.1.of_sequence(self.2),
+            path: self.2,
             seq: self,
             elements: Vec::new(),
         })
@@ -314,7 +367,7 @@ impl<'a, 'v> Serializer for &'a mut Encoder<'v> {
 
     fn serialize_map(self, _: Option<usize>) -> Result<MapEncoder<'a, 'v>, DigestError> {
         Ok(MapEncoder {
-            sorts: self.1.sorts_map(),
+            arranged: self.1.of_map(self.2),
             map: self,
             entry: None,
             entries: Vec::new(),
@@ -345,7 +398,7 @@ macro_rules! sequences {
             type Error = DigestError;
 
             fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), DigestError> {
-                value.serialize(&mut **self)
+                self.part(value)
             }
 
             fn end(self) -> Result<(), DigestError> {
@@ -374,7 +427,7 @@ macro_rules! structs {
                 value: &T,
             ) -> Result<(), DigestError> {
                 self.named(Tag::Field, name);
-                value.serialize(&mut **self)
+                self.part(value)
             }
 
             fn end(self) -> Result<(), DigestError> {
@@ -390,7 +443,8 @@ structs! { SerializeStruct SerializeStructVariant }
 /// Feeds each element as it comes, or, where the order doesn't count, its digest at the end.
 struct SeqEncoder<'a, 'v> {
     seq: &'a mut Encoder<'v>,
-    sorts: bool,
+    arranged: Arranged,
+    path: Path,
     elements: Vec<[u8; 32]>,
 }
 
@@ -399,16 +453,22 @@ impl ser::SerializeSeq for SeqEncoder<'_, '_> {
     type Error = DigestError;
 
     fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), DigestError> {
-        if !self.sorts {
+        let inside = self.path.step(Path::INSIDE);
+        if !self.arranged.sorted {
+            self.seq.2 = inside;
             return value.serialize(&mut *self.seq);
         }
-        let mut element = Encoder::new(self.seq.1);
+        let mut element = Encoder::new(self.seq.1, inside);
         value.serialize(&mut element)?;
         self.elements.push(element.finish());
         Ok(())
     }
 
     fn end(mut self) -> Result<(), DigestError> {
+        self.seq.2 = self.path;
+        if self.arranged.told {
+            self.seq.1.ended(self.path, &self.elements);
+        }
         self.elements.sort_unstable();
         for element in self.elements {
             self.seq.0.update(element);
@@ -421,7 +481,7 @@ impl ser::SerializeSeq for SeqEncoder<'_, '_> {
 /// Digests each entry of a map by itself, so that they can be put in order before the map is fed.
 struct MapEncoder<'a, 'v> {
     map: &'a mut Encoder<'v>,
-    sorts: bool,
+    arranged: Arranged,
     /// An entry that has its key and waits for its value.
     entry: Option<Encoder<'v>>,
     entries: Vec<[u8; 32]>,
@@ -436,7 +496,18 @@ impl ser::SerializeMap for MapEncoder<'_, '_> {
         if self.entry.is_some() {
             return Err(DigestError);
         }
-        key.serialize(self.entry.insert(Encoder::new(self.map.1)))
+        let path = self.map.2;
+        let entry = self
+            .entry
+            .insert(Encoder::new(self.map.1, path.step(Path::KEY)));
+        key.serialize(&mut *entry)?;
+        entry.2 = path.step(Path::VALUE);
+        if self.arranged.by_key {
+            let of_key = entry.0.clone().finalize();
+            let of_key = of_key.first_chunk().expect("a SHA-256 has 32 bytes");
+            entry.2 = entry.2.step(u64::from_le_bytes(*of_key));
+        }
+        Ok(())
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), DigestError> {
@@ -451,7 +522,10 @@ impl ser::SerializeMap for MapEncoder<'_, '_> {
         if self.entry.is_some() {
             return Err(DigestError);
         }
-        if self.sorts {
+        if self.arranged.told {
+            self.map.1.ended(self.map.2, &self.entries);
+        }
+        if self.arranged.sorted {
             self.entries.sort_unstable();
         }
         self.map.tag(Tag::Map);

@@ -8,6 +8,7 @@
 //! Reading the value back would not do: a field that is left out and then read as its default is left out again, and
 //! the bytes are the same.
 
+mod course;
 mod parts;
 mod serializer;
 
@@ -18,6 +19,8 @@ use serde::ser::{Serialize, Serializer};
 use super::bounded::{MAX_DEPTH, most_elements};
 use super::fingerprint::shape::{Field, Id, Node, Payload, Scalar, Segment, Shape, Variant};
 use super::header::Codec;
+use course::Kind;
+pub(crate) use course::{Course, Passage};
 
 /// Levels of nesting that are read on any stack, whatever stands between them.
 const SHALLOW: usize = 24;
@@ -113,8 +116,8 @@ pub(crate) struct Watch<'a> {
     was_deep: Cell<bool>,
     /// Elements of all lists and maps.
     elements: Cell<usize>,
-    /// Set before a list or map begins: whether it is hashed.
-    is_hashed: Option<&'a Cell<bool>>,
+    /// For who wants to know what the value goes through.
+    course: Option<&'a Course>,
 }
 
 impl<'a> Watch<'a> {
@@ -126,22 +129,31 @@ impl<'a> Watch<'a> {
             depth: Cell::new(0),
             was_deep: Cell::new(false),
             elements: Cell::new(0),
-            is_hashed: None,
+            course: None,
         }
     }
 
-    /// One that says of each list or map, before it begins, whether it is called a hash set or map.
-    pub(crate) fn announcing(shape: &'a Shape, codec: Codec, is_hashed: &'a Cell<bool>) -> Self {
+    /// One that says what the value goes through.
+    pub(crate) fn telling(shape: &'a Shape, codec: Codec, course: &'a Course) -> Self {
         Self {
-            is_hashed: Some(is_hashed),
+            course: Some(course),
             ..Self::new(shape, codec)
         }
     }
 
+    /// A list or map begins.
     #[inline]
-    fn announce(&self, node: &Node) {
-        if let Some(is_hashed) = self.is_hashed {
-            is_hashed.set(self.shape.is_hashed(node));
+    fn begins(&self, node: &Node, kind: Kind, len: Option<usize>) {
+        if let Some(course) = self.course {
+            course.begins(node, kind, len);
+        }
+    }
+
+    /// What is in this branch of an option or enum is written.
+    #[inline]
+    fn branches(&self, node: &Node, branch: usize) {
+        if let Some(course) = self.course {
+            course.goes_through(node, branch);
         }
     }
 
@@ -214,6 +226,11 @@ impl<'a> Watch<'a> {
     /// What is wrong with a value as a whole that was written in `len` bytes.
     pub(crate) fn fault_of_the_whole(&self, len: usize) -> Option<Fault> {
         (self.elements.get() > most_elements(len)).then_some(Fault::TooManyEmpty)
+    }
+
+    /// Whether a part was not written, or not as it is read: whoever passes over the error writes something else.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.diverged.borrow().is_some()
     }
 
     /// Where the value diverged, if it did.
@@ -367,7 +384,10 @@ impl<'w> Place<'w> {
             Codec::Msgpack => variants.iter().find(|variant| variant.names.contain(name)),
         };
         match found {
-            Some(variant) => Ok(Some(&variant.payload)),
+            Some(variant) => {
+                self.watch.branches(self.node(), index as usize);
+                Ok(Some(&variant.payload))
+            }
             None => Err(self.diverge(fault_of_variant(variants, index, name))),
         }
     }

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use serde::ser::{Serialize, Serializer};
 
 use super::super::fingerprint::shape::{Node, Payload, Scalar, Segment};
+use super::course::Kind;
 use super::parts::{Count, Elements, Entries, Fields};
 use super::{At, Fault, Place};
 
@@ -87,7 +88,10 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
     #[inline]
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
         let inside = match self.place.node() {
-            Node::Option(inner) => self.place.at(*inner),
+            node @ Node::Option(inner) => {
+                self.place.watch.branches(node, 0);
+                self.place.at(*inner)
+            }
             Node::Unseen(_) => *self.place,
             _ => return Err(self.place.diverge(Fault::Kind)),
         };
@@ -156,13 +160,13 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
     fn serialize_seq(self, len: Option<usize>) -> Result<Self::SerializeSeq, S::Error> {
         let node = self.place.node();
         let elements: &[usize] = match node {
-            Node::Seq(elements) => elements,
+            Node::Seq { elements, .. } => elements,
             Node::Unseen(_) => &[],
             _ => return Err(self.place.diverge(Fault::Kind)),
         };
         self.place.length(len)?;
         self.place.watch.enter()?;
-        self.place.watch.announce(node);
+        self.place.watch.begins(node, Kind::List, len);
         let last = elements.last().map(|last| self.place.at(*last).node);
         Ok(Elements {
             inner: self.inner.serialize_seq(len)?,
@@ -228,13 +232,13 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
     fn serialize_map(self, len: Option<usize>) -> Result<Self::SerializeMap, S::Error> {
         let node = self.place.node();
         let (key, value) = match node {
-            Node::Map { key, value } => (self.place.at(*key), self.place.at(*value)),
+            Node::Map { key, value, .. } => (self.place.at(*key), self.place.at(*value)),
             Node::Unseen(_) => (self.place.unseen(), self.place.unseen()),
             _ => return Err(self.place.diverge(Fault::Kind)),
         };
         self.place.length(len)?;
         self.place.watch.enter()?;
-        self.place.watch.announce(node);
+        self.place.watch.begins(node, Kind::Map, len);
         Ok(Entries {
             inner: self.inner.serialize_map(len)?,
             key,

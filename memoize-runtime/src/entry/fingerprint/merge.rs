@@ -10,10 +10,22 @@ use std::collections::HashMap;
 
 use super::shape::{Id, Node, Shape};
 
-/// The canonical shape of what is reached from `root`; what is `hashed` stays apart from what isn't.
-pub(super) fn merge(nodes: &[Node], root: Id, hashed: &[bool]) -> Shape {
-    let is_hashed = |id: Id| hashed.get(id).is_some_and(|hashed| *hashed);
-    let class_of = classes(nodes, is_hashed);
+/// The canonical shape of what is reached from `root`, which keeps what is hashed apart from what isn't beside it.
+pub(super) fn merge(nodes: &[Node], root: Id) -> Shape {
+    let apart = merge_alike(nodes, root);
+    let as_text: Vec<Node> = nodes.iter().map(Node::as_text).collect();
+    if as_text == nodes {
+        return apart;
+    }
+    let shape = merge_alike(&as_text, root);
+    if shape.nodes.len() == apart.nodes.len() {
+        return apart;
+    }
+    shape.with_apart(apart)
+}
+
+fn merge_alike(nodes: &[Node], root: Id) -> Shape {
+    let class_of = classes(nodes);
     // Numbered in the order in which they are read, so that the order in which they were met doesn't show.
     let mut numbers: HashMap<usize, Id> = HashMap::new();
     let mut in_order = Vec::new();
@@ -30,19 +42,16 @@ pub(super) fn merge(nodes: &[Node], root: Id, hashed: &[bool]) -> Shape {
     }
     let renumbered = |&id: &Id| nodes[id].renumbered(|child| numbers[&class_of[child]]);
     Shape::new(in_order.iter().map(renumbered).collect())
-        .with_hashed(in_order.into_iter().map(is_hashed).collect())
 }
 
 /// The class of each node: two have the same one only if nothing tells them apart.
-fn classes(nodes: &[Node], is_hashed: impl Fn(Id) -> bool) -> Vec<usize> {
+fn classes(nodes: &[Node]) -> Vec<usize> {
     let mut known = HashMap::new();
     let mut class_of: Vec<usize> = nodes
         .iter()
-        .enumerate()
-        .map(|(id, node)| {
+        .map(|node| {
             let next = known.len();
-            let kind = (node.renumbered(|_| 0), is_hashed(id));
-            *known.entry(kind).or_insert(next)
+            *known.entry(node.renumbered(|_| 0)).or_insert(next)
         })
         .collect();
     let mut sizes = vec![0; known.len()];

@@ -15,10 +15,8 @@ pub(crate) type Id = usize;
 pub(crate) struct Shape {
     pub(super) nodes: Vec<Node>,
     has_unseen: bool,
-    /// The same with hash sets and maps apart from what serde takes for the same, where there are any.
+    /// The same with hash sets and maps apart from what serde takes for the same, where that makes a difference.
     apart: Option<Box<Self>>,
-    /// Which nodes are hash sets and maps.
-    hashed: Vec<bool>,
 }
 
 /// One thing that is asked for, with what is asked for inside of it.
@@ -31,10 +29,14 @@ pub(crate) enum Node {
     Option(Id),
     Newtype(&'static str, Id),
     /// The elements in the order they are asked for; the last one goes on for ever.
-    Seq(Vec<Id>),
+    Seq {
+        elements: Vec<Id>,
+        hashed: Hashed,
+    },
     Map {
         key: Id,
         value: Id,
+        hashed: Hashed,
     },
     Tuple {
         name: Option<&'static str>,
@@ -53,6 +55,17 @@ pub(crate) enum Node {
         by_number: bool,
     },
     Unseen(Unseen),
+}
+
+/// Whether the order of a list or map is no part of it, as far as the names and sizes of types tell. It is not part of the text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) enum Hashed {
+    /// What it is read into has an order.
+    No,
+    /// It is if it has another order each time that it is read.
+    #[default]
+    Perhaps,
+    Yes,
 }
 
 /// What holds no further values.
@@ -196,7 +209,6 @@ impl Shape {
         nodes: Vec::new(),
         has_unseen: false,
         apart: None,
-        hashed: Vec::new(),
     };
 
     pub(super) fn new(nodes: Vec<Node>) -> Self {
@@ -205,12 +217,7 @@ impl Shape {
             nodes,
             has_unseen,
             apart: None,
-            hashed: Vec::new(),
         }
-    }
-
-    pub(super) fn with_hashed(self, hashed: Vec<bool>) -> Self {
-        Self { hashed, ..self }
     }
 
     pub(super) fn with_apart(self, apart: Self) -> Self {
@@ -230,11 +237,8 @@ impl Shape {
         self.apart.as_deref().unwrap_or(self)
     }
 
-    /// Whether this node of the shape is a hash set or map, as far as its name tells: its order is no part of the value.
-    pub(crate) fn is_hashed(&self, node: &Node) -> bool {
-        let place = std::ptr::from_ref(node).addr();
-        let at = place.wrapping_sub(self.nodes.as_ptr().addr()) / size_of::<Node>();
-        self.hashed.get(at).is_some_and(|hashed| *hashed)
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.iter()
     }
 
     #[inline]
@@ -314,12 +318,12 @@ impl Node {
         match self {
             Self::Nothing | Self::Scalar(_) | Self::UnitStruct(_) | Self::Unseen(_) => {}
             Self::Option(inner) | Self::Newtype(_, inner) => visit(Segment::Inside, *inner),
-            Self::Seq(elements) => {
+            Self::Seq { elements, .. } => {
                 for element in elements {
                     visit(Segment::Element, *element);
                 }
             }
-            Self::Map { key, value } => {
+            Self::Map { key, value, .. } => {
                 visit(Segment::Key, *key);
                 visit(Segment::Value, *value);
             }
@@ -346,18 +350,27 @@ impl Node {
         }
     }
 
+    /// The same node without what isn't part of the text.
+    pub(super) fn as_text(&self) -> Self {
+        let mut node = self.clone();
+        if let Self::Seq { hashed, .. } | Self::Map { hashed, .. } = &mut node {
+            *hashed = Hashed::default();
+        }
+        node
+    }
+
     /// The same node with other numbers for what is inside.
     pub(super) fn renumbered(&self, mut number: impl FnMut(Id) -> Id) -> Self {
         let mut node = self.clone();
         match &mut node {
             Self::Nothing | Self::Scalar(_) | Self::UnitStruct(_) | Self::Unseen(_) => {}
             Self::Option(inner) | Self::Newtype(_, inner) => *inner = number(*inner),
-            Self::Seq(elements) | Self::Tuple { elements, .. } => {
+            Self::Seq { elements, .. } | Self::Tuple { elements, .. } => {
                 for element in elements {
                     *element = number(*element);
                 }
             }
-            Self::Map { key, value } => {
+            Self::Map { key, value, .. } => {
                 *key = number(*key);
                 *value = number(*value);
             }

@@ -62,8 +62,8 @@ impl Text<'_, '_> {
                 self.out.write_char(' ')?;
                 self.node(*inner)
             }
-            Node::Seq(elements) => self.runs('[', elements, ']'),
-            Node::Map { key, value } => {
+            Node::Seq { elements, .. } => self.runs('[', elements, ']'),
+            Node::Map { key, value, .. } => {
                 self.out.write_str("map {")?;
                 self.node(*key)?;
                 self.out.write_str(": ")?;

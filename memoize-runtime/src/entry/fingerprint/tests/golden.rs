@@ -9,10 +9,10 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _, IgnoredAny};
 
 use super::super::trace;
-use super::{Codec, Fingerprint};
+use super::{Codec, Fingerprint, text};
 
 /// The fingerprint with each codec, and the text; where msgpack is told another form, as one that people can read, that too.
 macro_rules! golden {
@@ -136,4 +136,92 @@ golden! {
     urls: (url::Url, u16) => "8e888fc68d600223", "1ce6465f4f8e4331", "tuple (str, u16)";
     decimals: (rust_decimal::Decimal, u16) => "8e888fc68d600223", "1ce6465f4f8e4331", "tuple (str, u16)";
     texts_of_bytes: (serde_bytes::ByteBuf, serde_bytes::ByteArray<5>, bytes::Bytes, u16) => "385ced4d0eaeccd0", "750bb9067c3aea17", "tuple (bytes * 3, u16)";
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+#[expect(dead_code)]
+enum Untagged {
+    Number(u8),
+    Text(String),
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "kind")]
+#[expect(dead_code)]
+enum Tagged {
+    Number { value: u8 },
+    Nothing,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "kind", content = "value")]
+#[expect(dead_code)]
+enum Adjacent {
+    Number(u8),
+    Nothing,
+}
+
+#[derive(Deserialize)]
+#[expect(dead_code)]
+struct Flattened {
+    id: u8,
+    #[serde(flatten)]
+    rest: BTreeMap<String, u8>,
+}
+
+/// Refuses all samples.
+struct Picky;
+
+impl<'de> Deserialize<'de> for Picky {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let refused = || D::Error::custom("it is another text");
+        (text == "what nobody guesses")
+            .then_some(Self)
+            .ok_or_else(refused)
+    }
+}
+
+/// What is unseen has Rust's names and sizes instead, which compilers and crates may change; what is around them must not.
+#[cfg(target_pointer_width = "64")]
+#[test]
+fn what_is_unseen_says_why() {
+    let texts = [
+        (
+            text::<Untagged>(),
+            r#"any "memoize_runtime::entry::fingerprint::tests::golden::Untagged" 24/8"#,
+        ),
+        (
+            text::<Tagged>(),
+            r#"any "memoize_runtime::entry::fingerprint::tests::golden::Tagged" 2/1"#,
+        ),
+        (
+            text::<Adjacent>(),
+            r#"struct "Adjacent" {"kind": enum "Adjacent" {"Number", "Nothing"}, "value": buffered "memoize_runtime::entry::fingerprint::tests::golden::Adjacent" 2/1}"#,
+        ),
+        (
+            text::<Flattened>(),
+            r#"map {identifier "memoize_runtime::entry::fingerprint::tests::golden::Flattened" 32/8: buffered "memoize_runtime::entry::fingerprint::tests::golden::Flattened" 32/8}"#,
+        ),
+        (
+            text::<Option<serde_json::Value>>(),
+            r#"option any "core::option::Option<serde_json::value::Value>" 32/8"#,
+        ),
+        (
+            text::<Vec<IgnoredAny>>(),
+            r#"[ignored "serde_core::de::ignored_any::IgnoredAny" 0/1]"#,
+        ),
+        (
+            text::<(Picky, u8, u16)>(),
+            r#"tuple (str, unreached "(memoize_runtime::entry::fingerprint::tests::golden::Picky, u8, u16)" 4/2 * 2)"#,
+        ),
+        (
+            text::<Option<[[[u64; 32]; 32]; 16]>>(),
+            r#"large "core::option::Option<[[[u64; 32]; 32]; 16]>" 131080/8"#,
+        ),
+    ];
+    for (text, golden) in texts {
+        assert_eq!(text, golden);
+    }
 }

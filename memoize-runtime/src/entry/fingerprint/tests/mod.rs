@@ -4,9 +4,11 @@ use super::*;
 
 mod bounds;
 mod golden;
+mod keyed;
 mod merging;
 mod random;
 mod seen;
+mod zero_sized;
 
 /// What `T` asks of postcard.
 fn trace<T: DeserializeOwned>() -> Shape {

@@ -16,11 +16,13 @@ pub(super) struct Inside<'g> {
     pub(super) graph: &'g RefCell<Graph>,
     pub(super) id: Id,
     pub(super) facts: Facts,
+    /// What Rust says of the type that the value becomes one of, where it has no type of its own in between.
+    pub(super) place: Facts,
 }
 
 impl<'g> Inside<'g> {
     pub(super) fn child(self, index: usize) -> Follow<'g> {
-        Follow::child(self.graph, self.id, index, self.facts)
+        Follow::child(self, index)
     }
 
     pub(super) fn aim(self) -> usize {

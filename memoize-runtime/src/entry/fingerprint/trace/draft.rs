@@ -3,7 +3,7 @@
 use std::any::TypeId;
 use std::hash::{Hash, Hasher};
 
-use super::super::shape::{Facts, Id, Scalar, Why};
+use super::super::shape::{Facts, Hashed, Id, Scalar, Why};
 
 /// Elements of one tuple, fields of one struct, or variants of one enum.
 pub(super) const MAX_WIDTH: usize = 1 << 12;
@@ -19,8 +19,8 @@ pub(super) enum Ask {
     UnitStruct(&'static str),
     Option,
     Newtype(&'static str),
-    Seq,
-    Map,
+    Seq(Hashed),
+    Map(Hashed),
     Tuple(usize),
     TupleStruct(&'static str, usize),
     Struct(Option<&'static str>, List),
@@ -114,9 +114,9 @@ impl Draft {
     pub(super) fn new(ask: Ask, facts: Facts) -> Self {
         let (children, closed) = match ask {
             Ask::Option | Ask::Newtype(_) | Ask::NewtypeVariant => (1, true),
-            Ask::Map => (2, true),
+            Ask::Map(_) => (2, true),
             Ask::Struct(_, List(fields)) => (fields.len().min(MAX_WIDTH), true),
-            Ask::Seq => (0, false),
+            Ask::Seq(_) => (0, false),
             Ask::Tuple(len) | Ask::TupleStruct(_, len) => (0, len == 0),
             Ask::Enum(_, List(variants)) => (0, variants.is_empty()),
             Ask::Nothing | Ask::Scalar(_) | Ask::UnitStruct(_) | Ask::Refused | Ask::Unseen(..) => {
@@ -143,6 +143,6 @@ impl Draft {
 
     /// Whether a sequence can't have further elements of another kind.
     pub(super) fn is_long_enough(&self) -> bool {
-        self.ask == Ask::Seq && self.children.len() >= MAX_SEQUENCE
+        matches!(self.ask, Ask::Seq(_)) && self.children.len() >= MAX_SEQUENCE
     }
 }

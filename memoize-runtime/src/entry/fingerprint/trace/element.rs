@@ -66,7 +66,7 @@ impl<'g> Elements<'g> {
         }
         // A list that asks for the same once more will do so for ever.
         let last = draft.last_seed.replace(typeid::of::<S>());
-        if draft.ask == Ask::Seq && last == draft.last_seed {
+        if matches!(draft.ask, Ask::Seq(_)) && last == draft.last_seed {
             draft.closed = true;
             return Err(graph.learn());
         }
@@ -75,7 +75,7 @@ impl<'g> Elements<'g> {
         };
         let draft = graph.draft(id);
         draft.children.push(Child::Is(same));
-        if draft.ask != Ask::Seq && draft.children.len() == len {
+        if !matches!(draft.ask, Ask::Seq(_)) && draft.children.len() == len {
             draft.closed = true;
             return Err(graph.learn());
         }

@@ -5,12 +5,13 @@ use std::cell::RefCell;
 
 use serde::de::{DeserializeSeed, Deserializer, Visitor};
 
-use super::super::shape::{Facts, Id, Scalar, Why};
+use super::super::shape::{Facts, Scalar, Why};
 use super::access::Inside;
 use super::draft::{Ask, List, Slot};
 use super::element::Elements;
 use super::field;
 use super::graph::Graph;
+use super::hashed::{self, is_hashed};
 use super::stop::Stop;
 use super::variant::Variants;
 
@@ -22,6 +23,8 @@ pub(super) struct Follow<'g> {
     facts: Facts,
     /// What it says of the type around it.
     outer: Facts,
+    /// What it says of the type that this becomes, which may be another than it is read as.
+    place: Facts,
     /// The key before this value was made up, so that the value may be one that nobody is interested in.
     below_sample: bool,
 }
@@ -36,20 +39,22 @@ impl<'g> Follow<'g> {
             },
             facts,
             outer: facts,
+            place: facts,
             below_sample: false,
         }
     }
 
-    /// On the way to a child of a node whose value Rust says this of.
-    pub(super) fn child(graph: &'g RefCell<Graph>, parent: Id, index: usize, outer: Facts) -> Self {
+    /// On the way to a child of a node.
+    pub(super) fn child(inside: Inside<'g>, index: usize) -> Self {
         Self {
-            graph,
+            graph: inside.graph,
             slot: Slot {
-                parent: Some(parent),
+                parent: Some(inside.id),
                 index,
             },
-            facts: outer,
-            outer,
+            facts: inside.facts,
+            outer: inside.facts,
+            place: inside.place,
             below_sample: false,
         }
     }
@@ -68,7 +73,11 @@ impl<'g> Follow<'g> {
         if !self.graph.borrow().has_room_for(facts.size) {
             return self.leaf(Ask::Unseen(Why::Large, facts));
         }
-        let made = seed.deserialize(Self { facts, ..self });
+        let made = seed.deserialize(Self {
+            facts,
+            place: facts,
+            ..self
+        });
         let mut graph = self.graph.borrow_mut();
         if made.is_ok() && graph.child(self.slot).is_none() {
             graph.leaf(self.slot, Ask::Nothing);
@@ -82,28 +91,34 @@ impl<'g> Follow<'g> {
     /// Enters what is asked for, if there is something to find out in it.
     pub(super) fn enter<V>(&self, ask: Ask, facts: Facts) -> Result<Inside<'g>, Stop> {
         let visitor = stateless::<V>();
+        let place = match ask {
+            Ask::Option | Ask::Newtype(_) => hashed::inside(self.place, facts),
+            _ => facts,
+        };
         let id = self
             .graph
             .borrow_mut()
-            .enter(self.slot, visitor, ask, facts)?;
+            .enter(self.slot, visitor, ask, facts, place)?;
         Ok(Inside {
             graph: self.graph,
             id,
             facts,
+            place,
         })
     }
 
     /// A variant with one value in it, which no visitor stands for.
     pub(super) fn enter_newtype_variant(&self) -> Result<Inside<'g>, Stop> {
         let facts = self.outer;
-        let id = self
-            .graph
-            .borrow_mut()
-            .enter(self.slot, None, Ask::NewtypeVariant, facts)?;
+        let id =
+            self.graph
+                .borrow_mut()
+                .enter(self.slot, None, Ask::NewtypeVariant, facts, facts)?;
         Ok(Inside {
             graph: self.graph,
             id,
             facts,
+            place: facts,
         })
     }
 
@@ -218,7 +233,8 @@ impl<'de> Deserializer<'de> for Follow<'_> {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
-        let inside = self.enter::<V>(Ask::Seq, Facts::of::<V::Value>())?;
+        let facts = Facts::of::<V::Value>();
+        let inside = self.enter::<V>(Ask::Seq(is_hashed(self.place, facts)), facts)?;
         Elements::explore(inside, visitor)
     }
 
@@ -238,7 +254,8 @@ impl<'de> Deserializer<'de> for Follow<'_> {
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
-        let inside = self.enter::<V>(Ask::Map, Facts::of::<V::Value>())?;
+        let facts = Facts::of::<V::Value>();
+        let inside = self.enter::<V>(Ask::Map(is_hashed(self.place, facts)), facts)?;
         visitor.visit_map(super::access::Entries::new(inside))
     }
 

@@ -14,19 +14,6 @@ impl Graph {
         (nodes, self.root.unwrap_or_default())
     }
 
-    /// Which nodes are hash sets and maps, which nothing but their names tells.
-    pub(super) fn hashed(&self) -> Vec<bool> {
-        let is_hashed = |draft: &Draft| {
-            let path = draft.facts.name.split('<').next().unwrap_or_default();
-            match draft.ask {
-                Ask::Seq => path.ends_with("HashSet") || path.ends_with("DashSet"),
-                Ask::Map => path.ends_with("HashMap") || path.ends_with("DashMap"),
-                _ => false,
-            }
-        };
-        self.drafts.iter().map(is_hashed).collect()
-    }
-
     fn node(&self, id: Id) -> Node {
         let draft = &self.drafts[id];
         let mut children = draft.children.iter().filter_map(|child| match *child {
@@ -48,9 +35,12 @@ impl Graph {
             Ask::NewtypeVariant => children
                 .next()
                 .map_or(unseen, |inner| Node::Newtype("", inner)),
-            Ask::Seq => Node::Seq(children.collect()),
-            Ask::Map => match (children.next(), children.next()) {
-                (Some(key), Some(value)) => Node::Map { key, value },
+            Ask::Seq(hashed) => Node::Seq {
+                elements: children.collect(),
+                hashed,
+            },
+            Ask::Map(hashed) => match (children.next(), children.next()) {
+                (Some(key), Some(value)) => Node::Map { key, value, hashed },
                 _ => unseen,
             },
             Ask::Tuple(len) => Node::Tuple {

@@ -39,8 +39,8 @@ const MAX_BYTES: usize = 64 << 10;
 pub(super) struct Graph {
     pub(super) drafts: Vec<Draft>,
     by_ask: HashMap<Ask, Id>,
-    /// By visitors that hold nothing.
-    by_visitor: HashMap<(TypeId, Ask), Id>,
+    /// By visitors that hold nothing, and by where what is inside stands.
+    by_visitor: HashMap<(TypeId, Ask, Facts), Id>,
     /// By seeds that hold nothing.
     by_seed: HashMap<TypeId, Id>,
     pub(super) root: Option<Id>,
@@ -218,6 +218,7 @@ impl Graph {
         visitor: Option<TypeId>,
         ask: Ask,
         facts: Facts,
+        place: Facts,
     ) -> Result<Id, Stop> {
         self.step()?;
         if self.path.len() >= MAX_DEPTH {
@@ -231,10 +232,10 @@ impl Graph {
             // It asked for something else before.
             Some(_) => return Err(self.leaf(slot, Ask::Unseen(self.unreached(), facts))),
             None => {
-                let known = visitor.and_then(|visitor| self.by_visitor.get(&(visitor, ask)));
+                let known = visitor.and_then(|visitor| self.by_visitor.get(&(visitor, ask, place)));
                 let id = known.copied().unwrap_or_else(|| self.add(ask, facts));
                 if let Some(visitor) = visitor {
-                    self.by_visitor.insert((visitor, ask), id);
+                    self.by_visitor.insert((visitor, ask, place), id);
                 }
                 self.set_child(slot, id);
                 self.note();
@@ -387,7 +388,7 @@ impl Graph {
                 draft.children[aim] = Child::Is(refused);
             }
             // A list without an end, or whose elements refuse all samples: more of the same, as far as can be seen.
-            (Ask::Seq, _) if aim == known && aim > 0 => draft.closed = true,
+            (Ask::Seq(_), _) if aim == known && aim > 0 => draft.closed = true,
             _ => {
                 if aim < known {
                     draft.children[aim] = Child::Is(unreached);

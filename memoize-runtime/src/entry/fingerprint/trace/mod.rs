@@ -22,6 +22,7 @@ mod foreign;
 mod freeze;
 mod given;
 mod graph;
+mod hashed;
 mod sample;
 mod stop;
 mod values;
@@ -52,13 +53,6 @@ pub(crate) fn trace<T: DeserializeOwned>(codec: Codec, panics: Panics) -> Shape 
             break;
         }
     }
-    let graph = graph.into_inner();
-    let hashed = graph.hashed();
-    let (nodes, root) = graph.freeze();
-    let shape = merge(&nodes, root, &[]);
-    if hashed.contains(&true) {
-        shape.with_apart(merge(&nodes, root, &hashed))
-    } else {
-        shape
-    }
+    let (nodes, root) = graph.into_inner().freeze();
+    merge(&nodes, root)
 }

@@ -1,0 +1,137 @@
+//! Whether the order of a list or map is part of the value that it is read into.
+//!
+//! Serde tells a hash set from a list as little as a hash map from a list of pairs, so Rust's names and sizes of types have to. What
+//! asks for the elements need not be what they end up in: `deserialize_with` may read a set and make a list of it, which is then
+//! in another order each time, and that is another value. The field's own type is the one that counts; where a derive hides its
+//! name, its size is known.
+
+use std::collections::HashSet;
+
+use super::super::shape::{Facts, Hashed};
+
+/// Whether what is read as a value of one type, and becomes a `place`, is without an order.
+pub(super) fn is_hashed(place: Facts, read: Facts) -> Hashed {
+    let of_place = content(place.name);
+    if has_name_of_hash(read.name) {
+        let is_it = of_place.name == read.name || of_place.is_behind_pointer;
+        return if is_it || have_one_size(place, read) {
+            Hashed::Yes
+        } else {
+            Hashed::No
+        };
+    }
+    // A type that is read by itself knows whether it has an order. Of another one it is known whether it can be hashed.
+    if of_place.name == read.name || have_one_size(place, Facts::of::<HashSet<u8>>()) {
+        Hashed::Perhaps
+    } else {
+        Hashed::No
+    }
+}
+
+/// Where what is inside of an option or newtype stands that is read at `place`.
+pub(super) fn inside(place: Facts, read: Facts) -> Facts {
+    if content(place.name).name == read.name {
+        read
+    } else {
+        place
+    }
+}
+
+fn has_name_of_hash(name: &'static str) -> bool {
+    matches!(split(name).0, "HashSet" | "HashMap" | "DashSet" | "DashMap")
+}
+
+fn have_one_size(one: Facts, other: Facts) -> bool {
+    (one.size, one.align) == (other.size, other.align)
+}
+
+/// What is in a type that reads what it holds in place of itself.
+struct Content {
+    name: &'static str,
+    /// Its size is not that of the type.
+    is_behind_pointer: bool,
+}
+
+fn content(mut name: &'static str) -> Content {
+    let mut is_behind_pointer = false;
+    while let (
+        wrapper @ ("Option" | "Box" | "Rc" | "Arc" | "Cow" | "Cell" | "RefCell" | "Mutex"
+        | "RwLock" | "Reverse" | "Wrapping" | "Saturating"),
+        Some(inner),
+    ) = split(name)
+    {
+        is_behind_pointer |= wrapper != "Option";
+        name = inner;
+    }
+    Content {
+        name,
+        is_behind_pointer,
+    }
+}
+
+/// The last part of a type's name, and its arguments.
+fn split(name: &'static str) -> (&'static str, Option<&'static str>) {
+    let (path, arguments) = match name.split_once('<') {
+        // Of a type in a function's or an impl's body, the path may have arguments as well.
+        Some((path, arguments)) if !path.is_empty() => (path, arguments.strip_suffix('>')),
+        _ => (name, None),
+    };
+    let last = path.rsplit("::").next().unwrap_or_default();
+    (
+        last,
+        arguments.map(|all| all.strip_prefix("'_, ").unwrap_or(all)),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+    use std::collections::{BTreeSet, HashMap};
+    use std::rc::Rc;
+
+    use super::*;
+
+    fn read_as<Place, Read>() -> Hashed {
+        is_hashed(Facts::of::<Place>(), Facts::of::<Read>())
+    }
+
+    /// Ordered, whatever the end of its name says.
+    struct LinkedHashMap<V>([V; 3]);
+
+    type Linked = LinkedHashMap<u8>;
+
+    type Set = HashSet<u8>;
+
+    struct Tags(HashSet<u8>);
+
+    struct List(Vec<u8>);
+
+    #[test]
+    fn what_is_hashed_itself_is_known_by_its_name() {
+        assert_eq!(read_as::<Set, Set>(), Hashed::Yes);
+        assert_eq!(read_as::<HashMap<u8, Set>, HashMap<u8, Set>>(), Hashed::Yes);
+        assert_eq!(read_as::<Option<Set>, Set>(), Hashed::Yes);
+        assert_eq!(read_as::<Option<Box<Set>>, Set>(), Hashed::Yes);
+        assert_eq!(read_as::<Rc<Cow<'_, Set>>, Set>(), Hashed::Yes);
+        assert_eq!(read_as::<Linked, Linked>(), Hashed::Perhaps);
+        assert_eq!(read_as::<Vec<Set>, Vec<Set>>(), Hashed::Perhaps);
+        let _ = |linked: Linked| linked.0;
+    }
+
+    #[test]
+    fn what_it_becomes_has_to_be_as_large() {
+        assert_eq!(read_as::<Tags, HashSet<u8>>(), Hashed::Yes);
+        assert_eq!(read_as::<Box<Tags>, HashSet<u8>>(), Hashed::Yes);
+        for of_list in [
+            read_as::<Vec<u8>, HashSet<u8>>(),
+            read_as::<List, HashSet<u8>>(),
+            read_as::<Option<List>, HashSet<u8>>(),
+            read_as::<List, Vec<u8>>(),
+            read_as::<List, BTreeSet<u8>>(),
+        ] {
+            assert_eq!(of_list, Hashed::No);
+        }
+        assert_eq!(read_as::<HashSet<u8>, Vec<u8>>(), Hashed::Perhaps);
+        let _ = |tags: Tags, list: List| (tags.0, list.0);
+    }
+}
