@@ -184,7 +184,7 @@ fn fill(
         return false;
     };
     let filled = fill_by(request, place, lease, fill, deadline);
-    right.filled(&filled, deadline);
+    right.filled(filled, deadline);
     if right.must_take_back(lease) {
         let _ = ask(request, "delete", deadline, |backend| {
             backend.delete(place.name().as_str(), deadline)

@@ -315,7 +315,7 @@ impl<'r> Right<'r> {
 
     /// Takes notice of what became of the lease. One that there was no time to fill by is still given up; where the backend failed it
     /// would only fail again.
-    pub(super) fn filled(&mut self, filled: &Result<bool, NoAnswer>, deadline: Deadline) {
+    pub(super) fn filled(&mut self, filled: Result<bool, NoAnswer>, deadline: Deadline) {
         if filled.is_ok() || !deadline.has_passed() {
             self.lease = None;
         }
