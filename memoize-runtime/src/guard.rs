@@ -2,6 +2,7 @@
 
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Waker;
 
 /// What `foreign` returns, or nothing if it panics.
 ///
@@ -13,11 +14,44 @@ pub(crate) fn guard<T>(foreign: impl FnOnce() -> T) -> Option<T> {
         .ok()
 }
 
+/// Wakes them all: a waker is its executor's code, and one that panics doesn't cost the others their wake-up.
+pub(crate) fn wake_all(wakers: impl IntoIterator<Item = Waker>) {
+    for waker in wakers {
+        guard(|| waker.wake());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::panic::panic_any;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::task::Wake;
 
-    use super::guard;
+    use super::*;
+
+    struct Counts {
+        woken: AtomicU32,
+        panics: bool,
+    }
+
+    impl Wake for Counts {
+        fn wake(self: Arc<Self>) {
+            self.woken.fetch_add(1, Ordering::Relaxed);
+            assert!(!self.panics, "a bug in an executor");
+        }
+    }
+
+    #[test]
+    fn a_waker_that_panics_costs_nobody_else_the_wake_up() {
+        let sleepers = [true, false, true, false].map(|panics| {
+            let woken = AtomicU32::new(0);
+            Arc::new(Counts { woken, panics })
+        });
+        wake_all(sleepers.iter().cloned().map(Waker::from));
+        let woken = sleepers.map(|sleeper| sleeper.woken.load(Ordering::Relaxed));
+        assert_eq!(woken, [1; 4]);
+    }
 
     struct Bomb;
 

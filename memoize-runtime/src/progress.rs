@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use crate::backend::Bytes;
 use crate::call::Caller;
 use crate::entry::chunk::Origin;
+use crate::guard::wake_all;
 
 /// How long a writer may take for its next item before those who follow it go on by themselves.
 const STALLED: Duration = Duration::from_secs(1);
@@ -381,7 +382,7 @@ impl Publisher {
         }
         let woken = mem::take(&mut state.sleeping);
         drop(state);
-        woken.into_values().for_each(Waker::wake);
+        wake_all(woken.into_values());
     }
 }
 

@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::guard::guard;
+use crate::guard::wake_all;
 
 /// How long the thread stays without anything to do, so that a load that comes in waves doesn't start one for each.
 const LINGERS: Duration = Duration::from_secs(5);
@@ -135,11 +135,8 @@ impl Timer {
             let now = Instant::now();
             let due = queue.take_due(now);
             if !due.is_empty() {
-                // Wakers are their executors' code, and one that panics is not to end this for all.
                 drop(queue);
-                for waker in due.into_values() {
-                    guard(|| waker.wake());
-                }
+                wake_all(due.into_values());
                 queue = self.lock();
                 idle_since = now;
                 continue;

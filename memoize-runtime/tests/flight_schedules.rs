@@ -16,6 +16,8 @@ mod shim {
 }
 #[path = "../src/flight/mod.rs"]
 mod flight;
+#[path = "../src/guard.rs"]
+mod guard;
 
 use std::env;
 use std::future::Future;

@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 
 use cache_memoize::testing::flights;
 use cache_memoize::{
-    Answer, AsyncBackend, Backend, BackendError, Bytes, Deadline, Limits, Memo, Memory, Runtime,
-    RuntimeBuilder,
+    Answer, AsyncBackend, Backend, BackendError, BlockOn, Bytes, Deadline, Lease, Limits, Lookup,
+    Memo, Memory, Runtime, RuntimeBuilder,
 };
+use futures::StreamExt;
 use futures::future::join_all;
 
 fn build(settings: RuntimeBuilder) -> Runtime {
@@ -403,4 +404,173 @@ fn futures_are_send_where_the_body_is() {
         *local
     });
     fresh().scope(|| assert_eq!(smol::block_on(call), 1));
+}
+
+/// An async backend that never answers a write by a lease, and counts the leases that are given up.
+#[derive(Clone)]
+struct Stuck {
+    memory: Arc<Memory>,
+    released: Arc<AtomicU64>,
+}
+
+impl AsyncBackend for Stuck {
+    fn get<'a>(&'a self, key: &'a str, deadline: Deadline) -> Answer<'a, Option<Bytes>> {
+        Box::pin(ready(self.memory.get(key, deadline)))
+    }
+    fn set<'a>(
+        &'a self,
+        key: &'a str,
+        value: Bytes,
+        life: Duration,
+        deadline: Deadline,
+    ) -> Answer<'a, ()> {
+        Box::pin(ready(self.memory.set(key, value, life, deadline)))
+    }
+    fn delete<'a>(&'a self, key: &'a str, deadline: Deadline) -> Answer<'a, ()> {
+        Box::pin(ready(self.memory.delete(key, deadline)))
+    }
+    fn limits(&self) -> Limits {
+        self.memory.limits()
+    }
+    fn get_or_lease<'a>(
+        &'a self,
+        key: &'a str,
+        life: Duration,
+        deadline: Deadline,
+    ) -> Answer<'a, Lookup> {
+        Box::pin(ready(self.memory.get_or_lease(key, life, deadline)))
+    }
+    fn lease<'a>(&'a self, key: &'a str, life: Duration, deadline: Deadline) -> Answer<'a, Lease> {
+        Box::pin(ready(self.memory.lease(key, life, deadline)))
+    }
+    fn fill<'a>(
+        &'a self,
+        _: &'a str,
+        _: Lease,
+        _: Bytes,
+        _: Duration,
+        _: Deadline,
+    ) -> Answer<'a, bool> {
+        Box::pin(pending())
+    }
+    fn release(&self, key: &str, lease: Lease) {
+        self.memory
+            .release(key, lease, Deadline::NEVER)
+            .expect("a memory");
+        self.released.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_future_that_is_dropped_while_it_stores_gives_its_lease_up() {
+    let stuck = Stuck {
+        memory: Arc::new(Memory::new(1 << 20)),
+        released: Arc::default(),
+    };
+    let released = || stuck.released.load(Ordering::Relaxed);
+    let runtime = build(
+        Runtime::builder()
+            .async_backend(stuck.clone())
+            .budget(Duration::from_secs(3600)),
+    );
+    runtime.scope(|| {
+        let mut value = Box::pin(Memo::new("value").get_or_compute_async(|| ready(1_u8)));
+        assert!(poll_once(value.as_mut()).is_pending());
+        assert_eq!(released(), 0);
+        drop(value);
+        assert_eq!(released(), 1);
+
+        let mut rows = Box::pin(Memo::new("rows").stream(|| futures::stream::iter(0..3_u8)));
+        for row in 0..3 {
+            assert_eq!(poll_once(pin!(rows.next())), Poll::Ready(Some(row)));
+        }
+        assert!(poll_once(pin!(rows.next())).is_pending());
+        assert_eq!(released(), 1);
+        drop(rows);
+        assert_eq!(released(), 2);
+    });
+    assert_eq!(flights(&runtime), 0);
+}
+
+#[test]
+fn after_an_invalidation_those_who_waited_for_a_cancelled_leader_compute_once() {
+    let runtime = fresh();
+    let runs = Cell::new(0);
+    runtime.scope(|| {
+        let (tell, told) = futures::channel::oneshot::channel::<u8>();
+        let told = Cell::new(Some(told));
+        let call = || {
+            Box::pin(Memo::new("k").get_or_compute_async(|| {
+                runs.set(runs.get() + 1);
+                let told = told.take();
+                async {
+                    match told {
+                        Some(told) => told.await.expect("it is told"),
+                        None => 0,
+                    }
+                }
+            }))
+        };
+        let mut cancelled = Box::pin(Memo::new("k").get_or_compute_async(pending::<u8>));
+        assert!(poll_once(cancelled.as_mut()).is_pending());
+        let mut waiting: Vec<_> = (0..10).map(|_| call()).collect();
+        for call in &mut waiting {
+            assert!(poll_once(call.as_mut()).is_pending());
+        }
+        assert!(Memo::new("k").invalidate());
+        drop(cancelled);
+        for call in &mut waiting {
+            assert!(poll_once(call.as_mut()).is_pending());
+        }
+        assert_eq!(runs.get(), 1, "one takes over for all");
+        tell.send(7).expect("it listens");
+        for call in waiting {
+            assert_eq!(futures::executor::block_on(call), 7);
+        }
+    });
+    assert_eq!(runs.get(), 1);
+    assert_eq!((flights(&runtime), runtime.stats().stores), (0, 1));
+}
+
+#[test]
+fn a_backend_that_wakes_itself_is_kept_to_its_time() {
+    struct Busy(Arc<AtomicU64>);
+
+    impl Busy {
+        fn answer<T: Send + 'static>(&self) -> Answer<'_, T> {
+            Box::pin(poll_fn(|context| {
+                context.waker().wake_by_ref();
+                // An end, so that this test has one.
+                if self.0.fetch_add(1, Ordering::Relaxed) < 100_000_000 {
+                    Poll::Pending
+                } else {
+                    Poll::Ready(Err(BackendError::new("nobody kept it to its time")))
+                }
+            }))
+        }
+    }
+
+    impl AsyncBackend for Busy {
+        fn get<'a>(&'a self, _: &'a str, _: Deadline) -> Answer<'a, Option<Bytes>> {
+            self.answer()
+        }
+        fn set<'a>(&'a self, _: &'a str, _: Bytes, _: Duration, _: Deadline) -> Answer<'a, ()> {
+            self.answer()
+        }
+        fn delete<'a>(&'a self, _: &'a str, _: Deadline) -> Answer<'a, ()> {
+            self.answer()
+        }
+        fn limits(&self) -> Limits {
+            Limits::new()
+        }
+    }
+
+    let polls = Arc::default();
+    let backend = BlockOn::new(Busy(Arc::clone(&polls)));
+    let answer = backend.get("k", Deadline::after(Duration::ZERO));
+    assert_eq!(
+        answer.expect_err("it never answers").to_string(),
+        "no answer in time"
+    );
+    assert_eq!(polls.load(Ordering::Relaxed), 1);
 }

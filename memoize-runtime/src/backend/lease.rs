@@ -31,3 +31,13 @@ pub enum Lookup {
     /// Nothing yet; another caller holds the lease.
     Busy,
 }
+
+impl Lookup {
+    /// The lease, if it is what the caller got.
+    pub(crate) fn granted(&self) -> Option<Lease> {
+        match self {
+            Self::Granted(lease) => Some(*lease),
+            Self::Found(_) | Self::Busy => None,
+        }
+    }
+}

@@ -309,9 +309,7 @@ async fn fill(
     };
     let name = place.name().as_str();
     let filled = fill_by(request, place, lease, fill, deadline).await;
-    if filled.is_err() {
-        right.keep_if_late(lease, deadline);
-    }
+    right.filled(filled, deadline);
     if right.must_take_back(lease) {
         let deleted = ask(request, "delete", deadline, |backend| {
             backend.delete(name, deadline)

@@ -38,7 +38,8 @@ struct Recording {
     /// Whether the last item was written.
     is_ended: bool,
     started: Instant,
-    /// So that an invalidation wins over a stream that began before it. None before it is granted, and once it was used.
+    /// So that an invalidation wins over a stream that began before it. None before it is granted, and once it was used: until that
+    /// is known, it is given up with the rest.
     lease: Option<Lease>,
 }
 
@@ -305,7 +306,7 @@ impl Recorder {
             .publish(&recording.chunked, cost, now_ms)
         {
             Ok(fill) => Some(Publication {
-                lease: recording.lease.take()?,
+                lease: recording.lease?,
                 fill,
             }),
             Err(unstored) => {
@@ -318,6 +319,9 @@ impl Recorder {
 
     /// Takes notice of whether the entry is stored; nothing is known where the backend could not be asked.
     pub(super) fn published(&mut self, filled: Result<bool, NoAnswer>) {
+        if let Some(recording) = &mut self.recording {
+            recording.lease = None;
+        }
         match filled {
             Ok(true) => self.recording = None,
             Ok(false) => self.remove(),

@@ -184,9 +184,7 @@ fn fill(
         return false;
     };
     let filled = fill_by(request, place, lease, fill, deadline);
-    if filled.is_err() {
-        right.keep_if_late(lease, deadline);
-    }
+    right.filled(filled, deadline);
     if right.must_take_back(lease) {
         let _ = ask(request, "delete", deadline, |backend| {
             backend.delete(place.name().as_str(), deadline)

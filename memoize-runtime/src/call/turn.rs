@@ -307,17 +307,17 @@ impl<'r> Right<'r> {
     }
 
     /// The lease, to store by it; none where the key was invalidated meanwhile.
-    pub(super) fn lease_to_fill(&mut self) -> Option<Lease> {
-        if self.is_void() {
-            return None;
-        }
-        self.lease.take()
+    ///
+    /// It stays here until [`filled`](Self::filled), so that a call that is dropped before gives it up.
+    pub(super) fn lease_to_fill(&self) -> Option<Lease> {
+        self.lease.filter(|_| !self.is_void())
     }
 
-    /// Takes back a lease that there was no time to fill by, so that it is given up. Where the backend failed it would only fail again.
-    pub(super) fn keep_if_late(&mut self, lease: Lease, deadline: Deadline) {
-        if deadline.has_passed() {
-            self.lease = Some(lease);
+    /// Takes notice of what became of the lease. One that there was no time to fill by is still given up; where the backend failed it
+    /// would only fail again.
+    pub(super) fn filled(&mut self, filled: Result<bool, NoAnswer>, deadline: Deadline) {
+        if filled.is_ok() || !deadline.has_passed() {
+            self.lease = None;
         }
     }
 

@@ -104,7 +104,9 @@ impl RuntimeBuilder {
     ///
     /// Waiting ends by itself when the other is done, panics or is cancelled, so this only matters where a computation takes
     /// longer, or is stuck. Of those who have waited so long one then computes for all who still wait and come, and stores; the
-    /// others wait for that one, as long again at the most, and compute for themselves then. Who follows a stream waits as long for its first item. A zero makes every call that misses compute. It is not part of the [`budget`](Self::budget).
+    /// others wait for that one, as long again at the most. The first whose second wait ends then computes in its place, to store as
+    /// well, and the rest compute for themselves. Who follows a stream waits as long for its first item. A zero makes every call that
+    /// misses compute. It is not part of the [`budget`](Self::budget).
     ///
     /// For a process that computes, the others wait half as long at the most, since some may in turn wait for them. That a process was killed
     /// while it computed they can't know: calls of that key then take up to half of this longer, until so much has passed. So where processes

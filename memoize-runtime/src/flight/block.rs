@@ -20,7 +20,9 @@ pub(crate) fn block_on<F: Future>(
         if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
             return Some(output);
         }
-        if !signal.wait(until) {
+        // A future that wakes itself each time never lets the wait below run out.
+        let is_late = until.is_some_and(|until| until <= Instant::now());
+        if is_late || !signal.wait(until) {
             return None;
         }
     }

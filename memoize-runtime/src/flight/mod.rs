@@ -11,7 +11,9 @@
 //!   If that one fails too, the others compute side by side: one failing body must not line up all callers behind each
 //!   other. A leader whose future is dropped has not failed; its place is taken each time.
 //! - The waiter's own patience, which is bounded by whoever waits. The first relieves the leader, which may be stuck: it leads beside
-//!   it, by the same lease, and its end is the flight's. The others wait for that one as long again, and compute for themselves then.
+//!   it, by the same lease, and its end is the flight's. The others wait for that one as long again. The first whose second patience ends relieves it in turn, and the rest compute
+//!   beside that one for themselves.
+//! - The key was invalidated, and the leader fails: those who waited join the flight that newcomers do, once.
 //!
 //! A forked child has its parent's table and none of its threads: flights that began in another process are nobody's, and those
 //! who come begin anew.

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::task::Waker;
 
+use crate::guard::wake_all;
+
 /// After so many failed leaders, the rest compute side by side.
 const MOST_FAILURES: u8 = 2;
 
@@ -200,8 +202,6 @@ impl<T, L> State<T, L> {
 
 impl Woken {
     pub(super) fn wake(self) {
-        if !self.0.is_empty() {
-            self.0.into_values().for_each(Waker::wake);
-        }
+        wake_all(self.0.into_values());
     }
 }

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use super::held::Held;
 use super::state::View;
 use super::{Flight, Flights, Joined, Leader, Part, lock};
+use crate::guard::wake_all;
 
 /// Waits for what a flight lands; a future that may be dropped at any time.
 pub(crate) struct Waiter<T, L> {
@@ -46,9 +47,7 @@ impl<T, L> Waiter<T, L> {
         let mut state = self.flight.lock();
         let seeker = state.offer(lease)?;
         drop(state);
-        if let Some(seeker) = seeker {
-            seeker.wake();
-        }
+        wake_all(seeker);
         Ok(Offer(Arc::clone(&self.flight)))
     }
 }
@@ -56,21 +55,25 @@ impl<T, L> Waiter<T, L> {
 impl<T: Clone, L> Waiter<T, L> {
     /// What becomes of one that has waited long enough. Of those who wait for one leader one relieves it: it computes for all who
     /// still wait and come, and stores by the same lease, as a leader that is slow and one that is stuck look the same. The
-    /// others wait for that one, once, and then compute beside it.
+    /// others wait for that one, once; then the first of them relieves it in turn, and the rest compute beside.
     ///
-    /// Where the key was invalidated they go on as if they came now.
+    /// Where the key was invalidated they go on as if they came now, once.
     pub(crate) fn relieve(mut self) -> Joined<T, L> {
         let mut state = self.flight.lock();
         let part = match state.view() {
             View::Landed(value) => Part::Landed(value.clone()),
+            View::Nothing | View::Over if state.void => {
+                drop(state);
+                return if self.waits_again {
+                    Joined::Plays(Part::Alone)
+                } else {
+                    self.rejoin()
+                };
+            }
             View::Over => Part::Alone,
             View::Vacant => {
                 state.succeed();
                 Part::Leads(self.lead(state.generation))
-            }
-            View::Nothing if state.void => {
-                drop(state);
-                return self.join_again();
             }
             View::Nothing => {
                 if state.relieve(self.generation) {
@@ -90,13 +93,12 @@ impl<T: Clone, L> Waiter<T, L> {
         Joined::Plays(part)
     }
 
-    fn join_again(self) -> Joined<T, L> {
-        if self.waits_again {
-            return Joined::Plays(Part::Alone);
-        }
-        let (flights, flight) = (self.flights.clone(), Arc::clone(&self.flight));
-        drop(self);
-        let mut joined = flights.join(flight.process, &flight.name, flight.kind, false);
+    /// Joins the flight that newcomers do, for the last time.
+    fn rejoin(&self) -> Joined<T, L> {
+        let flight = &self.flight;
+        let mut joined = self
+            .flights
+            .join(flight.process, &flight.name, flight.kind, false);
         if let Joined::Waits(waiter) = &mut joined {
             waiter.waits_again = true;
         }
@@ -129,6 +131,17 @@ impl<T: Clone, L> Future for Waiter<T, L> {
         // Cloned and dropped without the lock: a waker is its executor's code.
         let waker = context.waker().clone();
         let mut state = this.flight.lock();
+        if state.void && !this.waits_again && matches!(state.view(), View::Over) {
+            // Nobody takes over where newcomers don't see it: those who waited line up for a new flight, as newcomers do.
+            drop(state);
+            return match this.rejoin() {
+                Joined::Plays(part) => Poll::Ready(part),
+                Joined::Waits(again) => {
+                    *this = again;
+                    Pin::new(this).poll(context)
+                }
+            };
+        }
         let part = match state.view() {
             View::Nothing => {
                 let replaced = state.sleep(&mut this.ticket, waker);

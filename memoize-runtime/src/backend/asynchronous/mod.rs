@@ -106,15 +106,14 @@ pub trait AsyncBackend: Send + Sync + 'static {
     ) -> Answer<'a, (Lookup, Vec<Option<Bytes>>)> {
         Box::pin(async move {
             let lookup = self.get_or_lease(key, life, deadline).await?;
-            match self.get_many(others, deadline).await {
-                Ok(found) => Ok((lookup, found)),
-                Err(error) => {
-                    if let Lookup::Granted(lease) = lookup {
-                        self.release(key, lease);
-                    }
-                    Err(error)
-                }
-            }
+            let mut unused = Unused {
+                backend: self,
+                key,
+                lease: lookup.granted(),
+            };
+            let found = self.get_many(others, deadline).await?;
+            unused.lease = None;
+            Ok((lookup, found))
         })
     }
 
@@ -154,5 +153,20 @@ pub trait AsyncBackend: Send + Sync + 'static {
     /// names of the chunks that it stored, a few dozen at a time. Done nothing about, they stay until their expiration.
     fn discard(&self, keys: &[&str]) {
         let _ = keys;
+    }
+}
+
+/// A lease of which nothing may come, as the answer it is part of fails or is dropped: then it is released.
+struct Unused<'a, B: AsyncBackend + ?Sized> {
+    backend: &'a B,
+    key: &'a str,
+    lease: Option<Lease>,
+}
+
+impl<B: AsyncBackend + ?Sized> Drop for Unused<'_, B> {
+    fn drop(&mut self) {
+        if let Some(lease) = self.lease {
+            self.backend.release(self.key, lease);
+        }
     }
 }

@@ -31,7 +31,14 @@ struct Shard {
 
 struct Held {
     lease: Lease,
-    until: Instant,
+    /// None where the clock can't tell it: until it is used or ended.
+    until: Option<Instant>,
+}
+
+impl Held {
+    fn stands(&self, now: Instant) -> bool {
+        self.until.is_none_or(|until| until > now)
+    }
 }
 
 /// The leases of a share of the keys, for as long as nobody else writes one of these keys.
@@ -77,15 +84,14 @@ impl Locked<'_> {
         let now = Instant::now();
         self.make_room(now);
         let lease = Lease::new(self.next_token.fetch_add(1, Ordering::Relaxed));
-        // A life beyond what the clock can tell is as good as none.
-        let until = now.checked_add(life).unwrap_or(now);
+        let until = now.checked_add(life);
         self.shard.held.insert(key.into(), Held { lease, until });
         lease
     }
 
     pub(super) fn grant_if_free(&mut self, key: &str, life: Duration) -> Option<Lease> {
         let held = self.shard.held.get(key);
-        let is_free = held.is_none_or(|held| held.until <= Instant::now());
+        let is_free = held.is_none_or(|held| !held.stands(Instant::now()));
         is_free.then(|| self.grant(key, life))
     }
 
@@ -110,7 +116,7 @@ impl Locked<'_> {
     fn make_room(&mut self, now: Instant) {
         let shard = &mut *self.shard;
         if shard.held.len() >= shard.crowded {
-            shard.held.retain(|_, held| held.until > now);
+            shard.held.retain(|_, held| held.stands(now));
             shard.crowded = CROWDED.max(shard.held.len() * 2);
         }
     }
@@ -125,6 +131,20 @@ mod tests {
     use std::time::Duration;
 
     use super::{CROWDED, Leases, SHARDS};
+
+    #[test]
+    fn a_lease_without_end_stands_until_it_is_used() {
+        let leases = Leases::new();
+        let lease = leases.of("key").grant("key", Duration::MAX);
+        assert_eq!(leases.of("key").grant_if_free("key", Duration::MAX), None);
+        assert!(leases.of("key").take("key", lease));
+        assert!(
+            leases
+                .of("key")
+                .grant_if_free("key", Duration::MAX)
+                .is_some()
+        );
+    }
 
     #[test]
     fn leases_that_ran_out_leave_when_it_gets_crowded() {

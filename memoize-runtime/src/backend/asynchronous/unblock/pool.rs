@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::backend::BackendError;
-use crate::guard::guard;
+use crate::guard::{guard, wake_all};
 
 const MOST_THREADS: usize = 8;
 const MOST_WAITING: usize = 1024;
@@ -51,9 +51,29 @@ impl Pool {
         self: &Arc<Self>,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<Reply<T>, BackendError> {
-        let slot = Arc::new(Mutex::new(Slot::Empty(None)));
-        let promise = Promise(Arc::clone(&slot));
-        let job = move || promise.keep(guard(work));
+        let (promise, reply) = promise();
+        self.queue(Box::new(move || promise.keep(guard(work))))?;
+        Ok(reply)
+    }
+
+    /// The same for work that is of no use to anybody else: it isn't begun once the reply is dropped.
+    ///
+    /// # Errors
+    /// As for [`run`](Self::run).
+    pub(super) fn run_if_awaited<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<Reply<T>, BackendError> {
+        let (promise, reply) = promise();
+        self.queue(Box::new(move || {
+            if promise.is_awaited() {
+                promise.keep(guard(work));
+            }
+        }))?;
+        Ok(reply)
+    }
+
+    fn queue(self: &Arc<Self>, job: Job) -> Result<(), BackendError> {
         let mut queue = lock(&self.queue);
         queue.forget_threads_of_a_parent();
         if queue.jobs.len() >= MOST_WAITING {
@@ -72,10 +92,10 @@ impl Pool {
                 }
             }
         }
-        queue.jobs.push_back(Box::new(job));
+        queue.jobs.push_back(job);
         drop(queue);
         self.added.notify_one();
-        Ok(Reply(slot))
+        Ok(())
     }
 
     fn work(&self) {
@@ -83,7 +103,8 @@ impl Pool {
         loop {
             while let Some(job) = queue.jobs.pop_front() {
                 drop(queue);
-                job();
+                // The drop of what it owns is foreign code, too: a thread that it ended would be counted for ever.
+                guard(job);
                 queue = lock(&self.queue);
             }
             queue.idle += 1;
@@ -113,7 +134,7 @@ impl Queue {
     }
 }
 
-/// What comes of some work; dropping it doesn't stop the work.
+/// What comes of some work; dropping it doesn't stop what was begun, whose result is dropped as well.
 pub(super) struct Reply<T>(Arc<Mutex<Slot<T>>>);
 
 enum Slot<T> {
@@ -124,11 +145,20 @@ enum Slot<T> {
 
 struct Promise<T>(Arc<Mutex<Slot<T>>>);
 
+fn promise<T>() -> (Promise<T>, Reply<T>) {
+    let slot = Arc::new(Mutex::new(Slot::Empty(None)));
+    (Promise(Arc::clone(&slot)), Reply(slot))
+}
+
 impl<T> Promise<T> {
+    fn is_awaited(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
     fn keep(&self, value: Option<T>) {
         let before = mem::replace(&mut *lock(&self.0), Slot::Full(value));
         if let Slot::Empty(Some(waker)) = before {
-            waker.wake();
+            wake_all([waker]);
         }
     }
 }
@@ -136,7 +166,7 @@ impl<T> Promise<T> {
 impl<T> Drop for Promise<T> {
     fn drop(&mut self) {
         let is_kept = matches!(*lock(&self.0), Slot::Full(_));
-        if !is_kept && Arc::strong_count(&self.0) > 1 {
+        if !is_kept && self.is_awaited() {
             self.keep(None);
         }
     }
@@ -160,4 +190,39 @@ impl<T> Future for Reply<T> {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::sync::mpsc;
+    use std::time::Instant;
+
+    use super::*;
+    use crate::flight::block_on;
+
+    struct Bomb;
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("a bug in a backend");
+        }
+    }
+
+    #[test]
+    fn what_panics_costs_no_thread() {
+        let pool = Pool::new();
+        for _ in 0..2 * MOST_THREADS {
+            let (tell, told) = mpsc::channel();
+            let nobody_awaits = pool.run(move || {
+                told.recv().expect("it is told");
+                Bomb
+            });
+            drop(nobody_awaits.expect("few wait"));
+            tell.send(()).expect("it listens");
+        }
+        let reply = pool.run(|| 1).expect("few wait");
+        let until = Instant::now() + Duration::from_secs(30);
+        assert_eq!(block_on(pin!(reply), Some(until)), Some(Some(1)));
+    }
 }
