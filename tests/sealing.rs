@@ -7,8 +7,8 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use std::time::Duration;
 
 use cache_memoize::{
-    Backend, BackendError, Bytes, Deadline, KeyOptions, Lease, Limits, Lookup, Memo, Runtime,
-    RuntimeBuilder, Secret, Stats, cache_memoize, make_cache_key,
+    Backend, BackendError, Bytes, Deadline, KeyOptions, Lease, Limits, Lookup, Memo, Memory,
+    Runtime, RuntimeBuilder, Secret, Stats, cache_memoize, make_cache_key,
 };
 use memoize_runtime::testing::ManualClock;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -517,7 +517,11 @@ fn debug_shows_no_secret() {
     let builder = Runtime::builder()
         .secret(secret(1))
         .previous_secret(secret(2));
-    let shown = format!("{builder:?} {:?}", secret(3));
+    let own = secret(3);
+    let options = KeyOptions::new().encryption_key(&own);
+    let shown = format!("{builder:?} {options:?} {own:?}");
+    let built = builder.backend(Memory::new(1 << 20)).build();
+    let shown = format!("{shown} {:?}", built.expect("valid settings"));
     assert!(shown.contains("Secret(..)"), "{shown}");
     assert!(!shown.contains("159") && !shown.contains("9f"), "{shown}");
 }

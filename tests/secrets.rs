@@ -115,6 +115,12 @@ fn from_the_environment() {
     }
 }
 
+/// The secret as some shells write it.
+fn utf16(bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
+    let marked = format!("\u{feff}{HEX}\r\n");
+    marked.encode_utf16().flat_map(bytes).collect()
+}
+
 #[test]
 fn each_refusal_says_what_to_do() {
     let cases = [
@@ -123,6 +129,16 @@ fn each_refusal_says_what_to_do() {
         (
             Secret::from_bytes("my secret for the cache, hunter2 and more"),
             "placeholder",
+        ),
+        (Secret::from_bytes(HEX), "use `from_hex`"),
+        (Secret::from_bytes(HEX.to_uppercase()), "use `from_hex`"),
+        (
+            Secret::from_file(&TemporaryFile::new("utf16le", utf16(u16::to_le_bytes)).0),
+            "ASCII or UTF-8",
+        ),
+        (
+            Secret::from_file(&TemporaryFile::new("utf16be", utf16(u16::to_be_bytes)).0),
+            "ASCII or UTF-8",
         ),
         (Secret::from_hex("hunter2"), "not hexadecimal"),
         (Secret::from_hex(&HEX[..63]), "has 63 hexadecimal digits"),

@@ -74,6 +74,9 @@ pub(crate) enum SecretProblem {
     /// Neither of the two.
     NotEncoded,
     NotText,
+    Utf16,
+    /// Hexadecimal digits in place of what they stand for.
+    Undecoded,
     Unset,
     NotAName,
     Unreadable(io::ErrorKind),
@@ -187,6 +190,8 @@ impl fmt::Display for SecretProblem {
             Self::NotBase64 => f.write_str("is not base64; make a secret with `openssl rand -base64 32`"),
             Self::NotEncoded => write!(f, "is neither hexadecimal nor base64; {MAKE}"),
             Self::NotText => write!(f, "is not valid UTF-8; {MAKE}"),
+            Self::Utf16 => f.write_str("begins as text in UTF-16 does; write it in ASCII or UTF-8"),
+            Self::Undecoded => f.write_str("has hexadecimal digits only; use `from_hex`"),
             Self::Unset => write!(f, "is not set; {MAKE}, and set it to that"),
             Self::NotAName => f.write_str(
                 "is not the name of a variable; give it a name, and the secret itself to `from_hex` or `from_base64`",

@@ -9,10 +9,10 @@ use smol::stream::{self, Stream, StreamExt};
 use crate::{Entries, Fleet, Leased, memo, rights, secret};
 
 /// A name, and what reads it and returns its length.
-type Form = (&'static str, fn() -> usize);
+pub(super) type Form = (&'static str, fn() -> usize);
 
 /// Read in windows, and whole.
-const IN_CHUNKS: [Form; 4] = [
+pub(super) const IN_CHUNKS: [Form; 4] = [
     ("an iterator", || many().count()),
     ("a stream", || smol::block_on(many_awaited().count())),
     ("a long value", || {

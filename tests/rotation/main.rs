@@ -8,8 +8,10 @@ mod forward;
 mod lives;
 mod own_secret;
 mod sides;
+mod unanswered;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -32,6 +34,8 @@ struct Shared {
     lives: Arc<Mutex<Vec<Duration>>>,
     /// After so many more writes each fails.
     sets_left: Arc<Mutex<Option<usize>>>,
+    /// Whether a write that fails is made all the same, so that only its answer is lost.
+    loses_answers: Arc<AtomicBool>,
 }
 
 impl Shared {
@@ -75,9 +79,13 @@ impl Backend for Shared {
             hook();
         }
         if let Some(left) = &mut *self.sets_left.lock().expect("not poisoned") {
-            *left = left
-                .checked_sub(1)
-                .ok_or(BackendError::new("it was told to fail"))?;
+            let Some(fewer) = left.checked_sub(1) else {
+                if self.loses_answers.load(Relaxed) {
+                    self.entries().insert(key.to_owned(), value);
+                }
+                return Err(BackendError::new("it was told to fail"));
+            };
+            *left = fewer;
         }
         self.lives.lock().expect("not poisoned").push(life);
         self.entries().insert(key.to_owned(), value);

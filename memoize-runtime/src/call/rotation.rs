@@ -29,14 +29,23 @@ pub(super) fn renew(
     };
     let name = place.name().as_str();
     let (policy, now_ms) = (request.policy(place), request.runtime.now_ms());
+    let mut write = Write::new(request, place, chunks, lease);
     let filled = ask(request, "fill", deadline, |backend| {
         match policy.renew(renewal, chunks, now_ms) {
-            Some((bytes, life)) => backend.fill(name, lease, bytes, life, deadline),
+            Some((bytes, life)) => {
+                write.is_open = true;
+                backend.fill(name, lease, bytes, life, deadline)
+            }
             None => Ok(false),
         }
     });
-    if !filled.unwrap_or(false) {
-        return false;
+    match filled {
+        Ok(true) => {}
+        Ok(false) => {
+            write.settle();
+            return false;
+        }
+        Err(_) => return false,
     }
     if lease == Lease::UNCONDITIONAL {
         let still_there = ask(request, "get", deadline, |backend| {
@@ -46,20 +55,58 @@ pub(super) fn renew(
             let deleted = ask(request, "delete", deadline, |backend| {
                 backend.delete(name, deadline)
             });
-            if deleted.is_err() {
-                take_back_later(request, place, deadline);
+            if deleted.is_ok() {
+                write.settle();
             }
             return false;
         }
     }
+    write.settle();
     request.observer().resealed();
     true
 }
 
-/// Has what can't be taken back in time removed without waiting for it.
-pub(super) fn take_back_later(request: &Request, place: &Place<'_>, deadline: Deadline) {
-    let name = iter::once(place.name().clone());
-    chunks::discard(request, name, Caller::Task, deadline);
+/// A write under the current name. Where nobody learns what came of it, since there was no answer or nobody waits any more, what may
+/// stand there is removed, without waiting for it.
+///
+/// Otherwise an entry could stay whose chunks are removed, or on a backend without leases one that was invalidated meanwhile.
+pub(super) struct Write<'a> {
+    request: &'a Request,
+    place: &'a Place<'a>,
+    /// Whether it does harm where it stays.
+    is_to_be_known: bool,
+    /// Whether the backend was asked, and nothing is known yet.
+    pub(super) is_open: bool,
+}
+
+impl<'a> Write<'a> {
+    pub(super) fn new(
+        request: &'a Request,
+        place: &'a Place<'a>,
+        chunks: Option<&Resealer>,
+        lease: Lease,
+    ) -> Self {
+        Self {
+            request,
+            place,
+            is_to_be_known: chunks.is_some() || lease == Lease::UNCONDITIONAL,
+            is_open: false,
+        }
+    }
+
+    /// It stands and may stay, or doesn't.
+    pub(super) fn settle(mut self) {
+        self.is_open = false;
+    }
+}
+
+impl Drop for Write<'_> {
+    fn drop(&mut self) {
+        if self.is_open && self.is_to_be_known {
+            let name = iter::once(self.place.name().clone());
+            chunks::discard(self.request, name, Caller::Task, Deadline::NEVER);
+        }
+    }
 }
 
 /// Removes what is under the previous names, with its chunks, since an entry was written that replaces it.

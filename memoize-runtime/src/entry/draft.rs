@@ -15,7 +15,8 @@ pub(crate) struct BodyMeta {
 }
 
 impl BodyMeta {
-    pub(super) const LEN: usize = size_of::<u32>() + size_of::<u64>();
+    pub(super) const FRESH_AT: usize = size_of::<u32>();
+    pub(super) const LEN: usize = Self::FRESH_AT + size_of::<u64>();
 }
 
 /// Room for a small value, so that most entries are one allocation.

@@ -151,7 +151,7 @@ impl Opened {
         Ok((meta, value))
     }
 
-    /// The same entry, sealed anew with this header.
+    /// The same entry, sealed anew with this header; it is stale by the time that it expires, as is any.
     ///
     /// Of a manifest it is `manifest` that stands in it: chunks are sealed anew as another generation.
     pub(crate) fn reseal(
@@ -167,6 +167,11 @@ impl Opened {
             manifest.write(&mut entry);
         } else {
             entry.extend_from_slice(&self.body);
+        }
+        if let Some(field) = entry[BODY_AT..][BodyMeta::FRESH_AT..].first_chunk_mut() {
+            *field = u64::from_le_bytes(*field)
+                .min(header.expires_ms)
+                .to_le_bytes();
         }
         finish(entry, seal, header)
     }
@@ -393,13 +398,17 @@ mod tests {
             flags: Flags::SEALED.with(Flags::PADDED),
             ..header(&seal)
         };
-        for body in [&b"\x05\0\0\0four"[..], b"\x02\0\0\0twoX", b"\x01\0\0"] {
+        for (body, reason) in [
+            (&b"\x05\0\0\0four"[..], Reject::Damaged),
+            (b"\x02\0\0\0twoX", Reject::Damaged),
+            (b"\x01\0\0", Reject::Truncated),
+        ] {
             let mut entry = vec![0; BODY_AT];
             entry.extend_from_slice(&[0; 12]);
             entry.extend_from_slice(body);
             let entry = finish(entry, &seal, &header).expect("the system has random bytes");
             let opened = opened(&seal, &entry).expect("it was sealed so");
-            assert!(opened.value().is_err());
+            assert_eq!(opened.value(), Err(reason));
         }
     }
 
@@ -424,6 +433,30 @@ mod tests {
             assert_eq!(opened_after.value(), Ok((META, b"value".into())));
             let [before, after] = [before, after].map(|entry| Header::parse(&entry));
             assert_eq!(after, before.map(|header| Header { key_id, ..header }));
+        }
+    }
+
+    #[test]
+    fn what_is_sealed_anew_is_not_fresh_beyond_its_end() {
+        let secret = secret();
+        let seal = Seal::new(&secret, KEY);
+        let before = sealed(&seal, b"value", Padding::default());
+        let before = opened(&seal, &before).expect("it was just sealed");
+        for (expires_ms, fresh_until) in [
+            (META.fresh_until - 1, META.fresh_until - 1),
+            (META.fresh_until + 1, META.fresh_until),
+        ] {
+            let header = Header {
+                expires_ms,
+                ..*before.header()
+            };
+            let after = before.reseal(&seal, &header, None).expect("random bytes");
+            let after = opened(&seal, &after).expect("it was just sealed");
+            let meta = BodyMeta {
+                fresh_until,
+                ..META
+            };
+            assert_eq!(after.value(), Ok((meta, b"value".into())));
         }
     }
 

@@ -56,9 +56,14 @@ impl Secret {
     ///
     /// # Errors
     /// There are fewer than [`MIN_BYTES`](Self::MIN_BYTES), they are obviously not random, or this build has no sealing
-    /// (feature `encrypt`). So with the other constructors.
+    /// (feature `encrypt`). So with the other constructors. Also if they are 64 or more hexadecimal digits, which stand for another
+    /// secret, that of [`from_hex`](Self::from_hex).
     pub fn from_bytes(bytes: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
-        Self::checked(bytes.as_ref()).map_err(SecretOrigin::Given.fault())
+        let bytes = bytes.as_ref();
+        if bytes.len() >= 2 * Self::MIN_BYTES && bytes.iter().all(u8::is_ascii_hexdigit) {
+            return Err(SecretOrigin::Given.fault()(SecretProblem::Undecoded));
+        }
+        Self::checked(bytes).map_err(SecretOrigin::Given.fault())
     }
 
     /// A secret that is written in hexadecimal, as by `openssl rand -hex 32`; white space around it is left out.
@@ -109,7 +114,7 @@ impl Secret {
     /// they are not text.
     ///
     /// # Errors
-    /// Also if the file can't be read, is longer than 4 KiB, or holds text that is neither. The error shows the path, where that
+    /// Also if the file can't be read, is longer than 4 KiB, or holds text that is neither, or is in UTF-16. The error shows the path, where that
     /// can't be a secret itself.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
         let path = path.as_ref();
@@ -118,6 +123,9 @@ impl Secret {
             Ok(bytes) => bytes,
             Err(problem) => return Err(fault(problem)),
         };
+        if is_utf16(&bytes) {
+            return Err(fault(SecretProblem::Utf16));
+        }
         match std::str::from_utf8(&bytes) {
             Ok(text) => Self::from_text(text),
             Err(_) => Self::checked(&bytes),
@@ -251,6 +259,12 @@ fn decode_base64(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     let len = decoded.ok()?.len();
     bytes.truncate(len);
     Some(bytes)
+}
+
+/// Whether it begins as text does that an editor or shell of Windows wrote. Of random bytes one in 32,000 begins so: to be refused at
+/// start is better than to have another secret than who reads the text.
+fn is_utf16(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff")
 }
 
 fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretProblem> {

@@ -72,14 +72,13 @@ fn few_different(bytes: &[u8]) -> bool {
     seen.into_iter().filter(|&seen| seen).count() < FEWEST_DIFFERENT
 }
 
-/// Whether it is text with one of the words that random text does not have.
+/// Whether one of the words is in it that random bytes do not have, whatever is around it.
 fn is_placeholder(bytes: &[u8]) -> bool {
-    bytes.is_ascii()
-        && PLACEHOLDERS.iter().any(|word| {
-            bytes
-                .windows(word.len())
-                .any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
-        })
+    PLACEHOLDERS.iter().any(|word| {
+        bytes
+            .windows(word.len())
+            .any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
+    })
 }
 
 #[cfg(test)]
@@ -125,6 +124,7 @@ mod tests {
             "ChangeMe-before-you-go-to-production",
             "my-very-long-PASSWORD-for-the-cache!",
             "example key, replace with your own..",
+            "mein Passwort für alles: changeme, äöü",
         ] {
             assert_eq!(check(weak.as_bytes()), Err(Problem::Placeholder), "{weak}");
         }

@@ -7,7 +7,7 @@ use super::chunks;
 use crate::backend::{Bytes, Deadline, Lease};
 use crate::call::place::Place;
 use crate::call::request::Request;
-use crate::call::rotation::take_back_later;
+use crate::call::rotation::Write;
 use crate::engine::Renewal;
 use crate::entry::chunk::Resealer;
 
@@ -25,14 +25,23 @@ pub(super) async fn renew(
     };
     let name = place.name().as_str();
     let (policy, now_ms) = (request.policy(place), request.runtime.now_ms());
+    let mut write = Write::new(request, place, chunks, lease);
     let filled = ask(request, "fill", deadline, |backend| {
         match policy.renew(renewal, chunks, now_ms) {
-            Some((bytes, life)) => backend.fill(name, lease, bytes, life, deadline),
+            Some((bytes, life)) => {
+                write.is_open = true;
+                backend.fill(name, lease, bytes, life, deadline)
+            }
             None => Box::pin(ready(Ok(false))),
         }
     });
-    if !filled.await.unwrap_or(false) {
-        return false;
+    match filled.await {
+        Ok(true) => {}
+        Ok(false) => {
+            write.settle();
+            return false;
+        }
+        Err(_) => return false,
     }
     if lease == Lease::UNCONDITIONAL {
         let still_there = ask(request, "get", deadline, |backend| {
@@ -42,12 +51,13 @@ pub(super) async fn renew(
             let deleted = ask(request, "delete", deadline, |backend| {
                 backend.delete(name, deadline)
             });
-            if deleted.await.is_err() {
-                take_back_later(request, place, deadline);
+            if deleted.await.is_ok() {
+                write.settle();
             }
             return false;
         }
     }
+    write.settle();
     request.observer().resealed();
     true
 }
