@@ -13,6 +13,9 @@ pub use memoize_runtime::{
     MemoizedStream, Memory, Runtime, RuntimeBuilder, Secret, Stats, Unblock, make_cache_key,
 };
 
+#[doc = include_str!("../docs/concurrency.md")]
+pub mod concurrency {}
+
 #[doc = include_str!("../docs/encryption.md")]
 pub mod encryption {}
 
