@@ -468,7 +468,8 @@ const MANIFEST_ATTACKS: [(&str, Strike); 24] = [
     ("splice two manifests", |a| {
         let twin = &a.set(Made::Twin).entry;
         a.change_entry(|entry, rng| {
-            let at = Header::LEN + 1 + rng.below(entry.len() - Header::LEN - 1);
+            // Of both so much that they differ there: a byte alone may be the same in both.
+            let at = Header::LEN + 16 + rng.below(entry.len() - Header::LEN - 32);
             entry[at..].copy_from_slice(&twin[at..]);
         });
         Tampered

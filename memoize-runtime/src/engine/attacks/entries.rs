@@ -165,7 +165,9 @@ const ENTRY_ATTACKS: [(&str, Strike); 26] = [
     ("splice two entries of one key", |a| {
         let one = a.own(&a.pool.current).to_vec();
         let other = &a.pool.current[Attack::at(a.key, a.kind, a.rng.other(a.serial, SERIALS))];
-        let at = Header::LEN + 1 + a.rng.below(one.len().min(other.len()) - Header::LEN - 1);
+        // Of both so much that they differ there: a byte alone may be the same in both.
+        let shorter = one.len().min(other.len());
+        let at = Header::LEN + 16 + a.rng.below(shorter - Header::LEN - 32);
         ([&one[..at], &other[at..]].concat(), Tampered)
     }),
     ("another entry's salt and commitment", |a| {
