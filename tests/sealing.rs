@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
+use std::thread;
 use std::time::Duration;
 
 use cache_memoize::{
@@ -11,7 +12,6 @@ use cache_memoize::{
     Runtime, RuntimeBuilder, Secret, Stats, cache_memoize, make_cache_key,
 };
 use memoize_runtime::testing::ManualClock;
-use tracing_subscriber::util::SubscriberInitExt;
 
 const KEY: (&str, &str) = ("patient", "Ada Lovelace");
 const VALUE: &str = "the diagnosis that nobody else may read";
@@ -220,14 +220,21 @@ fn without_a_secret_nothing_is_stored_on_a_shared_backend() {
 #[test]
 fn that_there_is_no_secret_is_said_once_and_clearly() {
     let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone());
-    let listening = subscriber.with_ansi(false).finish().set_default();
+    let (writer, here) = (log.clone(), thread::current().id());
+    let of_this_thread = move || {
+        if thread::current().id() == here {
+            writer.clone()
+        } else {
+            Log::default()
+        }
+    };
+    // For all threads: what is first logged by one without a subscriber may be taken for of no interest to anybody.
+    let subscriber = tracing_subscriber::fmt().with_writer(of_this_thread);
+    subscriber.with_ansi(false).init();
     let runtime = build(Runtime::builder().backend(Open::default()));
     for _ in 0..3 {
         assert!(is_computed(&runtime, memo));
     }
-    drop(listening);
     let log = log.0.lock().expect("no test panics in here");
     let log = str::from_utf8(&log).expect("text");
     assert_eq!(log.matches("there is no secret").count(), 1, "{log}");
