@@ -13,11 +13,68 @@
 mod shim {
     pub(crate) use shuttle::sync::{Condvar, Mutex, MutexGuard};
     pub(crate) use shuttle::thread_local;
+
+    /// Each is made anew in each schedule.
+    pub(crate) const SHARDS: usize = 2;
+
+    pub(crate) fn check(test: impl Fn() + Send + Sync + 'static) {
+        shuttle::check_random(test, 1);
+    }
 }
-#[path = "../src/flight/mod.rs"]
+/// As much as `progress` knows of these.
+mod backend {
+    pub(crate) use bytes::Bytes;
+
+    #[derive(Clone, Copy)]
+    pub(crate) struct Lease(pub(crate) u64);
+}
+mod call {
+    #[derive(Clone, Copy)]
+    pub(crate) enum Caller {
+        Thread,
+        Task,
+    }
+}
+mod entry {
+    pub(crate) mod chunk {
+        #[derive(Clone)]
+        pub(crate) struct Origin {
+            pub(crate) header: Header,
+            pub(crate) generation: usize,
+            pub(crate) chunk_len: u32,
+        }
+
+        #[derive(Clone)]
+        pub(crate) struct Header {
+            pub(crate) fingerprint: u64,
+            pub(crate) expires_ms: u64,
+        }
+
+        impl Origin {
+            pub(crate) fn of(fingerprint: u64, expires_ms: u64, chunk_len: usize) -> Self {
+                Self {
+                    header: Header {
+                        fingerprint,
+                        expires_ms,
+                    },
+                    generation: 0,
+                    chunk_len: u32::try_from(chunk_len).expect("it is short"),
+                }
+            }
+        }
+    }
+}
+#[path = "../../src/flight/mod.rs"]
 mod flight;
-#[path = "../src/guard.rs"]
+mod followers;
+#[path = "../../src/guard.rs"]
 mod guard;
+#[path = "../../src/progress/mod.rs"]
+mod progress;
+#[path = "../../src/shards.rs"]
+mod shards;
+#[path = "../../src/sleepers.rs"]
+mod sleepers;
 
 use std::env;
 use std::future::Future;
