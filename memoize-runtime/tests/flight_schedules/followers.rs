@@ -36,7 +36,7 @@ enum Body {
 
 /// What is stored of one key.
 #[derive(Default)]
-struct Shelf {
+struct Store {
     entry: Option<Vec<u8>>,
     chunks: HashMap<(usize, u32), Vec<u8>>,
     lease: Option<u64>,
@@ -44,7 +44,7 @@ struct Shelf {
     stores: usize,
 }
 
-impl Shelf {
+impl Store {
     fn grant(&mut self) -> Lease {
         self.granted += 1;
         self.lease = Some(self.granted);
@@ -74,7 +74,7 @@ impl Shelf {
 
 struct World {
     writers: Writers,
-    shelf: Mutex<Shelf>,
+    store: Mutex<Store>,
     /// The number of the latest invalidation.
     version: AtomicUsize,
     generations: AtomicUsize,
@@ -118,7 +118,7 @@ impl World {
     fn new() -> Arc<Self> {
         Arc::new(Self {
             writers: Writers::new(),
-            shelf: Mutex::new(Shelf::default()),
+            store: Mutex::new(Store::default()),
             version: AtomicUsize::new(0),
             generations: AtomicUsize::new(0),
             runs: AtomicUsize::new(0),
@@ -127,8 +127,8 @@ impl World {
         })
     }
 
-    fn shelf(&self) -> MutexGuard<'_, Shelf> {
-        self.shelf.lock().expect("nobody panics in here")
+    fn store(&self) -> MutexGuard<'_, Store> {
+        self.store.lock().expect("nobody panics in here")
     }
 
     fn origin(&self) -> Origin {
@@ -144,20 +144,20 @@ impl World {
 
     fn invalidate(&self) {
         self.version.fetch_add(1, Ordering::SeqCst);
-        let mut shelf = self.shelf();
-        shelf.entry = None;
-        shelf.lease = None;
-        drop(shelf);
+        let mut store = self.store();
+        store.entry = None;
+        store.lease = None;
+        drop(store);
         self.writers.void("key");
     }
 
     /// Nothing is left, who computed had a reason to, and nothing is stored but the latest version.
     fn is_settled(&self) {
         assert_eq!(self.writers.len(), 0, "writers left");
-        let shelf = self.shelf();
-        assert_eq!(shelf.lease, None, "a lease left");
+        let store = self.store();
+        assert_eq!(store.lease, None, "a lease left");
         let latest = items(self.version());
-        assert!(shelf.entry.as_ref().is_none_or(|entry| *entry == latest));
+        assert!(store.entry.as_ref().is_none_or(|entry| *entry == latest));
     }
 
     fn counts(&self) -> [usize; 3] {
@@ -179,14 +179,14 @@ impl Call {
     fn begin(&self) -> Part {
         let world = &self.world;
         let is_under_way = world.writers.contains("key", 0, 0);
-        let mut shelf = world.shelf();
-        if let Some(entry) = &shelf.entry {
+        let mut store = world.store();
+        if let Some(entry) = &store.entry {
             return Part::Found(entry.clone());
         }
-        let is_free = !is_under_way && shelf.lease.is_none();
-        let granted = is_free.then(|| shelf.grant());
-        let stores = shelf.stores;
-        drop(shelf);
+        let is_free = !is_under_way && store.lease.is_none();
+        let granted = is_free.then(|| store.grant());
+        let stores = store.stores;
+        drop(store);
         let lease = granted.map(Arc::new).or_else(|| self.shared());
         let joined = match world.writers.find("key", 0, 0) {
             Some(progress) => Joined::Follows(progress),
@@ -195,7 +195,7 @@ impl Call {
             None => {
                 let (origin, caller) = (world.origin(), Caller::Task);
                 let joined = world.writers.join("key", origin, 0, caller, lease.as_ref());
-                if world.shelf().stores > stores {
+                if world.store().stores > stores {
                     world.overtaken.fetch_add(1, Ordering::SeqCst);
                 }
                 joined
@@ -204,7 +204,7 @@ impl Call {
         match joined {
             Joined::Follows(progress) => {
                 if let Some(lease) = lease.and_then(Arc::into_inner) {
-                    world.shelf().release(lease);
+                    world.store().release(lease);
                 }
                 Part::Follows(progress)
             }
@@ -220,12 +220,12 @@ impl Call {
     fn begun(&self, publisher: Option<Publisher>, lease: Option<Arc<Lease>>) -> Part {
         let Some(publisher) = publisher else {
             if let Some(lease) = lease.and_then(Arc::into_inner) {
-                self.world.shelf().release(lease);
+                self.world.store().release(lease);
             }
             return Part::Computes;
         };
         let lease = lease.unwrap_or_else(|| {
-            let lease = Arc::new(self.world.shelf().grant());
+            let lease = Arc::new(self.world.store().grant());
             publisher.holds(&lease);
             lease
         });
@@ -294,7 +294,7 @@ impl Call {
                     let index = u32::try_from(got.len() / CHUNK).expect("few");
                     assert!(index < stored, "it was given all of those");
                     let name = (progress.origin.generation, index);
-                    let Some(chunk) = self.world.shelf().chunks.get(&name).cloned() else {
+                    let Some(chunk) = self.world.store().chunks.get(&name).cloned() else {
                         assert!(progress.is_left(), "nobody else removes them");
                         return Err(Deserted);
                     };
@@ -347,7 +347,7 @@ impl Call {
                     let index = u32::try_from(n / CHUNK).expect("few");
                     let name = (publisher.progress.origin.generation, index);
                     let chunk = all[n + 1 - CHUNK..=n].to_vec();
-                    world.shelf().chunks.insert(name, chunk);
+                    world.store().chunks.insert(name, chunk);
                     publisher.stored();
                 }
             }
@@ -355,12 +355,12 @@ impl Call {
         }
         if let Some((publisher, lease)) = stored {
             publisher.ended();
-            let is_stored = world.shelf().fill(*lease, all);
+            let is_stored = world.store().fill(*lease, all);
             drop(lease);
             if !is_stored {
                 let generation = publisher.progress.origin.generation;
                 drop(publisher);
-                world.shelf().remove(generation);
+                world.store().remove(generation);
             }
         }
         Some(())
@@ -370,11 +370,11 @@ impl Call {
 impl World {
     fn give_up(&self, publisher: Publisher, lease: Arc<Lease>) {
         if let Some(lease) = Arc::into_inner(lease) {
-            self.shelf().release(lease);
+            self.store().release(lease);
         }
         let generation = publisher.progress.origin.generation;
         drop(publisher);
-        self.shelf().remove(generation);
+        self.store().remove(generation);
     }
 }
 
@@ -434,7 +434,7 @@ fn of_all_who_are_left_one_writes() {
             let [runs, failures, overtaken] = world.counts();
             assert_eq!(failures, 1);
             assert!((2..=2 + overtaken).contains(&runs), "{runs}, {overtaken}");
-            assert!(world.shelf().entry.is_some());
+            assert!(world.store().entry.is_some());
             world.is_settled();
         });
     }
@@ -469,9 +469,9 @@ fn who_goes_on_beside_a_writer_takes_nothing_from_it() {
             let given = follow_all(&world, writer, &callers);
             assert_eq!(given[2], Some(items(0)));
             assert!(given.iter().flatten().all(|given| *given == items(0)));
-            let shelf = world.shelf();
-            assert!(shelf.entry.is_some(), "whoever came to the end");
-            drop(shelf);
+            let store = world.store();
+            assert!(store.entry.is_some(), "whoever came to the end");
+            drop(store);
             world.is_settled();
         });
     }
