@@ -316,6 +316,7 @@ impl Deadline {
 pub struct BackendError {
     reason: &'static str,
     source: Option<Box<dyn Error + Send + Sync>>,
+    is_unasked: bool,
 }
 
 impl BackendError {
@@ -324,7 +325,20 @@ impl BackendError {
         Self {
             reason,
             source: None,
+            is_unasked: false,
         }
+    }
+
+    /// That the backend could not be asked, which says nothing about it.
+    pub(crate) fn unasked(reason: &'static str) -> Self {
+        Self {
+            is_unasked: true,
+            ..Self::new(reason)
+        }
+    }
+
+    pub(crate) fn is_unasked(&self) -> bool {
+        self.is_unasked
     }
 
     /// The same with the error that caused it.
