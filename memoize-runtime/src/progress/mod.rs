@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use crate::backend::{Bytes, Lease};
 use crate::call::Caller;
 use crate::entry::chunk::Origin;
+use crate::hidden::Hidden;
 use crate::shards::{Shard, Shards, lock};
 use crate::shim::{Mutex, thread_local};
 use crate::sleepers::{Sleepers, Ticket};
@@ -68,7 +69,7 @@ pub(crate) enum View {
     /// Chunks, of so many that are stored.
     Stored(u32),
     /// The bytes that come next.
-    Unstored(Bytes),
+    Unstored(Hidden<Bytes>),
     /// Nothing more: so long is the whole, and of so many items.
     Whole { raw_len: u64, items: u64 },
     /// Nothing more will come, or nothing can come as long as this caller waits: it is the one that writes. Or the writer was left
@@ -334,7 +335,7 @@ impl State {
         }
         let known = usize::try_from(supplied - stored).ok()?;
         let rest = self.tail.get(known..).filter(|rest| !rest.is_empty())?;
-        Some(View::Unstored(Bytes::copy_from_slice(rest)))
+        Some(View::Unstored(Hidden(Bytes::copy_from_slice(rest))))
     }
 }
 

@@ -49,7 +49,7 @@ fn each_position_has_its_view() {
         let progress = Arc::clone(&publisher.progress);
         assert_eq!(view(&progress, 0), None);
         publisher.wrote(&[1; 150]);
-        let unstored = |len| Some(View::Unstored(vec![1; len].into()));
+        let unstored = |len| Some(View::Unstored(Hidden(vec![1; len].into())));
         assert_eq!(view(&progress, 0), unstored(150));
         publisher.stored();
         assert_eq!(view(&progress, 99), Some(View::Stored(1)));
@@ -89,7 +89,7 @@ fn a_forked_child_waits_for_no_writer_of_its_parent() {
                 None,
             )
         };
-        let unstored = Some(View::Unstored(vec![1; 10].into()));
+        let unstored = Some(View::Unstored(Hidden(vec![1; 10].into())));
         assert_eq!(view(&in_the_child, 0), unstored, "what there is is read");
         assert_eq!(view(&in_the_child, 10), Some(View::Broken));
     });

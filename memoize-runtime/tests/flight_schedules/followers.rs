@@ -15,6 +15,7 @@ use super::call::Caller;
 use super::check;
 use super::entry::chunk::Origin;
 use super::flight::block_on;
+use super::hidden::Hidden;
 use super::progress::{Joined, Progress, Publisher, View, Viewing, Writers};
 
 /// Items are a byte each: the version that was current when their computation began, and which one it is.
@@ -300,7 +301,7 @@ impl Call {
                     };
                     got.extend_from_slice(&chunk[got.len() % CHUNK..]);
                 }
-                View::Unstored(bytes) => got.extend_from_slice(&bytes),
+                View::Unstored(Hidden(bytes)) => got.extend_from_slice(&bytes),
                 View::Whole { raw_len, items } => {
                     assert_eq!((raw_len, items), (got.len() as u64, u64::from(ITEMS)));
                     return Ok(());

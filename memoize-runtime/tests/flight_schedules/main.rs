@@ -21,49 +21,7 @@ mod shim {
         shuttle::check_random(test, 1);
     }
 }
-/// As much as `progress` knows of these.
-mod backend {
-    pub(crate) use bytes::Bytes;
-
-    #[derive(Clone, Copy)]
-    pub(crate) struct Lease(pub(crate) u64);
-}
-mod call {
-    #[derive(Clone, Copy)]
-    pub(crate) enum Caller {
-        Thread,
-        Task,
-    }
-}
-mod entry {
-    pub(crate) mod chunk {
-        #[derive(Clone)]
-        pub(crate) struct Origin {
-            pub(crate) header: Header,
-            pub(crate) generation: usize,
-            pub(crate) chunk_len: u32,
-        }
-
-        #[derive(Clone)]
-        pub(crate) struct Header {
-            pub(crate) fingerprint: u64,
-            pub(crate) expires_ms: u64,
-        }
-
-        impl Origin {
-            pub(crate) fn of(fingerprint: u64, expires_ms: u64, chunk_len: usize) -> Self {
-                Self {
-                    header: Header {
-                        fingerprint,
-                        expires_ms,
-                    },
-                    generation: 0,
-                    chunk_len: u32::try_from(chunk_len).expect("it is short"),
-                }
-            }
-        }
-    }
-}
+mod around;
 #[path = "../../src/flight/mod.rs"]
 mod flight;
 mod followers;
@@ -75,6 +33,8 @@ mod progress;
 mod shards;
 #[path = "../../src/sleepers.rs"]
 mod sleepers;
+
+use around::{backend, call, entry, hidden};
 
 use std::env;
 use std::future::Future;
