@@ -332,7 +332,7 @@ impl<I: Iterator> Running<I> {
             if let Some(place) = request.place() {
                 let filled = fill_by(request, &place, lease, fill, deadline);
                 drop(place);
-                recorder.published(filled);
+                recorder.published(filled, deadline);
             }
         }
     }

@@ -12,7 +12,7 @@ use super::place::Place;
 use super::reading::{Claim, Following, Reading, Source};
 use super::request::Request;
 use super::turn::{Caller, Missed, release};
-use crate::backend::{Bytes, Lease};
+use crate::backend::{Bytes, Deadline, Lease};
 use crate::engine::{Chunked, Fill, Unstored};
 use crate::key::CacheKey;
 use crate::observe::Abandoned;
@@ -320,10 +320,14 @@ impl Recorder {
         }
     }
 
-    /// Takes notice of whether the entry is stored; nothing is known where the backend could not be asked.
-    pub(super) fn published(&mut self, filled: Result<bool, NoAnswer>) {
-        if let Some(recording) = &mut self.recording {
-            recording.lease = None;
+    /// Takes notice of whether the entry is stored; nothing is known where the backend could not be asked. A lease that there was no
+    /// time to fill by is still given up; where the backend failed it would only fail again.
+    pub(super) fn published(&mut self, filled: Result<bool, NoAnswer>, deadline: Deadline) {
+        let lease = self.recording.as_mut().and_then(|it| it.lease.take());
+        if filled.is_err() && deadline.has_passed() {
+            let mut budget = self.request.budget();
+            // Without waiting.
+            give_up(&self.request, lease, Caller::Task, &mut budget);
         }
         match filled {
             Ok(true) => self.recording = None,

@@ -470,7 +470,7 @@ async fn finish(mut recorder: Recorder) -> State {
         if let Some(place) = request.place() {
             let filled = fill_by(request, &place, lease, fill, deadline).await;
             drop(place);
-            recorder.published(filled);
+            recorder.published(filled, deadline);
         }
     }
     State::Ended
