@@ -35,17 +35,20 @@ const STILL_FILLED: Duration = Duration::from_secs(24 * 60 * 60);
 /// The longest life that a server is given; it refuses what overflows its clock.
 const LONGEST_MS: u64 = 100 * 366 * 24 * 60 * 60 * 1000;
 
-/// Whether there is a value, or else whether the lease is granted. Others are told that it is not as long as more than `ARGV[3]` remains of
-/// the record's life, except who asked for the lease `ARGV[4]` and can't know whether it was granted. That one is given another: its first
-/// question may still be on its way, and must not bring back a lease that was voided in between.
+/// 1 where there is a value, or else the lease if it is granted, and 0 if it is not. Others are told that it is not as long as more than
+/// `ARGV[3]` remains of the record's life, except who asked for the leases from `ARGV[4]` on, and can't know whether one was granted. That
+/// one is given another, which nobody asked for before: its questions may still be on their way, and must not bring back a lease that was
+/// voided in between.
 ///
 /// The value itself is left to a `GET` behind it: from a script it would be copied into Lua and out again, which takes longer than all else.
 static LEASE_IF_ABSENT: Script = Script::new(
-    "if redis.call('PTTL', KEYS[1]) ~= -2 then return 3 end \
-         if redis.call('PTTL', KEYS[2]) > tonumber(ARGV[3]) \
-             and redis.call('GET', KEYS[2]) ~= ARGV[4] then return 0 end \
+    "if redis.call('PTTL', KEYS[1]) ~= -2 then return 1 end \
+         if redis.call('PTTL', KEYS[2]) > tonumber(ARGV[3]) then \
+             local holder, is_ours = redis.call('GET', KEYS[2]), false \
+             for i = 4, #ARGV do is_ours = is_ours or ARGV[i] == holder end \
+             if not is_ours then return 0 end end \
          redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2]) \
-         return ARGV[4] and 2 or 1",
+         return ARGV[1]",
 );
 
 static SET: Script = Script::new(
@@ -63,10 +66,19 @@ static FILL: Script = Script::new(
          return 1",
 );
 
+/// Of whichever of the leases stands.
 static RELEASE: Script = Script::new(
-    "if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end \
+    "local holder = redis.call('GET', KEYS[2]) \
+         for _, lease in ipairs(ARGV) do \
+             if lease == holder then redis.call('DEL', KEYS[2]) end end \
          return 1",
 );
+
+/// Where a lookup's lease stands: behind the script, the number of keys, and these.
+const TOKEN: usize = 5;
+
+/// Where those begin in whose place it is asked for.
+const UNANSWERED: usize = 8;
 
 /// A script that touches a key and the record of its lease.
 struct Script {
@@ -113,25 +125,26 @@ impl Request {
         Self::plain(command, key)
     }
 
-    pub(super) fn lease_if_absent(key: &str, lease: Lease, life: Duration) -> Self {
+    /// By who asked for `unanswered` before, and doesn't know whether one of them was granted: `lease` then takes its place.
+    pub(super) fn lease_if_absent(
+        key: &str,
+        lease: Lease,
+        unanswered: &[Lease],
+        life: Duration,
+    ) -> Self {
         let lookup = Self::scripted(&LEASE_IF_ABSENT, key, |command| {
             command
                 .arg(lease.token())
                 .arg(lease_life(life))
                 .arg(millis(STILL_FILLED));
+            for lease in unanswered {
+                command.arg(lease.token());
+            }
         });
         Self {
             repeat: Repeat::Lookup,
             ..lookup
         }
-    }
-
-    /// The same by who asked for `unanswered` before, and is granted another in its place.
-    pub(super) fn take_over_if_absent(key: &str, unanswered: Lease, life: Duration) -> Self {
-        let mut request = Self::lease_if_absent(key, second(unanswered), life);
-        request.command.arg(unanswered.token());
-        request.repeat = Repeat::Never;
-        request
     }
 
     pub(super) fn lease(key: &str, lease: Lease, life: Duration) -> Self {
@@ -153,9 +166,11 @@ impl Request {
         })
     }
 
-    pub(super) fn release(key: &str, lease: Lease) -> Self {
+    pub(super) fn release(key: &str, leases: &[Lease]) -> Self {
         Self::scripted(&RELEASE, key, |command| {
-            command.arg(lease.token());
+            for lease in leases {
+                command.arg(lease.token());
+            }
         })
     }
 
@@ -166,21 +181,26 @@ impl Request {
             Repeat::Same => {}
             Repeat::Never => return None,
             Repeat::Lookup => {
-                // Behind the script, the number of keys, and these.
-                const TOKEN: usize = 5;
-                let arguments: Vec<&[u8]> = arguments(&self.command).collect();
-                let token = str::from_utf8(arguments.get(TOKEN)?).ok()?.parse().ok()?;
-                let other = second(Lease::new(token)).token().to_string();
+                let other = new_lease().ok()?.token().to_string();
                 let mut command = Cmd::new();
-                for (index, argument) in arguments.iter().enumerate() {
+                for (index, argument) in arguments(&self.command).enumerate() {
                     let is_token = index == TOKEN;
                     command.arg(if is_token { other.as_bytes() } else { argument });
                 }
-                command.arg(arguments[TOKEN]);
+                command.arg(arguments(&self.command).nth(TOKEN)?);
                 again.command = command;
             }
         }
         Some(again)
+    }
+
+    /// The leases that a lookup may have been granted if it was not answered: that which it asks for, then those in whose place it does.
+    pub(super) fn leases(&self) -> Vec<Lease> {
+        let arguments = arguments(&self.command).enumerate();
+        let tokens = arguments
+            .filter(|(index, _)| *index == TOKEN || *index >= UNANSWERED)
+            .filter_map(|(_, token)| str::from_utf8(token).ok()?.parse().ok());
+        tokens.map(Lease::new).collect()
     }
 
     /// The same with the script itself, for a server that doesn't know its digest; nothing for what runs none.
@@ -229,11 +249,6 @@ fn arguments(command: &Cmd) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// The lease that a lookup asks for in place of one that it may have been granted.
-pub(super) fn second(lease: Lease) -> Lease {
-    Lease::new(lease.token().wrapping_add(1).max(1))
-}
-
 fn entry_life(life: Duration) -> u64 {
     millis(life).clamp(1, LONGEST_MS)
 }
@@ -263,25 +278,25 @@ pub(super) fn found(reply: Value) -> Result<Option<Bytes>, BackendError> {
     }
 }
 
-/// What the script that leases and the `GET` behind it are answered with; nothing if the value went in between.
+/// What the script that leases and the `GET` behind it are answered with, by whom `lookup` was asked; nothing if the value went in between.
 pub(super) fn looked_up(
+    lookup: &Request,
     leased: Value,
     value: Value,
-    lease: Lease,
 ) -> Result<Option<Lookup>, BackendError> {
-    let Value::Int(leased @ 0..=3) = leased else {
-        return Err(unexpected(leased));
+    let leased = match leased {
+        Value::Int(0) => Some(Lookup::Busy),
+        Value::Int(1) => None,
+        Value::BulkString(token) => {
+            let lease = lookup.leases().into_iter().next();
+            let is_ours = |lease: &Lease| lease.token().to_string().as_bytes() == token;
+            let lease = lease.filter(is_ours).ok_or_else(nonsense)?;
+            Some(Lookup::Granted(lease))
+        }
+        other => return Err(unexpected(other)),
     };
     // What came between voided the lease, if there was one.
-    if let Some(value) = found(value)? {
-        return Ok(Some(Lookup::Found(value)));
-    }
-    Ok(match leased {
-        0 => Some(Lookup::Busy),
-        1 => Some(Lookup::Granted(lease)),
-        2 => Some(Lookup::Granted(second(lease))),
-        _ => None,
-    })
+    Ok(found(value)?.map(Lookup::Found).or(leased))
 }
 
 /// What the script that fills is answered with.
@@ -303,6 +318,10 @@ pub(super) fn done(reply: Value) -> Result<(), BackendError> {
 fn unexpected(reply: Value) -> BackendError {
     match reply {
         Value::ServerError(error) => super::error::of_server(error),
-        _ => BackendError::new("the server's answer makes no sense"),
+        _ => nonsense(),
     }
+}
+
+pub(super) fn nonsense() -> BackendError {
+    BackendError::new("the server's answer makes no sense")
 }

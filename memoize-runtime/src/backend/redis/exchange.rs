@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use redis::{Cmd, ServerErrorKind, Value};
 
-use super::command::Request;
+use super::command::{Request, nonsense};
 use super::error::{self, Failure};
 use super::router::{Router, redirection};
 use super::url::Address;
@@ -18,6 +18,8 @@ static ASKING: LazyLock<Cmd> = LazyLock::new(|| redis::cmd("ASKING"));
 
 pub(super) struct Exchange {
     asked: Vec<Asked>,
+    /// So many of them are waited for.
+    needed: usize,
     /// Whether none of the others may be worked on before the first.
     first_leads: bool,
 }
@@ -26,9 +28,23 @@ struct Asked {
     request: Request,
     /// The server that a slot on its way was sent to, for this one time.
     guest_of: Option<Address>,
+    /// Whether a server may have it.
+    sent: bool,
     /// Whether a connection was lost under it.
     repeated: bool,
     answer: Option<Value>,
+}
+
+impl Asked {
+    fn new(request: Request) -> Self {
+        Self {
+            request,
+            guest_of: None,
+            sent: false,
+            repeated: false,
+            answer: None,
+        }
+    }
 }
 
 /// Requests that go to one server, in one piece.
@@ -39,14 +55,10 @@ pub(super) struct Group {
 
 impl Exchange {
     pub(super) fn new(requests: impl IntoIterator<Item = Request>) -> Self {
-        let asked = |request| Asked {
-            request,
-            guest_of: None,
-            repeated: false,
-            answer: None,
-        };
+        let asked: Vec<Asked> = requests.into_iter().map(Asked::new).collect();
         Self {
-            asked: requests.into_iter().map(asked).collect(),
+            needed: asked.len(),
+            asked,
             first_leads: false,
         }
     }
@@ -57,6 +69,16 @@ impl Exchange {
         self
     }
 
+    /// The same with requests that are sent once, behind those to the same server, and not waited for: what isn't done then
+    /// is not followed.
+    pub(super) fn beside(mut self, requests: impl IntoIterator<Item = Request>) -> Self {
+        let requests = requests.into_iter();
+        // Nobody would ask again with the script itself.
+        let in_full = requests.map(|request| request.in_full().unwrap_or(request));
+        self.asked.extend(in_full.map(Asked::new));
+        self
+    }
+
     /// What is still to be sent, server by server.
     ///
     /// # Errors
@@ -64,7 +86,8 @@ impl Exchange {
     pub(super) fn groups(&self, router: &Router) -> Result<Vec<Group>, BackendError> {
         let mut groups: Vec<Group> = Vec::new();
         for (index, asked) in self.asked.iter().enumerate() {
-            if asked.answer.is_some() {
+            let is_beside = index >= self.needed;
+            if asked.answer.is_some() || is_beside && asked.sent {
                 continue;
             }
             let address = match &asked.guest_of {
@@ -76,7 +99,7 @@ impl Exchange {
                 continue;
             }
             // Only its own server works on the first one before those that are sent behind it.
-            if self.first_is_open() && !groups.is_empty() {
+            if is_beside || self.first_is_open() && !groups.is_empty() {
                 continue;
             }
             groups.push(Group {
@@ -87,8 +110,11 @@ impl Exchange {
         Ok(groups)
     }
 
-    /// The commands of a group. A guest's has `ASKING` in front of it.
-    pub(super) fn commands(&self, group: &Group) -> Vec<&Cmd> {
+    /// The commands of a group, which are about to be sent. A guest's has `ASKING` in front of it.
+    pub(super) fn commands(&mut self, group: &Group) -> Vec<&Cmd> {
+        for &index in &group.members {
+            self.asked[index].sent = true;
+        }
         let mut commands = Vec::with_capacity(group.members.len());
         for &index in &group.members {
             let asked = &self.asked[index];
@@ -116,11 +142,10 @@ impl Exchange {
             if self.asked[index].guest_of.take().is_some() {
                 answers.next();
             }
-            let answer = answers
-                .next()
-                .ok_or_else(|| BackendError::new("the server's answer makes no sense"))?;
+            let answer = answers.next().ok_or_else(nonsense)?;
+            let is_beside = index >= self.needed;
             // The first one will be worked on once more, and this has been.
-            let is_early = index != 0 && self.first_is_open();
+            let is_early = index != 0 && !is_beside && self.first_is_open();
             let asked = &mut self.asked[index];
             let Value::ServerError(error) = &answer else {
                 asked.answer = Some(answer).filter(|_| !is_early);
@@ -130,6 +155,13 @@ impl Exchange {
                 .details()
                 .and_then(|to| redirection(&group.address, to));
             match (error.kind(), to) {
+                (Some(ServerErrorKind::Ask), _) if is_beside => continue,
+                (Some(ServerErrorKind::Moved), to) if is_beside => {
+                    if let Some((slot, to)) = to {
+                        router.moved(slot, &to);
+                    }
+                    continue;
+                }
                 // They stay together, for else each would take rounds of its own.
                 (Some(ServerErrorKind::Ask), Some((_, to))) => {
                     asked.guest_of = Some(to);
@@ -181,6 +213,9 @@ impl Exchange {
     /// Puts requests in the place of those of a group, if each has one.
     fn again(&mut self, group: &Group) -> Option<()> {
         for &index in &group.members {
+            if index >= self.needed {
+                continue;
+            }
             let asked = &mut self.asked[index];
             if std::mem::replace(&mut asked.repeated, true) {
                 return None;
@@ -198,16 +233,30 @@ impl Exchange {
                 .is_some_and(|first| first.answer.is_none())
     }
 
-    /// All answers, in the order of the requests; the exchange itself, if there is more to ask.
-    pub(super) fn finish(self) -> Result<Vec<Value>, Self> {
-        if self.asked.iter().any(|asked| asked.answer.is_none()) {
-            return Err(self);
+    /// All answers that are waited for, in the order of the requests; nothing if there is more to ask.
+    pub(super) fn finish(&mut self) -> Option<Vec<Value>> {
+        let needed = &mut self.asked[..self.needed];
+        if needed.iter().any(|asked| asked.answer.is_none()) {
+            return None;
         }
-        Ok(self
-            .asked
-            .into_iter()
-            .filter_map(|asked| asked.answer)
-            .collect())
+        let answers = needed.iter_mut();
+        Some(answers.filter_map(|asked| asked.answer.take()).collect())
+    }
+
+    /// The first request as it was sent last, if there is one.
+    pub(super) fn first(&self) -> Option<&Request> {
+        self.asked.first().map(|asked| &asked.request)
+    }
+
+    /// Whether a server may have worked on the first request.
+    pub(super) fn first_was_sent(&self) -> bool {
+        self.asked.first().is_some_and(|asked| asked.sent)
+    }
+
+    /// Whether a server has answered one of those that are not waited for.
+    pub(super) fn beside_is_answered(&self, index: usize) -> bool {
+        let asked = self.asked.get(self.needed + index);
+        asked.is_some_and(|asked| asked.answer.is_some())
     }
 }
 
@@ -273,9 +322,8 @@ mod tests {
                     .take(&group, received, router)
                     .expect("one for each");
             }
-            match exchange.finish() {
-                Ok(answers) => return (log, Some(answers)),
-                Err(unfinished) => exchange = unfinished,
+            if let Some(answers) = exchange.finish() {
+                return (log, Some(answers));
             }
         }
         (log, None)
@@ -328,7 +376,7 @@ mod tests {
     #[test]
     fn what_is_led_is_a_guest_with_the_first() {
         let router = cluster(16383);
-        let lookup = Request::lease_if_absent("a", Lease::new(7), Duration::from_secs(1));
+        let lookup = Request::lease_if_absent("a", Lease::new(7), &[], Duration::from_secs(1));
         let exchange = Exchange::new([lookup, Request::get("a")]).first_leads();
         let ask = format!("-ASK {} node:2\r\n", slot("a"));
         let (ask, ok) = (&*ask, "+OK\r\n");
@@ -353,7 +401,7 @@ mod tests {
     fn what_was_worked_on_too_early_is_asked_again() {
         let router = router("redis://node");
         let lease = Lease::new(7);
-        let lookup = || Request::lease_if_absent("a", lease, Duration::from_secs(1));
+        let lookup = || Request::lease_if_absent("a", lease, &[], Duration::from_secs(1));
         let answers = ["-NOSCRIPT none\r\n", ":1\r\n", ":2\r\n", ":3\r\n"];
         let exchange = Exchange::new([lookup(), Request::get("b")]).first_leads();
         let (log, found) = run(exchange, &router, &answers);
@@ -396,7 +444,7 @@ mod tests {
         };
         let (value, hour) = ("value".into(), Duration::from_secs(3600));
         let lease = Lease::new(7);
-        assert!(ask(Request::lease_if_absent("b", lease, hour)));
+        assert!(ask(Request::lease_if_absent("b", lease, &[], hour)));
         assert!(ask(Request::fill("b", lease, &value, hour)));
         assert!(ask(Request::delete("b")));
         assert!(!ask(Request::set("b", &value, hour)));

@@ -53,7 +53,7 @@ impl Client {
     /// As [the other](super::blocking::Client::ask) does.
     async fn ask(
         &self,
-        mut exchange: Exchange,
+        exchange: &mut Exchange,
         deadline: Deadline,
     ) -> Result<Vec<Value>, BackendError> {
         let until = until(deadline);
@@ -65,7 +65,7 @@ impl Client {
                     found?;
                 }
             }
-            for (group, answers) in self.send(&exchange, until).await? {
+            for (group, answers) in self.send(exchange, until).await? {
                 match answers {
                     Ok(answers) => {
                         exchange.take(&group, answers, &self.shared.router)?;
@@ -73,9 +73,8 @@ impl Client {
                     Err(failure) => exchange.fail(&group, failure, &self.shared.router)?,
                 }
             }
-            match exchange.finish() {
-                Ok(answers) => return Ok(answers),
-                Err(unfinished) => exchange = unfinished,
+            if let Some(answers) = exchange.finish() {
+                return Ok(answers);
             }
         }
         Err(BackendError::new("the cluster sends us from node to node"))
@@ -84,7 +83,7 @@ impl Client {
     /// Sends what there is to send, to all servers at the same time.
     async fn send(
         &self,
-        exchange: &Exchange,
+        exchange: &mut Exchange,
         until: Instant,
     ) -> Result<Vec<(Group, Answers)>, BackendError> {
         let mut groups = exchange.groups(&self.shared.router)?;
@@ -183,7 +182,7 @@ impl Client {
     }
 
     async fn ask_one(&self, request: Request, deadline: Deadline) -> Result<Value, BackendError> {
-        let answers = self.ask(Exchange::new([request]), deadline).await?;
+        let answers = self.ask(&mut Exchange::new([request]), deadline).await?;
         super::only(answers)
     }
 
@@ -195,8 +194,8 @@ impl Client {
         deadline: Deadline,
     ) -> Result<(Lookup, Vec<Option<Bytes>>), BackendError> {
         loop {
-            let looking = self.shared.look(key, others, life)?;
-            let answers = self.ask(looking.exchange(), deadline).await?;
+            let mut looking = self.shared.look(key, others, life)?;
+            let answers = self.ask(&mut looking.exchange, deadline).await?;
             if let Some(found) = looking.answered(answers)? {
                 return Ok(found);
             }
@@ -257,7 +256,7 @@ impl AsyncBackend for Twin {
             return self.unblock.get_many(keys, deadline);
         }
         Box::pin(async move {
-            let answers = self.client.ask(super::gets(keys), deadline).await?;
+            let answers = self.client.ask(&mut super::gets(keys), deadline).await?;
             super::all(answers, command::found)
         })
     }
@@ -274,7 +273,7 @@ impl AsyncBackend for Twin {
         Box::pin(async move {
             super::nothing(
                 self.client
-                    .ask(super::sets(entries, life), deadline)
+                    .ask(&mut super::sets(entries, life), deadline)
                     .await?,
             )
         })
@@ -284,9 +283,9 @@ impl AsyncBackend for Twin {
         if !in_tokio() {
             return self.unblock.delete_many(keys, deadline);
         }
-        Box::pin(
-            async move { super::nothing(self.client.ask(super::deletes(keys), deadline).await?) },
-        )
+        Box::pin(async move {
+            super::nothing(self.client.ask(&mut super::deletes(keys), deadline).await?)
+        })
     }
 
     fn get_or_lease<'a>(
@@ -352,7 +351,7 @@ impl AsyncBackend for Twin {
             return;
         };
         let client = Arc::clone(&self.client);
-        let request = Request::release(key, lease);
+        let request = Request::release(key, &[lease]);
         // Where it can't be done the lease runs out.
         runtime.spawn(async move { client.ask_one(request, Deadline::NEVER).await.map(drop) });
     }
@@ -363,7 +362,7 @@ impl AsyncBackend for Twin {
             return;
         };
         let client = Arc::clone(&self.client);
-        let requests = super::deletes(keys);
-        runtime.spawn(async move { client.ask(requests, Deadline::NEVER).await.map(drop) });
+        let mut requests = super::deletes(keys);
+        runtime.spawn(async move { client.ask(&mut requests, Deadline::NEVER).await.map(drop) });
     }
 }
