@@ -315,6 +315,7 @@ impl Deadline {
 /// Why a [`Backend`] could not do what it was asked.
 pub struct BackendError {
     reason: &'static str,
+    is_refusal: bool,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -323,8 +324,22 @@ impl BackendError {
     pub fn new(reason: &'static str) -> Self {
         Self {
             reason,
+            is_refusal: false,
             source: None,
         }
+    }
+
+    /// The same of a backend that works, and refuses just this: "the server is out of memory", say, where it still reads. It is no reason to
+    /// leave the backend alone: to the circuit breaker it is an answer.
+    pub fn refusal(reason: &'static str) -> Self {
+        Self {
+            is_refusal: true,
+            ..Self::new(reason)
+        }
+    }
+
+    pub(crate) fn is_refusal(&self) -> bool {
+        self.is_refusal
     }
 
     /// The same with the error that caused it.

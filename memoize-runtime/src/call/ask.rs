@@ -49,7 +49,7 @@ pub(super) fn admit<'r>(
     Ok(Some(permit))
 }
 
-/// Tells what came of a question. An answer that came too late is one, but of a backend that is too slow.
+/// Tells what came of a question. An answer that came too late is one, but of a backend that is too slow; a refusal is one as well.
 pub(super) fn told<T>(
     request: &Request,
     operation: &'static str,
@@ -58,7 +58,10 @@ pub(super) fn told<T>(
     answer: Result<T, BackendError>,
 ) -> Result<T, NoAnswer> {
     if let Some(permit) = permit {
-        let ending = if answer.is_ok() && !deadline.has_passed() {
+        let is_answer = answer
+            .as_ref()
+            .map_or_else(BackendError::is_refusal, |_| true);
+        let ending = if is_answer && !deadline.has_passed() {
             Ending::Answered
         } else {
             Ending::Failed

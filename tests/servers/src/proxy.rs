@@ -70,6 +70,11 @@ impl Proxy {
         self.shared.count.load(Ordering::Relaxed)
     }
 
+    /// How many connections to the server it has opened so far.
+    pub fn connections(&self) -> u64 {
+        self.shared.connections.load(Ordering::Relaxed)
+    }
+
     /// How many replies of the server it has read so far.
     pub fn replies(&self) -> u64 {
         self.shared.replies.load(Ordering::Relaxed)
@@ -141,6 +146,7 @@ struct Shared {
     /// The reply to be exchanged next.
     spare: Mutex<Option<Vec<u8>>>,
     streams: Mutex<Vec<TcpStream>>,
+    connections: AtomicU64,
     replies: AtomicU64,
     swallow: AtomicU64,
     /// Whoever reads the next value takes this, and hands it on when the other end is gone.
@@ -159,6 +165,7 @@ impl Default for Shared {
             faults: Mutex::default(),
             spare: Mutex::default(),
             streams: Mutex::default(),
+            connections: AtomicU64::new(0),
             replies: AtomicU64::new(0),
             swallow: AtomicU64::new(0),
             hold: Mutex::default(),
@@ -185,6 +192,7 @@ impl Shared {
 
     fn forward(self: Arc<Self>, client: TcpStream, random: Random) -> io::Result<()> {
         let server = TcpStream::connect(self.server)?;
+        self.connections.fetch_add(1, Ordering::Relaxed);
         client.set_nodelay(true)?;
         server.set_nodelay(true)?;
         lock(&self.streams).extend([client.try_clone()?, server.try_clone()?]);

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use redis::{Cmd, Value};
+use redis::{Cmd, ServerError, ServerErrorKind, Value};
 
 use super::slot::{lease_name, slot};
 use crate::backend::{BackendError, Bytes, Lease, Lookup};
@@ -14,9 +14,22 @@ use crate::clock::millis;
 pub(super) struct Request {
     pub(super) command: Cmd,
     pub(super) slot: u16,
+    kind: Kind,
     repeat: Repeat,
     /// Whose digest the command has, if it runs a script.
     script: Option<&'static Script>,
+}
+
+/// What a request does, which decides on what it can be answered with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Get,
+    Set,
+    Remove,
+    LeaseIfAbsent,
+    Lease,
+    Fill,
+    Release,
 }
 
 /// What to ask if the server may have worked on a request already, and nobody knows.
@@ -104,13 +117,13 @@ impl Request {
     pub(super) fn get(key: &str) -> Self {
         let mut command = redis::cmd("GET");
         command.arg(key);
-        Self::plain(command, key)
+        Self::plain(Kind::Get, command, key)
     }
 
     /// In one step with the end of the lease: between the two, an older value could be filled in, or a lease be granted for
     /// what is older than this.
     pub(super) fn set(key: &str, value: &Bytes, life: Duration) -> Self {
-        let set = Self::scripted(&SET, key, |command| {
+        let set = Self::scripted(Kind::Set, &SET, key, |command| {
             command.arg(&value[..]).arg(entry_life(life));
         });
         Self {
@@ -122,7 +135,7 @@ impl Request {
     pub(super) fn delete(key: &str) -> Self {
         let mut command = redis::cmd("UNLINK");
         command.arg(key).arg(lease_name(key));
-        Self::plain(command, key)
+        Self::plain(Kind::Remove, command, key)
     }
 
     /// By who asked for `unanswered` before, and doesn't know whether one of them was granted: `lease` then takes its place.
@@ -132,7 +145,7 @@ impl Request {
         unanswered: &[Lease],
         life: Duration,
     ) -> Self {
-        let lookup = Self::scripted(&LEASE_IF_ABSENT, key, |command| {
+        let lookup = Self::scripted(Kind::LeaseIfAbsent, &LEASE_IF_ABSENT, key, |command| {
             command
                 .arg(lease.token())
                 .arg(lease_life(life))
@@ -153,12 +166,12 @@ impl Request {
         command.arg("PX").arg(lease_life(life));
         Self {
             repeat: Repeat::Never,
-            ..Self::plain(command, key)
+            ..Self::plain(Kind::Lease, command, key)
         }
     }
 
     pub(super) fn fill(key: &str, lease: Lease, value: &Bytes, life: Duration) -> Self {
-        Self::scripted(&FILL, key, |command| {
+        Self::scripted(Kind::Fill, &FILL, key, |command| {
             command
                 .arg(&value[..])
                 .arg(entry_life(life))
@@ -167,11 +180,44 @@ impl Request {
     }
 
     pub(super) fn release(key: &str, leases: &[Lease]) -> Self {
-        Self::scripted(&RELEASE, key, |command| {
+        Self::scripted(Kind::Release, &RELEASE, key, |command| {
             for lease in leases {
                 command.arg(lease.token());
             }
         })
+    }
+
+    /// Whether something can be the answer to it. What is not was meant for another, so that none of those behind it is believed.
+    pub(super) fn is_answered_by(&self, answer: &Value) -> bool {
+        match (self.kind, answer) {
+            (Kind::Get, Value::Nil | Value::BulkString(_))
+            | (Kind::Set | Kind::Release, Value::Int(1))
+            | (Kind::Lease, Value::Okay)
+            | (Kind::Remove, Value::Int(0..=2))
+            | (Kind::LeaseIfAbsent | Kind::Fill, Value::Int(0 | 1)) => true,
+            (Kind::LeaseIfAbsent, Value::BulkString(token)) => {
+                arguments(&self.command).nth(TOKEN) == Some(token)
+            }
+            _ => false,
+        }
+    }
+
+    /// A removal in two steps, first of the record, for a server that has only one of the two: while a slot is on its way, what names
+    /// several keys is refused. Between the two, nothing can be filled in that began before.
+    pub(super) fn apart(&self) -> Option<[Self; 2]> {
+        let keys: Vec<&[u8]> = arguments(&self.command).skip(1).collect();
+        let &[key, record] = &keys[..] else {
+            return None;
+        };
+        let remove = |name: &[u8]| {
+            let mut command = redis::cmd("UNLINK");
+            command.arg(name);
+            Self {
+                command,
+                ..self.clone()
+            }
+        };
+        (self.kind == Kind::Remove).then(|| [remove(record), remove(key)])
     }
 
     /// The same for a server that may have worked on it already; nothing where that could do harm.
@@ -203,6 +249,11 @@ impl Request {
         tokens.map(Lease::new).collect()
     }
 
+    /// The lease that a lookup asks for.
+    fn lease_asked_for(&self) -> Option<Lease> {
+        self.leases().into_iter().next()
+    }
+
     /// The same with the script itself, for a server that doesn't know its digest; nothing for what runs none.
     pub(super) fn in_full(&self) -> Option<Self> {
         let script = self.script?;
@@ -214,21 +265,28 @@ impl Request {
         Some(Self {
             command,
             slot: self.slot,
+            kind: self.kind,
             repeat: self.repeat,
             script: None,
         })
     }
 
-    fn plain(command: Cmd, key: &str) -> Self {
+    fn plain(kind: Kind, command: Cmd, key: &str) -> Self {
         Self {
             command,
             slot: slot(key),
+            kind,
             repeat: Repeat::Same,
             script: None,
         }
     }
 
-    fn scripted(script: &'static Script, key: &str, arguments: impl FnOnce(&mut Cmd)) -> Self {
+    fn scripted(
+        kind: Kind,
+        script: &'static Script,
+        key: &str,
+        arguments: impl FnOnce(&mut Cmd),
+    ) -> Self {
         let mut command = redis::cmd("EVALSHA");
         command.arg(script.digest()).arg(2);
         command.arg(key).arg(lease_name(key));
@@ -236,6 +294,7 @@ impl Request {
         Self {
             command,
             slot: slot(key),
+            kind,
             repeat: Repeat::Same,
             script: Some(script),
         }
@@ -284,27 +343,34 @@ pub(super) fn looked_up(
     leased: Value,
     value: Value,
 ) -> Result<Option<Lookup>, BackendError> {
-    let leased = match leased {
-        Value::Int(0) => Some(Lookup::Busy),
-        Value::Int(1) => None,
-        Value::BulkString(token) => {
-            let lease = lookup.leases().into_iter().next();
-            let is_ours = |lease: &Lease| lease.token().to_string().as_bytes() == token;
-            let lease = lease.filter(is_ours).ok_or_else(nonsense)?;
-            Some(Lookup::Granted(lease))
+    // It stands whatever the script says: what came between voided the lease, if there was one.
+    if let Some(value) = found(value)? {
+        return Ok(Some(Lookup::Found(value)));
+    }
+    match leased {
+        Value::Int(0) => Ok(Some(Lookup::Busy)),
+        Value::Int(1) => Ok(None),
+        Value::BulkString(_) => Ok(lookup.lease_asked_for().map(Lookup::Granted)),
+        // While a slot is on its way there are no records. Nothing can be filled by a lease without one.
+        Value::ServerError(error) if is_on_the_way(&error) => {
+            Ok(lookup.lease_asked_for().map(Lookup::Granted))
         }
-        other => return Err(unexpected(other)),
-    };
-    // What came between voided the lease, if there was one.
-    Ok(found(value)?.map(Lookup::Found).or(leased))
+        other => Err(unexpected(other)),
+    }
 }
 
 /// What the script that fills is answered with.
 pub(super) fn filled(reply: Value) -> Result<bool, BackendError> {
     match reply {
         Value::Int(filled @ (0 | 1)) => Ok(filled == 1),
+        Value::ServerError(error) if is_on_the_way(&error) => Ok(false),
         other => Err(unexpected(other)),
     }
+}
+
+/// Whether a server has only one of a key and its record, as their slot is on its way.
+fn is_on_the_way(error: &ServerError) -> bool {
+    error.kind() == Some(ServerErrorKind::TryAgain)
 }
 
 /// What is answered where there is nothing to say.

@@ -59,7 +59,8 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// at start, come later and go away. Sync functions have connections of their own, as many as there are threads that ask at one
 /// time, of which up to 32 stay open to each server. With the feature `redis-tokio`, async functions share one connection to
 /// each server; without it, or outside of a tokio runtime, they ask from a few threads, see [`Unblock`](crate::Unblock). A connection
-/// is dropped after any error or missed deadline, so that a late answer is never taken for another's. One that turns out lost, by a restart
+/// is dropped after a missed deadline, an answer that makes no sense and any error that is not a refusal of the command, so that a late answer is never
+/// taken for another's. One that turns out lost, by a restart
 /// of the server say, is followed by another, once and in the same time; what must not be done twice, `prime` say, fails. A forked process uses none of its
 /// parent's.
 ///

@@ -65,12 +65,20 @@ impl Client {
                     found?;
                 }
             }
-            for (group, answers) in self.send(exchange, until).await? {
+            for (group, connection, answers) in self.send(exchange, until).await? {
                 match answers {
                     Ok(answers) => {
-                        exchange.take(&group, answers, &self.shared.router)?;
+                        let taken = exchange.take(&group, answers, &self.shared.router);
+                        if !matches!(taken, Ok(true)) {
+                            self.table.forget(&group.address, &connection);
+                        }
+                        taken?;
                     }
-                    Err(failure) => exchange.fail(&group, failure, &self.shared.router)?,
+                    Err(failure) => {
+                        // It is not believed to work.
+                        self.table.forget(&group.address, &connection);
+                        exchange.fail(&group, failure, &self.shared.router)?;
+                    }
                 }
             }
             if let Some(answers) = exchange.finish() {
@@ -85,25 +93,24 @@ impl Client {
         &self,
         exchange: &mut Exchange,
         until: Instant,
-    ) -> Result<Vec<(Group, Answers)>, BackendError> {
+    ) -> Result<Vec<(Group, Connection, Answers)>, BackendError> {
         let mut groups = exchange.groups(&self.shared.router)?;
         if groups.len() <= 1 {
             let Some(group) = groups.pop() else {
                 return Ok(Vec::new());
             };
-            let connection = self.connection(&group.address, until).await?;
-            let asked = connection.0.ask(&exchange.commands(&group), until).await;
-            let answers = self.or_forget(&group.address, connection, asked);
-            return Ok(vec![(group, answers)]);
+            let (connection, reused) = self.connection(&group.address, until).await?;
+            let asked = connection.ask(&exchange.commands(&group), until).await;
+            return Ok(vec![(group, connection, stale_if(reused, asked))]);
         }
         let mut asking = JoinSet::new();
         for (index, group) in groups.iter().enumerate() {
-            let connection = self.connection(&group.address, until).await?;
+            let (connection, reused) = self.connection(&group.address, until).await?;
             let commands: Vec<_> = exchange.commands(group).into_iter().cloned().collect();
             asking.spawn(async move {
                 let commands: Vec<_> = commands.iter().collect();
-                let asked = connection.0.ask(&commands, until).await;
-                (index, connection, asked)
+                let asked = connection.ask(&commands, until).await;
+                (index, connection, stale_if(reused, asked))
             });
         }
         let mut groups: Vec<_> = groups.into_iter().map(Some).collect();
@@ -112,8 +119,7 @@ impl Client {
             let (index, connection, asked) =
                 joined.map_err(|error| BackendError::new("it panicked").with_source(error))?;
             if let Some(group) = groups[index].take() {
-                let answers = self.or_forget(&group.address, connection, asked);
-                answered.push((group, answers));
+                answered.push((group, connection, asked));
             }
         }
         Ok(answered)
@@ -164,23 +170,6 @@ impl Client {
         connection
     }
 
-    /// After a failure a connection is not believed to work.
-    fn or_forget(
-        &self,
-        address: &Address,
-        (connection, reused): (Connection, bool),
-        answers: Answers,
-    ) -> Answers {
-        answers.map_err(|failure| {
-            self.table.forget(address, &connection);
-            if reused {
-                failure
-            } else {
-                failure.of_new_connection().into()
-            }
-        })
-    }
-
     async fn ask_one(&self, request: Request, deadline: Deadline) -> Result<Value, BackendError> {
         let answers = self.ask(&mut Exchange::new([request]), deadline).await?;
         super::only(answers)
@@ -201,6 +190,17 @@ impl Client {
             }
         }
     }
+}
+
+/// A connection that was opened for a question can't have been lost before it.
+fn stale_if(reused: bool, answers: Answers) -> Answers {
+    answers.map_err(|failure| {
+        if reused {
+            failure
+        } else {
+            failure.of_new_connection().into()
+        }
+    })
 }
 
 /// Whether the connections can be used from here.
