@@ -363,6 +363,7 @@ impl Backend for Memory {
             (self.store.entries.shard_capacity() / 2).saturating_sub(weight(limits.key_bytes, 0));
         limits
             .value_bytes(usize::try_from(room).unwrap_or(usize::MAX))
+            .shared(false)
             .blocking(false)
     }
 }

@@ -265,7 +265,7 @@ impl Backend for Redis {
 }
 
 fn limits() -> Limits {
-    Limits::new().value_bytes(VALUE_BYTES).shared(true)
+    Limits::new().value_bytes(VALUE_BYTES)
 }
 
 fn gets(keys: &[&str]) -> Exchange {
