@@ -34,8 +34,10 @@ mod process;
 mod progress;
 mod seat;
 mod secret;
+mod shards;
 mod shim;
 mod site;
+mod sleepers;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod timer;

@@ -351,9 +351,8 @@ impl Request {
     /// Whether this process is writing the stream, so that it would be followed.
     pub(super) fn is_written(&self, place: &Place<'_>) -> bool {
         let (name, now_ms) = (place.name().as_str(), self.runtime.now_ms());
-        self.runtime
-            .writers()
-            .contains(name, self.fingerprint, now_ms)
+        let writers = self.runtime.writers();
+        writers.contains(name, self.fingerprint, now_ms)
     }
 
     /// Joins the others that compute this entry now.
