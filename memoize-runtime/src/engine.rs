@@ -198,6 +198,19 @@ impl Policy<'_> {
         })
     }
 
+    /// How long an entry under the current name would be that is not compressed, so how much a copy of its value takes.
+    pub(crate) fn expanded_len(&self, header: &Header, entry: &[u8]) -> usize {
+        if !header.flags.contains(Flags::LZ4) {
+            return entry.len();
+        }
+        // Opened a second time, since the length is behind the seal; and only what is compressed.
+        let body = self.place.guard().open(header, entry);
+        let value = body.as_ref().map_err(Clone::clone).and_then(Body::value);
+        // What is compressed expands to no more than an entry may be.
+        let expanded = value.and_then(|value| entry::expanded_len(&value));
+        expanded.map_or(self.largest, |expanded| entry.len().max(expanded))
+    }
+
     /// How a value is to be written whose computation took `cost` and ended at `now_ms`.
     pub(crate) fn fill<R>(
         &self,
