@@ -18,6 +18,7 @@ use super::ask::NoAnswer;
 use super::outcome::Outcome;
 use super::place::Place;
 use super::request::Request;
+use super::rotation::Whether;
 use super::turn::{Answered, Caller, Patience, Right, Turn, Verdict, verdict};
 use crate::backend::{self, Deadline, Lease};
 use crate::engine::{Fill, Filling, Unstored};
@@ -343,7 +344,7 @@ pub(super) async fn fill_by(
     match filled {
         Ok(true) => {
             request.observer().stored();
-            rotation::forget_previous(request, place, deadline).await;
+            rotation::remove_previous(request, place, Whether::Found, deadline).await;
         }
         Ok(false) => request.observer().outdated(),
         Err(_) => {}
@@ -372,7 +373,7 @@ async fn write(request: &Request, place: &Place<'_>, fill: Fill, deadline: Deadl
     request.runtime.forget_copy(name);
     if written {
         request.observer().stored();
-        rotation::void_previous(request, place, deadline).await;
+        rotation::remove_previous(request, place, Whether::Always, deadline).await;
     }
     written
 }

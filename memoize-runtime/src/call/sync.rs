@@ -10,7 +10,7 @@ use super::outcome::Outcome;
 use super::place::Place;
 use super::recorder::Chunk;
 use super::request::Request;
-use super::rotation;
+use super::rotation::{self, Whether};
 use super::turn::{Answered, Caller, Patience, Right, Turn, Verdict, verdict};
 use crate::backend::{self, Deadline, Lease};
 use crate::engine::{Chunked, Fill, Filling, Unstored};
@@ -213,7 +213,7 @@ pub(super) fn fill_by(
     match filled {
         Ok(true) => {
             request.observer().stored();
-            rotation::forget_previous(request, place, deadline);
+            rotation::remove_previous(request, place, Whether::Found, deadline);
         }
         Ok(false) => request.observer().outdated(),
         Err(_) => {}
@@ -373,7 +373,7 @@ fn write(request: &Request, place: &Place<'_>, fill: Fill, deadline: Deadline) -
     request.runtime.forget_copy(name);
     if written.is_ok() {
         request.observer().stored();
-        rotation::void_previous(request, place, deadline);
+        rotation::remove_previous(request, place, Whether::Always, deadline);
     }
     written.is_ok()
 }
