@@ -106,6 +106,23 @@ fn code(error: &ServerError) -> &str {
     within.unwrap_or_else(|| error.code())
 }
 
+/// Whether the answer would be the same until somebody sets up another server, or its user, otherwise: unlike that of one that is busy,
+/// full or about to start.
+pub(super) fn is_refusal(error: &ServerError) -> bool {
+    let has_no_such_command = || {
+        let detail = error.details().unwrap_or_default();
+        let is_unknown = detail
+            .get(..7)
+            .is_some_and(|start| start.eq_ignore_ascii_case("unknown"));
+        is_unknown || detail.starts_with("syntax error")
+    };
+    match error.code() {
+        "NOPERM" | "NOAUTH" | "WRONGPASS" | "NOPROTO" => true,
+        "ERR" => has_no_such_command(),
+        _ => false,
+    }
+}
+
 pub(super) fn of_io(error: io::Error) -> BackendError {
     use io::ErrorKind as Kind;
     let reason = match error.kind() {
@@ -139,4 +156,45 @@ pub(super) fn of_client(error: RedisError) -> BackendError {
         }
     };
     BackendError::new(reason).with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use redis::{Parser, Value};
+
+    use super::is_refusal;
+
+    #[test]
+    fn what_passes_is_no_refusal() {
+        let refuses = |answer: &str| {
+            let answer = format!("-{answer}\r\n");
+            match Parser::new().parse_value(answer.as_bytes()) {
+                Ok(Value::ServerError(error)) => is_refusal(&error),
+                other => panic!("{other:?}"),
+            }
+        };
+        for answer in [
+            "NOPERM User ann has no permissions to run the 'client|tracking' command",
+            "NOAUTH HELLO must be called with the client already authenticated",
+            "WRONGPASS invalid username-password pair or user is disabled.",
+            "NOPROTO unsupported protocol version",
+            "ERR unknown command `HELLO`, with args beginning with: `3`, ",
+            "ERR Unknown subcommand or wrong number of arguments for 'TRACKING'. Try CLIENT HELP.",
+            "ERR syntax error",
+        ] {
+            assert!(refuses(answer), "{answer}");
+        }
+        for answer in [
+            "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
+            "ERR max number of clients reached",
+            "LOADING Redis is loading the dataset in memory",
+            "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+            "READONLY You can't write against a read only replica.",
+            "OOM command not allowed when used memory > 'maxmemory'.",
+            "ERR",
+            "ERR é",
+        ] {
+            assert!(!refuses(answer), "{answer}");
+        }
+    }
 }
