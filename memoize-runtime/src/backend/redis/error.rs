@@ -39,7 +39,7 @@ impl From<BackendError> for Failure {
 }
 
 pub(super) fn of_server(error: ServerError) -> BackendError {
-    let new = if is_refusal(&error) {
+    let new = if is_of_the_command(&error) {
         BackendError::refusal
     } else {
         BackendError::new
@@ -74,7 +74,7 @@ fn reason(error: &ServerError) -> &'static str {
 }
 
 /// Whether the server works, and takes just this command not, or not now.
-pub(super) fn is_refusal(error: &ServerError) -> bool {
+pub(super) fn is_of_the_command(error: &ServerError) -> bool {
     matches!(
         code(error),
         "READONLY"

@@ -198,7 +198,7 @@ impl Exchange {
                     sound = false;
                     router.doubt();
                 }
-                _ => sound &= error::is_refusal(error),
+                _ => sound &= error::is_of_the_command(error),
             }
             asked.answer = Some(answer);
         }
