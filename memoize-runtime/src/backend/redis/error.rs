@@ -2,7 +2,7 @@
 
 use std::io;
 
-use redis::{RedisError, ServerError, ServerErrorKind};
+use redis::{RedisError, ServerError};
 
 use crate::backend::BackendError;
 
@@ -32,7 +32,12 @@ impl From<BackendError> for Failure {
 }
 
 pub(super) fn of_server(error: ServerError) -> BackendError {
-    BackendError::new(reason(&error)).with_source(RedisError::from(error))
+    let new = if is_refusal(&error) {
+        BackendError::refusal
+    } else {
+        BackendError::new
+    };
+    new(reason(&error)).with_source(RedisError::from(error))
 }
 
 /// Of what a connection begins with. The server's own text is left out, as it may quote the password: that of an unknown command
@@ -42,33 +47,56 @@ pub(super) fn of_greeting(error: &ServerError) -> BackendError {
 }
 
 fn reason(error: &ServerError) -> &'static str {
-    use ServerErrorKind as Kind;
-    match (error.kind(), error.code()) {
-        (Some(Kind::BusyLoading), _) => "the server is still loading its data",
-        (Some(Kind::ReadOnly), _) => "the server is a read-only replica",
-        (Some(Kind::MasterDown), _) => "the server has lost its master",
-        (Some(Kind::ClusterDown), _) => "the cluster is down",
-        (Some(Kind::Moved | Kind::Ask | Kind::TryAgain | Kind::CrossSlot), _) => {
+    match code(error) {
+        "LOADING" => "the server is still loading its data",
+        "READONLY" => "the server is a read-only replica",
+        "MASTERDOWN" => "the server has lost its master",
+        "CLUSTERDOWN" => "the cluster is down",
+        "MOVED" | "ASK" | "TRYAGAIN" | "CROSSSLOT" => {
             "the cluster's slots are on the move, or the URL should be `redis+cluster://`"
         }
-        (Some(Kind::NoPerm), _) => "the user lacks a permission",
-        (_, "NOAUTH" | "WRONGPASS") => "the server refuses user or password",
-        (_, "OOM") => "the server is out of memory",
-        (_, "WRONGTYPE") => "the key holds something that is not a string",
-        (_, "MISCONF") => "the server can't save its data, and takes no writes",
-        (_, "BUSY") => "the server is busy with a script",
-        (_, "NOREPLICAS") => "the server has too few replicas for writes",
+        "NOPERM" => "the user lacks a permission",
+        "NOAUTH" | "WRONGPASS" => "the server refuses user or password",
+        "OOM" => "the server is out of memory",
+        "WRONGTYPE" => "the key holds something that is not a string",
+        "MISCONF" => "the server can't save its data, and takes no writes",
+        "BUSY" => "the server is busy with a script",
+        "NOREPLICAS" => "the server has too few replicas for writes",
         _ => "the server answered with an error",
     }
 }
 
+/// Whether the server works, and takes just this command not, or not now.
+pub(super) fn is_refusal(error: &ServerError) -> bool {
+    matches!(
+        code(error),
+        "READONLY"
+            | "MOVED"
+            | "ASK"
+            | "TRYAGAIN"
+            | "CROSSSLOT"
+            | "NOPERM"
+            | "OOM"
+            | "WRONGTYPE"
+            | "MISCONF"
+            | "NOREPLICAS"
+    )
+}
+
 /// Whether another server should be asked the next time.
 pub(super) fn is_of_the_wrong_server(error: &ServerError) -> bool {
-    use ServerErrorKind as Kind;
     matches!(
-        error.kind(),
-        Some(Kind::ReadOnly | Kind::MasterDown | Kind::ClusterDown | Kind::BusyLoading)
+        code(error),
+        "READONLY" | "MASTERDOWN" | "CLUSTERDOWN" | "LOADING"
     )
+}
+
+/// The code of an error. Servers before version 7 have that of a command in a script within the text.
+fn code(error: &ServerError) -> &str {
+    let script = error.details().unwrap_or_default();
+    let script = script.strip_prefix("Error running script");
+    let within = script.and_then(|text| text.split_once(": -")?.1.split(' ').next());
+    within.unwrap_or_else(|| error.code())
 }
 
 /// Whether the answer would be the same until somebody sets up another server, or its user, otherwise: unlike that of one that is busy,
