@@ -54,6 +54,6 @@ pub use clock::Clock;
 pub use config::{Runtime, RuntimeBuilder};
 pub use error::ConfigError;
 pub use key::{CacheKey, KeyOptions, KeyParts, make_cache_key};
-pub use memo::Memo;
+pub use memo::{Memo, SharingErrors};
 pub use observe::Stats;
 pub use secret::Secret;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::backend::{Bytes, Deadline, Lease, Memory};
 use crate::call::budget::Budget;
+use crate::call::landed::Landed;
 use crate::call::origin::Origin;
 use crate::call::outcome::Outcome;
 use crate::call::place::{self, Place, Protection};
@@ -356,7 +357,7 @@ impl Request {
     }
 
     /// Joins the others that compute this entry now.
-    pub(crate) fn join(&self, name: &CacheKey) -> Joined<Kept, Lease> {
+    pub(crate) fn join(&self, name: &CacheKey) -> Joined<Landed, Lease> {
         self.runtime.flights().join(
             process::current(),
             name.as_str(),
