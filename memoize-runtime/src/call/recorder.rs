@@ -9,7 +9,7 @@ use super::outcome::Outcome;
 use super::reading::{Claim, Following, Reading, Source};
 use super::request::Request;
 use super::turn::{Caller, Missed, release};
-use crate::backend::{Bytes, Lease};
+use crate::backend::{Bytes, Deadline, Lease};
 use crate::engine::{Chunked, Fill, Unstored};
 use crate::key::CacheKey;
 use crate::observe::Abandoned;
@@ -233,7 +233,9 @@ impl Recorder {
         let writer = &mut recording.chunked.writer;
         let stored = self.request.stored;
         let before = writer.raw_len();
-        if let Err(why) = writer.push(|buffer| (outcome.encode)(item, stored, buffer)) {
+        if let Err(why) =
+            writer.push(|buffer| (outcome.encode)(item, stored, buffer, Deadline::NEVER))
+        {
             self.request.unstorable(&Unstored::Unencodable(why));
             self.remove();
         } else if let Some(publisher) = &recording.publisher {
