@@ -394,7 +394,7 @@ mod tests {
     fn a_list_of_std_is_stored_even_where_time_is_up() {
         let late = Deadline::after(Duration::ZERO);
         let of_list = stored::<(u8, Option<Vec<u8>>)>();
-        assert_eq!(encode(&of_list, &(1, Some(vec![2, 1])), late), Ok(()));
+        assert_eq!(encode(&of_list, &(1_u8, Some(vec![2_u8, 1])), late), Ok(()));
     }
 
     #[test]
