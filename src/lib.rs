@@ -13,11 +13,29 @@ pub use memoize_runtime::{
     MemoizedStream, Memory, Runtime, RuntimeBuilder, Secret, Stats, Unblock, make_cache_key,
 };
 
-#[doc = include_str!("../docs/concurrency.md")]
-pub mod concurrency {}
+/// The pages of `docs/`, whose examples are compiled with those of the README.
+pub mod guide {
+    #[doc = include_str!("../docs/attribute.md")]
+    pub mod attribute {}
 
-#[doc = include_str!("../docs/encryption.md")]
-pub mod encryption {}
+    #[doc = include_str!("../docs/concurrency.md")]
+    pub mod concurrency {}
 
-#[doc = include_str!("../docs/types.md")]
-pub mod types {}
+    #[doc = include_str!("../docs/encryption.md")]
+    pub mod encryption {}
+
+    #[doc = include_str!("../docs/promises.md")]
+    pub mod promises {}
+
+    #[doc = include_str!("../docs/redis.md")]
+    pub mod redis {}
+
+    #[doc = include_str!("../docs/runtime.md")]
+    pub mod runtime {}
+
+    #[doc = include_str!("../docs/streams.md")]
+    pub mod streams {}
+
+    #[doc = include_str!("../docs/types.md")]
+    pub mod types {}
+}

@@ -64,7 +64,7 @@ fn a_level_of<T>(calls: impl Future<Output = T>) -> usize {
     bytes / usize::try_from(LEVELS).expect("few")
 }
 
-/// `cargo test -p memoize-runtime --test recursion -- --nocapture` prints the figures of the README.
+/// `cargo test -p memoize-runtime --test recursion -- --nocapture` prints the figures of `docs/concurrency.md`.
 #[test]
 fn a_level_takes_little_of_the_stack() {
     let plain = a_level_of(plain(LEVELS + 2));

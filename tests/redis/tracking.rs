@@ -1,9 +1,11 @@
 //! Copies in this process, kept true by the server's word.
 
 use std::env;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -38,6 +40,26 @@ fn versioned(key: u64) -> u64 {
     let _ = key;
     UNKNOWN
 }
+
+/// Far less on the server than here.
+#[cache_memoize(key = "text:<id>", expiration = "1h", compress = true)]
+fn text(id: u64) -> String {
+    id.to_string().repeat(TEXT / 8)
+}
+
+#[cache_memoize(
+    key = "sealed-text:<id>",
+    expiration = "1h",
+    compress = true,
+    encrypt,
+    local = true
+)]
+fn sealed_text(id: u64) -> String {
+    text::uncached(id)
+}
+
+/// The least length of such a text, of a number with eight digits.
+const TEXT: usize = 256 << 10;
 
 fn lookups(server: &RedisServer) -> u64 {
     let stats = server.command_stats();
@@ -79,6 +101,33 @@ fn a_hit_on_a_copy_asks_nothing() {
     // What it took to ask that, and whether the connections that tell of changes stand.
     asked.retain(|name, _| !name.starts_with("config") && !["info", "ping"].contains(&&**name));
     assert!(asked.is_empty(), "{asked:?}");
+}
+
+#[test]
+fn copies_take_as_much_as_is_said_however_short_their_entries_are() {
+    let server = RedisServer::start();
+    for (call, peek) in [
+        (
+            text as fn(u64) -> String,
+            text::peek as fn(u64) -> Option<String>,
+        ),
+        (sealed_text, sealed_text::peek),
+    ] {
+        let here = runtime(&server.url());
+        let ids = 10_000_000..10_000_200;
+        here.scope(|| {
+            until_local(&server, || drop(call(1)));
+            // Stored by the first, and kept when it is found.
+            (0..2).for_each(|_| ids.clone().for_each(|id| drop(call(id))));
+            let before = lookups(&server);
+            let found = ids.clone().filter_map(peek).count();
+            let kept = 200 - (lookups(&server) - before);
+            println!("{kept} of {found} texts are kept");
+            assert_eq!(found, 200);
+            let most = u64::try_from((32 << 20) / TEXT).expect("it is small");
+            assert!((most / 2..=most).contains(&kept), "{kept}, at most {most}");
+        });
+    }
 }
 
 #[test]
@@ -246,6 +295,83 @@ fn a_server_that_does_not_tell_is_asked_each_time() {
     };
     (0..20).for_each(|_| assert!(!is_local(&server, call)));
     assert_eq!(here.stats().faults, 0);
+}
+
+/// In a process of its own, since it listens to what all threads log.
+#[test]
+fn only_a_server_that_will_not_tell_is_warned_of() {
+    const OWN: &str = "CACHE_MEMOIZE_TEST_OWN_LOG";
+    if env::var_os(OWN).is_none() {
+        let own = env::current_exe().expect("a process knows its program");
+        let test = "tracking::only_a_server_that_will_not_tell_is_warned_of";
+        let run = Command::new(own)
+            .args(["--exact", test])
+            .env(OWN, "")
+            .output()
+            .expect("the test can be started");
+        let output = String::from_utf8_lossy(&run.stdout);
+        assert!(run.status.success(), "{output}");
+        return;
+    }
+    let log = Log::default();
+    let writer = log.clone();
+    tracing_subscriber::fmt()
+        .with_writer(move || writer.clone())
+        .init();
+    let is_warned = || log.text().contains("the server doesn't tell of changes");
+
+    let server = RedisServer::with(&["--lua-time-limit", "1"]);
+    let set_user = ["ACL", "SETUSER", "ann", "on", ">secret", "~*", "+@all"];
+    server.command(&set_user);
+    let proxy = Proxy::start(server.address(), 0);
+    let here = runtime(&format!("redis://ann:secret@{}", proxy.address()));
+    let call = || {
+        here.scope(|| tracked(6));
+    };
+    until_local(&server, call);
+
+    // Busy for a while it tells nothing, and does again.
+    let mut endless = TcpStream::connect(server.address()).expect("it listens");
+    let script = b"*3\r\n$4\r\nEVAL\r\n$17\r\nwhile true do end\r\n$1\r\n0\r\n";
+    endless.write_all(script).expect("it listens");
+    let is_busy = || {
+        let refused = server.try_command(&["PING"]);
+        refused.is_err_and(|error| error.starts_with("BUSY"))
+    };
+    eventually("it is busy", is_busy);
+    let before = proxy.replies();
+    proxy.cut();
+    eventually("it is asked again", || proxy.replies() > before + 4);
+    server.command(&["SCRIPT", "KILL"]);
+    eventually("it is not busy", || !is_busy());
+    until_local(&server, call);
+    assert!(!is_warned(), "{}", log.text());
+
+    server.command(&["ACL", "SETUSER", "ann", "-client|tracking"]);
+    proxy.cut();
+    eventually("it is warned of", is_warned);
+    assert!(!is_local(&server, call));
+}
+
+/// What was logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn text(&self) -> String {
+        let log = self.0.lock().expect("no test panics in here");
+        String::from_utf8_lossy(&log).into_owned()
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("no test panics in here").write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Another process writes ever newer versions, and connections are cut. What was seen once is the oldest that any later call may return.

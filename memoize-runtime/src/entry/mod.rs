@@ -45,7 +45,7 @@ mod reject;
 mod sealed;
 mod stored;
 
-pub(crate) use compress::{expand, shrink};
+pub(crate) use compress::{expand, expanded_len, shrink};
 pub(crate) use draft::{BodyMeta, Draft, Unfinished};
 #[cfg(feature = "testing")]
 pub(crate) use fingerprint::Panics;

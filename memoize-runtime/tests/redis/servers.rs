@@ -1,6 +1,9 @@
 //! The servers that a URL can stand for.
 
-use memoize_runtime::{Bytes, Lookup, Redis};
+use std::error::Error;
+use std::iter;
+
+use memoize_runtime::{Backend, Bytes, Lookup, Redis};
 use test_servers::{RedisCluster, RedisSentinel, RedisServer, eventually};
 
 use crate::clients::{HOUR, clients, open, soon, text};
@@ -91,6 +94,26 @@ fn user_and_password() {
     }
 }
 
+/// Such a server quotes what it was sent.
+#[test]
+fn a_server_that_does_not_know_the_greeting_shows_no_password() {
+    for (greeting, parameter) in [("AUTH", ""), ("HELLO", "?protocol=resp3")] {
+        let server = RedisServer::with(&["--rename-command", greeting, ""]);
+        let url = format!("redis://ann:hunter2@{}/1{parameter}", server.address());
+        for (name, client) in clients(&open(&url)) {
+            let error = client.get("key", soon()).expect_err(name);
+            let first: &dyn Error = &error;
+            let chain = iter::successors(Some(first), |&error| error.source());
+            let shown: Vec<_> = chain.map(|error| format!("{error}: {error:?}")).collect();
+            let shown = shown.join("; ");
+            assert!(shown.contains("answered with an error"), "{name}: {shown}");
+            for secret in ["hunter2", "ann"] {
+                assert!(!shown.contains(secret), "{name}: {shown}");
+            }
+        }
+    }
+}
+
 #[test]
 fn the_commands_that_the_documentation_names_are_enough() {
     let server = RedisServer::start();
@@ -178,13 +201,45 @@ fn a_cluster() {
     }
 }
 
+/// Goes once through what works while the slot of `key` is on its way, and `key` and `there` are still where they were. What takes a key and
+/// the record of its lease is refused by both nodes; what is there is found and removed all the same, and nothing else is stored.
+fn works_on_the_way(name: &str, client: &dyn Backend, there: &str) {
+    assert_eq!(client.get("key", soon()).expect(name), Some(text("value")));
+    for key in ["key", there] {
+        let found = client.get_or_lease(key, HOUR, soon()).expect(name);
+        assert!(
+            matches!(&found, Lookup::Found(value) if *value == text("value")),
+            "{name}: {found:?}"
+        );
+    }
+    let absent = "{key}absent";
+    for _ in 0..2 {
+        let Lookup::Granted(lease) = client.get_or_lease(absent, HOUR, soon()).expect(name) else {
+            panic!("{name}: nobody has it, nor a lease");
+        };
+        let filled = client.fill(absent, lease, text("value"), HOUR, soon());
+        assert!(!filled.expect(name), "{name}: there is no record");
+    }
+    assert_eq!(client.get(absent, soon()).expect(name), None, "{name}");
+    client.delete(absent, soon()).expect(name);
+    // Its record is over there already.
+    let lease = client.lease(there, HOUR, soon()).expect(name);
+    client.delete(there, soon()).expect(name);
+    assert_eq!(client.get(there, soon()).expect(name), None, "{name}");
+    let filled = client.fill(there, lease, text("value"), HOUR, soon());
+    assert!(!filled.expect(name), "{name}: it was voided");
+}
+
 #[test]
 fn a_slot_that_moves_is_followed() {
     let cluster = RedisCluster::start(3);
     let redis = open(&cluster.url());
     let nodes = cluster.nodes();
     for (name, client) in clients(&redis) {
-        client.set("key", text("value"), HOUR, soon()).expect(name);
+        let there = "{key}there";
+        for key in ["key", there] {
+            client.set(key, text("value"), HOUR, soon()).expect(name);
+        }
         let slot = nodes[0]
             .command(&["CLUSTER", "KEYSLOT", "key"])
             .integer()
@@ -202,10 +257,11 @@ fn a_slot_that_moves_is_followed() {
         // On its way, and not there yet: what isn't found is asked for over there.
         to.command(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &id(from)]);
         from.command(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &id(to)]);
-        assert_eq!(client.get("key", soon()).expect(name), Some(text("value")));
+        works_on_the_way(name, &*client, there);
         let port = to.address().port().to_string();
         from.command(&["MIGRATE", "127.0.0.1", &port, "key", "0", "5000"]);
-        assert_eq!(client.get("key", soon()).expect(name), Some(text("value")));
+        let found = client.get_or_lease("key", HOUR, soon()).expect(name);
+        assert!(matches!(found, Lookup::Found(_)), "{name}: {found:?}");
         for node in [to, from] {
             node.command(&["CLUSTER", "SETSLOT", &slot, "NODE", &id(to)]);
         }
@@ -213,6 +269,11 @@ fn a_slot_that_moves_is_followed() {
             assert_eq!(client.get("key", soon()).expect(name), Some(text("value")));
         }
         client.delete("key", soon()).expect(name);
+        works(&redis);
+        assert!(
+            nodes.iter().all(|node| !has(&node)),
+            "{name}: nothing stays"
+        );
     }
 }
 
@@ -272,7 +333,6 @@ trait GetDbg {
 impl GetDbg for Redis {
     /// The error that a question is answered with.
     fn get_dbg(&self) -> String {
-        use memoize_runtime::Backend;
         let error = self.get("key", soon()).expect_err("it can't be asked");
         error.to_string()
     }

@@ -102,10 +102,19 @@ impl RedisServer {
 
     /// Asks over a connection of its own, by the Unix socket. Panics if the server is not there, or refuses.
     pub fn command(&self, command: &[&str]) -> Reply {
+        let answered = self.try_command(command);
+        answered.unwrap_or_else(|error| panic!("the server refused a command: {error}"))
+    }
+
+    /// The same, with the text of a refusal.
+    ///
+    /// # Errors
+    /// The server refuses.
+    pub fn try_command(&self, command: &[&str]) -> Result<Reply, String> {
         let command: Vec<_> = command.iter().map(|part| part.as_bytes()).collect();
         match resp::ask(&self.socket(), &command).expect("the server answers") {
-            Reply::Error(error) => panic!("the server refused a command: {error}"),
-            reply => reply,
+            Reply::Error(error) => Err(error),
+            reply => Ok(reply),
         }
     }
 

@@ -6,18 +6,19 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use crate::entry::reject::Reject;
+use crate::hidden::Hidden;
 
 /// Puts the items together that a [`Cutter`](super::cutter::Cutter) took apart.
 ///
 /// Nothing is allocated because the bytes claim a length: an item that is in several pieces grows as they come.
 #[derive(Debug)]
 pub(super) struct Joiner {
-    pieces: VecDeque<Bytes>,
+    pieces: Hidden<VecDeque<Bytes>>,
     /// The piece that items are taken from, and how far it was read.
-    current: Bytes,
+    current: Hidden<Bytes>,
     at: usize,
     /// An item that began in an earlier piece, as far as it is there.
-    carry: Vec<u8>,
+    carry: Hidden<Vec<u8>>,
     /// Whether the item in `carry` was handed out.
     carry_is_done: bool,
     /// What of the stream was not yet read.
@@ -46,10 +47,10 @@ pub(crate) struct Item {
 impl Joiner {
     pub(super) fn new(raw_len: u64, items: u64) -> Self {
         Self {
-            pieces: VecDeque::new(),
-            current: Bytes::new(),
+            pieces: Hidden(VecDeque::new()),
+            current: Hidden(Bytes::new()),
             at: 0,
-            carry: Vec::new(),
+            carry: Hidden(Vec::new()),
             carry_is_done: false,
             bytes_left: raw_len,
             items_left: items,
@@ -137,7 +138,7 @@ impl Joiner {
     #[cold]
     fn next_in_parts(&mut self) -> Result<Found, Reject> {
         if self.carry_is_done {
-            self.carry = Vec::new();
+            *self.carry = Vec::new();
             self.carry_is_done = false;
             return self.next();
         }
@@ -160,7 +161,7 @@ impl Joiner {
                 let Some(piece) = self.pieces.pop_front() else {
                     return Ok(Found::Beyond);
                 };
-                (self.current, self.at) = (piece, 0);
+                (*self.current, self.at) = (piece, 0);
             }
             let part = missing.min(self.current.len() - self.at);
             self.carry
