@@ -1,5 +1,6 @@
 //! How what a function returns becomes an entry and comes back.
 
+use super::landed::Failures;
 use crate::Cacheable;
 use crate::backend::Deadline;
 use crate::entry::{Codec, Reject, Shape, StoredType, Unencodable, shape_of};
@@ -18,6 +19,8 @@ pub(crate) struct Outcome<R> {
     pub(crate) shape: fn(Codec) -> Option<Shape>,
     /// How values are kept as they are, where that can be.
     pub(crate) copies: Option<Copies<R>>,
+    /// How errors are shared with those who wait, where they are.
+    pub(crate) failures: Option<Failures<R>>,
     /// The stored type where no function stands for it.
     pub(crate) stored: fn(Codec) -> &'static StoredType,
 }
@@ -45,6 +48,7 @@ impl<T: Cacheable> Outcome<T> {
         decode_into: |bytes, stored, place| stored.decode_then(bytes, |value| *place = Some(value)),
         shape: shape_of::<T>,
         copies: None,
+        failures: None,
         stored: StoredType::of::<T>,
     };
 }
@@ -62,6 +66,7 @@ impl<T: Cacheable, E> Outcome<Result<T, E>> {
         },
         shape: shape_of::<T>,
         copies: None,
+        failures: None,
         stored: StoredType::of::<T>,
     };
 }

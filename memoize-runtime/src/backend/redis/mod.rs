@@ -12,6 +12,7 @@ mod exchange;
 mod login;
 mod lookup;
 mod router;
+mod search;
 mod slot;
 mod tls;
 mod url;
@@ -51,7 +52,9 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// | `redis+cluster://host:6379,host` | a cluster, of which any nodes are named; `rediss+cluster://` with TLS |
 ///
 /// User and password are percent-encoded. Behind a `?` may stand `protocol=resp3`, and in place of what a URL has no room for
-/// `user`, `password`, `db`, `sentinel_user` and `sentinel_password`. TLS takes the feature `redis-tls`, and a C compiler to build.
+/// `user`, `password`, `db`, `sentinel_user` and `sentinel_password`. TLS takes the feature `redis-tls`, and a C compiler to build; it trusts
+/// the certificate authorities of the system, of the file that the variable `SSL_CERT_FILE` names, or with `ca_certificate=/path/of/ca.pem`
+/// behind the `?` those of that file alone.
 ///
 /// # Connections
 ///
@@ -64,12 +67,15 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// of the server say, is followed by another, once and in the same time; what must not be done twice, `prime` say, fails. A forked process uses none of its
 /// parent's.
 ///
+/// The [circuit breaker](crate::RuntimeBuilder::breaker) is one for all nodes of a cluster: one node that is gone makes a part of the questions fail, and
+/// five failures that happen to come in a row have all nodes left alone for a second.
+///
 /// # What is asked
 ///
 /// A lookup is one round trip, hit or miss, of two commands: a script by its digest, which leases what is absent, and a `GET`. The server's own
 /// statistics show them as `evalsha` and `get`. A user of
 /// the server (ACL) needs `+get +set +del +unlink +pttl +evalsha +eval`, in a cluster `+cluster|slots +asking`, for a database other than 0 `+select`, of
-/// sentinels `+sentinel|get-master-addr-by-name`, and the keys
+/// sentinels `+sentinel|get-master-addr-by-name` and of their masters `+role`, and the keys
 /// `~namespace:*` and, for the records of leases, `~{namespace:*`; sealed keys begin with neither.
 ///
 /// Evicted or lost records of leases cost computations, never a wrong value. Replication is asynchronous: after a failover an
@@ -117,11 +123,10 @@ impl Redis {
     /// The backend that a URL stands for. Nothing is connected yet.
     ///
     /// # Errors
-    /// The URL can't be used; the text says why and what to write, and repeats no part of it. For TLS, the certificate
-    /// authorities of the system can't be read.
+    /// The URL can't be used; the text says why and what to write, and repeats no part of it.
     pub fn open(url: &str) -> Result<Self, ConfigError> {
         let target = Target::parse(url)?;
-        let tls = target.tls.then(Tls::system).transpose()?;
+        let tls = Tls::of(&target)?;
         Ok(Self::new(target, tls))
     }
 
