@@ -19,7 +19,7 @@ fn time<T: DeserializeOwned>() -> Duration {
         .map(|_| {
             let start = time_of_thread();
             trace::<T>();
-            time_of_thread() - start
+            time_of_thread().saturating_sub(start)
         })
         .min()
         .expect("there were runs")
