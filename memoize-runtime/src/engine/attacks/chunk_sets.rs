@@ -6,7 +6,7 @@ use super::{
     KEYS, KINDS, LIFE, NOW, Rng, Stored, Tally, World, count, found_at, place_of, plain_place,
     policy, reason, seed,
 };
-use crate::backend::Bytes;
+use crate::backend::{Bytes, Deadline};
 use crate::call::outcome::Outcome;
 use crate::call::place::Place;
 use crate::engine::{Chunked, Filling, Lookup, Opened, Policy, Renewal, Unstored};
@@ -123,7 +123,13 @@ fn large_value(
     now: u64,
 ) -> (Chunked, Vec<Bytes>) {
     let value = value(key, kind, made);
-    let filling = policy.fill(&value, &Outcome::VALUE, Duration::ZERO, now);
+    let filling = policy.fill(
+        &value,
+        &Outcome::VALUE,
+        Duration::ZERO,
+        now,
+        Deadline::NEVER,
+    );
     let Ok(Filling::Chunks(mut chunked)) = filling else {
         panic!("it is too long for one entry");
     };
@@ -349,7 +355,7 @@ impl<'p> Attack<'p> {
             Form::Value => {
                 let mut bytes = Vec::new();
                 let value = value(key, kind, made);
-                let encoded = KINDS[kind].encode(&value, &mut bytes);
+                let encoded = KINDS[kind].encode(&value, &mut bytes, Deadline::NEVER);
                 encoded.expect("it can be stored");
                 vec![bytes]
             }

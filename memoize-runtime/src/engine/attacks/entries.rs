@@ -6,7 +6,7 @@ use super::{
     KEYS, KINDS, LIFE, NOW, Rng, Stored, Tally, World, count, found_at, place_of, plain_place,
     policy, reason, seed,
 };
-use crate::backend::Bytes;
+use crate::backend::{Bytes, Deadline};
 use crate::call::outcome::Outcome;
 use crate::call::place::Place;
 use crate::engine::{Filling, Lookup, Opened, Unstored};
@@ -29,7 +29,13 @@ fn fill(place: &Place<'_>, key: usize, kind: usize, serial: usize, age: u64) -> 
     if serial == 0 {
         policy.padding = Padding::to_at_least(256.try_into().expect("above zero"));
     }
-    let made = policy.fill(&value, &Outcome::VALUE, Duration::ZERO, NOW - age);
+    let made = policy.fill(
+        &value,
+        &Outcome::VALUE,
+        Duration::ZERO,
+        NOW - age,
+        Deadline::NEVER,
+    );
     match made.expect("it fits") {
         Filling::Whole(fill) => fill.into_bytes().to_vec(),
         Filling::Chunks(_) => unreachable!("it is short"),
