@@ -53,7 +53,7 @@ impl Client {
     /// As [the other](super::blocking::Client::ask) does.
     async fn ask(
         &self,
-        mut exchange: Exchange,
+        exchange: &mut Exchange,
         deadline: Deadline,
     ) -> Result<Vec<Value>, BackendError> {
         let until = until(deadline);
@@ -65,17 +65,24 @@ impl Client {
                     found?;
                 }
             }
-            for (group, answers) in self.send(&exchange, until).await? {
+            for (group, connection, answers) in self.send(exchange, until).await? {
                 match answers {
                     Ok(answers) => {
-                        exchange.take(&group, answers, &self.shared.router)?;
+                        let taken = exchange.take(&group, answers, &self.shared.router);
+                        if !matches!(taken, Ok(true)) {
+                            self.table.forget(&group.address, &connection);
+                        }
+                        taken?;
                     }
-                    Err(failure) => exchange.fail(&group, failure, &self.shared.router)?,
+                    Err(failure) => {
+                        // It is not believed to work.
+                        self.table.forget(&group.address, &connection);
+                        exchange.fail(&group, failure, &self.shared.router)?;
+                    }
                 }
             }
-            match exchange.finish() {
-                Ok(answers) => return Ok(answers),
-                Err(unfinished) => exchange = unfinished,
+            if let Some(answers) = exchange.finish() {
+                return Ok(answers);
             }
         }
         Err(BackendError::new("the cluster sends us from node to node"))
@@ -84,27 +91,26 @@ impl Client {
     /// Sends what there is to send, to all servers at the same time.
     async fn send(
         &self,
-        exchange: &Exchange,
+        exchange: &mut Exchange,
         until: Instant,
-    ) -> Result<Vec<(Group, Answers)>, BackendError> {
+    ) -> Result<Vec<(Group, Connection, Answers)>, BackendError> {
         let mut groups = exchange.groups(&self.shared.router)?;
         if groups.len() <= 1 {
             let Some(group) = groups.pop() else {
                 return Ok(Vec::new());
             };
-            let connection = self.connection(&group.address, until).await?;
-            let asked = connection.0.ask(&exchange.commands(&group), until).await;
-            let answers = self.or_forget(&group.address, connection, asked);
-            return Ok(vec![(group, answers)]);
+            let (connection, reused) = self.connection(&group.address, until).await?;
+            let asked = connection.ask(&exchange.commands(&group), until).await;
+            return Ok(vec![(group, connection, stale_if(reused, asked))]);
         }
         let mut asking = JoinSet::new();
         for (index, group) in groups.iter().enumerate() {
-            let connection = self.connection(&group.address, until).await?;
+            let (connection, reused) = self.connection(&group.address, until).await?;
             let commands: Vec<_> = exchange.commands(group).into_iter().cloned().collect();
             asking.spawn(async move {
                 let commands: Vec<_> = commands.iter().collect();
-                let asked = connection.0.ask(&commands, until).await;
-                (index, connection, asked)
+                let asked = connection.ask(&commands, until).await;
+                (index, connection, stale_if(reused, asked))
             });
         }
         let mut groups: Vec<_> = groups.into_iter().map(Some).collect();
@@ -113,8 +119,7 @@ impl Client {
             let (index, connection, asked) =
                 joined.map_err(|error| BackendError::new("it panicked").with_source(error))?;
             if let Some(group) = groups[index].take() {
-                let answers = self.or_forget(&group.address, connection, asked);
-                answered.push((group, answers));
+                answered.push((group, connection, asked));
             }
         }
         Ok(answered)
@@ -165,25 +170,8 @@ impl Client {
         connection
     }
 
-    /// After a failure a connection is not believed to work.
-    fn or_forget(
-        &self,
-        address: &Address,
-        (connection, reused): (Connection, bool),
-        answers: Answers,
-    ) -> Answers {
-        answers.map_err(|failure| {
-            self.table.forget(address, &connection);
-            if reused {
-                failure
-            } else {
-                failure.of_new_connection().into()
-            }
-        })
-    }
-
     async fn ask_one(&self, request: Request, deadline: Deadline) -> Result<Value, BackendError> {
-        let answers = self.ask(Exchange::new([request]), deadline).await?;
+        let answers = self.ask(&mut Exchange::new([request]), deadline).await?;
         super::only(answers)
     }
 
@@ -195,13 +183,24 @@ impl Client {
         deadline: Deadline,
     ) -> Result<(Lookup, Vec<Option<Bytes>>), BackendError> {
         loop {
-            let looking = self.shared.look(key, others, life)?;
-            let answers = self.ask(looking.exchange(), deadline).await?;
+            let mut looking = self.shared.look(key, others, life)?;
+            let answers = self.ask(&mut looking.exchange, deadline).await?;
             if let Some(found) = looking.answered(answers)? {
                 return Ok(found);
             }
         }
     }
+}
+
+/// A connection that was opened for a question can't have been lost before it.
+fn stale_if(reused: bool, answers: Answers) -> Answers {
+    answers.map_err(|failure| {
+        if reused {
+            failure
+        } else {
+            failure.of_new_connection().into()
+        }
+    })
 }
 
 /// Whether the connections can be used from here.
@@ -257,7 +256,7 @@ impl AsyncBackend for Twin {
             return self.unblock.get_many(keys, deadline);
         }
         Box::pin(async move {
-            let answers = self.client.ask(super::gets(keys), deadline).await?;
+            let answers = self.client.ask(&mut super::gets(keys), deadline).await?;
             super::all(answers, command::found)
         })
     }
@@ -274,7 +273,7 @@ impl AsyncBackend for Twin {
         Box::pin(async move {
             super::nothing(
                 self.client
-                    .ask(super::sets(entries, life), deadline)
+                    .ask(&mut super::sets(entries, life), deadline)
                     .await?,
             )
         })
@@ -284,9 +283,9 @@ impl AsyncBackend for Twin {
         if !in_tokio() {
             return self.unblock.delete_many(keys, deadline);
         }
-        Box::pin(
-            async move { super::nothing(self.client.ask(super::deletes(keys), deadline).await?) },
-        )
+        Box::pin(async move {
+            super::nothing(self.client.ask(&mut super::deletes(keys), deadline).await?)
+        })
     }
 
     fn get_or_lease<'a>(
@@ -352,7 +351,7 @@ impl AsyncBackend for Twin {
             return;
         };
         let client = Arc::clone(&self.client);
-        let request = Request::release(key, lease);
+        let request = Request::release(key, &[lease]);
         // Where it can't be done the lease runs out.
         runtime.spawn(async move { client.ask_one(request, Deadline::NEVER).await.map(drop) });
     }
@@ -363,7 +362,7 @@ impl AsyncBackend for Twin {
             return;
         };
         let client = Arc::clone(&self.client);
-        let requests = super::deletes(keys);
-        runtime.spawn(async move { client.ask(requests, Deadline::NEVER).await.map(drop) });
+        let mut requests = super::deletes(keys);
+        runtime.spawn(async move { client.ask(&mut requests, Deadline::NEVER).await.map(drop) });
     }
 }

@@ -33,7 +33,7 @@ impl Client {
     pub(super) fn ask(
         &self,
         shared: &Shared,
-        mut exchange: Exchange,
+        exchange: &mut Exchange,
         deadline: Deadline,
     ) -> Result<Vec<Value>, BackendError> {
         let until = until(deadline);
@@ -48,8 +48,8 @@ impl Client {
             // To all servers first, so that they work at the same time.
             let mut asked = Vec::new();
             for group in exchange.groups(&shared.router)? {
-                let commands = exchange.commands(&group);
                 let mut link = self.connect(shared, &group.address, until)?;
+                let commands = exchange.commands(&group);
                 let sent = link.send(&commands, until).map(|()| commands.len());
                 asked.push((group, link, sent));
             }
@@ -67,9 +67,8 @@ impl Client {
                     }
                 }
             }
-            match exchange.finish() {
-                Ok(answers) => return Ok(answers),
-                Err(unfinished) => exchange = unfinished,
+            if let Some(answers) = exchange.finish() {
+                return Ok(answers);
             }
         }
         Err(BackendError::new("the cluster sends us from node to node"))
