@@ -6,13 +6,15 @@ use redis::{RedisError, ServerError};
 
 use crate::backend::BackendError;
 
-pub(super) const LATE: &str = "no answer in time";
+const LATE: &str = "no answer in time";
 
 /// Why there are no answers.
 pub(super) enum Failure {
     /// A connection that had been used before was lost, as far as can be told before an answer began: by a server that was restarted,
     /// or closes what is idle.
     Stale(BackendError),
+    /// There was no more time.
+    Late,
     Other(BackendError),
 }
 
@@ -21,8 +23,13 @@ impl Failure {
     pub(super) fn of_new_connection(self) -> BackendError {
         match self {
             Self::Stale(error) | Self::Other(error) => error,
+            Self::Late => late(),
         }
     }
+}
+
+pub(super) fn late() -> BackendError {
+    BackendError::new(LATE)
 }
 
 impl From<BackendError> for Failure {
@@ -32,7 +39,7 @@ impl From<BackendError> for Failure {
 }
 
 pub(super) fn of_server(error: ServerError) -> BackendError {
-    let new = if is_refusal(&error) {
+    let new = if is_of_the_command(&error) {
         BackendError::refusal
     } else {
         BackendError::new
@@ -67,7 +74,7 @@ fn reason(error: &ServerError) -> &'static str {
 }
 
 /// Whether the server works, and takes just this command not, or not now.
-pub(super) fn is_refusal(error: &ServerError) -> bool {
+pub(super) fn is_of_the_command(error: &ServerError) -> bool {
     matches!(
         code(error),
         "READONLY"
@@ -101,7 +108,7 @@ fn code(error: &ServerError) -> &str {
 
 /// Whether the answer would be the same until somebody sets up another server, or its user, otherwise: unlike that of one that is busy,
 /// full or about to start.
-pub(super) fn is_refusal(error: &ServerError) -> bool {
+pub(super) fn is_lasting(error: &ServerError) -> bool {
     let has_no_such_command = || {
         let detail = error.details().unwrap_or_default();
         let is_unknown = detail
@@ -109,7 +116,7 @@ pub(super) fn is_refusal(error: &ServerError) -> bool {
             .is_some_and(|start| start.eq_ignore_ascii_case("unknown"));
         is_unknown || detail.starts_with("syntax error")
     };
-    match error.code() {
+    match code(error) {
         "NOPERM" | "NOAUTH" | "WRONGPASS" | "NOPROTO" => true,
         "ERR" => has_no_such_command(),
         _ => false,
@@ -155,14 +162,14 @@ pub(super) fn of_client(error: RedisError) -> BackendError {
 mod tests {
     use redis::{Parser, Value};
 
-    use super::is_refusal;
+    use super::is_lasting;
 
     #[test]
-    fn what_passes_is_no_refusal() {
+    fn what_passes_does_not_last() {
         let refuses = |answer: &str| {
             let answer = format!("-{answer}\r\n");
             match Parser::new().parse_value(answer.as_bytes()) {
-                Ok(Value::ServerError(error)) => is_refusal(&error),
+                Ok(Value::ServerError(error)) => is_lasting(&error),
                 other => panic!("{other:?}"),
             }
         };
