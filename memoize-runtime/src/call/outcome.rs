@@ -1,5 +1,6 @@
 //! How what a function returns becomes an entry and comes back.
 
+use super::landed::Failures;
 use crate::Cacheable;
 use crate::entry::{Codec, Reject, Shape, StoredType, Unencodable, shape_of};
 use crate::local::{Copied, Copies};
@@ -17,6 +18,8 @@ pub(crate) struct Outcome<R> {
     pub(crate) shape: fn(Codec) -> Option<Shape>,
     /// How values are kept as they are, where that can be.
     pub(crate) copies: Option<Copies<R>>,
+    /// How errors are shared with those who wait, where they are.
+    pub(crate) failures: Option<Failures<R>>,
     /// The stored type where no function stands for it.
     pub(crate) stored: fn(Codec) -> &'static StoredType,
 }
@@ -44,6 +47,7 @@ impl<T: Cacheable> Outcome<T> {
         decode_into: |bytes, stored, place| stored.decode_then(bytes, |value| *place = Some(value)),
         shape: shape_of::<T>,
         copies: None,
+        failures: None,
         stored: StoredType::of::<T>,
     };
 }
@@ -61,6 +65,7 @@ impl<T: Cacheable, E> Outcome<Result<T, E>> {
         },
         shape: shape_of::<T>,
         copies: None,
+        failures: None,
         stored: StoredType::of::<T>,
     };
 }

@@ -221,7 +221,7 @@ impl RuntimeBuilder {
             budget: self.budget,
             breaker: self.breaker.filter(|_| limits.blocking).map(Breaker::new),
             flights: Flights::new(),
-            writers: Writers::default(),
+            writers: Writers::new(),
             sealing: self.sealing.build(limits)?,
             compress: self.compress,
             caching: self.caching,

@@ -387,6 +387,71 @@ fn tls() {
     }
 }
 
+/// What is trusted is in the environment, so each case is a process of its own.
+#[cfg(feature = "redis-tls")]
+#[test]
+fn tls_where_the_system_has_no_authorities() {
+    use std::path::Path;
+    use std::process::Command;
+    use std::{env, fs};
+
+    const URL: &str = "CACHE_MEMOIZE_TEST_TLS_URL";
+    const FILE: &str = "CACHE_MEMOIZE_TEST_CA_FILE";
+    if let (Ok(url), Ok(file)) = (env::var(URL), env::var(FILE)) {
+        if env::var("SSL_CERT_FILE").as_ref() == Ok(&file) {
+            return works(&open(&url));
+        }
+        for (name, client) in clients(&open(&url)) {
+            let error = client.get("key", soon()).expect_err(name).to_string();
+            assert!(
+                error.contains("no certificate authorities"),
+                "{name}: {error}"
+            );
+        }
+        let pem = fs::read(&file).expect("it is there");
+        works(
+            &open(&url)
+                .ca_certificate(&pem)
+                .expect("it is a certificate"),
+        );
+        return works(&open(&format!("{url}?ca_certificate={file}")));
+    }
+    let server = RedisServer::with_tls();
+    let file = server.ca_certificate_file();
+    let own = env::current_exe().expect("a process knows its program");
+    for trusted in [&*file, Path::new("/no/such/file")] {
+        let run = Command::new(&own)
+            .args([
+                "--exact",
+                "servers::tls_where_the_system_has_no_authorities",
+            ])
+            .env("SSL_CERT_FILE", trusted)
+            .env_remove("SSL_CERT_DIR")
+            .env(URL, server.url())
+            .env(FILE, &file)
+            .output()
+            .expect("the test can be started");
+        let output = String::from_utf8_lossy(&run.stdout);
+        assert!(
+            run.status.success() && output.contains("1 passed"),
+            "{output}"
+        );
+    }
+    for (file, problem) in [
+        (file.with_extension("none"), "can't be read"),
+        (
+            server.socket().with_file_name("output"),
+            "no certificate in PEM",
+        ),
+    ] {
+        let url = format!("{}?ca_certificate={}", server.url(), file.display());
+        let error = Redis::open(&url)
+            .expect_err("nobody can be trusted")
+            .to_string();
+        assert!(error.contains(problem), "{error}");
+    }
+}
+
 trait GetDbg {
     fn get_dbg(&self) -> String;
 }

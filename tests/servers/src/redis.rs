@@ -97,7 +97,12 @@ impl RedisServer {
 
     /// The certificate, in PEM, of who signed the certificate of a server [`with_tls`](Self::with_tls).
     pub fn ca_certificate(&self) -> Vec<u8> {
-        fs::read(self.folder.join(tls::CA_CERTIFICATE)).expect("the server was started with TLS")
+        fs::read(self.ca_certificate_file()).expect("the server was started with TLS")
+    }
+
+    /// The file that it is in, for as long as the server is there.
+    pub fn ca_certificate_file(&self) -> PathBuf {
+        self.folder.join(tls::CA_CERTIFICATE)
     }
 
     /// Asks over a connection of its own, by the Unix socket. Panics if the server is not there, or refuses.

@@ -52,7 +52,9 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// | `redis+cluster://host:6379,host` | a cluster, of which any nodes are named; `rediss+cluster://` with TLS |
 ///
 /// User and password are percent-encoded. Behind a `?` may stand `protocol=resp3`, and in place of what a URL has no room for
-/// `user`, `password`, `db`, `sentinel_user` and `sentinel_password`. TLS takes the feature `redis-tls`, and a C compiler to build.
+/// `user`, `password`, `db`, `sentinel_user` and `sentinel_password`. TLS takes the feature `redis-tls`, and a C compiler to build; it trusts
+/// the certificate authorities of the system, of the file that the variable `SSL_CERT_FILE` names, or with `ca_certificate=/path/of/ca.pem`
+/// behind the `?` those of that file alone.
 ///
 /// # Connections
 ///
@@ -121,11 +123,10 @@ impl Redis {
     /// The backend that a URL stands for. Nothing is connected yet.
     ///
     /// # Errors
-    /// The URL can't be used; the text says why and what to write, and repeats no part of it. For TLS, the certificate
-    /// authorities of the system can't be read.
+    /// The URL can't be used; the text says why and what to write, and repeats no part of it.
     pub fn open(url: &str) -> Result<Self, ConfigError> {
         let target = Target::parse(url)?;
-        let tls = target.tls.then(Tls::system).transpose()?;
+        let tls = Tls::of(&target)?;
         Ok(Self::new(target, tls))
     }
 

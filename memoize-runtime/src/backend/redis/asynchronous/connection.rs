@@ -106,7 +106,7 @@ async fn open(address: &Address, tls: Option<&Tls>) -> Result<Connection, Backen
         }
         (Address::Tcp { host, port }, Some(tls)) => {
             let stream = connect(host, *port).await.map_err(error::of_io)?;
-            over(tls.tokio(host, stream).await.map_err(error::of_io)?).await
+            over(tls.tokio(host, stream).await?).await
         }
         #[cfg(unix)]
         (Address::Unix(path), _) => {

@@ -37,8 +37,7 @@ impl Link {
         let stream = match (tls, address) {
             (Some(tls), Address::Tcp { host, .. }) => tls
                 .blocking(host, socket)
-                .map(|stream| Stream::Tls(Box::new(stream)))
-                .map_err(error::of_io)?,
+                .map(|stream| Stream::Tls(Box::new(stream)))?,
             _ => Stream::Plain(socket),
         };
         let mut link = Self {
