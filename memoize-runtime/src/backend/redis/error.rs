@@ -108,7 +108,7 @@ fn code(error: &ServerError) -> &str {
 
 /// Whether the answer would be the same until somebody sets up another server, or its user, otherwise: unlike that of one that is busy,
 /// full or about to start.
-pub(super) fn is_refusal(error: &ServerError) -> bool {
+pub(super) fn is_lasting(error: &ServerError) -> bool {
     let has_no_such_command = || {
         let detail = error.details().unwrap_or_default();
         let is_unknown = detail
@@ -116,7 +116,7 @@ pub(super) fn is_refusal(error: &ServerError) -> bool {
             .is_some_and(|start| start.eq_ignore_ascii_case("unknown"));
         is_unknown || detail.starts_with("syntax error")
     };
-    match error.code() {
+    match code(error) {
         "NOPERM" | "NOAUTH" | "WRONGPASS" | "NOPROTO" => true,
         "ERR" => has_no_such_command(),
         _ => false,
@@ -162,14 +162,14 @@ pub(super) fn of_client(error: RedisError) -> BackendError {
 mod tests {
     use redis::{Parser, Value};
 
-    use super::is_refusal;
+    use super::is_lasting;
 
     #[test]
-    fn what_passes_is_no_refusal() {
+    fn what_passes_does_not_last() {
         let refuses = |answer: &str| {
             let answer = format!("-{answer}\r\n");
             match Parser::new().parse_value(answer.as_bytes()) {
-                Ok(Value::ServerError(error)) => is_refusal(&error),
+                Ok(Value::ServerError(error)) => is_lasting(&error),
                 other => panic!("{other:?}"),
             }
         };

@@ -150,7 +150,7 @@ impl Ear {
             match tell(said, changes) {
                 None => {}
                 Some(Value::ServerError(refusal)) => {
-                    return Err(if error::is_refusal(&refusal) {
+                    return Err(if error::is_lasting(&refusal) {
                         Ended::Refused(error::of_greeting(&refusal))
                     } else {
                         Ended::Lost
