@@ -3,7 +3,10 @@
 use std::error::Error;
 use std::iter;
 
-use memoize_runtime::{Backend, Bytes, Lookup, Redis};
+use std::thread;
+use std::time::Duration;
+
+use memoize_runtime::{Backend, Bytes, Deadline, Lookup, Redis};
 use test_servers::{RedisCluster, RedisSentinel, RedisServer, eventually};
 
 use crate::clients::{HOUR, clients, open, soon, text};
@@ -294,6 +297,64 @@ fn the_master_that_sentinels_name() {
         error.contains("the sentinel doesn't know the service"),
         "{error}"
     );
+}
+
+/// It would answer with what it has, and who only reads would never notice.
+#[test]
+fn a_master_that_was_demoted_is_not_asked_again() {
+    for index in 0..clients(&open("redis://localhost")).len() {
+        let mut service = RedisSentinel::start();
+        let redis = open(&service.url());
+        let (name, client) = clients(&redis).remove(index);
+        client.set("key", text("value"), HOUR, soon()).expect(name);
+        assert!(client.get("key", soon()).expect(name).is_some());
+        let demoted = service.demote();
+        let reads = || demoted.command_stats().get("get").copied();
+        eventually("it asks another", || {
+            demoted.command(&["CONFIG", "RESETSTAT"]);
+            let found = client.get("key", soon());
+            found.is_ok_and(|found| found.is_some()) && reads().is_none()
+        });
+    }
+}
+
+/// How often the nodes were asked where the slots are.
+fn searches(cluster: &RedisCluster) -> u64 {
+    let asked = |node: &RedisServer| {
+        let stats = node.command_stats();
+        let slots = stats.get("cluster|slots").or_else(|| stats.get("cluster"));
+        slots.copied().unwrap_or(0)
+    };
+    cluster.nodes().iter().map(asked).sum()
+}
+
+#[test]
+fn one_asks_for_all_where_the_nodes_are() {
+    let mut cluster = RedisCluster::start(3);
+    let url = cluster.url();
+    for index in 0..clients(&open(&url)).len() {
+        let (name, client) = clients(&open(&url)).remove(index);
+        for node in cluster.nodes() {
+            node.command(&["CONFIG", "RESETSTAT"]);
+        }
+        thread::scope(|scope| {
+            for _ in 0..16 {
+                scope.spawn(|| client.get("key", soon()).expect(name));
+            }
+        });
+        assert_eq!(searches(&cluster), 1, "{name}: the others wait for it");
+        // One that is late may be busy, and the others are where they were.
+        let others: Vec<String> = (0..30).map(|n| format!("key:{n}")).collect();
+        cluster.nodes_mut()[0].stop();
+        let late = Deadline::after(Duration::from_millis(100));
+        let is_late = |key: &&String| client.get(key, late).is_err();
+        assert!(others.iter().find(is_late).is_some(), "{name}");
+        cluster.nodes_mut()[0].cont();
+        for key in &others {
+            client.get(key, soon()).expect(name);
+        }
+        assert_eq!(searches(&cluster), 1, "{name}: nothing was lost");
+    }
 }
 
 #[cfg(feature = "redis-tls")]

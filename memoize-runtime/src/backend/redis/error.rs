@@ -6,13 +6,15 @@ use redis::{RedisError, ServerError};
 
 use crate::backend::BackendError;
 
-pub(super) const LATE: &str = "no answer in time";
+const LATE: &str = "no answer in time";
 
 /// Why there are no answers.
 pub(super) enum Failure {
     /// A connection that had been used before was lost, as far as can be told before an answer began: by a server that was restarted,
     /// or closes what is idle.
     Stale(BackendError),
+    /// There was no more time.
+    Late,
     Other(BackendError),
 }
 
@@ -21,8 +23,13 @@ impl Failure {
     pub(super) fn of_new_connection(self) -> BackendError {
         match self {
             Self::Stale(error) | Self::Other(error) => error,
+            Self::Late => late(),
         }
     }
+}
+
+pub(super) fn late() -> BackendError {
+    BackendError::new(LATE)
 }
 
 impl From<BackendError> for Failure {
@@ -32,7 +39,7 @@ impl From<BackendError> for Failure {
 }
 
 pub(super) fn of_server(error: ServerError) -> BackendError {
-    let new = if is_refusal(&error) {
+    let new = if is_of_the_command(&error) {
         BackendError::refusal
     } else {
         BackendError::new
@@ -67,7 +74,7 @@ fn reason(error: &ServerError) -> &'static str {
 }
 
 /// Whether the server works, and takes just this command not, or not now.
-pub(super) fn is_refusal(error: &ServerError) -> bool {
+pub(super) fn is_of_the_command(error: &ServerError) -> bool {
     matches!(
         code(error),
         "READONLY"

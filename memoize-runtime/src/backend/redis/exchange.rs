@@ -198,7 +198,7 @@ impl Exchange {
                     sound = false;
                     router.doubt();
                 }
-                _ => sound &= error::is_refusal(error),
+                _ => sound &= error::is_of_the_command(error),
             }
             asked.answer = Some(answer);
         }
@@ -218,6 +218,10 @@ impl Exchange {
     ) -> Result<(), BackendError> {
         match failure {
             Failure::Stale(_) if self.again(group).is_some() => Ok(()),
+            Failure::Late => {
+                router.late();
+                Err(error::late())
+            }
             Failure::Stale(error) | Failure::Other(error) => {
                 // Nor is it believed that it is the right server.
                 router.doubt();
@@ -279,13 +283,13 @@ impl Exchange {
 #[cfg(test)]
 mod tests {
     use std::collections::VecDeque;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use redis::{Value, parse_redis_value};
 
     use super::{Exchange, Failure, MOST_ROUNDS};
     use crate::backend::redis::command::Request;
-    use crate::backend::redis::router::Router;
+    use crate::backend::redis::router::{Router, Step};
     use crate::backend::redis::slot::slot;
     use crate::backend::redis::url::{Address, Target};
     use crate::backend::{BackendError, Lease};
@@ -314,11 +318,16 @@ mod tests {
         let slots = format!(
             "*2\r\n*3\r\n:0\r\n:{last}\r\n*2\r\n+\r\n:1\r\n*3\r\n:{border}\r\n:16383\r\n*2\r\n+node\r\n:2\r\n"
         );
-        assert!(router.is_lost());
         router
             .learn(&node(1), value(&slots))
             .expect("it says where");
         router
+    }
+
+    /// Whether somebody is to ask where the servers are.
+    fn searches(router: &Router) -> bool {
+        let until = Instant::now() + Duration::from_secs(60);
+        matches!(router.step(until), Step::Search(_))
     }
 
     /// What was sent to which node, given what these answer one after the other.
@@ -371,10 +380,10 @@ mod tests {
         assert_eq!(log, ["GET node:1", "GET node:2"]);
         assert_eq!(answers, Some(vec![value(ONE)]));
         assert!(
-            router.is_lost(),
+            searches(&router),
             "where the others are is asked anew, by one"
         );
-        assert!(!router.is_lost());
+        assert!(!searches(&router));
         assert_eq!(router.route(slot("a")).expect("it is known"), node(2));
     }
 
@@ -563,6 +572,50 @@ mod tests {
     }
 
     #[test]
+    fn one_asks_for_all_where_the_servers_are() {
+        let until = Instant::now() + Duration::from_secs(60);
+        let router = router("redis+cluster://node:1");
+        let Step::Search(search) = router.step(until) else {
+            panic!("nothing is known");
+        };
+        assert!(matches!(router.step(until), Step::Wait(_)));
+        let failed = router.searched(search, Err(BackendError::new("lost")));
+        failed.expect_err("nothing is known");
+        let router = cluster(16383);
+        assert!(matches!(router.step(until), Step::Nothing));
+        let late = Failure::Late;
+        let mut exchange = Exchange::new([Request::get("a")]);
+        let group = exchange.groups(&router).expect("it is known").remove(0);
+        exchange
+            .fail(&group, late, &router)
+            .expect_err("it is late");
+        assert!(
+            matches!(router.step(until), Step::Nothing),
+            "it may be busy"
+        );
+        for _ in 0..2 {
+            let failed = exchange.fail(&group, Failure::Late, &router);
+            failed.expect_err("it is late");
+        }
+        let Step::Search(search) = router.step(until) else {
+            panic!("it may be gone");
+        };
+        let lost = Failure::Other(BackendError::new("lost"));
+        exchange
+            .fail(&group, lost, &router)
+            .expect_err("it is lost");
+        assert!(
+            matches!(router.step(until), Step::Nothing),
+            "one asks already"
+        );
+        let guides = router.guides();
+        let failed = router.searched(search, Err(BackendError::new("lost")));
+        failed.expect("what was known may still do");
+        assert!(searches(&router));
+        assert_ne!(router.guides(), guides, "another one first");
+    }
+
+    #[test]
     fn a_map_that_makes_no_sense_is_an_error() {
         for answer in [
             ":1\r\n",
@@ -576,7 +629,7 @@ mod tests {
         ] {
             let router = router("redis+cluster://node:1");
             router.learn(&node(1), value(answer)).expect_err(answer);
-            assert!(router.is_lost());
+            assert!(searches(&router));
         }
         let router = router("redis+sentinel://node/service");
         for answer in ["*-1\r\n", "*1\r\n+a\r\n", "*2\r\n+a\r\n+b\r\n", ":1\r\n"] {
@@ -587,6 +640,7 @@ mod tests {
             .expect("it says where");
         assert_eq!(router.route(0).expect("it is known"), node(2));
         router.doubt();
-        router.route(0).expect_err("it may be another one by now");
+        assert!(searches(&router), "it may be another one by now");
+        assert_eq!(router.route(0).expect("it may still do"), node(2));
     }
 }

@@ -12,6 +12,7 @@ mod exchange;
 mod login;
 mod lookup;
 mod router;
+mod search;
 mod slot;
 mod tls;
 mod url;
@@ -66,12 +67,15 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// of the server say, is followed by another, once and in the same time; what must not be done twice, `prime` say, fails. A forked process uses none of its
 /// parent's.
 ///
+/// The [circuit breaker](crate::RuntimeBuilder::breaker) is one for all nodes of a cluster: one node that is gone makes a part of the questions fail, and
+/// five failures that happen to come in a row have all nodes left alone for a second.
+///
 /// # What is asked
 ///
 /// A lookup is one round trip, hit or miss, of two commands: a script by its digest, which leases what is absent, and a `GET`. The server's own
 /// statistics show them as `evalsha` and `get`. A user of
 /// the server (ACL) needs `+get +set +del +unlink +pttl +evalsha +eval`, in a cluster `+cluster|slots +asking`, for a database other than 0 `+select`, of
-/// sentinels `+sentinel|get-master-addr-by-name`, and the keys
+/// sentinels `+sentinel|get-master-addr-by-name` and of their masters `+role`, and the keys
 /// `~namespace:*` and, for the records of leases, `~{namespace:*`; sealed keys begin with neither.
 ///
 /// Evicted or lost records of leases cost computations, never a wrong value. Replication is asynchronous: after a failover an

@@ -12,14 +12,16 @@ use tokio::task::JoinSet;
 
 use super::blocking::share;
 use super::command::{self, Request};
-use super::error::Failure;
+use super::error::{self, Failure};
 use super::exchange::{Exchange, Group, MOST_ROUNDS};
 use super::login::Greeting;
+use super::router::Step;
 use super::url::Address;
 use super::{Redis, Shared, until};
 use crate::backend::{
     Answer, AsyncBackend, Backend, BackendError, Bytes, Deadline, Lease, Limits, Lookup, Unblock,
 };
+use crate::timer::timeout;
 use connection::Connection;
 use table::Table;
 
@@ -58,13 +60,7 @@ impl Client {
     ) -> Result<Vec<Value>, BackendError> {
         let until = until(deadline);
         for _ in 0..MOST_ROUNDS {
-            if self.shared.router.is_lost() {
-                let found = Box::pin(self.find_servers(until)).await;
-                // What was known before may still do.
-                if self.shared.router.knows_nothing() {
-                    found?;
-                }
-            }
+            self.find_servers(until).await?;
             for (group, connection, answers) in self.send(exchange, until).await? {
                 match answers {
                     Ok(answers) => {
@@ -125,7 +121,27 @@ impl Client {
         Ok(answered)
     }
 
+    /// Asks where the servers are, if that is to be done, or waits until another task has.
     async fn find_servers(&self, until: Instant) -> Result<(), BackendError> {
+        loop {
+            match self.shared.router.step(until) {
+                Step::Nothing => return Ok(()),
+                Step::Search(search) => {
+                    let found = Box::pin(self.ask_guides(until)).await;
+                    return self.shared.router.searched(search, found);
+                }
+                Step::Wait(search) => {
+                    let end = until.min(search.until);
+                    timeout(Some(end), search).await.unwrap_or(Ok(()))?;
+                }
+            }
+            if Instant::now() >= until {
+                return Err(error::late());
+            }
+        }
+    }
+
+    async fn ask_guides(&self, until: Instant) -> Result<(), BackendError> {
         let router = &self.shared.router;
         let mut guides = router.guides();
         let mut last = BackendError::new("no server is known");
@@ -194,12 +210,9 @@ impl Client {
 
 /// A connection that was opened for a question can't have been lost before it.
 fn stale_if(reused: bool, answers: Answers) -> Answers {
-    answers.map_err(|failure| {
-        if reused {
-            failure
-        } else {
-            failure.of_new_connection().into()
-        }
+    answers.map_err(|failure| match failure {
+        Failure::Stale(error) if !reused => Failure::Other(error),
+        failure => failure,
     })
 }
 
