@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use cache_memoize::cache_memoize;
 use test_servers::RedisServer;
 
 use crate::common::Random;
@@ -109,31 +108,4 @@ fn what_a_full_server_has_is_found_however_much_it_refuses() {
         "{stats:#?}"
     );
     assert!(stats.faults >= 39, "{stats:#?}");
-}
-
-#[cache_memoize(key = "foreign:<id>", expiration = "1h", local = false)]
-fn foreign(id: u64) -> u64 {
-    id
-}
-
-/// It could be anybody's, so it stays where it is until somebody says otherwise.
-#[test]
-fn a_value_of_another_program_that_is_too_long_to_be_read_is_a_fault_until_it_is_invalidated() {
-    let server = RedisServer::start();
-    let runtime = runtime(&server.url());
-    runtime.scope(|| {
-        let key = foreign::key(1);
-        server.command(&["SETRANGE", key.as_str(), "20971519", "x"]);
-        (0..2).for_each(|_| assert_eq!(foreign(1), 1));
-        let stats = runtime.stats();
-        assert_eq!((stats.hits, stats.computations), (0, 2), "{stats:#?}");
-        assert!(stats.faults >= 2, "{stats:#?}");
-        assert_eq!(
-            server.command(&["STRLEN", key.as_str()]).integer(),
-            20 << 20
-        );
-        assert!(foreign::invalidate(1));
-        (0..2).for_each(|_| assert_eq!(foreign(1), 1));
-        assert_eq!(runtime.stats().hits, 1);
-    });
 }
