@@ -421,6 +421,6 @@ impl Backend for Shelf {
     }
 
     fn limits(&self) -> Limits {
-        Limits::new().value_bytes(self.value_bytes).shared(true)
+        Limits::new().value_bytes(self.value_bytes)
     }
 }

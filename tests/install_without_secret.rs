@@ -25,7 +25,7 @@ impl Backend for Shared {
     }
 
     fn limits(&self) -> Limits {
-        Limits::new().shared(true)
+        Limits::new()
     }
 }
 

@@ -5,7 +5,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use cache_memoize::{ConfigError, KeyOptions, Runtime, RuntimeBuilder, Secret, make_cache_key};
+use cache_memoize::{
+    ConfigError, KeyOptions, Memo, Memory, Runtime, RuntimeBuilder, Secret, make_cache_key,
+};
 
 const HEX: &str = "9f3c5d0be2a14786b1e0c7d2f4a8935e6c1b7d20a4e8f3915bc6d7028e4ffbff";
 const BASE64: &str = "nzxdC+KhR4ax4MfS9KiTXmwbfSCk6PORW8bXAo5P+/8=";
@@ -110,6 +112,75 @@ fn from_the_environment() {
                     .output()
                     .expect("this test runs");
                 assert!(output.status.success(), "{form} {text}: {output:?}");
+            }
+        }
+    }
+}
+
+/// Runs itself again, as the one before.
+#[test]
+fn previous_secrets_from_the_environment() {
+    const PREVIOUS: &str = "CACHE_MEMOIZE_PREVIOUS_SECRETS";
+    let numbered = |number: u8| format!("{}{number:02x}", &HEX[..62]);
+    match std::env::var("CACHE_MEMOIZE_TEST_FORM").as_deref() {
+        Ok("good") => {
+            let memory = Memory::new(1 << 20);
+            let build = |builder: RuntimeBuilder| {
+                let builder = builder.backend(memory.clone());
+                builder.build().expect("valid settings")
+            };
+            let new = build(Runtime::from_env().expect("both are set"));
+            for number in 1..=3 {
+                let secret = Secret::from_hex(&numbered(number)).expect("it is random");
+                let old = build(Runtime::builder().secret(secret));
+                let memo = || Memo::new(("of", number)).encrypt();
+                assert_eq!(old.scope(|| memo().get_or_compute(|| number)), number);
+                assert_eq!(new.scope(|| memo().get_or_compute(|| 0)), number);
+            }
+            assert_eq!((new.stats().hits, new.stats().resealed), (3, 3));
+        }
+        Ok("bad") => {
+            let error = Runtime::from_env().and_then(RuntimeBuilder::build);
+            let error = error.expect_err("they can't be used").to_string();
+            let expected = std::env::var("CACHE_MEMOIZE_TEST_ERROR").expect("it is set");
+            assert!(error.contains(&expected), "{error}");
+            for part in [&HEX[..16], "hunter2"] {
+                assert!(!error.contains(part), "{error}");
+            }
+        }
+        _ => {
+            let [one, two, three, four] = [1, 2, 3, 4].map(numbered);
+            let third = "number 3 of the secrets in `CACHE_MEMOIZE_PREVIOUS_SECRETS`";
+            for (form, secret, previous, error) in [
+                ("good", &numbered(0)[..], format!("{one},{two},{three}"), ""),
+                (
+                    "good",
+                    &numbered(0),
+                    format!(" {one} , {two},\n{three}\n"),
+                    "",
+                ),
+                ("bad", &numbered(0), format!("{one},{two},hunter2"), third),
+                ("bad", &numbered(0), format!("{one},{two},"), third),
+                ("bad", &numbered(0), format!("{one}{two}x"), "number 1"),
+                ("bad", &numbered(0), format!("{one},{one}"), "the same"),
+                ("bad", &one, format!("{two},{one}"), "the same"),
+                (
+                    "bad",
+                    &numbered(0),
+                    format!("{one},{two},{three},{four}"),
+                    "too many",
+                ),
+                ("bad", "", one.clone(), "set `CACHE_MEMOIZE_SECRET`"),
+            ] {
+                let output = Command::new(std::env::current_exe().expect("this test"))
+                    .args(["--exact", "previous_secrets_from_the_environment"])
+                    .env("CACHE_MEMOIZE_TEST_FORM", form)
+                    .env("CACHE_MEMOIZE_TEST_ERROR", error)
+                    .env("CACHE_MEMOIZE_SECRET", secret)
+                    .env(PREVIOUS, &previous)
+                    .output()
+                    .expect("this test runs");
+                assert!(output.status.success(), "{form} {previous}: {output:?}");
             }
         }
     }

@@ -119,7 +119,8 @@ impl Backend for Scripted {
     }
 
     fn limits(&self) -> Limits {
-        Limits::new().value_bytes(200).blocking(false)
+        // Of this process, so that it has a secret.
+        Limits::new().value_bytes(200).shared(false).blocking(false)
     }
 }
 

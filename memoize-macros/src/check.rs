@@ -1,10 +1,14 @@
 //! What can't be memoized, or not as it is asked for: one `check_*` a rule.
 
-use proc_macro2::Span;
-use quote::ToTokens as _;
-use syn::spanned::Spanned;
-use syn::{FnArg, ReceiverKind};
+mod iterated;
 
+use proc_macro2::Span;
+use syn::FnArg;
+use syn::spanned::Spanned;
+
+use self::iterated::{
+    check_box_may_borrow, check_cache_if_of_iterator, check_iterator, check_local_of_iterator,
+};
 use crate::args::{self, Companions};
 use crate::argument::Role;
 use crate::diag::{Diag, quoted_list};
@@ -90,6 +94,12 @@ fn check_returned(model: &Model, diag: &Diag) {
     let ty = model.output_type();
     let span = ty.map_or(sig.ident.span(), Spanned::span);
     let message = match ty.map_or(Returned::Nothing, output::classify_type) {
+        Returned::Wrapped {
+            is_async: inner,
+            by,
+        } => {
+            return diag.error(span, iterated::wrapped(inner || is_async, by));
+        }
         Returned::Value | Returned::Stream => return,
         Returned::Iterator if !is_async => return,
         Returned::Nothing => {
@@ -118,147 +128,13 @@ fn check_returned(model: &Model, diag: &Diag) {
     diag.error(span, message);
 }
 
-fn check_iterator(model: &Model, diag: &Diag) {
-    let Some(ty) = model.output_type() else {
-        return;
-    };
-    let unknown_form = match output::classify_type(ty) {
-        Returned::Iterator if model.execution() == Execution::Blocking => {
-            "an iterator in this form can't be memoized; \
-             return `impl Iterator<Item = ..>` or `Box<dyn Iterator<Item = ..>>`"
-        }
-        Returned::Stream => {
-            "a stream in this form can't be memoized; \
-             return `impl Stream<Item = ..>` or `Pin<Box<dyn Stream<Item = ..>>>`"
-        }
-        _ => return,
-    };
-    let Some(iterated) = model.iterated() else {
-        return diag.error(ty.span(), unknown_form);
-    };
-    if ["DoubleEndedIterator", "ExactSizeIterator"].contains(&item::name(iterated.name).as_str()) {
-        let message = "what comes from a cache can only be read forwards, and its length isn't known before; \
-                       return an `Iterator`";
-        return diag.error(iterated.name.span(), message);
-    }
-    if ["FusedStream", "TryStream"].contains(&item::name(iterated.name).as_str()) {
-        let message = "what comes from a cache is a plain stream of items, which may be `Result`s; \
-                       return a `Stream`";
-        return diag.error(iterated.name.span(), message);
-    }
-    let trait_name = if iterated.is_async {
-        "Stream"
-    } else {
-        "Iterator"
-    };
-    match iterated.item {
-        None => diag.error(
-            iterated.name.span(),
-            format!("the type of the items is missing; write `{trait_name}<Item = ..>`"),
-        ),
-        Some(item) if output::mentions_impl(item.to_token_stream()) => diag.error(
-            item.span(),
-            "an `impl Trait` can't be stored, as its type has no name to read it back by; \
-             yield items of a type that has one",
-        ),
-        Some(_) => {}
-    }
-}
-
-/// What is memoized keeps the arguments until the last item, as the body runs again where a chunk is lost.
-fn check_box_may_borrow(model: &Model, diag: &Diag) {
-    let Some((iterated, at)) = model
-        .iterated()
-        .and_then(|iterated| iterated.is_static_at.map(|at| (iterated, at)))
-    else {
-        return;
-    };
-    let receiver = model.receiver().filter(|receiver| match &receiver.kind {
-        ReceiverKind::Reference(..) => true,
-        ReceiverKind::Typed(_, ty) => borrows(ty),
-        _ => false,
-    });
-    let arguments = model
-        .arguments
-        .iter()
-        .filter(|argument| borrows(&argument.typed.ty))
-        .flat_map(|argument| &argument.names)
-        .map(|name| item::name(&name.ident));
-    let kept: Vec<String> = receiver
-        .map(|_| "self".to_owned())
-        .into_iter()
-        .chain(arguments)
-        .collect();
-    let (names, lifetime, first) = match kept.as_slice() {
-        [] => return,
-        [name] => (format!("`{name}`, which is borrowed"), "'_", ""),
-        names => (
-            format!("{}, which are borrowed", quoted_list(names)),
-            "'a",
-            "give them one lifetime `'a` and ",
-        ),
-    };
-    let what = if iterated.is_async {
-        "stream"
-    } else {
-        "iterator"
-    };
-    let fix = match output::boxed_stream_for(&iterated, lifetime) {
-        Some(boxed) => format!("write `{boxed}`"),
-        None => format!("write `+ {lifetime}` behind `dyn {}<..>`", iterated.name),
-    };
-    diag.error(
-        at,
-        format!("a memoized {what} keeps {names}, until its end; {first}{fix}"),
-    );
-}
-
-fn borrows(ty: &syn::Type) -> bool {
-    output::find_borrow(ty).is_some_and(|borrow| !borrow.is_static)
-}
-
-fn check_cache_if_of_iterator(model: &Model, diag: &Diag) {
-    let predicate = model.options.cache_if.as_ref();
-    if let (Some(predicate), Some(iterated)) = (predicate, model.iterated()) {
-        let what = with_article(&iterated);
-        let message = format!(
-            "`cache_if` sees a whole value, which {what} never is; \
-             remove it, or yield an `Err` where nothing is to be stored"
-        );
-        diag.error(predicate.span(), message);
-    }
-}
-
-fn check_local_of_iterator(model: &Model, diag: &Diag) {
-    let keeps = matches!(
-        model.options.local,
-        Some(args::Local::Always | args::Local::Within(_))
-    );
-    if let (true, Some(span), Some(iterated)) = (keeps, model.options.local_span, model.iterated())
-    {
-        let what = with_article(&iterated);
-        let message = format!(
-            "the items of {what} are kept as bytes only; remove `local`, or return a `Vec`"
-        );
-        diag.error(span, message);
-    }
-}
-
-fn with_article(iterated: &output::Iterated<'_>) -> &'static str {
-    if iterated.is_async {
-        "a stream"
-    } else {
-        "an iterator"
-    }
-}
-
 fn check_owned(model: &Model, diag: &Diag) {
     let must_be_owned = |ty: &&syn::Type| {
         model.iterated().is_some() || output::classify_type(ty) == Returned::Value
     };
     let cached = model.cached_type().filter(must_be_owned);
     if let Some(borrow) = cached.and_then(output::find_borrow) {
-        let problem = if borrow.is_static {
+        let problem = if borrow.is_static() {
             "can't be read back"
         } else {
             "borrows, and a remembered value outlives the call"

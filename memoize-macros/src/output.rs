@@ -9,7 +9,7 @@ use quote::{ToTokens, TokenStreamExt as _};
 use syn::spanned::Spanned as _;
 use syn::{GenericArgument, Lifetime, Path, PathArguments, ReturnType, Type, TypeParamBound};
 
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Returned {
     Nothing,
     Never,
@@ -17,6 +17,11 @@ pub(crate) enum Returned {
     Future,
     Iterator,
     Stream,
+    /// One of them in a `Result` or `Option`.
+    Wrapped {
+        is_async: bool,
+        by: &'static str,
+    },
     /// Another `impl Trait`.
     Opaque,
 }
@@ -43,7 +48,7 @@ pub(crate) fn classify_type(ty: &Type) -> Returned {
     }
 }
 
-/// A `Box<dyn Trait>`, a `Pin` of one, and what `futures` calls such a future or stream.
+/// A `Box<dyn Trait>`, a `Pin` of one, what `futures` calls such a future or stream, and what may be wrapped around the latter.
 fn from_path(ty: &Type) -> Option<Returned> {
     let path = path(ty)?;
     let name = &path.segments.last()?.ident;
@@ -59,8 +64,18 @@ fn from_path(ty: &Type) -> Option<Returned> {
     }
     match inner {
         Type::TraitObject(object) if name == "Box" => from_bounds(&object.bounds),
+        _ => wrapped(name, inner),
+    }
+}
+
+fn wrapped(name: &Ident, inner: &Type) -> Option<Returned> {
+    let by = ["Result", "Option"].into_iter().find(|by| name == by)?;
+    match classify_type(inner) {
+        Returned::Iterator => Some(false),
+        Returned::Stream => Some(true),
         _ => None,
     }
+    .map(|is_async| Returned::Wrapped { is_async, by })
 }
 
 /// How a returned future is made.
@@ -204,13 +219,21 @@ pub(crate) fn ok_type(result: &Type) -> Option<&Type> {
 }
 
 /// A reference or lifetime in what would be stored.
-#[derive(Debug)]
 pub(crate) struct Borrow {
     pub(crate) span: Span,
     pub(crate) borrowed: String,
-    /// It lives as long as any value, but there is nowhere to read one back into.
-    pub(crate) is_static: bool,
+    /// For how long, where that has a name.
+    pub(crate) lifetime: Option<Lifetime>,
     pub(crate) fix: String,
+}
+
+impl Borrow {
+    /// It lives as long as any value, but there is nowhere to read one back into.
+    pub(crate) fn is_static(&self) -> bool {
+        self.lifetime
+            .as_ref()
+            .is_some_and(|lifetime| lifetime.ident == "static")
+    }
 }
 
 /// Finds a borrow in the value; the error of a `Result` may borrow, as it isn't stored.
@@ -220,7 +243,7 @@ pub(crate) fn find_borrow(ty: &Type) -> Option<Borrow> {
         Type::Reference(reference) => Some(Borrow {
             span: reference.and_token.span(),
             borrowed: text(ty),
-            is_static: matches!(&reference.lifetime, Some(lifetime) if lifetime.ident == "static"),
+            lifetime: reference.lifetime.clone().and_then(named),
             fix: format!("return `{}`", owned(&reference.elem)),
         }),
         Type::Array(array) => find_borrow(&array.elem),
@@ -232,7 +255,7 @@ pub(crate) fn find_borrow(ty: &Type) -> Option<Borrow> {
                 GenericArgument::Lifetime(lifetime) if lifetime.ident != "static" => Some(Borrow {
                     span: lifetime.span(),
                     borrowed: text(ty),
-                    is_static: false,
+                    lifetime: named(lifetime.clone()),
                     fix: "return a type without a lifetime, or with `'static`".to_owned(),
                 }),
                 _ => None,
@@ -240,6 +263,10 @@ pub(crate) fn find_borrow(ty: &Type) -> Option<Borrow> {
         }),
         _ => None,
     }
+}
+
+fn named(lifetime: Lifetime) -> Option<Lifetime> {
+    (lifetime.ident != "_").then_some(lifetime)
 }
 
 fn owned(borrowed: &Type) -> String {
@@ -337,8 +364,8 @@ pub(crate) fn ungrouped(mut ty: &Type) -> &Type {
     }
 }
 
-/// The type as one writes it: printed tokens have spaces everywhere.
-fn text(ty: &impl ToTokens) -> String {
+/// A type, or another part of a signature, as one writes it: printed tokens have spaces everywhere.
+pub(crate) fn text(ty: &impl ToTokens) -> String {
     let mut text = ty.to_token_stream().to_string();
     for (spaced, tight) in [
         (" < ", "<"),
@@ -347,6 +374,7 @@ fn text(ty: &impl ToTokens) -> String {
         (":: ", "::"),
         ("& ", "&"),
         (" ,", ","),
+        (" :", ":"),
     ] {
         text = text.replace(spaced, tight);
     }
@@ -396,6 +424,12 @@ mod tests {
         }
         assert_eq!(returned("-> impl Display"), Returned::Opaque);
         assert_eq!(returned("-> Option<impl Display>"), Returned::Opaque);
+        for (wrapped, is_async, by) in [
+            ("-> Option<impl Iterator<Item = u8>>", false, "Option"),
+            ("-> io::Result<BoxStream<'_, u8>>", true, "Result"),
+        ] {
+            assert_eq!(returned(wrapped), Returned::Wrapped { is_async, by });
+        }
     }
 
     #[test]

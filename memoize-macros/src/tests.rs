@@ -148,7 +148,7 @@ fn boxed_streams_in_a_trait() {
         ),
         (
             "async_boxed_stream_in_a_trait",
-            "async fn rows(&self, table: &str) -> BoxStream<'_, Row> { self.open(table).await }",
+            "async fn rows<'a>(&'a self, table: &'a str) -> BoxStream<'a, Row> { self.open(table).await }",
         ),
         (
             "future_of_a_boxed_stream",

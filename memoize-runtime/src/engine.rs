@@ -51,7 +51,6 @@ pub(crate) struct Policy<'a> {
 }
 
 /// What an entry holds.
-#[derive(Debug)]
 pub(crate) enum Opened<R> {
     Value(R),
     /// A value that is in chunks.
@@ -155,11 +154,10 @@ impl Policy<'_> {
         passed_over: &mut Vec<Reject>,
     ) -> Lookup<Opened<R>> {
         self.first_usable(found, now_ms, passed_over, |guard, found| {
-            // A value is in chunks when it is too large, which depends on the value and not on the code.
-            let chunked = Header::parse(found)?.flags.contains(Flags::CHUNKED);
-            let body = self.check(guard, found, chunked, now_ms)?;
+            let body = self.check(guard, found, None, now_ms)?;
             let value = body.value()?;
-            let opened = if chunked {
+            // A value is in chunks when it is too large, which depends on the value and not on the code.
+            let opened = if body.header().flags.contains(Flags::CHUNKED) {
                 let reader = self.reader(guard, body.header(), &value)?;
                 Opened::Chunks(Box::new(reader))
             } else if body.header().flags.contains(Flags::LZ4) {
@@ -181,7 +179,7 @@ impl Policy<'_> {
         passed_over: &mut Vec<Reject>,
     ) -> Lookup<Reader> {
         self.first_usable(found, now_ms, passed_over, |guard, found| {
-            let body = self.check(guard, found, true, now_ms)?;
+            let body = self.check(guard, found, Some(true), now_ms)?;
             let reader = self.reader(guard, body.header(), &body.value()?)?;
             Ok((reader, body))
         })
@@ -198,6 +196,19 @@ impl Policy<'_> {
             let body = guard.open(&header, found).ok()?;
             self.reader(guard, &header, &body.value().ok()?).ok()
         })
+    }
+
+    /// How long an entry under the current name would be that is not compressed, so how much a copy of its value takes.
+    pub(crate) fn expanded_len(&self, header: &Header, entry: &[u8]) -> usize {
+        if !header.flags.contains(Flags::LZ4) {
+            return entry.len();
+        }
+        // Opened a second time, since the length is behind the seal; and only what is compressed.
+        let body = self.place.guard().open(header, entry);
+        let value = body.as_ref().map_err(Clone::clone).and_then(Body::value);
+        // What is compressed expands to no more than an entry may be.
+        let expanded = value.and_then(|value| entry::expanded_len(&value));
+        expanded.map_or(self.largest, |expanded| entry.len().max(expanded))
     }
 
     /// How a value is to be written whose computation took `cost` and ended at `now_ms`.
@@ -295,27 +306,41 @@ impl Policy<'_> {
         rejected.map_or(Lookup::Absent, |(_, reject)| Lookup::Rejected(reject))
     }
 
+    /// The body of an entry that may be used, in chunks or not where the code says which.
     fn check<'f>(
         &self,
         guard: Guard<'_>,
         found: &'f [u8],
-        chunked: bool,
+        chunked: Option<bool>,
         now_ms: u64,
     ) -> Result<Body<'f>, Reject> {
         if found.len() > self.largest {
             return Err(Reject::Damaged);
         }
+        let header = self
+            .admitted(guard, found, chunked, now_ms)
+            .map_err(|reject| guard.reason(reject))?;
+        guard.open(&header, found)
+    }
+
+    fn admitted(
+        &self,
+        guard: Guard<'_>,
+        found: &[u8],
+        chunked: Option<bool>,
+        now_ms: u64,
+    ) -> Result<Header, Reject> {
         let header = Header::parse(found)?;
         let expect = Expect {
             sealed: guard.flags().contains(Flags::SEALED),
-            chunked,
+            chunked: chunked.unwrap_or(header.flags.contains(Flags::CHUNKED)),
             codec: self.stored.codec(),
             key_id: guard.key_id(),
             fingerprint: self.fingerprint,
             max_life_ms: self.longest_ms,
         };
         header.admit(&expect, now_ms)?;
-        guard.open(&header, found)
+        Ok(header)
     }
 
     fn reader(&self, guard: Guard<'_>, header: &Header, manifest: &[u8]) -> Result<Reader, Reject> {

@@ -51,6 +51,11 @@ pub(crate) enum ConfigErrorKind {
 pub(crate) enum SecretOrigin {
     Given,
     Variable(String),
+    /// The so many-th of a variable that holds several.
+    Listed {
+        variable: &'static str,
+        nth: usize,
+    },
     /// Its name may be a secret.
     HiddenVariable,
     File(PathBuf),
@@ -146,7 +151,8 @@ impl fmt::Display for ConfigError {
                 "there are too many previous secrets; keep the latest {limit} or fewer"
             ),
             Kind::PreviousSecretAlone => f.write_str(
-                "`previous_secret` is given without a current one; give the one to write with to `secret`",
+                "`previous_secret` is given without a current one; give the one to write with to `secret`, or set \
+                 `CACHE_MEMOIZE_SECRET`",
             ),
             Kind::ForcedWithoutSecret => f.write_str(if cfg!(feature = "encrypt") {
                 "`force_encryption` on a shared backend without a secret would cache nothing; give one to `secret`"
@@ -168,6 +174,9 @@ impl fmt::Display for SecretOrigin {
         match self {
             Self::Given => f.write_str("the secret"),
             Self::Variable(name) => write!(f, "`{name}`"),
+            Self::Listed { variable, nth } => {
+                write!(f, "number {nth} of the secrets in `{variable}`")
+            }
             Self::HiddenVariable => f.write_str("what was given to `from_env`"),
             Self::File(path) => write!(f, "the secret's file `{}`", path.display()),
             Self::HiddenFile => f.write_str("the secret's file"),

@@ -12,6 +12,7 @@ use crate::call::place::Place;
 use crate::engine::{Lookup, Opened, Policy};
 use crate::entry::chunk::{Next, Reader};
 use crate::entry::{BodyMeta, Codec, Draft, Flags, Header, Padding, Seal, StoredType, expand};
+use crate::hidden::Hidden;
 use crate::key::CacheKey;
 use crate::secret::Secret;
 
@@ -32,7 +33,7 @@ fn place(sealed: bool) -> Place<'static> {
     } else {
         Place::Plain {
             name: CacheKey::nowhere(),
-            full_key: KEY,
+            full_key: Hidden(KEY),
         }
     }
 }

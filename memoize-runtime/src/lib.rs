@@ -24,6 +24,7 @@ mod flight;
 #[doc(hidden)]
 pub mod fuzzing;
 mod guard;
+mod hidden;
 mod instance;
 mod key;
 mod local;

@@ -60,10 +60,11 @@ counters! {
     /// Lookups that found an entry of the right type that could not be read as one: its `Deserialize` refuses what
     /// `Serialize` wrote.
     undecodable / Undecodable,
-    /// Lookups that found bytes which are no entry, or were changed, cut, extended or stored under another key.
+    /// Lookups that found bytes which are no entry, or were changed, cut, extended or stored under another key, where nothing is sealed;
+    /// and where something is, an entry that this version or build can't read, or that the backend's limits don't allow.
     damaged / Damaged,
-    /// Lookups that found a sealed entry that was changed, cut, extended, stored under another key, or not sealed with its
-    /// secret.
+    /// Lookups that found, where a sealed entry is to be, what nobody wrote there who has its secret: changed, cut, extended, stored
+    /// under another key, or no entry at all.
     tampered / Tampered,
     /// Lookups that found a stream or a large value, but not all of its chunks.
     incomplete / Incomplete,

@@ -19,6 +19,7 @@ use crate::backend::Bytes;
 use crate::call::Caller;
 use crate::entry::chunk::Origin;
 use crate::guard::wake_all;
+use crate::hidden::Hidden;
 
 /// How long a writer may take for its next item before those who follow it go on by themselves.
 const STALLED: Duration = Duration::from_secs(1);
@@ -69,7 +70,7 @@ pub(crate) enum View {
     /// Chunks, of so many that are stored.
     Stored(u32),
     /// The bytes that come next.
-    Unstored(Bytes),
+    Unstored(Hidden<Bytes>),
     /// Nothing more: so long is the whole, and of so many items.
     Whole { raw_len: u64, items: u64 },
     /// Nothing more will come, or nothing can come as long as this caller waits: it is the one that writes. Or the writer was left
@@ -326,7 +327,7 @@ impl State {
         }
         let known = usize::try_from(supplied - stored).ok()?;
         let rest = self.tail.get(known..).filter(|rest| !rest.is_empty())?;
-        Some(View::Unstored(Bytes::copy_from_slice(rest)))
+        Some(View::Unstored(Hidden(Bytes::copy_from_slice(rest))))
     }
 }
 
@@ -474,7 +475,7 @@ mod tests {
         let progress = Arc::clone(&publisher.progress);
         assert_eq!(view(&progress, 0), None);
         publisher.wrote(&[1; 150]);
-        let unstored = |len| Some(View::Unstored(vec![1; len].into()));
+        let unstored = |len| Some(View::Unstored(Hidden(vec![1; len].into())));
         assert_eq!(view(&progress, 0), unstored(150));
         publisher.stored();
         assert_eq!(view(&progress, 99), Some(View::Stored(1)));
@@ -507,7 +508,7 @@ mod tests {
             }),
             ..Progress::new("name", publisher.progress.origin.clone(), Caller::Task)
         };
-        let unstored = Some(View::Unstored(vec![1; 10].into()));
+        let unstored = Some(View::Unstored(Hidden(vec![1; 10].into())));
         assert_eq!(view(&in_the_child, 0), unstored, "what there is is read");
         assert_eq!(view(&in_the_child, 10), Some(View::Broken));
     }

@@ -39,6 +39,26 @@ fn versioned(key: u64) -> u64 {
     UNKNOWN
 }
 
+/// Far less on the server than here.
+#[cache_memoize(key = "text:<id>", expiration = "1h", compress = true)]
+fn text(id: u64) -> String {
+    id.to_string().repeat(TEXT / 8)
+}
+
+#[cache_memoize(
+    key = "sealed-text:<id>",
+    expiration = "1h",
+    compress = true,
+    encrypt,
+    local = true
+)]
+fn sealed_text(id: u64) -> String {
+    text::uncached(id)
+}
+
+/// The least length of such a text, of a number with eight digits.
+const TEXT: usize = 256 << 10;
+
 fn lookups(server: &RedisServer) -> u64 {
     let stats = server.command_stats();
     ["evalsha", "eval", "get"]
@@ -79,6 +99,33 @@ fn a_hit_on_a_copy_asks_nothing() {
     // What it took to ask that, and whether the connections that tell of changes stand.
     asked.retain(|name, _| !name.starts_with("config") && !["info", "ping"].contains(&&**name));
     assert!(asked.is_empty(), "{asked:?}");
+}
+
+#[test]
+fn copies_take_as_much_as_is_said_however_short_their_entries_are() {
+    let server = RedisServer::start();
+    for (call, peek) in [
+        (
+            text as fn(u64) -> String,
+            text::peek as fn(u64) -> Option<String>,
+        ),
+        (sealed_text, sealed_text::peek),
+    ] {
+        let here = runtime(&server.url());
+        let ids = 10_000_000..10_000_200;
+        here.scope(|| {
+            until_local(&server, || drop(call(1)));
+            // Stored by the first, and kept when it is found.
+            (0..2).for_each(|_| ids.clone().for_each(|id| drop(call(id))));
+            let before = lookups(&server);
+            let found = ids.clone().filter_map(peek).count();
+            let kept = 200 - (lookups(&server) - before);
+            println!("{kept} of {found} texts are kept");
+            assert_eq!(found, 200);
+            let most = u64::try_from((32 << 20) / TEXT).expect("it is small");
+            assert!((most / 2..=most).contains(&kept), "{kept}, at most {most}");
+        });
+    }
 }
 
 #[test]

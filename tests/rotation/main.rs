@@ -99,7 +99,7 @@ impl Backend for Shared {
 
     fn limits(&self) -> Limits {
         // Little, so that streams and long texts have chunks.
-        let limits = Limits::new().shared(true).blocking(false);
+        let limits = Limits::new().blocking(false);
         limits.value_bytes(4096)
     }
 }

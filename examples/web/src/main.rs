@@ -97,16 +97,27 @@ async fn read(
 
 /// The article is written first: a digest that is computed from then on is one of the new text, and one whose computation began
 /// before isn't stored after the invalidation.
+///
+/// A task of its own does both. Of who hangs up the handler is dropped, and it could be between the two.
 async fn write(
     State(library): State<Arc<Library>>,
     Path(id): Path<u32>,
     text: String,
 ) -> Result<StatusCode, StatusCode> {
-    fs::write(library.file(id), text)
+    let written = tokio::spawn(async move {
+        fs::write(library.file(id), text)
+            .await
+            .map_err(|error| status(&error))?;
+        // Where the cache can't be asked the old digest may stay there: who is told so can write once more.
+        if digest::invalidate(id).await {
+            Ok(StatusCode::NO_CONTENT)
+        } else {
+            Err(StatusCode::SERVICE_UNAVAILABLE)
+        }
+    });
+    written
         .await
-        .map_err(|error| status(&error))?;
-    digest::invalidate(id).await;
-    Ok(StatusCode::NO_CONTENT)
+        .unwrap_or(Err(StatusCode::INTERNAL_SERVER_ERROR))
 }
 
 async fn stats() -> String {

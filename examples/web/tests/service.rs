@@ -1,8 +1,9 @@
 //! The service answers, from one cache if it is given one, and stops when it is told to.
 #![cfg(unix)]
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::{env, fs, process, thread};
@@ -39,8 +40,7 @@ impl Service {
         }
     }
 
-    /// Sends a request; gives the status and the body.
-    fn ask(&self, method: &str, path: &str, body: &str) -> (u16, String) {
+    fn send(&self, method: &str, path: &str, body: &str) -> TcpStream {
         let mut stream = TcpStream::connect(&self.address).expect("it listens");
         let length = body.len();
         let request = format!(
@@ -49,6 +49,12 @@ impl Service {
         stream
             .write_all(request.as_bytes())
             .expect("the request is sent");
+        stream
+    }
+
+    /// Sends a request; gives the status and the body.
+    fn ask(&self, method: &str, path: &str, body: &str) -> (u16, String) {
+        let mut stream = self.send(method, path, body);
         let mut response = String::new();
         stream
             .read_to_string(&mut response)
@@ -149,6 +155,50 @@ fn a_request_that_has_begun_is_answered() {
         });
         service.tell_to_stop();
         assert_eq!(answer.join().expect("it is answered"), digest(4, "time"));
+    });
+}
+
+#[test]
+fn who_hangs_up_leaves_no_old_digest() {
+    let articles = Articles::new("hang-up");
+    let service = Service::start(&articles.0, "");
+    service.put("/articles/1", "once upon a time");
+    assert_eq!(service.get("/articles/1"), digest(4, "time"));
+
+    // What is written there waits for who reads it: more than a pipe takes.
+    let (file, text) = (articles.0.join("1.txt"), "again ".repeat(100_000));
+    fs::remove_file(&file).expect("it was written");
+    let made = Command::new("mkfifo").arg(&file).status();
+    assert!(made.expect("mkfifo is there").success());
+    let mut request = service.send("PUT", "/articles/1", &text);
+    let mut pipe = File::open(&file).expect("it is a pipe");
+    pipe.read_exact(&mut [0])
+        .expect("the article is being written");
+    request
+        .shutdown(Shutdown::Write)
+        .expect("it is a connection");
+    let answered = request.read_to_end(&mut Vec::new());
+    assert_eq!(answered.expect("the service hangs up as well"), 0);
+    fs::remove_file(&file).expect("it was made");
+    fs::write(&file, &text).expect("the folder is there");
+    pipe.read_to_end(&mut Vec::new()).expect("it has an end");
+
+    eventually("the new digest is shown", || {
+        service.get("/articles/1") == digest(100_000, "again")
+    });
+}
+
+#[test]
+fn who_writes_is_told_where_an_old_digest_may_be_left() {
+    let articles = Articles::new("outage");
+    let mut redis = RedisServer::start();
+    let service = Service::start(&articles.0, &redis.url());
+    service.put("/articles/1", "once upon a time");
+    redis.kill();
+    assert_eq!(service.ask("PUT", "/articles/1", "another").0, 503);
+    redis.restart();
+    eventually("it can be written", || {
+        service.ask("PUT", "/articles/1", "another").0 == 204
     });
 }
 

@@ -1,6 +1,6 @@
 //! Iterators and streams, as far as tokens tell.
 
-use proc_macro2::{Ident, Span};
+use proc_macro2::Ident;
 use syn::{GenericArgument, Lifetime, Type, TypeParamBound};
 
 use super::{
@@ -16,8 +16,8 @@ pub(crate) struct Iterated<'t> {
     pub(crate) item: Option<&'t Type>,
     /// It is a `Box<dyn Iterator>`, or a `Pin<Box<dyn Stream>>`.
     pub(crate) is_boxed: bool,
-    /// Where the type of the box says, or leaves out, that nothing in there borrows.
-    pub(crate) is_static_at: Option<Span>,
+    /// How long what is in the box lives, and where that is said. Where it is left out, nothing in there borrows.
+    pub(crate) lifetime: Option<Lifetime>,
 }
 
 /// Reads a type that is [classified](classify) as an iterator or as a stream.
@@ -35,8 +35,8 @@ pub(crate) fn iterated(ty: &Type) -> Option<Iterated<'_>> {
             name: &last.ident,
             item: Some(inner),
             is_boxed: true,
-            is_static_at: arguments(&last.arguments).find_map(|argument| match argument {
-                GenericArgument::Lifetime(lifetime) => static_at(lifetime),
+            lifetime: arguments(&last.arguments).find_map(|argument| match argument {
+                GenericArgument::Lifetime(lifetime) => Some(lifetime.clone()),
                 _ => None,
             }),
         });
@@ -83,11 +83,10 @@ fn iterated_by<'b>(
             name: &last.ident,
             item,
             is_boxed,
-            is_static_at: match lifetime {
-                _ if !is_boxed => None,
-                Some(lifetime) => static_at(lifetime),
-                None => Some(last.ident.span()),
-            },
+            lifetime: is_boxed.then(|| {
+                let unsaid = || Lifetime::new("'static", last.ident.span());
+                lifetime.cloned().unwrap_or_else(unsaid)
+            }),
         })
     })
 }
@@ -96,8 +95,4 @@ fn iterated_by<'b>(
 pub(crate) fn boxed_stream_for(iterated: &Iterated<'_>, lifetime: &str) -> Option<String> {
     let item = iterated.item.filter(|_| is_boxed_stream(iterated.name))?;
     Some(format!("{}<{lifetime}, {}>", iterated.name, text(item)))
-}
-
-fn static_at(lifetime: &Lifetime) -> Option<Span> {
-    (lifetime.ident == "static").then(|| lifetime.span())
 }

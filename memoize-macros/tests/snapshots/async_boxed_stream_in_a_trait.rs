@@ -1,4 +1,4 @@
-async fn rows(&self, table: &str) -> BoxStream<'_, Row> {
+async fn rows<'a>(&'a self, table: &'a str) -> BoxStream<'a, Row> {
     static __SITE: ::cache_memoize::__private::Site = ::cache_memoize::__private::Site::new(
         ::core::module_path!(),
         "rows",
@@ -17,7 +17,7 @@ async fn rows(&self, table: &str) -> BoxStream<'_, Row> {
                 unreachable_code
             )]
             if false {
-                let returned: BoxStream<'_, Row> = loop {};
+                let returned: BoxStream<'a, Row> = loop {};
                 return returned;
             }
             self.open(table).await

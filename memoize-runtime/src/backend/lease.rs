@@ -1,5 +1,7 @@
 //! The right to fill a key.
 
+use std::fmt;
+
 use crate::backend::Bytes;
 
 /// A token that a backend knows the holder of a lease by. It is worth something only to the backend that granted it.
@@ -22,7 +24,7 @@ impl Lease {
 }
 
 /// What [`get_or_lease`](crate::Backend::get_or_lease) found.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Lookup {
     /// The bytes under the key.
     Found(Bytes),
@@ -38,6 +40,17 @@ impl Lookup {
         match self {
             Self::Granted(lease) => Some(*lease),
             Self::Found(_) | Self::Busy => None,
+        }
+    }
+}
+
+/// Without the bytes: they may be a value in the clear.
+impl fmt::Debug for Lookup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Found(_) => f.write_str("Found(..)"),
+            Self::Granted(lease) => f.debug_tuple("Granted").field(lease).finish(),
+            Self::Busy => f.write_str("Busy"),
         }
     }
 }

@@ -1,6 +1,10 @@
 //! The embedded backend: entries in the memory of this process.
 
 mod leases;
+#[cfg(all(test, feature = "encrypt"))]
+mod raw_bytes;
+#[cfg(test)]
+mod tests;
 
 use std::cell::RefCell;
 use std::fmt;
@@ -359,6 +363,7 @@ impl Backend for Memory {
             (self.store.entries.shard_capacity() / 2).saturating_sub(weight(limits.key_bytes, 0));
         limits
             .value_bytes(usize::try_from(room).unwrap_or(usize::MAX))
+            .shared(false)
             .blocking(false)
     }
 }
@@ -489,147 +494,5 @@ impl fmt::Debug for Memory {
 impl Default for Memory {
     fn default() -> Self {
         Self::new(Self::DEFAULT_BYTES)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicU64, Ordering};
-    use std::time::{Duration, Instant};
-
-    use super::{Backend, Bytes, Clock, Deadline, Memory};
-
-    #[derive(Clone, Default)]
-    struct Turned(Arc<AtomicU64>);
-
-    impl Clock for Turned {
-        fn unix_millis(&self) -> u64 {
-            self.0.load(Ordering::Relaxed)
-        }
-    }
-
-    fn set(memory: &Memory, key: &str, length: usize, life: Duration) {
-        memory
-            .set(key, Bytes::from(vec![7; length]), life, Deadline::NEVER)
-            .expect("memory always answers");
-    }
-
-    #[test]
-    fn stays_within_its_bytes() {
-        let memory = Memory::new(1 << 20);
-        for n in 0..10_000 {
-            set(&memory, &format!("key:{n}"), 1000, Duration::from_secs(60));
-            assert!(memory.bytes() <= 1 << 20);
-        }
-        assert!(
-            memory.len() > 500,
-            "it holds as much as fits: {}",
-            memory.len()
-        );
-    }
-
-    #[test]
-    fn a_sweep_frees_what_expired_and_nothing_else() {
-        let clock = Turned::default();
-        let memory = Memory::with_clock(1 << 20, clock.clone());
-        for n in 0..100 {
-            set(
-                &memory,
-                &format!("short:{n}"),
-                10,
-                Duration::from_millis(100),
-            );
-            set(
-                &memory,
-                &format!("long:{n}"),
-                10,
-                Duration::from_millis(200),
-            );
-        }
-        clock.0.store(99, Ordering::Relaxed);
-        memory.sweep();
-        assert_eq!(memory.len(), 200);
-        clock.0.store(100, Ordering::Relaxed);
-        memory.sweep();
-        assert_eq!(memory.len(), 100);
-        clock.0.store(200, Ordering::Relaxed);
-        memory.sweep();
-        assert_eq!((memory.len(), memory.bytes()), (0, 0));
-    }
-
-    #[test]
-    fn expired_entries_leave_without_being_asked_for_and_the_sweeper_comes_back() {
-        let memory = Memory::new(1 << 20);
-        for round in 0..2 {
-            set(&memory, "key", 10, Duration::from_millis(1));
-            let start = Instant::now();
-            while !memory.is_empty() {
-                assert!(start.elapsed() < Duration::from_secs(60), "round {round}");
-                std::thread::yield_now();
-            }
-        }
-    }
-
-    #[test]
-    fn a_value_of_the_limit_is_kept_whatever_the_capacity() {
-        for bytes in [
-            2 << 10,
-            1 << 20,
-            8 << 20,
-            24 << 20,
-            40 << 20,
-            100 << 20,
-            256 << 20,
-        ] {
-            let memory = Memory::new(bytes);
-            let length = memory.limits().value_bytes;
-            assert!(
-                length > 0 && length >= (bytes / 2).min(4 << 20) - 1024,
-                "{bytes}: {length}"
-            );
-            set(&memory, &"k".repeat(240), length, Duration::from_secs(60));
-            assert_eq!(memory.len(), 1, "{bytes}");
-        }
-    }
-
-    #[cfg(feature = "encrypt")]
-    #[test]
-    fn sealed_entries_hold_neither_key_nor_value() {
-        let memory = Memory::new(1 << 20);
-        let runtime = crate::Runtime::builder().backend(memory.clone());
-        runtime.build().expect("valid settings").scope(|| {
-            for id in 0..100 {
-                let memo = crate::Memo::new(("patient", id)).encrypt();
-                memo.get_or_compute(|| "diagnosis ".repeat(id));
-            }
-        });
-        let raw: Vec<u8> = memory
-            .store
-            .entries
-            .iter()
-            .flat_map(|(key, item)| {
-                let bytes = item.kept.into_bytes().expect("bytes are kept");
-                [key.as_bytes(), &bytes].concat()
-            })
-            .collect();
-        assert_eq!(memory.len(), 100);
-        for word in [&b"patient"[..], b"diagnosis", b"cache"] {
-            assert!(!raw.windows(word.len()).any(|part| part == word));
-        }
-    }
-
-    #[test]
-    fn the_sweeper_ends_with_its_store() {
-        let memory = Memory::new(1 << 20);
-        set(&memory, "key", 10, Duration::from_secs(600));
-        let store = Arc::downgrade(&memory.store);
-        drop(memory);
-        // The sweeper holds the store for moments only, and gives it up for good once woken.
-        let start = Instant::now();
-        while store.strong_count() > 0 {
-            assert!(start.elapsed() < Duration::from_secs(60));
-            std::thread::yield_now();
-        }
     }
 }

@@ -222,7 +222,8 @@ pub struct Limits {
     pub key_bytes: usize,
     /// The largest value, in bytes.
     pub value_bytes: usize,
-    /// Whether other processes see the same entries.
+    /// Whether other processes see the same entries. Then `encrypt` takes a secret that they have as well, and without one nothing is
+    /// stored that is to be sealed; else a [secret of this process](crate::RuntimeBuilder::secret) will do.
     pub shared: bool,
     /// Whether a call may keep its thread waiting, for a server or a disk. An async function then asks from a thread of
     /// ours; a backend that never waits is asked right there.
@@ -230,12 +231,13 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Limits of a backend of this process that may block: keys of up to 240 bytes, values of up to 1 MiB.
+    /// Limits of a backend that other processes see too and that may block, which is safe to say of any: keys of up to 240 bytes, values
+    /// of up to 1 MiB.
     pub const fn new() -> Self {
         Self {
             key_bytes: 240,
             value_bytes: 1 << 20,
-            shared: false,
+            shared: true,
             blocking: true,
         }
     }
@@ -252,7 +254,7 @@ impl Limits {
         self
     }
 
-    /// The same, for a backend that other processes see too.
+    /// The same, for a backend that other processes see too, or don't.
     pub const fn shared(mut self, shared: bool) -> Self {
         self.shared = shared;
         self
@@ -316,6 +318,7 @@ impl Deadline {
 pub struct BackendError {
     reason: &'static str,
     source: Option<Box<dyn Error + Send + Sync>>,
+    is_unasked: bool,
 }
 
 impl BackendError {
@@ -324,7 +327,20 @@ impl BackendError {
         Self {
             reason,
             source: None,
+            is_unasked: false,
         }
+    }
+
+    /// That the backend could not be asked, which says nothing about it.
+    pub(crate) fn unasked(reason: &'static str) -> Self {
+        Self {
+            is_unasked: true,
+            ..Self::new(reason)
+        }
+    }
+
+    pub(crate) fn is_unasked(&self) -> bool {
+        self.is_unasked
     }
 
     /// The same with the error that caused it.

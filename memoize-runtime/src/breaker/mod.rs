@@ -94,7 +94,7 @@ impl Breaker {
         }
         let now_ms = self.clock.now_ms();
         let chance = match ending {
-            Ending::Failed => RandomState::new().hash_one(now_ms),
+            Ending::Failed | Ending::Unasked => RandomState::new().hash_one(now_ms),
             Ending::Answered | Ending::Unknown => 0,
         };
         loop {

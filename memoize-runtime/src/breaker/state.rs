@@ -59,6 +59,8 @@ pub(crate) enum Ending {
     Failed,
     /// Nobody waited for the answer.
     Unknown,
+    /// We had no way to ask it in time, as too much else was asked.
+    Unasked,
 }
 
 impl State {
@@ -104,7 +106,10 @@ impl State {
         match self {
             Self::Probing { since_ms, failed } if since_ms == began_ms => match ending {
                 Ending::Answered => Self::Closed,
-                Ending::Failed => Self::open(failed.saturating_add(1), now_ms, chance),
+                // Next to a probe nothing else is asked: what is in its way doesn't come to an end.
+                Ending::Failed | Ending::Unasked => {
+                    Self::open(failed.saturating_add(1), now_ms, chance)
+                }
                 // The next one probes, at once.
                 Ending::Unknown => Self::Open {
                     until_ms: now_ms,
@@ -240,7 +245,7 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use super::Ending::{Answered, Failed, Unknown};
+    use super::Ending::{Answered, Failed, Unasked, Unknown};
     use super::{Admission, Ending, State};
 
     /// In the middle of the jitter.
@@ -363,6 +368,19 @@ mod tests {
             assert_eq!(open.after(ending, 1, 0), open);
             assert_eq!(probing.after(ending, 2_001, 0), probing);
         }
+    }
+
+    #[test]
+    fn what_could_not_be_asked_counts_as_a_probe_only() {
+        let mut state = State::Closed.after(Failed, 0, 0);
+        for nth in 1..100 {
+            let before = state;
+            state = state.after(Unasked, nth, 0);
+            assert_eq!(state, before);
+        }
+        let (probing, _) = State::open(0, 0, 0).admit(2_000);
+        let open = probing.after_probe(2_000, Unasked, 2_000, chance(2_000));
+        assert_eq!(pause_of(open, 2_000), 2_000);
     }
 
     #[test]

@@ -58,10 +58,10 @@ pub(super) fn told<T>(
     answer: Result<T, BackendError>,
 ) -> Result<T, NoAnswer> {
     if let Some(permit) = permit {
-        let ending = if answer.is_ok() && !deadline.has_passed() {
-            Ending::Answered
-        } else {
-            Ending::Failed
+        let ending = match &answer {
+            Ok(_) if !deadline.has_passed() => Ending::Answered,
+            Err(error) if error.is_unasked() => Ending::Unasked,
+            _ => Ending::Failed,
         };
         if let Some(change) = permit.end(ending) {
             observe::breaker(change);
@@ -83,11 +83,12 @@ pub(super) fn panicked() -> BackendError {
 mod tests {
     use std::future::{Future, pending, ready};
     use std::pin::pin;
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+    use std::sync::{Arc, Condvar, Mutex};
     use std::task::{Context, Waker};
     use std::time::Duration;
 
+    use crate::flight::block_on;
     use crate::{
         Answer, AsyncBackend, Backend, BackendError, Bytes, Deadline, Limits, Memo, Memory, Runtime,
     };
@@ -249,5 +250,83 @@ mod tests {
         };
         assert!(waits(), "the probe");
         assert!(waits(), "the next one");
+    }
+
+    /// Answers once it is told to, and says how many wait for that.
+    #[derive(Clone, Default)]
+    struct Gate(Arc<(Mutex<(bool, usize)>, Condvar)>);
+
+    impl Gate {
+        fn pass(&self) {
+            let (state, changed) = &*self.0;
+            let mut state = state.lock().expect("nobody panics here");
+            state.1 += 1;
+            changed.notify_all();
+            drop(changed.wait_while(state, |(is_open, _)| !*is_open));
+        }
+
+        fn wait_for(&self, count: usize) {
+            let (state, changed) = &*self.0;
+            let state = state.lock().expect("nobody panics here");
+            let (state, _) = changed
+                .wait_timeout_while(state, Duration::from_secs(30), |(_, there)| *there < count)
+                .expect("nobody panics here");
+            assert_eq!(state.1, count);
+        }
+
+        fn open(&self) {
+            let (state, changed) = &*self.0;
+            state.lock().expect("nobody panics here").0 = true;
+            changed.notify_all();
+        }
+    }
+
+    struct Gated(Gate, Memory);
+
+    impl Backend for Gated {
+        fn get(&self, key: &str, deadline: Deadline) -> Result<Option<Bytes>, BackendError> {
+            self.0.pass();
+            self.1.get(key, deadline)
+        }
+        fn set(
+            &self,
+            key: &str,
+            value: Bytes,
+            life: Duration,
+            deadline: Deadline,
+        ) -> Result<(), BackendError> {
+            self.1.set(key, value, life, deadline)
+        }
+        fn delete(&self, key: &str, deadline: Deadline) -> Result<(), BackendError> {
+            self.1.delete(key, deadline)
+        }
+        fn limits(&self) -> Limits {
+            Limits::new()
+        }
+    }
+
+    #[test]
+    fn what_our_threads_had_no_time_to_ask_says_nothing_about_the_backend() {
+        const THREADS: usize = 64;
+        let gate = Gate::default();
+        let settings = Runtime::builder()
+            .backend(Gated(gate.clone(), Memory::new(1 << 20)))
+            .budget(Duration::from_millis(5));
+        let runtime = settings.build().expect("valid settings");
+        let backend = runtime.async_backend();
+        let busy: Vec<_> = (0..THREADS)
+            .map(|_| backend.get("busy", Deadline::NEVER))
+            .collect();
+        gate.wait_for(THREADS);
+        let call = |n: u64| {
+            let call = async move { Memo::new(("k", n)).get_or_compute_async(|| ready(n)).await };
+            block_on(pin!(runtime.scope_async(call)), None).expect("without end")
+        };
+        (0..20).for_each(|n| assert_eq!(call(n), n));
+        let stats = runtime.stats();
+        assert!(stats.faults >= 20 && stats.unanswered == 20, "{stats:?}");
+        assert_eq!(stats.skipped, 0, "it isn't left alone");
+        gate.open();
+        drop(busy);
     }
 }

@@ -4,6 +4,7 @@ use std::iter;
 
 use crate::config::Runtime;
 use crate::entry::{Guard, Seal};
+use crate::hidden::Hidden;
 use crate::key::{CacheKey, FullKey};
 use crate::secret::Secret;
 
@@ -23,7 +24,7 @@ pub(crate) enum Protection {
 pub(crate) enum Place<'r> {
     Plain {
         name: CacheKey,
-        full_key: &'r str,
+        full_key: Hidden<&'r str>,
     },
     Sealed {
         current: Seal<'r>,
@@ -44,7 +45,7 @@ impl<'r> Place<'r> {
         match protection {
             Protection::Usual if !runtime.sealing().is_forced() => Some(Self::Plain {
                 name: key.name(runtime.limits().key_bytes),
-                full_key,
+                full_key: Hidden(full_key),
             }),
             Protection::Usual | Protection::Sealed => {
                 runtime.sealing().ring().map(|ring| Self::Sealed {
@@ -62,7 +63,10 @@ impl<'r> Place<'r> {
     /// What protects the entry that is written.
     pub(crate) fn guard(&self) -> Guard<'_> {
         match self {
-            Self::Plain { name, full_key } => Guard::Plain { name, full_key },
+            Self::Plain { name, full_key } => Guard::Plain {
+                name,
+                full_key: *full_key,
+            },
             Self::Sealed { current, .. } => Guard::Sealed(current),
         }
     }
@@ -84,7 +88,7 @@ impl<'r> Place<'r> {
     /// The key's text; none where it is not to be seen.
     pub(crate) fn full_key(&self) -> Option<&'r str> {
         match self {
-            Self::Plain { full_key, .. } => Some(full_key),
+            Self::Plain { full_key, .. } => Some(full_key.0),
             Self::Sealed { .. } => None,
         }
     }

@@ -11,6 +11,7 @@ use super::resealing::Resealing;
 use super::turn::{Caller, Missed, Right};
 use crate::backend::{Bytes, Lease};
 use crate::entry::chunk::{Follower, Item, Next, Reader};
+use crate::hidden::Hidden;
 use crate::key::CacheKey;
 use crate::progress::{Progress, View};
 
@@ -194,7 +195,7 @@ impl Following {
     ) -> Result<Option<(u32, Vec<CacheKey>)>, Missed> {
         match view {
             Some(View::Stored(stored)) => Ok(Some((stored, self.follower.wants(stored)))),
-            Some(View::Unstored(bytes)) => {
+            Some(View::Unstored(Hidden(bytes))) => {
                 self.follower.supply_unstored(bytes);
                 Ok(None)
             }

@@ -219,7 +219,7 @@ impl Request {
             compress: false,
             asked_ms: ticket.asked_ms,
             trust: ticket.trust,
-            bytes: entry.len(),
+            bytes: self.policy(place).expanded_len(&header, entry),
         };
         let Some(copy) = (copies.keep)(value, facts) else {
             return false;

@@ -10,6 +10,7 @@ use crate::secret::Secret;
 const URL: &str = "CACHE_MEMOIZE_URL";
 const NAMESPACE: &str = "CACHE_MEMOIZE_NAMESPACE";
 const SECRET: &str = "CACHE_MEMOIZE_SECRET";
+const PREVIOUS_SECRETS: &str = "CACHE_MEMOIZE_PREVIOUS_SECRETS";
 
 impl Runtime {
     /// Settings from the environment: what isn't set there, or is empty, keeps its default.
@@ -19,6 +20,7 @@ impl Runtime {
     /// | `CACHE_MEMOIZE_URL` | the backend: `memory:`, or `memory:256MiB` (also `KiB`, `GiB`, or bytes without a unit); with the feature `redis` a URL that `Redis::open` takes |
     /// | `CACHE_MEMOIZE_NAMESPACE` | [`namespace`](RuntimeBuilder::namespace) |
     /// | `CACHE_MEMOIZE_SECRET` | [`secret`](RuntimeBuilder::secret), in hexadecimal or base64: `openssl rand -hex 32` |
+    /// | `CACHE_MEMOIZE_PREVIOUS_SECRETS` | up to three of [`previous_secret`](RuntimeBuilder::previous_secret), each written like that, with commas between them |
     ///
     /// ```
     /// # use cache_memoize::Runtime;
@@ -55,6 +57,12 @@ fn from_variables(
     }
     if let Some(secret) = variable(SECRET)? {
         builder = builder.secret(Secret::from_variable(SECRET, secret)?);
+    }
+    if let Some(secrets) = variable(PREVIOUS_SECRETS)? {
+        let secrets = Secret::list_from_variable(PREVIOUS_SECRETS, secrets)?;
+        builder = secrets
+            .into_iter()
+            .fold(builder, RuntimeBuilder::previous_secret);
     }
     Ok(builder)
 }

@@ -7,7 +7,7 @@ use ctutils::CtEq;
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::aead::{Aead, Cipher, KEY_LEN, NONCE_LEN, Nonce};
 use super::{COMMITMENT_LEN, Commitment, Forged, Head, Salt, TAG_LEN, Tag};
@@ -23,8 +23,10 @@ const LABEL_KEY_ID: &[u8] = b"cm1 kid";
 const LABEL_ENTRY: &[u8] = b"cm1 entry";
 const LABEL_CHUNK: &[u8] = b"cm1 chunk";
 
-/// What one secret gives. The states of both HMACs are kept, keyed, which spares half the work of each derivation; they
-/// are zeroized on drop.
+/// What one secret gives. The states of both HMACs are kept, keyed, which spares half the work of each derivation.
+///
+/// They are wiped on drop, and what is derived on the way to them once it was used. Copies that the primitives make on the stack
+/// while they compute are not: nobody can reach them.
 pub(crate) struct Keys {
     name: Hmac<Sha256>,
     seal: Hkdf<Sha256>,
@@ -34,7 +36,9 @@ pub(crate) struct Keys {
 impl Keys {
     #[expect(clippy::unnecessary_wraps, reason = "without the feature it fails")]
     pub(crate) fn derive(secret: &[u8]) -> Result<Self, SecretProblem> {
-        let prk = Hkdf::<Sha256>::new(Some(EXTRACT_SALT), secret);
+        // Not `new`, which drops the key unwiped.
+        let (mut prk_bytes, prk) = Hkdf::<Sha256>::extract(Some(EXTRACT_SALT), secret);
+        prk_bytes.as_mut_slice().zeroize();
         let name_key = expand::<32>(&prk, &[LABEL_NAME]);
         let seal_key = expand::<32>(&prk, &[LABEL_SEAL]);
         let id = expand::<4>(&prk, &[LABEL_KEY_ID]);
@@ -256,6 +260,16 @@ mod tests {
         assert_eq!((id_of([0; 4]), id_of([7, 0, 0, 1])), (1, 0x0100_0007));
         let keys = Keys::derive(&[1; 32]).expect("this build can seal");
         assert_ne!(keys.id(), 1, "it comes from the secret");
+    }
+
+    /// Features of other crates decide it, so it is asked of their types: those that `Keys` keeps are made of the first.
+    #[test]
+    fn keys_are_wiped_on_drop() {
+        const fn is_wiped<T: zeroize::ZeroizeOnDrop>() {}
+        const {
+            is_wiped::<Sha256>();
+            is_wiped::<aes_gcm::Aes256Gcm>();
+        }
     }
 
     #[test]

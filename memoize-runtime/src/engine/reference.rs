@@ -17,6 +17,7 @@ use crate::call::outcome::Outcome;
 use crate::call::place::Place;
 use crate::entry::chunk::{self, Next, Reader};
 use crate::entry::{Codec, Padding, Seal, StoredType};
+use crate::hidden::Hidden;
 use crate::key::CacheKey;
 use crate::secret::{Secret, decode_hex};
 
@@ -141,7 +142,10 @@ impl Case {
             }
         } else {
             let name = CacheKey::from_text(full_key, KEY_BYTES);
-            Place::Plain { name, full_key }
+            Place::Plain {
+                name,
+                full_key: Hidden(full_key),
+            }
         };
         run(&self.policy(&place))
     }

@@ -4,6 +4,7 @@ use super::guard::Guard;
 use super::header::{Flags, Header};
 use super::padding::Padding;
 use super::{plain, sealed};
+use crate::hidden::Hidden;
 
 /// What an entry carries beside its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +41,7 @@ pub(crate) enum Unfinished {
 pub(crate) struct Draft<'g> {
     guard: Guard<'g>,
     padding: Padding,
-    entry: Vec<u8>,
+    entry: Hidden<Vec<u8>>,
     /// Where the value stands.
     value: usize,
 }
@@ -58,7 +59,7 @@ impl<'g> Draft<'g> {
         Self {
             guard,
             padding,
-            entry,
+            entry: Hidden(entry),
             value,
         }
     }
@@ -89,7 +90,7 @@ impl<'g> Draft<'g> {
 
     /// The buffer, and where the value begins in it.
     pub(crate) fn into_parts(self) -> (Vec<u8>, usize) {
-        (self.entry, self.value)
+        (self.entry.0, self.value)
     }
 
     /// The entry, of at most `largest` bytes, with `header` in its place.
@@ -101,14 +102,15 @@ impl<'g> Draft<'g> {
         let mut header = *header;
         let padded_len = self.padding.padded(len, largest);
         // No more than it takes: a large entry would be moved to twice its room for the few bytes behind it, and back.
-        self.entry.reserve_exact(padded_len - self.entry.len());
+        let room = padded_len - self.entry.len();
+        self.entry.reserve_exact(room);
         if self.padding.is_on() {
             header.flags = header.flags.with(Flags::PADDED);
             self.pad(header.flags, padded_len)?;
         }
         match self.guard {
-            Guard::Plain { full_key, .. } => Ok(plain::finish(self.entry, full_key, &header)),
-            Guard::Sealed(seal) => sealed::finish(self.entry, seal, &header),
+            Guard::Plain { full_key, .. } => Ok(plain::finish(self.entry.0, &full_key, &header)),
+            Guard::Sealed(seal) => sealed::finish(self.entry.0, seal, &header),
         }
     }
 
@@ -123,7 +125,8 @@ impl<'g> Draft<'g> {
         let data_len = self.entry.len() - length_at - LEN;
         let data_len = u32::try_from(data_len).map_err(|_| Unfinished::TooLarge)?;
         self.entry[length_at..length_at + LEN].copy_from_slice(&data_len.to_le_bytes());
-        self.entry.resize(len - self.guard.behind_body(), 0);
+        let padded = len - self.guard.behind_body();
+        self.entry.resize(padded, 0);
         Ok(())
     }
 }

@@ -7,6 +7,7 @@ use super::header::{Flags, Header};
 use super::plain;
 use super::reject::Reject;
 use super::sealed::{self, Opened, Seal};
+use crate::hidden::Hidden;
 use crate::key::CacheKey;
 
 /// What an entry is bound to, and how it is protected.
@@ -14,7 +15,7 @@ use crate::key::CacheKey;
 pub(crate) enum Guard<'g> {
     Plain {
         name: &'g CacheKey,
-        full_key: &'g str,
+        full_key: Hidden<&'g str>,
     },
     Sealed(&'g Seal<'g>),
 }
@@ -57,14 +58,26 @@ impl<'g> Guard<'g> {
         }
     }
 
+    /// Why an entry was not admitted. Of a sealed one nobody who has the secret can have written what is too short, no entry at all, or
+    /// says two things at once; what another version of the format has to say remains as it is.
+    pub(crate) fn reason(self, reject: Reject) -> Reject {
+        match (self, reject) {
+            (
+                Self::Sealed(_),
+                Reject::Truncated | Reject::NotAnEntry | Reject::Unexpected | Reject::Damaged,
+            ) => Reject::Tampered,
+            _ => reject,
+        }
+    }
+
     /// The body of an entry whose header was admitted.
     ///
     /// # Errors
-    /// `Truncated`; `Damaged` or `Tampered`.
+    /// `Truncated` or `Damaged`; of a sealed one `Tampered`.
     pub(crate) fn open<'f>(self, header: &Header, found: &'f [u8]) -> Result<Body<'f>, Reject> {
         match self {
             Self::Plain { full_key, .. } => {
-                let (_, value) = plain::read(full_key, found)?;
+                let (_, value) = plain::read(&full_key, found)?;
                 Ok(Body::Plain(*header, value))
             }
             Self::Sealed(seal) => sealed::open(seal, header, found).map(Body::Sealed),
@@ -75,7 +88,7 @@ impl<'g> Guard<'g> {
     pub(super) fn wrapper(self, header: &Header, generation: Generation) -> Wrapper {
         match self {
             Self::Plain { full_key, .. } => Wrapper::Plain {
-                full_key: full_key.into(),
+                full_key: Hidden((*full_key).into()),
                 generation,
             },
             Self::Sealed(seal) => Wrapper::Sealed(Box::new(seal.chunks(header, &generation.0))),

@@ -46,7 +46,7 @@ mod sealed;
 mod stored;
 
 pub(crate) use codec::Buffer;
-pub(crate) use compress::{expand, shrink};
+pub(crate) use compress::{expand, expanded_len, shrink};
 pub(crate) use draft::{BodyMeta, Draft, Unfinished};
 #[cfg(feature = "testing")]
 pub(crate) use fingerprint::Panics;

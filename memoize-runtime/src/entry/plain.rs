@@ -66,6 +66,7 @@ mod tests {
     use super::*;
     use crate::entry::header::{Codec, Flags};
     use crate::entry::{Draft, Guard, Padding};
+    use crate::hidden::Hidden;
     use crate::key::CacheKey;
 
     const HEADER: Header = Header {
@@ -85,7 +86,7 @@ mod tests {
     fn entry(key: &str, data: &[u8]) -> Vec<u8> {
         let guard = Guard::Plain {
             name: &CacheKey::nowhere(),
-            full_key: key,
+            full_key: Hidden(key),
         };
         let mut draft = Draft::new(guard, META, Padding::default());
         draft.buffer().extend_from_slice(data);
@@ -126,7 +127,7 @@ mod tests {
     fn a_replaced_value_leaves_nothing_of_the_first() {
         let guard = Guard::Plain {
             name: &CacheKey::nowhere(),
-            full_key: KEY,
+            full_key: Hidden(KEY),
         };
         let mut draft = Draft::new(guard, META, Padding::default());
         draft.buffer().extend_from_slice(b"a longer one");

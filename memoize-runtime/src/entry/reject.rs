@@ -29,8 +29,8 @@ pub(crate) enum Reject {
     FromTheFuture,
     /// Lives longer than an entry of ours may.
     TooLongLived,
-    /// The commitment or tag of a sealed entry does not match: it was changed, cut, extended, stored under another key,
-    /// or made without the secret.
+    /// The commitment or tag of a sealed entry does not match, or it is none, though it stands where one is: it was changed, cut, extended,
+    /// stored under another key, or made without the secret.
     Tampered,
     /// The checksum does not match, or the fields contradict each other.
     Damaged,

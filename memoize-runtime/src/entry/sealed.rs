@@ -13,7 +13,7 @@ use super::header::{Flags, Header, take};
 use super::padding::unpadded;
 use super::reject::Reject;
 pub(super) use crate::crypto::TAG_LEN;
-use crate::crypto::{self, Binding, COMMITMENT_LEN, ChunkKeys, Commitment, SALT_LEN, Salt};
+use crate::crypto::{self, Binding, COMMITMENT_LEN, ChunkKeys, Commitment, SALT_LEN, Salt, Tag};
 use crate::key::CacheKey;
 use crate::secret::Secret;
 
@@ -103,26 +103,30 @@ pub(crate) struct Opened {
 /// Opens an entry whose header the caller has admitted.
 ///
 /// # Errors
-/// `Truncated`, or `Tampered`.
+/// `Tampered`, also where it is too short to be one.
 pub(crate) fn open(seal: &Seal<'_>, header: &Header, entry: &[u8]) -> Result<Opened, Reject> {
-    let (_, mut rest) = entry
-        .split_at_checked(Header::LEN)
-        .ok_or(Reject::Truncated)?;
-    let salt: Salt = take(&mut rest)?;
-    let commitment: Commitment = take(&mut rest)?;
-    let (sealed, tag) = rest.split_last_chunk().ok_or(Reject::Truncated)?;
+    let (salt, commitment, sealed, tag) = split(entry).ok_or(Reject::Tampered)?;
     // Written as it was parsed: a header has no second form.
     let head = header.to_bytes();
     let body = seal
         .secret
         .keys()
-        .entry(&head, &salt, &seal.binding)
-        .open(&commitment, sealed, tag)
+        .entry(&head, salt, &seal.binding)
+        .open(commitment, sealed, tag)
         .map_err(|crypto::Forged| Reject::Tampered)?;
     Ok(Opened {
         header: *header,
         body,
     })
+}
+
+/// What stands behind the header.
+fn split(entry: &[u8]) -> Option<(&Salt, &Commitment, &[u8], &Tag)> {
+    let (_, rest) = entry.split_at_checked(Header::LEN)?;
+    let (salt, rest) = rest.split_first_chunk()?;
+    let (commitment, rest) = rest.split_first_chunk()?;
+    let (sealed, tag) = rest.split_last_chunk()?;
+    Some((salt, commitment, sealed, tag))
 }
 
 impl Opened {

@@ -16,6 +16,7 @@ use crate::call::place::Place;
 use crate::engine::{Filling, Policy};
 use crate::entry::{Expect, Flags, Header, Padding, Reject, StoredType};
 use crate::guard::guard;
+use crate::hidden::Hidden;
 use crate::key::CacheKey;
 use crate::key::arguments::Arguments;
 
@@ -193,7 +194,7 @@ impl<T: Copied + Cacheable> Shelved for Slot<T> {
         let facts = &self.facts;
         let place = Place::Plain {
             name: facts.name.clone(),
-            full_key: facts.full_key.as_deref()?,
+            full_key: Hidden(facts.full_key.as_deref()?),
         };
         let policy = Policy {
             place: &place,

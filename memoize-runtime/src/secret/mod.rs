@@ -25,8 +25,11 @@ const LONGEST_FILE: u64 = 4096;
 /// What entries are sealed with: at least 32 random bytes, the same in every process that shares the cache.
 ///
 /// Make one with `openssl rand -hex 32` and keep it where you keep passwords. Whoever has it can read and write every sealed
-/// entry. Only keys that were derived from it stay in memory; they are zeroized when the last clone is dropped. Clones share
-/// them, and `Debug` shows nothing.
+/// entry. Clones are the same secret, and `Debug` shows nothing.
+///
+/// Only keys that were derived from it stay in memory, and are wiped when the last clone is dropped; so are, at once, the copies of it that
+/// are made here to read and decode it. What you hand in is yours to wipe, a variable stays in the process's environment, and copies that
+/// the primitives made on the stack while they computed are not wiped.
 ///
 /// Every constructor refuses fewer than 32 bytes, and what is obviously not random: a repeated or counted-up pattern, very
 /// few different bytes, or a text with a word such as "password" or "changeme". That is a net for placeholders and not a
@@ -151,10 +154,25 @@ impl Secret {
         Some(Self::alone(Keys::derive(&*bytes).ok()?))
     }
 
-    /// The secret that `CACHE_MEMOIZE_SECRET` and its like hold.
+    /// The secret that `CACHE_MEMOIZE_SECRET` holds.
     pub(crate) fn from_variable(variable: &str, text: String) -> Result<Self, ConfigError> {
         Self::from_text(&Zeroizing::new(text))
             .map_err(SecretOrigin::Variable(variable.to_owned()).fault())
+    }
+
+    /// The secrets that `CACHE_MEMOIZE_PREVIOUS_SECRETS` holds, with commas between them.
+    pub(crate) fn list_from_variable(
+        variable: &'static str,
+        text: String,
+    ) -> Result<Vec<Self>, ConfigError> {
+        let text = Zeroizing::new(text);
+        let parts = (1..).zip(text.split(','));
+        parts
+            .map(|(nth, part)| {
+                let origin = SecretOrigin::Listed { variable, nth };
+                Self::from_text(part).map_err(origin.fault())
+            })
+            .collect()
     }
 
     /// A secret that nobody should use: tests have known answers for it.

@@ -1,5 +1,8 @@
 //! The servers that a URL can stand for.
 
+use std::error::Error;
+use std::iter;
+
 use memoize_runtime::{Bytes, Lookup, Redis};
 use test_servers::{RedisCluster, RedisSentinel, RedisServer, eventually};
 
@@ -88,6 +91,26 @@ fn user_and_password() {
             "{name}: {shown}"
         );
         assert!(!shown.contains("hunter"), "{name}: {shown}");
+    }
+}
+
+/// Such a server quotes what it was sent.
+#[test]
+fn a_server_that_does_not_know_the_greeting_shows_no_password() {
+    for (greeting, parameter) in [("AUTH", ""), ("HELLO", "?protocol=resp3")] {
+        let server = RedisServer::with(&["--rename-command", greeting, ""]);
+        let url = format!("redis://ann:hunter2@{}/1{parameter}", server.address());
+        for (name, client) in clients(&open(&url)) {
+            let error = client.get("key", soon()).expect_err(name);
+            let first: &dyn Error = &error;
+            let chain = iter::successors(Some(first), |&error| error.source());
+            let shown: Vec<_> = chain.map(|error| format!("{error}: {error:?}")).collect();
+            let shown = shown.join("; ");
+            assert!(shown.contains("answered with an error"), "{name}: {shown}");
+            for secret in ["hunter2", "ann"] {
+                assert!(!shown.contains(secret), "{name}: {shown}");
+            }
+        }
     }
 }
 

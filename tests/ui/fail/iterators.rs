@@ -39,7 +39,18 @@ async fn asynchronous(count: u64) -> impl Iterator<Item = u64> {
     0..count
 }
 
+#[cache_memoize]
+fn inside(count: u64) -> Option<Box<dyn Iterator<Item = u64>>> {
+    Some(Box::new(0..count))
+}
+
+#[cache_memoize]
+fn fallible(count: u64) -> Result<impl Iterator<Item = u64>, std::fmt::Error> {
+    Ok(0..count)
+}
+
 fn main() {
+    let _ = fallible::refresh(1).map(|items| items.count());
     nameless::stats();
     backwards::refresh(1).count();
     conditional::uncached(1).count();

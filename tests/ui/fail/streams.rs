@@ -3,7 +3,7 @@ use cache_memoize::cache_memoize;
 use std::fmt::Display;
 use std::pin::Pin;
 
-use futures::stream::{self, FusedStream, Stream};
+use futures::stream::{self, BoxStream, FusedStream, Stream, StreamExt};
 
 struct Unstorable;
 
@@ -47,7 +47,25 @@ async fn inside(count: u64) -> Option<impl Stream<Item = u64>> {
     Some(stream::iter(0..count))
 }
 
+#[cache_memoize]
+fn fallible(count: u64) -> Result<impl Stream<Item = u64>, std::fmt::Error> {
+    Ok(stream::iter(0..count))
+}
+
+#[cache_memoize]
+async fn boxed_inside(count: u64) -> std::io::Result<BoxStream<'static, u64>> {
+    Ok(stream::iter(0..count).boxed())
+}
+
+type Rows = BoxStream<'static, u64>;
+
+#[cache_memoize]
+fn aliased(count: u64) -> Rows {
+    stream::iter(0..count).boxed()
+}
+
 fn main() {
+    let _ = fallible(1).map(|rows| rows.count());
     nameless::stats();
     let _ = fused::refresh(1);
     let _ = conditional::uncached(1);

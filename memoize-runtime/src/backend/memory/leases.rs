@@ -71,6 +71,15 @@ impl Leases {
         }
     }
 
+    /// All names that are in here.
+    #[cfg(all(test, feature = "encrypt"))]
+    pub(super) fn held_names(&self) -> Vec<Box<str>> {
+        let shards = self.shards.iter();
+        shards
+            .flat_map(|shard| lock(shard).held.keys().cloned().collect::<Vec<_>>())
+            .collect()
+    }
+
     pub(super) fn end_all(&self) {
         for shard in &self.shards {
             lock(shard).held.clear();

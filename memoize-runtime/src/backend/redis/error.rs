@@ -32,8 +32,18 @@ impl From<BackendError> for Failure {
 }
 
 pub(super) fn of_server(error: ServerError) -> BackendError {
+    BackendError::new(reason(&error)).with_source(RedisError::from(error))
+}
+
+/// Of what a connection begins with. The server's own text is left out, as it may quote the password: that of an unknown command
+/// does, and `HELLO` and `AUTH` may have been renamed.
+pub(super) fn of_greeting(error: &ServerError) -> BackendError {
+    BackendError::new(reason(error))
+}
+
+fn reason(error: &ServerError) -> &'static str {
     use ServerErrorKind as Kind;
-    let reason = match (error.kind(), error.code()) {
+    match (error.kind(), error.code()) {
         (Some(Kind::BusyLoading), _) => "the server is still loading its data",
         (Some(Kind::ReadOnly), _) => "the server is a read-only replica",
         (Some(Kind::MasterDown), _) => "the server has lost its master",
@@ -49,8 +59,7 @@ pub(super) fn of_server(error: ServerError) -> BackendError {
         (_, "BUSY") => "the server is busy with a script",
         (_, "NOREPLICAS") => "the server has too few replicas for writes",
         _ => "the server answered with an error",
-    };
-    BackendError::new(reason).with_source(RedisError::from(error))
+    }
 }
 
 /// Whether another server should be asked the next time.

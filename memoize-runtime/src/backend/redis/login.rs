@@ -82,7 +82,7 @@ impl Greeting {
     pub(super) fn check(answers: Vec<Value>) -> Result<(), BackendError> {
         for answer in answers {
             if let Value::ServerError(refusal) = answer {
-                return Err(error::of_server(refusal));
+                return Err(error::of_greeting(&refusal));
             }
         }
         Ok(())

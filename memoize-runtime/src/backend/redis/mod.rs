@@ -263,7 +263,7 @@ impl Backend for Redis {
 }
 
 fn limits() -> Limits {
-    Limits::new().value_bytes(VALUE_BYTES).shared(true)
+    Limits::new().value_bytes(VALUE_BYTES)
 }
 
 fn gets(keys: &[&str]) -> Exchange {

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use crate::backend::{Answer, AsyncBackend, BackendError, Deadline};
 use crate::breaker::Permit;
@@ -62,17 +62,21 @@ impl<T> Future for Asking<'_, T> {
             State::Asked(answer, permit) => (answer, permit),
             State::NotAsked(why) => return Poll::Ready(Err(*why)),
         };
-        let polled = answer
-            .as_mut()
-            .and_then(|answer| guard(|| answer.as_mut().poll(context)));
-        let answer = match (polled, &mut this.until) {
-            (Some(Poll::Ready(answer)), _) => answer,
-            (None, _) => Err(panicked()),
-            (Some(Poll::Pending), None) => return Poll::Pending,
-            (Some(Poll::Pending), Some(until)) => match Pin::new(until).poll(context) {
-                Poll::Ready(()) => Err(BackendError::new("no answer in time")),
-                Poll::Pending => return Poll::Pending,
-            },
+        let mut poll = |context: &mut Context<'_>| {
+            let answer = answer.as_mut()?;
+            guard(|| answer.as_mut().poll(context))
+        };
+        let mut polled = poll(context);
+        if let (Some(Poll::Pending), Some(until)) = (&polled, &mut this.until) {
+            ready!(Pin::new(until).poll(context));
+            // It knows best why it comes to nothing.
+            polled = poll(context);
+        }
+        let answer = match polled {
+            Some(Poll::Ready(answer)) => answer,
+            None => Err(panicked()),
+            Some(Poll::Pending) if this.until.is_none() => return Poll::Pending,
+            Some(Poll::Pending) => Err(BackendError::new("no answer in time")),
         };
         let (permit, deadline) = (permit.take(), this.deadline);
         Poll::Ready(told(this.request, this.operation, deadline, permit, answer))

@@ -12,9 +12,7 @@ use crate::call::place::Place;
 use crate::engine::{Chunked, Filling, Lookup, Opened, Policy, Renewal, Unstored};
 use crate::entry::chunk::{Next, Reader, Resealer, fingerprint_of_stream};
 use crate::entry::{Header, Reject};
-use Reject::{
-    Downgrade, Expired, Fingerprint, FromTheFuture, Incomplete, Tampered, Unexpected, UnknownKey,
-};
+use Reject::{Downgrade, Expired, Fingerprint, FromTheFuture, Incomplete, Tampered, UnknownKey};
 
 /// So little that a few hundred bytes are more chunks than are read at once.
 const LARGEST: usize = 200;
@@ -518,7 +516,7 @@ const MANIFEST_ATTACKS: [(&str, Strike); 24] = [
     ("a stream that is not in chunks", |a| {
         a.on_a_stream();
         a.change_entry(|entry, _| entry[3] &= !4);
-        Unexpected
+        Tampered
     }),
     (
         "the manifest of an older generation over newer chunks",

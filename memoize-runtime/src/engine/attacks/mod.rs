@@ -17,6 +17,7 @@ use super::Policy;
 use crate::backend::Bytes;
 use crate::call::place::Place;
 use crate::entry::{Codec, Padding, Reject, Seal, StoredType, shape_of};
+use crate::hidden::Hidden;
 use crate::key::CacheKey;
 use crate::secret::Secret;
 
@@ -106,7 +107,7 @@ fn place_of(secret: &Secret, key: usize) -> Place<'_> {
 fn plain_place(key: usize) -> Place<'static> {
     Place::Plain {
         name: CacheKey::nowhere(),
-        full_key: KEYS[key],
+        full_key: Hidden(KEYS[key]),
     }
 }
 
@@ -153,7 +154,7 @@ impl Rng {
 /// where it does.
 fn reason(genuine: &[u8], changed: &[u8], chunked: Option<bool>, now: u64) -> Reject {
     if changed.len() < LEAST {
-        return Reject::Truncated;
+        return Reject::Tampered;
     }
     let differs = |from: usize, to: usize| genuine[from..to] != changed[from..to];
     let number = |at: usize| u64::from_le_bytes(changed[at..at + 8].try_into().expect("eight"));
@@ -161,7 +162,7 @@ fn reason(genuine: &[u8], changed: &[u8], chunked: Option<bool>, now: u64) -> Re
     let (flags, codec) = (changed[3] & 0x0F, changed[3] >> 4);
     let is_chunked = flags & 4 != 0;
     if differs(0, 2) {
-        Reject::NotAnEntry
+        Reject::Tampered
     } else if differs(2, 3) {
         Reject::Version
     } else if codec > 1 {
@@ -173,13 +174,13 @@ fn reason(genuine: &[u8], changed: &[u8], chunked: Option<bool>, now: u64) -> Re
     } else if differs(8, 16) {
         Reject::Fingerprint
     } else if codec != 0 || chunked.is_some_and(|chunked| chunked != is_chunked) {
-        Reject::Unexpected
+        Reject::Tampered
     } else if now >= expires {
         Reject::Expired
     } else if created > now + 60_000 {
         Reject::FromTheFuture
     } else if created > expires {
-        Reject::Damaged
+        Reject::Tampered
     } else if expires - created > 2 * LIFE {
         Reject::TooLongLived
     } else {

@@ -1,5 +1,7 @@
 //! Items in, pieces of equal length out.
 
+use crate::hidden::Hidden;
+
 /// The longest that the length before an item gets: a `u64` in groups of seven bits.
 const LONGEST_PREFIX: usize = 10;
 
@@ -10,7 +12,7 @@ const SPACIOUS: usize = 4;
 #[derive(Debug)]
 pub(super) struct Cutter {
     piece_len: usize,
-    buffer: Vec<u8>,
+    buffer: Hidden<Vec<u8>>,
     /// Where in the buffer the stream begins that was not cut yet.
     start: usize,
     /// How much of the buffer's end was cut from there last.
@@ -24,7 +26,7 @@ impl Cutter {
         debug_assert!(piece_len > 0);
         Self {
             piece_len,
-            buffer: Vec::new(),
+            buffer: Hidden(Vec::new()),
             start: 0,
             cut_from_end: 0,
             raw_len: 0,
@@ -41,7 +43,7 @@ impl Cutter {
         let raw_len = (buffer.len() - start) as u64;
         Self {
             piece_len,
-            buffer,
+            buffer: Hidden(buffer),
             start,
             cut_from_end: 0,
             raw_len,

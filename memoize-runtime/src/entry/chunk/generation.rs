@@ -3,6 +3,7 @@
 use base64ct::{Base64UrlUnpadded, Encoding};
 
 use crate::crypto;
+use crate::hidden::Hidden;
 use crate::key::CacheKey;
 
 /// What tells the chunks of one writer from those of every other: random, so that no writer need know of another.
@@ -22,7 +23,7 @@ impl Generation {
 #[derive(Debug)]
 pub(crate) struct ChunkNames {
     /// All but the index.
-    prefix: String,
+    prefix: Hidden<String>,
     key_bytes: usize,
 }
 
@@ -31,13 +32,13 @@ impl ChunkNames {
     pub(crate) fn new(name: &CacheKey, generation: Generation, key_bytes: usize) -> Self {
         let generation = Base64UrlUnpadded::encode_string(&generation.0);
         Self {
-            prefix: format!("{}.{generation}.", name.as_str()),
+            prefix: Hidden(format!("{}.{generation}.", name.as_str())),
             key_bytes,
         }
     }
 
     pub(crate) fn of(&self, index: u32) -> CacheKey {
-        CacheKey::from_text(&format!("{}{index}", self.prefix), self.key_bytes)
+        CacheKey::from_text(&format!("{}{index}", *self.prefix), self.key_bytes)
     }
 
     /// Those of a stream of so many chunks.

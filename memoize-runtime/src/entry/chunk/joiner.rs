@@ -7,6 +7,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use crate::entry::reject::Reject;
+use crate::hidden::Hidden;
 
 /// The most room that is made for an item because its length says so; what is longer grows as it comes.
 const BELIEVED: usize = 64 << 20;
@@ -17,12 +18,12 @@ const BELIEVED: usize = 64 << 20;
 /// memory is touched before there is something to put there.
 #[derive(Debug)]
 pub(super) struct Joiner {
-    pieces: VecDeque<Bytes>,
+    pieces: Hidden<VecDeque<Bytes>>,
     /// The piece that items are taken from, and how far it was read.
-    current: Bytes,
+    current: Hidden<Bytes>,
     at: usize,
     /// An item that began in an earlier piece, or its length, as far as it is there.
-    carry: Vec<u8>,
+    carry: Hidden<Vec<u8>>,
     carried: Carried,
     /// Whether an item has its own length once more before it, which is left out of what is carried.
     are_bytes: bool,
@@ -68,10 +69,10 @@ pub(crate) struct Item {
 impl Joiner {
     pub(super) fn new(raw_len: u64, items: u64) -> Self {
         Self {
-            pieces: VecDeque::new(),
-            current: Bytes::new(),
+            pieces: Hidden(VecDeque::new()),
+            current: Hidden(Bytes::new()),
             at: 0,
-            carry: Vec::new(),
+            carry: Hidden(Vec::new()),
             carried: Carried::Nothing,
             are_bytes: false,
             bytes_left: raw_len,
@@ -122,7 +123,7 @@ impl Joiner {
             missing: missing - bytes,
         };
         // What was read is needed no more, and may be as long as what comes.
-        (self.current, self.at) = (Bytes::new(), 0);
+        (*self.current, self.at) = (Bytes::new(), 0);
         Some(&mut self.carry)
     }
 
@@ -140,7 +141,7 @@ impl Joiner {
     /// The bytes of an item that was put together, where [such](Self::expect_bytes) are expected, without their length. They are
     /// gone from here.
     pub(super) fn buffer_of(&mut self, item: &Item) -> Option<Vec<u8>> {
-        (item.is_carried && self.are_bytes).then(|| mem::take(&mut self.carry))
+        (item.is_carried && self.are_bytes).then(|| mem::take(&mut *self.carry))
     }
 
     /// Finds the next item.
@@ -190,7 +191,7 @@ impl Joiner {
     #[cold]
     fn next_in_parts(&mut self) -> Result<Found, Reject> {
         if self.carried == Carried::Done {
-            self.carry = Vec::new();
+            *self.carry = Vec::new();
             self.carried = Carried::Nothing;
             return self.next();
         }
@@ -215,7 +216,7 @@ impl Joiner {
                 let Some(piece) = self.pieces.pop_front() else {
                     return Ok(Found::Beyond);
                 };
-                (self.current, self.at) = (piece, 0);
+                (*self.current, self.at) = (piece, 0);
             }
             let part = missing.min(self.current.len() - self.at);
             self.make_room(missing, part);

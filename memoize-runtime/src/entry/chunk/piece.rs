@@ -9,6 +9,7 @@ use super::generation::Generation;
 use crate::crypto::{ChunkKeys, Forged, TAG_LEN};
 use crate::entry::compress;
 use crate::entry::reject::Reject;
+use crate::hidden::Hidden;
 
 /// The most by which what is stored is longer than the piece.
 pub(super) const OVERHEAD: usize = 16;
@@ -21,7 +22,7 @@ pub(super) struct Packer {
     wrapper: Wrapper,
     compress: bool,
     /// Kept from piece to piece, since it is as large as one.
-    scratch: Vec<u8>,
+    scratch: Hidden<Vec<u8>>,
 }
 
 impl Packer {
@@ -30,13 +31,13 @@ impl Packer {
         Self {
             wrapper,
             compress,
-            scratch: Vec::new(),
+            scratch: Hidden(Vec::new()),
         }
     }
 
     pub(super) fn pack(&mut self, index: u32, raw: &[u8]) -> Bytes {
         let piece = if self.compress && compress::shrink(raw, &mut self.scratch) {
-            &self.scratch
+            &*self.scratch
         } else {
             raw
         };
@@ -119,7 +120,7 @@ impl Packer {
 #[derive(Debug)]
 pub(crate) enum Wrapper {
     Plain {
-        full_key: Box<str>,
+        full_key: Hidden<Box<str>>,
         generation: Generation,
     },
     /// Key and generation are in the derivation of these keys.
@@ -199,7 +200,7 @@ mod tests {
     const OTHER: Generation = Generation([2; 16]);
 
     fn packer(key: &str, generation: Generation, compress: bool) -> Packer {
-        let full_key = key.into();
+        let full_key = Hidden(key.into());
         let wrapper = Wrapper::Plain {
             full_key,
             generation,

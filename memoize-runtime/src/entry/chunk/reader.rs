@@ -167,6 +167,7 @@ mod tests {
     use super::super::{Destination, Generation, Writer};
     use super::*;
     use crate::entry::Codec;
+    use crate::hidden::Hidden;
 
     const KEY: &str = "ns:rows";
     const KEY_BYTES: usize = 240;
@@ -191,7 +192,10 @@ mod tests {
 
     fn reader(full_key: &str, manifest: Manifest, compress: bool) -> Reader {
         let name = &name();
-        let guard = Guard::Plain { name, full_key };
+        let guard = Guard::Plain {
+            name,
+            full_key: Hidden(full_key),
+        };
         Reader::new(guard, &header(compress), manifest, KEY_BYTES)
     }
 
@@ -199,7 +203,7 @@ mod tests {
         let to = Destination {
             guard: Guard::Plain {
                 name: &name(),
-                full_key: KEY,
+                full_key: Hidden(KEY),
             },
             header: &header(compress),
             key_bytes: KEY_BYTES,

@@ -46,14 +46,23 @@ pub(crate) fn shrink(raw: &[u8], out: &mut Vec<u8>) -> bool {
 ///
 /// `Truncated` or `Damaged`, before anything is allocated where the length can't be true; `Flags` in a build without
 /// compression.
-pub(crate) fn expand(mut compressed: &[u8], most: usize) -> Result<Vec<u8>, Reject> {
-    let raw_len = u32::from_le_bytes(take::<RAW_LEN>(&mut compressed)?);
-    let raw_len = usize::try_from(raw_len).map_err(|_| Reject::Damaged)?;
-    let possible = compressed.len().saturating_mul(STEEPEST);
+pub(crate) fn expand(compressed: &[u8], most: usize) -> Result<Vec<u8>, Reject> {
+    let raw_len = expanded_len(compressed)?;
+    let block = &compressed[RAW_LEN..];
+    let possible = block.len().saturating_mul(STEEPEST);
     if raw_len > most.min(LARGEST).min(possible) {
         return Err(Reject::Damaged);
     }
-    lz4::expand(compressed, raw_len)
+    lz4::expand(block, raw_len)
+}
+
+/// How long what [`expand`] makes of it is said to be.
+///
+/// # Errors
+/// `Truncated` or `Damaged`.
+pub(crate) fn expanded_len(mut compressed: &[u8]) -> Result<usize, Reject> {
+    let raw_len = u32::from_le_bytes(take::<RAW_LEN>(&mut compressed)?);
+    usize::try_from(raw_len).map_err(|_| Reject::Damaged)
 }
 
 #[cfg(all(test, feature = "compress"))]

@@ -2,18 +2,22 @@
 
 use std::collections::VecDeque;
 use std::future::Future;
+use std::io;
 use std::mem;
 use std::pin::Pin;
 use std::process;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::backend::BackendError;
 use crate::guard::{guard, wake_all};
 
-const MOST_THREADS: usize = 8;
+/// So many are started as they are needed, and more where something waits for long: a backend that answers at once is not worth more.
+const FEW_THREADS: usize = 8;
+const MOST_THREADS: usize = 64;
+const LONG: Duration = Duration::from_millis(10);
 const MOST_WAITING: usize = 1024;
 
 /// How long a thread stays without anything to do.
@@ -28,9 +32,12 @@ pub(super) struct Pool {
 
 #[derive(Default)]
 struct Queue {
-    jobs: VecDeque<Job>,
+    /// With the moment since which each of them waits.
+    jobs: VecDeque<(Instant, Job)>,
     threads: usize,
     idle: usize,
+    /// Whether there is one more that watches over them.
+    has_spare: bool,
     /// Whose threads are counted: a forked child has none.
     process: u32,
 }
@@ -52,7 +59,10 @@ impl Pool {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<Reply<T>, BackendError> {
         let (promise, reply) = promise();
-        self.queue(Box::new(move || promise.keep(guard(work))))?;
+        self.queue(Box::new(move || {
+            promise.begin();
+            promise.keep(guard(work));
+        }))?;
         Ok(reply)
     }
 
@@ -67,6 +77,7 @@ impl Pool {
         let (promise, reply) = promise();
         self.queue(Box::new(move || {
             if promise.is_awaited() {
+                promise.begin();
                 promise.keep(guard(work));
             }
         }))?;
@@ -77,31 +88,43 @@ impl Pool {
         let mut queue = lock(&self.queue);
         queue.forget_threads_of_a_parent();
         if queue.jobs.len() >= MOST_WAITING {
-            return Err(BackendError::new("too many questions at one time"));
+            return Err(BackendError::unasked("too many questions at one time"));
         }
-        if queue.idle <= queue.jobs.len() && queue.threads < MOST_THREADS {
-            let pool = Arc::clone(self);
-            let started = thread::Builder::new()
-                .name("cache-memoize-backend".to_owned())
-                .spawn(move || pool.work());
-            match started {
-                Ok(_) => queue.threads += 1,
-                Err(_) if queue.threads > 0 => {}
-                Err(error) => {
-                    return Err(BackendError::new("no thread could be started").with_source(error));
-                }
-            }
+        if queue.idle <= queue.jobs.len()
+            && let Err(error) = self.start_one_more(&mut queue)
+            && queue.threads == 0
+        {
+            return Err(BackendError::new("no thread could be started").with_source(error));
         }
-        queue.jobs.push_back(job);
+        queue.jobs.push_back((Instant::now(), job));
         drop(queue);
         self.added.notify_one();
         Ok(())
     }
 
-    fn work(&self) {
+    fn start_one_more(self: &Arc<Self>, queue: &mut Queue) -> io::Result<()> {
+        if queue.threads < FEW_THREADS {
+            self.start(Self::work)?;
+            queue.threads += 1;
+        } else if queue.threads < MOST_THREADS && !queue.has_spare {
+            self.start(Self::stand_by)?;
+            queue.has_spare = true;
+        }
+        Ok(())
+    }
+
+    fn start(self: &Arc<Self>, body: fn(&Arc<Self>)) -> io::Result<()> {
+        let pool = Arc::clone(self);
+        thread::Builder::new()
+            .name("cache-memoize-backend".to_owned())
+            .spawn(move || body(&pool))
+            .map(drop)
+    }
+
+    fn work(self: &Arc<Self>) {
         let mut queue = lock(&self.queue);
         loop {
-            while let Some(job) = queue.jobs.pop_front() {
+            while let Some((_, job)) = queue.jobs.pop_front() {
                 drop(queue);
                 // The drop of what it owns is foreign code, too: a thread that it ended would be counted for ever.
                 guard(job);
@@ -120,9 +143,33 @@ impl Pool {
             }
         }
     }
+
+    /// Watches whether the few get along, and starts as many more as something has waited long for. They may all be stuck in the
+    /// backend, so that none of them can do it.
+    fn stand_by(self: &Arc<Self>) {
+        loop {
+            thread::sleep(LONG);
+            let mut queue = lock(&self.queue);
+            for _ in 0..queue.late().min(MOST_THREADS - queue.threads) {
+                if self.start(Self::work).is_ok() {
+                    queue.threads += 1;
+                }
+            }
+            if queue.jobs.is_empty() || queue.threads == MOST_THREADS {
+                queue.has_spare = false;
+                return;
+            }
+        }
+    }
 }
 
 impl Queue {
+    /// How many have waited for long.
+    fn late(&self) -> usize {
+        let is_late = |(since, _): &&(Instant, Job)| since.elapsed() >= LONG;
+        self.jobs.iter().take_while(is_late).count()
+    }
+
     fn forget_threads_of_a_parent(&mut self) {
         let this_process = process::id();
         if self.process != this_process {
@@ -135,19 +182,34 @@ impl Queue {
 }
 
 /// What comes of some work; dropping it doesn't stop what was begun, whose result is dropped as well.
-pub(super) struct Reply<T>(Arc<Mutex<Slot<T>>>);
+pub(super) struct Reply<T> {
+    since: Instant,
+    slot: Arc<Mutex<Slot<T>>>,
+}
 
-enum Slot<T> {
-    Empty(Option<Waker>),
+struct Slot<T> {
+    begun: Option<Instant>,
+    outcome: Outcome<T>,
+}
+
+enum Outcome<T> {
+    Awaited(Option<Waker>),
     /// Nothing where the work panicked or was thrown away.
-    Full(Option<T>),
+    Known(Option<T>),
 }
 
 struct Promise<T>(Arc<Mutex<Slot<T>>>);
 
 fn promise<T>() -> (Promise<T>, Reply<T>) {
-    let slot = Arc::new(Mutex::new(Slot::Empty(None)));
-    (Promise(Arc::clone(&slot)), Reply(slot))
+    let slot = Arc::new(Mutex::new(Slot {
+        begun: None,
+        outcome: Outcome::Awaited(None),
+    }));
+    let reply = Reply {
+        since: Instant::now(),
+        slot: Arc::clone(&slot),
+    };
+    (Promise(slot), reply)
 }
 
 impl<T> Promise<T> {
@@ -155,9 +217,13 @@ impl<T> Promise<T> {
         Arc::strong_count(&self.0) > 1
     }
 
+    fn begin(&self) {
+        lock(&self.0).begun = Some(Instant::now());
+    }
+
     fn keep(&self, value: Option<T>) {
-        let before = mem::replace(&mut *lock(&self.0), Slot::Full(value));
-        if let Slot::Empty(Some(waker)) = before {
+        let before = mem::replace(&mut lock(&self.0).outcome, Outcome::Known(value));
+        if let Outcome::Awaited(Some(waker)) = before {
             wake_all([waker]);
         }
     }
@@ -165,10 +231,18 @@ impl<T> Promise<T> {
 
 impl<T> Drop for Promise<T> {
     fn drop(&mut self) {
-        let is_kept = matches!(*lock(&self.0), Slot::Full(_));
+        let is_kept = matches!(lock(&self.0).outcome, Outcome::Known(_));
         if !is_kept && self.is_awaited() {
             self.keep(None);
         }
+    }
+}
+
+impl<T> Reply<T> {
+    /// Whether the work has waited for a thread for longer than it was done since, if it was begun at all.
+    pub(super) fn mostly_waited(&self) -> bool {
+        let begun = lock(&self.slot).begun;
+        begun.is_none_or(|begun| begun.elapsed() < begun.duration_since(self.since))
     }
 }
 
@@ -177,10 +251,10 @@ impl<T> Future for Reply<T> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<T>> {
         let waker = context.waker().clone();
-        let mut slot = lock(&self.0);
-        let before = match &mut *slot {
-            Slot::Full(value) => return Poll::Ready(value.take()),
-            Slot::Empty(before) => before.replace(waker),
+        let mut slot = lock(&self.slot);
+        let before = match &mut slot.outcome {
+            Outcome::Known(value) => return Poll::Ready(value.take()),
+            Outcome::Awaited(before) => before.replace(waker),
         };
         drop(slot);
         drop(before);
@@ -196,7 +270,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use std::pin::pin;
     use std::sync::mpsc;
-    use std::time::Instant;
 
     use super::*;
     use crate::flight::block_on;
@@ -224,5 +297,25 @@ mod tests {
         let reply = pool.run(|| 1).expect("few wait");
         let until = Instant::now() + Duration::from_secs(30);
         assert_eq!(block_on(pin!(reply), Some(until)), Some(Some(1)));
+    }
+
+    #[test]
+    fn whose_time_it_was() {
+        let (promise, reply) = promise::<()>();
+        assert!(reply.mostly_waited(), "not begun");
+        promise.begin();
+        let slot = &reply.slot;
+        let ago = |secs| {
+            let moment = Instant::now().checked_sub(Duration::from_secs(secs));
+            moment.expect("the machine runs for some seconds")
+        };
+        for (since, begun, mostly_waited) in [(3, 1, true), (3, 2, false)] {
+            lock(slot).begun = Some(ago(begun));
+            let reply = Reply {
+                since: ago(since),
+                slot: Arc::clone(slot),
+            };
+            assert_eq!(reply.mostly_waited(), mostly_waited, "{since} {begun}");
+        }
     }
 }

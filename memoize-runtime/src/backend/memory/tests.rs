@@ -1,0 +1,114 @@
+//! What the store keeps, for how long, and within which bounds.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use super::{Backend, Bytes, Clock, Deadline, Memory};
+
+#[derive(Clone, Default)]
+struct Turned(Arc<AtomicU64>);
+
+impl Clock for Turned {
+    fn unix_millis(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+fn set(memory: &Memory, key: &str, length: usize, life: Duration) {
+    memory
+        .set(key, Bytes::from(vec![7; length]), life, Deadline::NEVER)
+        .expect("memory always answers");
+}
+
+#[test]
+fn stays_within_its_bytes() {
+    let memory = Memory::new(1 << 20);
+    for n in 0..10_000 {
+        set(&memory, &format!("key:{n}"), 1000, Duration::from_secs(60));
+        assert!(memory.bytes() <= 1 << 20);
+    }
+    assert!(
+        memory.len() > 500,
+        "it holds as much as fits: {}",
+        memory.len()
+    );
+}
+
+#[test]
+fn a_sweep_frees_what_expired_and_nothing_else() {
+    let clock = Turned::default();
+    let memory = Memory::with_clock(1 << 20, clock.clone());
+    for n in 0..100 {
+        set(
+            &memory,
+            &format!("short:{n}"),
+            10,
+            Duration::from_millis(100),
+        );
+        set(
+            &memory,
+            &format!("long:{n}"),
+            10,
+            Duration::from_millis(200),
+        );
+    }
+    clock.0.store(99, Ordering::Relaxed);
+    memory.sweep();
+    assert_eq!(memory.len(), 200);
+    clock.0.store(100, Ordering::Relaxed);
+    memory.sweep();
+    assert_eq!(memory.len(), 100);
+    clock.0.store(200, Ordering::Relaxed);
+    memory.sweep();
+    assert_eq!((memory.len(), memory.bytes()), (0, 0));
+}
+
+#[test]
+fn expired_entries_leave_without_being_asked_for_and_the_sweeper_comes_back() {
+    let memory = Memory::new(1 << 20);
+    for round in 0..2 {
+        set(&memory, "key", 10, Duration::from_millis(1));
+        let start = Instant::now();
+        while !memory.is_empty() {
+            assert!(start.elapsed() < Duration::from_secs(60), "round {round}");
+            std::thread::yield_now();
+        }
+    }
+}
+
+#[test]
+fn a_value_of_the_limit_is_kept_whatever_the_capacity() {
+    for bytes in [
+        2 << 10,
+        1 << 20,
+        8 << 20,
+        24 << 20,
+        40 << 20,
+        100 << 20,
+        256 << 20,
+    ] {
+        let memory = Memory::new(bytes);
+        let length = memory.limits().value_bytes;
+        assert!(
+            length > 0 && length >= (bytes / 2).min(4 << 20) - 1024,
+            "{bytes}: {length}"
+        );
+        set(&memory, &"k".repeat(240), length, Duration::from_secs(60));
+        assert_eq!(memory.len(), 1, "{bytes}");
+    }
+}
+
+#[test]
+fn the_sweeper_ends_with_its_store() {
+    let memory = Memory::new(1 << 20);
+    set(&memory, "key", 10, Duration::from_secs(600));
+    let store = Arc::downgrade(&memory.store);
+    drop(memory);
+    // The sweeper holds the store for moments only, and gives it up for good once woken.
+    let start = Instant::now();
+    while store.strong_count() > 0 {
+        assert!(start.elapsed() < Duration::from_secs(60));
+        std::thread::yield_now();
+    }
+}
