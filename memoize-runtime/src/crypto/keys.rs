@@ -134,8 +134,8 @@ impl EntryKeys {
         if !self.commitment.ct_eq(commitment).to_bool() {
             return Err(Forged);
         }
-        let mut body = vec![0; sealed.len()];
-        self.cipher.open(&self.nonce, sealed, tag, &mut body)?;
+        let mut body = sealed.to_vec();
+        self.cipher.open(&self.nonce, &mut body, tag)?;
         Ok(body)
     }
 }
@@ -178,9 +178,8 @@ impl ChunkKeys {
     ) -> Result<(), Forged> {
         let (sealed, tag) = stored.split_last_chunk::<TAG_LEN>().ok_or(Forged)?;
         let start = out.len();
-        out.resize(start + sealed.len(), 0);
-        self.cipher
-            .open(&self.nonce(index), sealed, tag, &mut out[start..])
+        out.extend_from_slice(sealed);
+        self.cipher.open(&self.nonce(index), &mut out[start..], tag)
     }
 
     /// The base with the index, big-endian, on its end.
