@@ -10,7 +10,8 @@ pub use memoize_runtime::testing;
 pub use memoize_runtime::{
     Answer, AsyncBackend, Backend, BackendError, BlockOn, Bytes, CacheKey, Cacheable, Changes,
     Clock, ConfigError, Deadline, KeyOptions, KeyParts, Lease, Limits, Lookup, Memo, Memoized,
-    MemoizedStream, Memory, Runtime, RuntimeBuilder, Secret, Stats, Unblock, make_cache_key,
+    MemoizedStream, Memory, Runtime, RuntimeBuilder, Secret, SharingErrors, Stats, Unblock,
+    make_cache_key,
 };
 
 /// The pages of `docs/`, whose examples are compiled with those of the README.

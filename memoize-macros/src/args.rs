@@ -11,7 +11,7 @@ use crate::diag::{Diag, closest, quoted_list};
 use crate::duration;
 use crate::item;
 
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "key",
     "expiration",
     "encrypt",
@@ -19,6 +19,7 @@ const NAMES: [&str; 13] = [
     "compress",
     "force_overwrite",
     "cache_if",
+    "share_errors",
     "skip",
     "version",
     "codec",
@@ -36,6 +37,8 @@ pub(crate) struct Options {
     pub(crate) encryption_key: Option<Expr>,
     pub(crate) force_overwrite: Option<Expr>,
     pub(crate) cache_if: Option<Expr>,
+    /// Where it is asked for.
+    pub(crate) share_errors: Option<Span>,
     pub(crate) skip: Option<Vec<Ident>>,
     pub(crate) version: Option<u32>,
     pub(crate) codec: Option<Codec>,
@@ -184,10 +187,7 @@ impl Parser<'_> {
             }
             "encrypt" => {
                 require_encryption(ident)?;
-                if input.peek(Token![=]) {
-                    let message = "`encrypt` takes no value; leave it out to not encrypt";
-                    return Err(syn::Error::new(ident.span(), message));
-                }
+                no_value(input, ident)?;
                 options.encrypt = true;
             }
             "encryption_key" => {
@@ -196,6 +196,10 @@ impl Parser<'_> {
             }
             "force_overwrite" => {
                 options.force_overwrite = Some(value(input, ident, &FORCE_OVERWRITE)?);
+            }
+            "share_errors" => {
+                no_value(input, ident)?;
+                options.share_errors = Some(ident.span());
             }
             "cache_if" => options.cache_if = Some(value(input, ident, &CACHE_IF)?),
             "skip" => options.skip = Some(skip(input, ident)?),
@@ -302,6 +306,17 @@ fn require_encryption(name: &Ident) -> syn::Result<()> {
     let message = format!(
         "`{name}` needs the feature `encrypt` of `cache-memoize`, which is off; add it to `features`"
     );
+    Err(syn::Error::new(name.span(), message))
+}
+
+fn no_value(input: ParseStream<'_>, name: &Ident) -> syn::Result<()> {
+    if !input.peek(Token![=]) {
+        return Ok(());
+    }
+    let message = match name.to_string().as_str() {
+        "encrypt" => "`encrypt` takes no value; leave it out to not encrypt",
+        _ => "`share_errors` takes no value; leave it out to not share them",
+    };
     Err(syn::Error::new(name.span(), message))
 }
 

@@ -8,6 +8,7 @@ use syn::spanned::Spanned;
 
 use self::iterated::{
     check_box_may_borrow, check_cache_if_of_iterator, check_iterator, check_local_of_iterator,
+    check_share_errors_of_iterator,
 };
 use crate::args::{self, Companions};
 use crate::argument::Role;
@@ -29,6 +30,7 @@ pub(crate) fn check(model: &Model, diag: &Diag) {
         check_box_may_borrow,
         check_cache_if_of_iterator,
         check_local_of_iterator,
+        check_share_errors_of_iterator,
         check_owned,
         check_companions,
         check_companions_hide_no_primitive,

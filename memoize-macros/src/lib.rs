@@ -62,6 +62,7 @@ use crate::model::Model;
 /// | `encryption_key = expr` | seals with a `&Secret` of the function's own | |
 /// | `skip(refresh), force_overwrite = refresh` | a `bool`: true runs the body and stores what it returns | `false` |
 /// | `cache_if = path or closure` | `Fn(&T) -> bool`: whether a computed value is stored | always |
+/// | `share_errors` | who waits for a call gets its `Err` as well, a clone: the error is `Clone + Send + Sync + 'static`. It is not stored | each caller computes |
 /// | `skip(db, ctx)` | arguments that are not part of the key | none |
 /// | `compress = true` or `false` | LZ4 for what has 1 KiB or more and shrinks | the runtime's, `true`; for what is sealed `false` |
 /// | `version = 2` | raise it when the meaning of a stored value changes: older entries are misses | 0 |

@@ -265,6 +265,7 @@ fn every_option() {
             expiration = client.ttl(),
             force_overwrite = id == 0,
             cache_if = is_good,
+            share_errors,
             skip(client, log),
             version = 0x10,
             companions = LoadUser,

@@ -34,8 +34,10 @@ mod process;
 mod progress;
 mod seat;
 mod secret;
+mod shards;
 mod shim;
 mod site;
+mod sleepers;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod timer;
@@ -52,6 +54,6 @@ pub use clock::Clock;
 pub use config::{Runtime, RuntimeBuilder};
 pub use error::ConfigError;
 pub use key::{CacheKey, KeyOptions, KeyParts, make_cache_key};
-pub use memo::Memo;
+pub use memo::{Memo, SharingErrors};
 pub use observe::Stats;
 pub use secret::Secret;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_core::Stream;
 
 use crate::Cacheable;
+use crate::call::landed::SharesErrors;
 use crate::call::outcome::Outcome;
 use crate::call::place::{self, Protection};
 use crate::call::request::Request;
@@ -153,6 +154,18 @@ impl Memo {
         compute: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, E> {
         self.run(&Outcome::RESULT, compute)
+    }
+
+    /// Has an `Err` given to those who wait for it as well, as `share_errors` of the attribute does: each gets a clone, and none of them
+    /// computes. It is stored nowhere, so that who comes later computes.
+    ///
+    /// ```
+    /// # use cache_memoize::Memo;
+    /// let parsed = Memo::new("answer").share_errors().try_get_or_compute(|| "forty".parse::<u32>());
+    /// assert!(parsed.is_err());
+    /// ```
+    pub fn share_errors(self) -> SharingErrors {
+        SharingErrors(self)
     }
 
     /// As [`get_or_compute`](Self::get_or_compute), for a computation that is awaited.
@@ -341,6 +354,53 @@ impl Memo {
             compress: self.compress,
             origin: None,
         }
+    }
+}
+
+/// A [`Memo`] whose errors are given to those who wait for it as well; see [`Memo::share_errors`].
+#[derive(Debug)]
+#[must_use = "nothing is looked up or computed before `try_get_or_compute`"]
+pub struct SharingErrors(Memo);
+
+impl SharingErrors {
+    /// As [`Memo::try_get_or_compute`].
+    ///
+    /// # Errors
+    /// Those of `compute`, of this call or of one that it waited for.
+    ///
+    /// # Panics
+    /// Only where `compute` does.
+    pub fn try_get_or_compute<T: Cacheable, E: Clone + Send + Sync + 'static>(
+        self,
+        compute: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.0.run(&shared_result(), compute)
+    }
+
+    /// As [`Memo::try_get_or_compute_async`].
+    ///
+    /// # Errors
+    /// Those of `compute`, of this call or of one that it waited for.
+    ///
+    /// # Panics
+    /// Only where `compute` or its future does.
+    pub async fn try_get_or_compute_async<T, E, F>(
+        self,
+        compute: impl FnOnce() -> F,
+    ) -> Result<T, E>
+    where
+        T: Cacheable,
+        E: Clone + Send + Sync + 'static,
+        F: Future<Output = Result<T, E>>,
+    {
+        self.0.run_async(shared_result(), compute).await
+    }
+}
+
+fn shared_result<T: Cacheable, E: Clone + Send + Sync + 'static>() -> Outcome<Result<T, E>> {
+    Outcome {
+        failures: Some(SharesErrors::FAILURES),
+        ..Outcome::RESULT
     }
 }
 

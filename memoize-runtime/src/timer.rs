@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::mem;
 use std::pin::{Pin, pin};
 use std::process;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -21,7 +22,8 @@ static TIMER: Timer = Timer {
     queue: Mutex::new(Queue {
         sleepers: BTreeMap::new(),
         next_ticket: 0,
-        process: 0,
+        owner: 0,
+        runs: false,
     }),
     earlier: Condvar::new(),
 };
@@ -35,8 +37,9 @@ struct Timer {
 struct Queue {
     sleepers: BTreeMap<(Instant, u64), Waker>,
     next_ticket: u64,
-    /// The process whose thread is running, 0 for none. A forked child has no threads, and finds another number here.
-    process: u32,
+    /// The process that these are of. A forked child has none of its parent's threads, and finds another number here.
+    owner: u32,
+    runs: bool,
 }
 
 /// Waits until a moment.
@@ -78,6 +81,7 @@ impl Future for Sleep {
         let waker = context.waker().clone();
         let until = self.until;
         let mut queue = TIMER.lock();
+        queue.forget_parents(process::id());
         let ticket = *self.ticket.get_or_insert_with(|| queue.new_ticket());
         let is_first = queue
             .sleepers
@@ -115,17 +119,13 @@ impl Timer {
 
     /// Makes sure that there is a thread; `false` where none can be started.
     fn keep_running(&'static self, queue: &mut Queue) -> bool {
-        let this_process = process::id();
-        if queue.process == this_process {
-            return true;
+        if !queue.runs {
+            let started = thread::Builder::new()
+                .name("cache-memoize-timer".to_owned())
+                .spawn(|| self.run());
+            queue.runs = started.is_ok();
         }
-        let started = thread::Builder::new()
-            .name("cache-memoize-timer".to_owned())
-            .spawn(|| self.run());
-        if started.is_ok() {
-            queue.process = this_process;
-        }
-        started.is_ok()
+        queue.runs
     }
 
     fn run(&self) {
@@ -148,7 +148,7 @@ impl Timer {
             let until = next.unwrap_or(idle_since + LINGERS);
             let left = until.saturating_duration_since(now);
             if left.is_zero() {
-                queue.process = 0;
+                queue.runs = false;
                 return;
             }
             (queue, _) = self
@@ -165,19 +165,30 @@ impl Queue {
         self.next_ticket
     }
 
+    /// Tasks of the parent's are polled there, if anywhere. Their wakers are neither woken nor dropped here, as they are code of executors
+    /// whose threads are missing.
+    fn forget_parents(&mut self, this_process: u32) {
+        if self.owner != this_process {
+            mem::forget(mem::take(&mut self.sleepers));
+            self.owner = this_process;
+            self.runs = false;
+        }
+    }
+
     fn take_due(&mut self, now: Instant) -> BTreeMap<(Instant, u64), Waker> {
         let later = self.sleepers.split_off(&(now, u64::MAX));
-        std::mem::replace(&mut self.sleepers, later)
+        mem::replace(&mut self.sleepers, later)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::future::{pending, ready};
-    use std::pin::pin;
-    use std::time::{Duration, Instant};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
 
-    use super::{TIMER, sleep_until, timeout};
+    use super::*;
     use crate::flight::block_on;
 
     #[test]
@@ -205,6 +216,42 @@ mod tests {
         );
         assert_eq!(block_on(pin!(timeout(far, ready(1))), None), Some(Some(1)));
         assert_eq!(block_on(pin!(timeout(None, ready(1))), None), Some(Some(1)));
+    }
+
+    struct Counts(AtomicUsize);
+
+    impl Wake for Counts {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_forked_child_wakes_nobody_of_its_parents() {
+        let (parent, child) = (process::id(), process::id() ^ 1);
+        let counts = Arc::new(Counts(AtomicUsize::new(0)));
+        let mut queue = Queue {
+            sleepers: BTreeMap::new(),
+            next_ticket: 1,
+            owner: parent,
+            runs: true,
+        };
+        let sleeps = |queue: &mut Queue| {
+            let ticket = queue.new_ticket();
+            let waker = Waker::from(Arc::clone(&counts));
+            queue.sleepers.insert((Instant::now(), ticket), waker);
+        };
+        sleeps(&mut queue);
+        queue.forget_parents(parent);
+        assert!(queue.runs && queue.sleepers.len() == 1);
+
+        queue.forget_parents(child);
+        assert!(!queue.runs, "it has no thread");
+        sleeps(&mut queue);
+        queue.forget_parents(child);
+        wake_all(queue.take_due(Instant::now()).into_values());
+        assert_eq!(counts.0.load(Ordering::Relaxed), 1, "its own");
+        assert_eq!(Arc::strong_count(&counts), 2, "not even dropped");
     }
 
     #[test]

@@ -15,6 +15,7 @@ use cache_memoize::{
     Memory, Runtime, RuntimeBuilder, Stats, cache_memoize,
 };
 use forward::forward;
+use futures::StreamExt;
 
 const BUDGET: Duration = Duration::from_secs(600);
 
@@ -207,6 +208,60 @@ fn a_call_that_has_used_up_its_time_still_gives_its_lease_up() {
     let other = build(Runtime::builder().backend(memory));
     assert_eq!(other.scope(|| Memo::new("k").get_or_compute(|| 2)), 2);
     assert_eq!(other.stats().stores, 1);
+}
+
+/// A memory that takes all the time that there is to fill, and doesn't.
+struct SlowToFill(Memory);
+
+impl Backend for SlowToFill {
+    forward!(0 => get, set, delete, get_or_lease, release);
+
+    fn limits(&self) -> Limits {
+        Limits::new()
+    }
+    fn fill(
+        &self,
+        _: &str,
+        _: Lease,
+        _: Bytes,
+        _: Duration,
+        deadline: Deadline,
+    ) -> Result<bool, BackendError> {
+        while let Some(left) = deadline.remaining().filter(|left| !left.is_zero()) {
+            thread::sleep(left);
+        }
+        Err(BackendError::new("no time"))
+    }
+}
+
+#[test]
+fn a_stream_that_is_filled_too_late_gives_its_lease_up() {
+    let calls: [fn() -> usize; 2] = [
+        || Memo::new("k").iter(|| 0..9_u8).count(),
+        || {
+            smol::block_on(
+                Memo::new("k")
+                    .stream(|| futures::stream::iter(0..9_u8))
+                    .count(),
+            )
+        },
+    ];
+    for call in calls {
+        let memory = Memory::new(1 << 20);
+        let slow = SlowToFill(memory.clone());
+        let settings = Runtime::builder().backend(slow);
+        let runtime = build(settings.budget(Duration::from_millis(20)));
+        assert_eq!(runtime.scope(call), 9);
+        assert_eq!(runtime.stats().stores, 0, "there was no time to");
+        let name = runtime.scope(|| Memo::new("k").key());
+        let patience = Instant::now() + Duration::from_secs(60);
+        let life = Duration::from_secs(3600);
+        let lookup = || memory.get_or_lease(name.as_str(), life, Deadline::NEVER);
+        while !matches!(lookup(), Ok(Lookup::Granted(_))) {
+            assert!(Instant::now() < patience, "the lease was not given up");
+            thread::yield_now();
+        }
+    }
 }
 
 #[cache_memoize(key = "plain")]

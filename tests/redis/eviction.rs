@@ -86,3 +86,26 @@ fn a_server_that_is_full_stores_nothing_and_nobody_notices() {
     assert_eq!((stats.hits, stats.computations), (0, 4), "{stats:#?}");
     assert!(stats.faults > 0, "{stats:#?}");
 }
+
+/// It refuses what writes, as fast as ever, and goes on to answer what reads.
+#[test]
+fn what_a_full_server_has_is_found_however_much_it_refuses() {
+    let server = RedisServer::start();
+    let runtime = runtime(&server.url());
+    let source = Source::default();
+    runtime.scope(|| {
+        item(0, 100, &source);
+        server.command(&["CONFIG", "SET", "maxmemory", "1"]);
+        for number in 1..40 {
+            item(number, 100, &source);
+            item(0, 100, &source);
+        }
+    });
+    let stats = runtime.stats();
+    assert_eq!(
+        (stats.hits, stats.computations, stats.skipped),
+        (39, 40, 0),
+        "{stats:#?}"
+    );
+    assert!(stats.faults >= 39, "{stats:#?}");
+}

@@ -1,9 +1,11 @@
 //! Copies in this process, kept true by the server's word.
 
 use std::env;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -293,6 +295,86 @@ fn a_server_that_does_not_tell_is_asked_each_time() {
     };
     (0..20).for_each(|_| assert!(!is_local(&server, call)));
     assert_eq!(here.stats().faults, 0);
+}
+
+/// In a process of its own, since it listens to what all threads log.
+#[test]
+fn only_a_server_that_will_not_tell_is_warned_of() {
+    const OWN: &str = "CACHE_MEMOIZE_TEST_OWN_LOG";
+    if env::var_os(OWN).is_none() {
+        let own = env::current_exe().expect("a process knows its program");
+        let test = "tracking::only_a_server_that_will_not_tell_is_warned_of";
+        let run = Command::new(own)
+            .args(["--exact", test])
+            .env(OWN, "")
+            .output()
+            .expect("the test can be started");
+        let output = String::from_utf8_lossy(&run.stdout);
+        assert!(
+            run.status.success() && output.contains("1 passed"),
+            "{output}"
+        );
+        return;
+    }
+    let log = Log::default();
+    let writer = log.clone();
+    tracing_subscriber::fmt()
+        .with_writer(move || writer.clone())
+        .init();
+    let is_warned = || log.text().contains("the server doesn't tell of changes");
+
+    let server = RedisServer::with(&["--lua-time-limit", "1"]);
+    let set_user = ["ACL", "SETUSER", "ann", "on", ">secret", "~*", "+@all"];
+    server.command(&set_user);
+    let proxy = Proxy::start(server.address(), 0);
+    let here = runtime(&format!("redis://ann:secret@{}", proxy.address()));
+    let call = || {
+        here.scope(|| tracked(6));
+    };
+    until_local(&server, call);
+
+    // Busy for a while it tells nothing, and does again.
+    let mut endless = TcpStream::connect(server.address()).expect("it listens");
+    let script = b"*3\r\n$4\r\nEVAL\r\n$17\r\nwhile true do end\r\n$1\r\n0\r\n";
+    endless.write_all(script).expect("it listens");
+    let is_busy = || {
+        let refused = server.try_command(&["PING"]);
+        refused.is_err_and(|error| error.starts_with("BUSY"))
+    };
+    eventually("it is busy", is_busy);
+    let before = proxy.replies();
+    proxy.cut();
+    eventually("it is asked again", || proxy.replies() > before + 4);
+    server.command(&["SCRIPT", "KILL"]);
+    eventually("it is not busy", || !is_busy());
+    until_local(&server, call);
+    assert!(!is_warned(), "{}", log.text());
+
+    server.command(&["ACL", "SETUSER", "ann", "-client|tracking"]);
+    proxy.cut();
+    eventually("it is warned of", is_warned);
+    assert!(!is_local(&server, call));
+}
+
+/// What was logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn text(&self) -> String {
+        let log = self.0.lock().expect("no test panics in here");
+        String::from_utf8_lossy(&log).into_owned()
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("no test panics in here").write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Another process writes ever newer versions, and connections are cut. What was seen once is the oldest that any later call may return.

@@ -225,6 +225,16 @@ pub(super) fn check_local_of_iterator(model: &Model, diag: &Diag) {
     }
 }
 
+pub(super) fn check_share_errors_of_iterator(model: &Model, diag: &Diag) {
+    if let (Some(span), Some(iterated)) = (model.options.share_errors, model.iterated()) {
+        let what = with_article(&iterated);
+        let message = format!(
+            "who waits for {what} is handed its items, errors included, or reads it anew; remove `share_errors`"
+        );
+        diag.error(span, message);
+    }
+}
+
 fn with_article(iterated: &output::Iterated<'_>) -> &'static str {
     if iterated.is_async {
         "a stream"

@@ -165,7 +165,8 @@ pub(super) fn memoized(
 ) -> TokenStream {
     let expiration = expiration(model);
     let execution = model.execution();
-    let call = ours!(#call #overwrite #expiration);
+    let share_errors = share_errors(model);
+    let call = ours!(#call #overwrite #expiration #share_errors);
     let run = run(model, execution, body);
     let has_temporaries = overwrite.is_some() || expiration.is_some();
     let work = if has_temporaries || execution != Execution::Blocking {
@@ -225,6 +226,14 @@ pub(super) fn expiration(model: &Model) -> Option<TokenStream> {
     model.options.expiration_expr().map(|expr| {
         let expr = over_arguments(model, expr);
         ours!(.expiration(#expr))
+    })
+}
+
+/// What it asks of the error is told of at the option.
+fn share_errors(model: &Model) -> Option<TokenStream> {
+    model.options.share_errors.map(|span| {
+        let span = Span::mixed_site().located_at(span);
+        quote_spanned!(span=> .share_errors())
     })
 }
 

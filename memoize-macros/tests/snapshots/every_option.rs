@@ -11,7 +11,10 @@ where
     C: Send,
     L: Log,
 {
-    let __call = LoadUser::__call(&id).force_overwrite(id == 0).expiration(client.ttl());
+    let __call = LoadUser::__call(&id)
+        .force_overwrite(id == 0)
+        .expiration(client.ttl())
+        .share_errors();
     __call
         .__run_if(
             is_good,
@@ -57,7 +60,10 @@ impl LoadUser {
         C: Send,
         L: Log,
     {
-        let __call = Self::__call(&id).force_overwrite(true).expiration(client.ttl());
+        let __call = Self::__call(&id)
+            .force_overwrite(true)
+            .expiration(client.ttl())
+            .share_errors();
         __call
             .__run_if(
                 is_good,

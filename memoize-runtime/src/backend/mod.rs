@@ -318,7 +318,17 @@ impl Deadline {
 pub struct BackendError {
     reason: &'static str,
     source: Option<Box<dyn Error + Send + Sync>>,
-    is_unasked: bool,
+    tells: Tells,
+}
+
+/// What an error tells of the backend.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tells {
+    Fails,
+    /// It works, and refuses what it was asked.
+    Works,
+    /// It was not asked.
+    Nothing,
 }
 
 impl BackendError {
@@ -327,20 +337,29 @@ impl BackendError {
         Self {
             reason,
             source: None,
-            is_unasked: false,
+            tells: Tells::Fails,
+        }
+    }
+
+    /// The same of a backend that works, and refuses just this: "the server is out of memory", say, where it still reads. It is no reason to
+    /// leave the backend alone: to the circuit breaker it is an answer.
+    pub fn refusal(reason: &'static str) -> Self {
+        Self {
+            tells: Tells::Works,
+            ..Self::new(reason)
         }
     }
 
     /// That the backend could not be asked, which says nothing about it.
     pub(crate) fn unasked(reason: &'static str) -> Self {
         Self {
-            is_unasked: true,
+            tells: Tells::Nothing,
             ..Self::new(reason)
         }
     }
 
-    pub(crate) fn is_unasked(&self) -> bool {
-        self.is_unasked
+    pub(crate) fn tells(&self) -> Tells {
+        self.tells
     }
 
     /// The same with the error that caused it.

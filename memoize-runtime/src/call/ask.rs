@@ -1,7 +1,7 @@
 //! Questions to the backend, whose errors and panics end here. Those that block are asked here.
 
 use super::request::Request;
-use crate::backend::{Backend, BackendError, Deadline};
+use crate::backend::{Backend, BackendError, Deadline, Tells};
 use crate::breaker::{Ending, Permit};
 use crate::guard::guard;
 use crate::observe;
@@ -49,7 +49,7 @@ pub(super) fn admit<'r>(
     Ok(Some(permit))
 }
 
-/// Tells what came of a question. An answer that came too late is one, but of a backend that is too slow.
+/// Tells what came of a question. An answer that came too late is one, but of a backend that is too slow; a refusal is one as well.
 pub(super) fn told<T>(
     request: &Request,
     operation: &'static str,
@@ -58,10 +58,13 @@ pub(super) fn told<T>(
     answer: Result<T, BackendError>,
 ) -> Result<T, NoAnswer> {
     if let Some(permit) = permit {
-        let ending = match &answer {
-            Ok(_) if !deadline.has_passed() => Ending::Answered,
-            Err(error) if error.is_unasked() => Ending::Unasked,
-            _ => Ending::Failed,
+        let tells = answer
+            .as_ref()
+            .map_or_else(BackendError::tells, |_| Tells::Works);
+        let ending = match tells {
+            Tells::Works if !deadline.has_passed() => Ending::Answered,
+            Tells::Nothing => Ending::Unasked,
+            Tells::Works | Tells::Fails => Ending::Failed,
         };
         if let Some(change) = permit.end(ending) {
             observe::breaker(change);

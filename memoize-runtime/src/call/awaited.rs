@@ -119,6 +119,6 @@ impl<R> AnyCall<R> {
         accept: impl FnOnce(&R) -> bool,
         body: impl FnOnce() -> F,
     ) -> Pin<Box<impl Future<Output = R>>> {
-        future::get_or_compute(self.request(), (self.outcome)(), accept, body)
+        future::get_or_compute(self.request(), self.sharing_outcome(), accept, body)
     }
 }

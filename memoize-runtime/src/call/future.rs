@@ -15,9 +15,11 @@ use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
 
 use super::ask::NoAnswer;
+use super::landed::Landed;
 use super::outcome::Outcome;
 use super::place::Place;
 use super::request::Request;
+use super::rotation::Whether;
 use super::turn::{Answered, Caller, Patience, Right, Turn, Verdict, verdict};
 use crate::backend::{self, Deadline, Lease};
 use crate::engine::{Fill, Filling, Unstored};
@@ -29,7 +31,7 @@ use crate::timer::timeout;
 use apart::Apart;
 pub(super) use ask::ask;
 pub(super) use lookup::fetch_or_lease;
-use lookup::{fetch, find, look_up, open, open_kept};
+use lookup::{fetch, find, look_up, open, open_landed};
 
 /// As [`sync::get_or_compute`](super::sync::get_or_compute).
 ///
@@ -146,7 +148,11 @@ fn fate<R>(
             let _running = right.run();
             Some(Fate::Store(request.filling(place, outcome, value, cost)))
         }
-        Verdict::Leave => None,
+        Verdict::Leave => {
+            let _running = right.run();
+            right.land_failure(outcome, value);
+            None
+        }
         Verdict::Remove => Some(Fate::Remove),
     }
 }
@@ -197,8 +203,8 @@ async fn take_turn<R>(
         }
     };
     let stores_nothing = matches!(part, Part::Inside | Part::Beside);
-    if let Some(kept) = right.play(part)
-        && let Ok(value) = open_kept(request, place, outcome, kept, request.deadline()).await
+    if let Some(landed) = right.play(part)
+        && let Ok(value) = open_landed(request, place, outcome, landed, request.deadline()).await
     {
         return Turn::Value(value);
     }
@@ -227,7 +233,7 @@ async fn take_turn<R>(
 }
 
 /// Waits for what a flight lands, or until this call is to compute.
-async fn wait(mut waiter: Waiter<Kept, Lease>, patience: &mut Patience) -> Part<Kept, Lease> {
+async fn wait(mut waiter: Waiter<Landed, Lease>, patience: &mut Patience) -> Part<Landed, Lease> {
     loop {
         if let Some(part) = timeout(patience.until(), &mut waiter).await {
             return part;
@@ -343,7 +349,7 @@ pub(super) async fn fill_by(
     match filled {
         Ok(true) => {
             request.observer().stored();
-            rotation::forget_previous(request, place, deadline).await;
+            rotation::remove_previous(request, place, Whether::Found, deadline).await;
         }
         Ok(false) => request.observer().outdated(),
         Err(_) => {}
@@ -372,7 +378,7 @@ async fn write(request: &Request, place: &Place<'_>, fill: Fill, deadline: Deadl
     request.runtime.forget_copy(name);
     if written {
         request.observer().stored();
-        rotation::void_previous(request, place, deadline).await;
+        rotation::remove_previous(request, place, Whether::Always, deadline).await;
     }
     written
 }

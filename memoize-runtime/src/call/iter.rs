@@ -6,6 +6,7 @@ use std::mem;
 use std::pin::pin;
 
 use super::ask::ask;
+use super::budget::Budget;
 use super::chunks;
 use super::lookup::fetch_or_lease;
 use super::outcome::Outcome;
@@ -31,7 +32,8 @@ use crate::flight::block_on;
 /// - While another iterator or stream of this process writes the entry, it is followed: its items come as it consumes them, read from the
 ///   cache but for the last few. Where it is dropped, fails or yields nothing for a second (for
 ///   [`longest_wait`](crate::RuntimeBuilder::longest_wait) before its first item), and where this thread or task is the one that
-///   consumes it, the body runs, as for chunks that are lost; of those who are left so, one stores. A writer waits for nobody.
+///   consumes it, the body runs, as for chunks that are lost: of those who are left so, or meet one loss, one runs it and the others follow
+///   that one, unless it fails too. A writer waits for nobody.
 /// - If chunks are lost while they are read, the body runs, and as many items as were handed out are skipped: the sequence is
 ///   the function's, as far as it yields the same ones again. An `Err` that is met while skipping is handed on.
 ///   That is why the closure with the function's arguments is in here for as long as items come from the cache. It
@@ -84,20 +86,32 @@ where
         Self { outcome, state }
     }
 
-    /// Goes over from the cache to the function.
+    /// Goes over from the cache to the function, or from one writer to the next.
     #[cold]
-    fn run_for_the_rest(&mut self, missed: &Missed) {
+    fn resume(&mut self, mut missed: Missed) {
         // Ended for as long as the body runs: there it stays if that panics.
-        if let State::Reading(reading, compute) = mem::replace(&mut self.state, State::Ended) {
-            reading.request.observer().interrupted(missed.name());
-            // The body sees the runtime that it would have seen at the call, wherever the iterator is by now.
-            let runtime = Runtime::clone(&reading.request.runtime);
-            let compute = || runtime.scope(compute);
-            drop(reading.source);
-            // The whole stream comes by, so that the entry can be healed.
-            let recorder = leased(Recorder::resume(reading.request, Caller::Thread, missed));
-            self.state = State::Running(Running::new(recorder, compute, reading.handed_out));
-        }
+        let State::Reading(mut reading, compute) = mem::replace(&mut self.state, State::Ended)
+        else {
+            return;
+        };
+        let handed_out = reading.handed_out;
+        self.state = loop {
+            match go_on(reading, &missed) {
+                Begun::Follows(other) => {
+                    reading = other;
+                    match pass_over(&mut reading) {
+                        Ok(()) => break State::Reading(reading, compute),
+                        Err(why) => missed = why,
+                    }
+                }
+                Begun::Records(recorder) => {
+                    // The body sees the runtime that it would have seen at the call, wherever the iterator is by now.
+                    let runtime = Runtime::clone(&recorder.request().runtime);
+                    let compute = || runtime.scope(compute);
+                    break State::Running(Running::new(leased(recorder), compute, handed_out));
+                }
+            }
+        };
     }
 }
 
@@ -113,6 +127,33 @@ fn look_up(request: Request) -> Begun {
             Recorder::join(request, Caller::Thread, &claim)
         }
     }
+}
+
+/// The same where one can't be read to its end.
+fn go_on(reading: Reading, missed: &Missed) -> Begun {
+    let claim = if reading.may_be_stored(missed) {
+        match find_stored(&reading.request) {
+            Ok(stored) => return Begun::Follows(reading.resumed(Source::Entry(stored))),
+            Err((_, claim)) => claim,
+        }
+    } else {
+        Claim::Open
+    };
+    Recorder::resume(reading, Caller::Thread, missed, &claim)
+}
+
+/// Passes over what was handed out already, within one budget.
+fn pass_over(reading: &mut Reading) -> Result<(), Missed> {
+    let mut budget = reading.request.budget();
+    let mut left = reading.handed_out;
+    while left > 0 {
+        match reading.find()? {
+            Next::Item(_) => left -= 1,
+            Next::Starved => fetch(reading, &mut budget)?,
+            Next::End => break,
+        }
+    }
+    Ok(())
 }
 
 /// The stream that is found; or why there is none, and what is known of the right to store one.
@@ -194,12 +235,10 @@ fn find(reading: &mut Reading) -> Result<Option<Item>, Missed> {
     loop {
         match reading.find()? {
             Next::Item(item) => return Ok(Some(item)),
-            Next::Starved => match &mut reading.source {
-                Source::Entry(stored) => {
-                    supply(&reading.request, stored, reading.request.deadline())?;
-                }
-                Source::Writer(following) => follow(&reading.request, following)?,
-            },
+            Next::Starved => {
+                let mut budget = reading.request.budget();
+                fetch(reading, &mut budget)?;
+            }
             Next::End => {
                 finish(reading);
                 return Ok(None);
@@ -218,14 +257,25 @@ fn finish(reading: &mut Reading) {
     }
 }
 
+/// Fetches what comes next.
+fn fetch(reading: &mut Reading, budget: &mut Budget) -> Result<(), Missed> {
+    let request = &reading.request;
+    let fetched = match &mut reading.source {
+        Source::Entry(stored) => supply(request, stored, budget.deadline()),
+        Source::Writer(following) => follow(request, following, budget),
+    };
+    budget.stop();
+    fetched
+}
+
 /// Waits for what comes next, and fetches it where it is stored.
-fn follow(request: &Request, following: &mut Following) -> Result<(), Missed> {
+fn follow(request: &Request, following: &mut Following, budget: &mut Budget) -> Result<(), Missed> {
     let until = following.stalls_at(request);
     let view = block_on(pin!(following.view(Caller::Thread)), until);
     let Some((stored, names)) = following.take(request, view)? else {
         return Ok(());
     };
-    following.supply(stored, chunks::fetch(request, &names, request.deadline()))
+    following.supply(stored, chunks::fetch(request, &names, budget.deadline()))
 }
 
 impl<I: Iterator> Running<I> {
@@ -284,7 +334,7 @@ impl<I: Iterator> Running<I> {
             if let Some(place) = request.place() {
                 let filled = fill_by(request, &place, lease, fill, deadline);
                 drop(place);
-                recorder.published(filled);
+                recorder.published(filled, deadline);
             }
         }
     }
@@ -301,11 +351,11 @@ where
     fn next(&mut self) -> Option<R> {
         // The codec puts the item where the caller finds it: each function in between would copy it.
         let mut item = None;
-        if let State::Reading(reading, _) = &mut self.state {
+        while let State::Reading(reading, _) = &mut self.state {
             match read(reading, &self.outcome, &mut item) {
                 Ok(()) if item.is_some() => return item,
                 Ok(()) => self.state = State::Ended,
-                Err(missed) => self.run_for_the_rest(&missed),
+                Err(missed) => self.resume(missed),
             }
         }
         if let State::Running(running) = &mut self.state {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::ask::{NoAnswer, ask};
 use super::chunks;
+use super::landed::Landed;
 use super::outcome::Outcome;
 use super::place::Place;
 use super::request::Request;
@@ -63,14 +64,22 @@ pub(super) fn open<R>(
     read(request, place, outcome, &found, None, deadline)
 }
 
-/// The value that another call had computed meanwhile.
-pub(super) fn open_kept<R>(
+/// The value that another call had computed meanwhile, or its error.
+pub(super) fn open_landed<R>(
     request: &Request,
     place: &Place<'_>,
     outcome: &Outcome<R>,
-    kept: Kept,
+    landed: Landed,
     deadline: Deadline,
 ) -> Result<R, Missed> {
+    let kept = match landed {
+        Landed::Entry(kept) => kept,
+        Landed::Failure(failure) => {
+            let failures = outcome.failures.as_ref();
+            let taken = failures.and_then(|failures| (failures.take)(&*failure));
+            return taken.ok_or(Missed::Absent);
+        }
+    };
     if let Kept::Value(value) = &kept
         && let Some(copy) = request.read(place, outcome, Arc::clone(value))
     {

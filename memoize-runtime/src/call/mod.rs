@@ -12,6 +12,7 @@ mod chunks;
 pub(crate) mod future;
 mod iter;
 mod key;
+pub(crate) mod landed;
 mod lookup;
 pub(crate) mod origin;
 pub(crate) mod outcome;
@@ -37,6 +38,7 @@ use crate::clock::millis;
 use crate::config::Current;
 use crate::key::CacheKey;
 use crate::secret::Secret;
+use landed::{Failures, SharesErrors};
 use origin::Origin;
 use outcome::Outcome;
 use place::Protection;
@@ -52,6 +54,7 @@ pub struct AnyCall<R> {
     outcome: fn() -> Outcome<R>,
     expiration_ms: Option<u64>,
     overwrite: bool,
+    failures: Option<fn() -> Failures<R>>,
     /// The call's own, where it has one.
     secret: Option<Secret>,
 }
@@ -72,6 +75,15 @@ impl<R> Call<R> {
     /// Seals the entry with a secret of the function's own.
     pub fn encryption_key(mut self, secret: &Secret) -> Self {
         self.0.secret = Some(secret.clone());
+        self
+    }
+
+    /// Gives an error to those who wait for this call as well.
+    pub fn share_errors(mut self) -> Self
+    where
+        R: SharesErrors,
+    {
+        self.0.failures = Some(|| R::FAILURES);
         self
     }
 
@@ -168,6 +180,7 @@ impl<R> AnyCall<R> {
             outcome,
             expiration_ms: None,
             overwrite: false,
+            failures: None,
             secret: None,
         }
     }
@@ -176,7 +189,7 @@ impl<R> AnyCall<R> {
     fn run_if(&self, accept: impl FnOnce(&R) -> bool, body: impl FnOnce() -> R) -> R {
         match self.copy() {
             Some(value) => value,
-            None => sync::get_or_compute(&self.request(), &(self.outcome)(), accept, body),
+            None => sync::get_or_compute(&self.request(), &self.sharing_outcome(), accept, body),
         }
     }
 
@@ -189,7 +202,7 @@ impl<R> AnyCall<R> {
         {
             return value;
         }
-        sync::get_or_compute(&self.request(), &(self.outcome)(), |_| true, body)
+        sync::get_or_compute(&self.request(), &self.sharing_outcome(), |_| true, body)
     }
 
     /// The same as [`copy`](Self::copy) outside of any scope, for arguments that are one word: all that it takes fits in registers.
@@ -218,6 +231,13 @@ impl<R> AnyCall<R> {
             return None;
         }
         (copies.hit)(&self.origin)
+    }
+
+    fn sharing_outcome(&self) -> Outcome<R> {
+        Outcome {
+            failures: self.failures.map(|failures| failures()),
+            ..(self.outcome)()
+        }
     }
 
     /// The call in full, with its key as text.

@@ -1,5 +1,6 @@
 //! How what a function returns becomes an entry and comes back.
 
+use super::landed::Failures;
 use crate::Cacheable;
 use crate::entry::{Buffer, Codec, Reject, Shape, StoredType, Unencodable, shape_of};
 use crate::local::{Copied, Copies};
@@ -19,6 +20,8 @@ pub(crate) struct Outcome<R> {
     pub(crate) shape: fn(Codec) -> Option<Shape>,
     /// How values are kept as they are, where that can be.
     pub(crate) copies: Option<Copies<R>>,
+    /// How errors are shared with those who wait, where they are.
+    pub(crate) failures: Option<Failures<R>>,
     /// The stored type where no function stands for it.
     pub(crate) stored: fn(Codec) -> &'static StoredType,
 }
@@ -59,6 +62,7 @@ impl<T: Cacheable> Outcome<T> {
         take_into: |buffer, stored, place| stored.take_then(buffer, |value| *place = Some(value)),
         shape: shape_of::<T>,
         copies: None,
+        failures: None,
         stored: StoredType::of::<T>,
     };
 }
@@ -79,6 +83,7 @@ impl<T: Cacheable, E> Outcome<Result<T, E>> {
         },
         shape: shape_of::<T>,
         copies: None,
+        failures: None,
         stored: StoredType::of::<T>,
     };
 }

@@ -53,6 +53,13 @@ pub(super) enum Claim {
 }
 
 impl Claim {
+    pub(super) fn granted(&self) -> Option<Arc<Lease>> {
+        match self {
+            Self::Granted(lease) => Some(Arc::new(*lease)),
+            _ => None,
+        }
+    }
+
     /// What a lookup that missed leaves of its right.
     pub(super) fn of(
         request: &Request,
@@ -78,6 +85,8 @@ pub(super) struct Reading {
     pub(super) request: Request,
     pub(super) source: Source,
     pub(super) handed_out: u64,
+    /// Whether it is not the first source: then it is the last. So one failing body doesn't line up all who read.
+    is_resumed: bool,
 }
 
 pub(super) enum Source {
@@ -105,7 +114,32 @@ impl Reading {
             request,
             source,
             handed_out: 0,
+            is_resumed: false,
         }
+    }
+
+    /// Goes on from another source, where what was handed out is to be passed over.
+    pub(super) fn resumed(self, source: Source) -> Self {
+        Self {
+            source,
+            is_resumed: true,
+            ..self
+        }
+    }
+
+    /// Whether it was left by the writer that it followed, so that another may have stored the stream meanwhile.
+    pub(super) fn may_be_stored(&self, missed: &Missed) -> bool {
+        matches!(missed, Missed::Deserted) && !self.is_resumed
+    }
+
+    /// Whether to follow whoever writes the stream now.
+    pub(super) fn may_follow(&self, missed: &Missed) -> bool {
+        // Behind a writer, a chunk that was lost is lost for all who follow it.
+        let is_lost = matches!(
+            (&self.source, missed),
+            (Source::Entry(_), Missed::Rejected(_))
+        );
+        (is_lost || matches!(missed, Missed::Deserted)) && !self.is_resumed
     }
 
     /// The bytes of the next item, where it is in what is there in one piece, as nearly all are.
@@ -114,6 +148,14 @@ impl Reading {
         match &mut self.source {
             Source::Entry(stored) => stored.reader.at_hand(),
             Source::Writer(_) => None,
+        }
+    }
+
+    /// The right to store of the writer that is followed, unless that one is gone.
+    pub(super) fn writers_lease(&self) -> Option<Arc<Lease>> {
+        match &self.source {
+            Source::Entry(_) => None,
+            Source::Writer(following) => following.progress.lease(),
         }
     }
 
@@ -219,6 +261,12 @@ impl Following {
         chunks: Result<Vec<Option<Bytes>>, NoAnswer>,
     ) -> Result<(), Missed> {
         let supplied = self.follower.supply(stored, chunks?);
-        supplied.map_err(Missed::Rejected)
+        supplied.map_err(|reject| {
+            if self.progress.is_left() {
+                Missed::Deserted
+            } else {
+                Missed::Rejected(reject)
+            }
+        })
     }
 }

@@ -1,15 +1,18 @@
 //! Building the entry of a stream beside the one who consumes it. There is no I/O in here but that of giving up.
 
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::ask::NoAnswer;
+use super::budget::Budget;
 use super::chunks;
 use super::outcome::Outcome;
+use super::place::Place;
 use super::reading::{Claim, Following, Reading, Source};
 use super::request::Request;
 use super::turn::{Caller, Missed, release};
-use crate::backend::{Bytes, Lease};
+use crate::backend::{Bytes, Deadline, Lease};
 use crate::engine::{Chunked, Fill, Unstored};
 use crate::key::CacheKey;
 use crate::observe::Abandoned;
@@ -39,8 +42,8 @@ struct Recording {
     is_ended: bool,
     started: Instant,
     /// So that an invalidation wins over a stream that began before it. None before it is granted, and once it was used: until that
-    /// is known, it is given up with the rest.
-    lease: Option<Lease>,
+    /// is known, it is given up with the rest, by the last of those who share it.
+    lease: Option<Arc<Lease>>,
 }
 
 /// A chunk that is to be stored.
@@ -56,6 +59,13 @@ pub(super) struct Publication {
     pub(super) fill: Fill,
 }
 
+/// Who else writes the stream.
+enum Met {
+    /// Nobody does: this one is to.
+    Writes(Option<Publisher>, Chunked),
+    Follows(Following),
+}
+
 /// What a call that missed comes to.
 pub(super) enum Begun {
     Records(Recorder),
@@ -66,85 +76,73 @@ pub(super) enum Begun {
 impl Recorder {
     /// Begins an entry, or follows the one who writes it already.
     pub(super) fn join(request: Request, caller: Caller, claim: &Claim) -> Begun {
-        if let Claim::None = claim {
-            return Begun::Records(Self::idle(request, caller));
-        }
-        let lease = match claim {
-            Claim::Granted(lease) => Some(*lease),
-            _ => None,
-        };
         let is_taken = matches!(claim, Claim::Taken);
-        let joined = request.place().and_then(|place| {
-            let policy = request.policy(&place);
-            let now_ms = request.runtime.now_ms();
-            let begin = || {
-                if is_taken {
-                    return Err(None);
-                }
-                let chunked = policy.begin_stream(now_ms).map_err(Some)?;
-                Ok((chunked.origin(), chunked))
-            };
-            let writers = request.runtime.writers();
-            let name = place.name().as_str();
-            let joined = writers.join(name, request.fingerprint, now_ms, caller, begin);
-            if let Err(Some(unstored)) = &joined {
-                request.unstorable(unstored);
+        let lease = claim.granted();
+        let met = match claim {
+            Claim::None => None,
+            _ => Met::at(&request, caller, !is_taken, lease.as_ref()),
+        };
+        match met {
+            Some(Met::Writes(publisher, chunked)) => {
+                Begun::Records(Self::begun(request, caller, publisher, chunked, lease))
             }
-            if !matches!(joined, Ok(Joined::Writes(..)))
-                && let Some(lease) = lease
-            {
-                let budget = &mut request.budget();
-                release(&request, place.name(), lease, caller, budget);
+            Some(Met::Follows(following)) => {
+                give_up(&request, lease, caller, &mut request.budget());
+                request.observer().shared();
+                Begun::Follows(Reading::new(request, Source::Writer(following)))
             }
-            Some(match joined.ok()? {
-                Joined::Writes(publisher, chunked) => Ok((publisher, chunked)),
-                Joined::Follows(progress) => Err(Following::new(&request, &place, progress)),
-            })
-        });
-        match joined {
             None => {
+                give_up(&request, lease, caller, &mut request.budget());
                 let mut recorder = Self::idle(request, caller);
                 recorder.is_taken = is_taken;
                 Begun::Records(recorder)
-            }
-            Some(Ok((publisher, chunked))) => {
-                Begun::Records(Self::begun(request, caller, publisher, chunked, lease))
-            }
-            Some(Err(following)) => {
-                request.observer().shared();
-                Begun::Follows(Reading::new(request, Source::Writer(following)))
             }
         }
     }
 
     /// Begins an entry, beside whoever else writes one. Where there can't be one the reason is counted, and nothing will be stored.
     pub(super) fn new(request: Request, caller: Caller) -> Self {
-        let begun = request.place().and_then(|place| {
-            let begun = request
-                .policy(&place)
-                .begin_stream(request.runtime.now_ms());
-            let chunked = begun
-                .inspect_err(|unstored| request.unstorable(unstored))
-                .ok()?;
-            let writers = request.runtime.writers();
-            let publisher = writers.enter(place.name().as_str(), chunked.origin(), caller);
-            Some((publisher, chunked))
-        });
-        match begun {
-            None => Self::idle(request, caller),
-            Some((publisher, chunked)) => Self::begun(request, caller, publisher, chunked, None),
+        match Met::beside(&request, caller, None) {
+            Some(Met::Writes(publisher, chunked)) => {
+                Self::begun(request, caller, publisher, chunked, None)
+            }
+            _ => Self::idle(request, caller),
         }
     }
 
-    /// Begins an entry in place of one that couldn't be read to its end. Of those who were left by one writer only the first does,
-    /// as the others would store the same beside it.
-    pub(super) fn resume(request: Request, caller: Caller, missed: &Missed) -> Self {
-        let mut recorder = Self::new(request, caller);
-        if matches!(missed, Missed::Deserted) {
-            let unfollowed = |recording: &mut Recording| recording.publisher.is_none();
-            recorder.is_taken = recorder.recording.take_if(unfollowed).is_some();
+    /// Goes on where a stream can't be read to its end: begins an entry in place of it, as the whole stream comes by.
+    ///
+    /// Of those who meet one loss, or were left by one writer, one does so and the others follow it. Who is left once more goes on by
+    /// itself, and stores nothing where another does.
+    pub(super) fn resume(
+        reading: Reading,
+        caller: Caller,
+        missed: &Missed,
+        claim: &Claim,
+    ) -> Begun {
+        let request = &reading.request;
+        let lease = claim.granted().or_else(|| reading.writers_lease());
+        let met = if reading.may_follow(missed) {
+            Met::at(request, caller, true, lease.as_ref())
+        } else {
+            Met::beside(request, caller, lease.as_ref())
+        };
+        if let Some(Met::Follows(following)) = met {
+            give_up(request, lease, caller, &mut request.budget());
+            return Begun::Follows(reading.resumed(Source::Writer(following)));
         }
-        recorder
+        request.observer().interrupted(missed.name());
+        let Some(Met::Writes(publisher, chunked)) = met else {
+            give_up(request, lease, caller, &mut request.budget());
+            return Begun::Records(Self::idle(reading.request, caller));
+        };
+        let is_taken = publisher.is_none() && matches!(missed, Missed::Deserted);
+        let mut recorder = Self::begun(reading.request, caller, publisher, chunked, lease);
+        if is_taken {
+            recorder.remove();
+            recorder.is_taken = true;
+        }
+        Begun::Records(recorder)
     }
 
     fn begun(
@@ -152,7 +150,7 @@ impl Recorder {
         caller: Caller,
         publisher: Option<Publisher>,
         chunked: Chunked,
-        lease: Option<Lease>,
+        lease: Option<Arc<Lease>>,
     ) -> Self {
         let mut recorder = Self::idle(request, caller);
         recorder.recording = Some(Recording {
@@ -189,7 +187,12 @@ impl Recorder {
     /// Takes the right to publish in place of whatever is there, or comes before this stream's end. Without it nothing is stored.
     pub(super) fn hold(&mut self, lease: Result<Lease, NoAnswer>) {
         match (&mut self.recording, lease) {
-            (Some(recording), Ok(lease)) => recording.lease = Some(lease),
+            (Some(recording), Ok(lease)) => {
+                let lease = recording.lease.insert(Arc::new(lease));
+                if let Some(publisher) = &recording.publisher {
+                    publisher.holds(lease);
+                }
+            }
             (_, Ok(_) | Err(NoAnswer::Skipped)) => self.recording = None,
             (_, Err(NoAnswer::Failed)) => self.abandon(Abandoned::Unwritten),
         }
@@ -306,7 +309,7 @@ impl Recorder {
             .publish(&recording.chunked, cost, now_ms)
         {
             Ok(fill) => Some(Publication {
-                lease: recording.lease?,
+                lease: *recording.lease.as_deref()?,
                 fill,
             }),
             Err(unstored) => {
@@ -317,10 +320,14 @@ impl Recorder {
         }
     }
 
-    /// Takes notice of whether the entry is stored; nothing is known where the backend could not be asked.
-    pub(super) fn published(&mut self, filled: Result<bool, NoAnswer>) {
-        if let Some(recording) = &mut self.recording {
-            recording.lease = None;
+    /// Takes notice of whether the entry is stored; nothing is known where the backend could not be asked. A lease that there was no
+    /// time to fill by is still given up; where the backend failed it would only fail again.
+    pub(super) fn published(&mut self, filled: Result<bool, NoAnswer>, deadline: Deadline) {
+        let lease = self.recording.as_mut().and_then(|it| it.lease.take());
+        if filled.is_err() && deadline.has_passed() {
+            let mut budget = self.request.budget();
+            // Without waiting.
+            give_up(&self.request, lease, Caller::Task, &mut budget);
         }
         match filled {
             Ok(true) => self.recording = None,
@@ -342,12 +349,65 @@ impl Recorder {
         if let Some(recording) = self.recording.take() {
             let (request, caller) = (&self.request, self.caller);
             let mut budget = request.budget();
-            if let (Some(lease), Some(place)) = (recording.lease, request.place()) {
-                release(request, place.name(), lease, caller, &mut budget);
-            }
+            // The lease goes first, so that who writes in place of this one is granted one; and the chunks last, so that who misses one
+            // can tell why.
+            give_up(request, recording.lease, caller, &mut budget);
+            drop(recording.publisher);
             let names = recording.chunked.writer.names();
             chunks::discard(request, names, caller, budget.deadline());
         }
+    }
+}
+
+impl Met {
+    /// None where there is nobody to follow, and nothing can be written either, which was told then.
+    fn at(
+        request: &Request,
+        caller: Caller,
+        may_write: bool,
+        lease: Option<&Arc<Lease>>,
+    ) -> Option<Self> {
+        let place = request.place()?;
+        let (name, now_ms) = (place.name().as_str(), request.runtime.now_ms());
+        let writers = request.runtime.writers();
+        if let Some(progress) = writers.find(name, request.fingerprint, now_ms) {
+            return Some(Self::Follows(Following::new(request, &place, progress)));
+        }
+        if !may_write {
+            return None;
+        }
+        let chunked = Self::begin(request, &place)?;
+        let joined = writers.join(name, chunked.origin(), now_ms, caller, lease);
+        Some(match joined {
+            Joined::Writes(publisher) => Self::Writes(publisher, chunked),
+            Joined::Follows(progress) => Self::Follows(Following::new(request, &place, progress)),
+        })
+    }
+
+    /// The same without following anybody.
+    fn beside(request: &Request, caller: Caller, lease: Option<&Arc<Lease>>) -> Option<Self> {
+        let place = request.place()?;
+        let chunked = Self::begin(request, &place)?;
+        let writers = request.runtime.writers();
+        let name = place.name().as_str();
+        let publisher = writers.enter(name, chunked.origin(), caller, lease);
+        Some(Self::Writes(publisher, chunked))
+    }
+
+    fn begin(request: &Request, place: &Place<'_>) -> Option<Chunked> {
+        let begun = request.policy(place).begin_stream(request.runtime.now_ms());
+        begun
+            .inspect_err(|unstored| request.unstorable(unstored))
+            .ok()
+    }
+}
+
+/// Releases a lease, unless others share it, of whom the last one does.
+fn give_up(request: &Request, lease: Option<Arc<Lease>>, caller: Caller, budget: &mut Budget) {
+    if let Some(lease) = lease.and_then(Arc::into_inner)
+        && let Some(place) = request.place()
+    {
+        release(request, place.name(), lease, caller, budget);
     }
 }
 

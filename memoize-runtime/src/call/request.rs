@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::backend::{Bytes, Deadline, Lease, Memory};
 use crate::call::budget::Budget;
+use crate::call::landed::Landed;
 use crate::call::origin::Origin;
 use crate::call::outcome::Outcome;
 use crate::call::place::{self, Place, Protection};
@@ -351,13 +352,12 @@ impl Request {
     /// Whether this process is writing the stream, so that it would be followed.
     pub(super) fn is_written(&self, place: &Place<'_>) -> bool {
         let (name, now_ms) = (place.name().as_str(), self.runtime.now_ms());
-        self.runtime
-            .writers()
-            .contains(name, self.fingerprint, now_ms)
+        let writers = self.runtime.writers();
+        writers.contains(name, self.fingerprint, now_ms)
     }
 
     /// Joins the others that compute this entry now.
-    pub(crate) fn join(&self, name: &CacheKey) -> Joined<Kept, Lease> {
+    pub(crate) fn join(&self, name: &CacheKey) -> Joined<Landed, Lease> {
         self.runtime.flights().join(
             process::current(),
             name.as_str(),

@@ -1,15 +1,17 @@
-//! What the blocking drivers do under the names of previous secrets.
+//! What is done under the names of previous secrets: the decisions, and the driver that blocks. The one that awaits is in
+//! [`future`](super::future), and decides nothing.
 
 use std::iter;
+use std::time::Duration;
 
-use super::ask::ask;
+use super::ask::{NoAnswer, ask};
 use super::chunks;
 use super::place::Place;
 use super::request::Request;
 use super::turn::Caller;
 use crate::backend::{Bytes, Deadline, Lease};
 use crate::engine::Renewal;
-use crate::entry::chunk::Resealer;
+use crate::entry::chunk::{Reader, Resealer};
 
 /// Has what was found under a previous name stored under the current one, by the lease that its lookup was granted; says whether it is.
 /// It is sealed when the backend is asked, and not before.
@@ -24,46 +26,27 @@ pub(super) fn renew(
     lease: Lease,
     deadline: Deadline,
 ) -> bool {
-    let Some(previous) = place.guards().nth(renewal.nth) else {
+    let Some(mut write) = Write::new(request, place, renewal, chunks, lease) else {
         return false;
     };
-    let name = place.name().as_str();
-    let (policy, now_ms) = (request.policy(place), request.runtime.now_ms());
-    let mut write = Write::new(request, place, chunks, lease);
-    let filled = ask(request, "fill", deadline, |backend| {
-        match policy.renew(renewal, chunks, now_ms) {
-            Some((bytes, life)) => {
-                write.is_open = true;
-                backend.fill(name, lease, bytes, life, deadline)
-            }
-            None => Ok(false),
-        }
+    let (name, previous) = (place.name().as_str(), write.previous);
+    let filled = ask(request, "fill", deadline, |backend| match write.seal() {
+        Some((bytes, life)) => backend.fill(name, lease, bytes, life, deadline),
+        None => Ok(false),
     });
-    match filled {
-        Ok(true) => {}
-        Ok(false) => {
-            write.settle();
-            return false;
-        }
-        Err(_) => return false,
+    if let Some(stands) = write.filled(filled) {
+        return stands;
     }
-    if lease == Lease::UNCONDITIONAL {
-        let still_there = ask(request, "get", deadline, |backend| {
-            backend.get(previous.name().as_str(), deadline)
-        });
-        if still_there.ok().flatten().as_ref() != Some(&renewal.found) {
-            let deleted = ask(request, "delete", deadline, |backend| {
-                backend.delete(name, deadline)
-            });
-            if deleted.is_ok() {
-                write.settle();
-            }
-            return false;
-        }
+    let found = ask(request, "get", deadline, |backend| {
+        backend.get(previous, deadline)
+    });
+    if write.may_stay(found) {
+        return true;
     }
-    write.settle();
-    request.observer().resealed();
-    true
+    let deleted = ask(request, "delete", deadline, |backend| {
+        backend.delete(name, deadline)
+    });
+    write.taken_back(deleted)
 }
 
 /// A write under the current name. Where nobody learns what came of it, since there was no answer or nobody waits any more, what may
@@ -73,85 +56,158 @@ pub(super) fn renew(
 pub(super) struct Write<'a> {
     request: &'a Request,
     place: &'a Place<'a>,
-    /// Whether it does harm where it stays.
-    is_to_be_known: bool,
+    renewal: &'a Renewal,
+    chunks: Option<&'a Resealer>,
+    lease: Lease,
+    /// The name under which it was found.
+    pub(super) previous: &'a str,
     /// Whether the backend was asked, and nothing is known yet.
-    pub(super) is_open: bool,
+    is_open: bool,
 }
 
 impl<'a> Write<'a> {
     pub(super) fn new(
         request: &'a Request,
         place: &'a Place<'a>,
-        chunks: Option<&Resealer>,
+        renewal: &'a Renewal,
+        chunks: Option<&'a Resealer>,
         lease: Lease,
-    ) -> Self {
-        Self {
+    ) -> Option<Self> {
+        let previous = place.guards().nth(renewal.nth)?.name().as_str();
+        Some(Self {
             request,
             place,
-            is_to_be_known: chunks.is_some() || lease == Lease::UNCONDITIONAL,
+            renewal,
+            chunks,
+            lease,
+            previous,
             is_open: false,
+        })
+    }
+
+    /// What is to be written, and for how long; none where there is nothing, or too little time.
+    pub(super) fn seal(&mut self) -> Option<(Bytes, Duration)> {
+        let (policy, now_ms) = (
+            self.request.policy(self.place),
+            self.request.runtime.now_ms(),
+        );
+        let sealed = policy.renew(self.renewal, self.chunks, now_ms)?;
+        self.is_open = true;
+        Some(sealed)
+    }
+
+    /// Whether it stands, after it was written; none where the previous name has to be asked first.
+    pub(super) fn filled(&mut self, filled: Result<bool, NoAnswer>) -> Option<bool> {
+        match filled {
+            Ok(true) if self.lease == Lease::UNCONDITIONAL => None,
+            Ok(stands) => Some(self.settle(stands)),
+            Err(_) => Some(false),
         }
     }
 
-    /// It stands and may stay, or doesn't.
-    pub(super) fn settle(mut self) {
+    /// Whether it stands, by what is under the previous name; otherwise it is to be taken back.
+    pub(super) fn may_stay(&mut self, found: Result<Option<Bytes>, NoAnswer>) -> bool {
+        let is_there = found.ok().flatten().as_ref() == Some(&self.renewal.found);
+        is_there && self.settle(true)
+    }
+
+    pub(super) fn taken_back(mut self, deleted: Result<(), NoAnswer>) -> bool {
+        deleted.is_ok() && self.settle(false)
+    }
+
+    /// It is known whether it stands.
+    fn settle(&mut self, stands: bool) -> bool {
         self.is_open = false;
+        if stands {
+            self.request.observer().resealed();
+        }
+        stands
+    }
+
+    /// Whether it does harm where it stays and nobody knows it.
+    fn is_to_be_known(&self) -> bool {
+        self.chunks.is_some() || self.lease == Lease::UNCONDITIONAL
     }
 }
 
 impl Drop for Write<'_> {
     fn drop(&mut self) {
-        if self.is_open && self.is_to_be_known {
+        if self.is_open && self.is_to_be_known() {
             let name = iter::once(self.place.name().clone());
             chunks::discard(self.request, name, Caller::Task, Deadline::NEVER);
         }
     }
 }
 
-/// Removes what is under the previous names, with its chunks, since an entry was written that replaces it.
-///
-/// Left there it would come back when the new entry is evicted. Where it can't be removed it is at least the older one.
-pub(super) fn forget_previous(request: &Request, place: &Place<'_>, deadline: Deadline) {
-    let Some(names) = place.several_names() else {
+/// Removes what is under the previous names, with its chunks, where something is to be removed.
+pub(super) fn remove_previous(
+    request: &Request,
+    place: &Place<'_>,
+    whether: Whether,
+    deadline: Deadline,
+) {
+    let Some(previous) = Previous::of(place, whether) else {
         return;
     };
-    let previous = &names[1..];
     let found = ask(request, "get", deadline, |backend| {
-        backend.get_many(previous, deadline)
+        backend.get_many(&previous.names, deadline)
     });
-    if let Some(found) = found.ok().filter(|found| found.iter().any(Option::is_some)) {
-        remove_previous(request, place, found, deadline);
+    let Some(found) = previous.to_remove(found) else {
+        return;
+    };
+    let _ = ask(request, "delete", deadline, |backend| {
+        backend.delete_many(&previous.names, deadline)
+    });
+    for reader in previous.streams(request, found) {
+        chunks::remove(request, reader.names(), deadline);
     }
 }
 
-/// The same for an entry that nobody computed, whether something is under those names or not: who computes with another secret
-/// has a lease for one of them, which must not outlast what was written here.
-pub(super) fn void_previous(request: &Request, place: &Place<'_>, deadline: Deadline) {
-    let Some(names) = place.several_names() else {
-        return;
-    };
-    let found = ask(request, "get", deadline, |backend| {
-        backend.get_many(&names[1..], deadline)
-    });
-    remove_previous(request, place, found.unwrap_or_default(), deadline);
+/// When what is under the previous names is removed.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Whether {
+    /// If something is there. It was replaced by what was written under the current name: left there it would come back when the new entry
+    /// is evicted. Where it can't be removed it is at least the older one.
+    Found,
+    /// In any case. What was written nobody computed: who computes with another secret has a lease for one of these names, which must not
+    /// outlast it.
+    Always,
 }
 
-fn remove_previous(
-    request: &Request,
-    place: &Place<'_>,
-    mut found: Vec<Option<Bytes>>,
-    deadline: Deadline,
-) {
-    let names = place.several_names().unwrap_or_default();
-    let previous = names.get(1..).unwrap_or_default();
-    let _ = ask(request, "delete", deadline, |backend| {
-        backend.delete_many(previous, deadline)
-    });
-    // The current name was not asked for.
-    found.insert(0, None);
-    for reader in request.policy(place).chunks_of(&found) {
-        chunks::remove(request, reader.names(), deadline);
+/// The previous names of an entry that has some.
+pub(super) struct Previous<'a> {
+    place: &'a Place<'a>,
+    pub(super) names: Vec<&'a str>,
+    whether: Whether,
+}
+
+impl<'a> Previous<'a> {
+    pub(super) fn of(place: &'a Place<'a>, whether: Whether) -> Option<Self> {
+        let mut names = place.several_names()?;
+        names.remove(0);
+        Some(Self {
+            place,
+            names,
+            whether,
+        })
+    }
+
+    /// What was found, if the names are to be removed.
+    pub(super) fn to_remove(
+        &self,
+        found: Result<Vec<Option<Bytes>>, NoAnswer>,
+    ) -> Option<Vec<Option<Bytes>>> {
+        match self.whether {
+            Whether::Found => found.ok().filter(|found| found.iter().any(Option::is_some)),
+            Whether::Always => Some(found.unwrap_or_default()),
+        }
+    }
+
+    /// What of it lists chunks.
+    pub(super) fn streams(&self, request: &Request, mut found: Vec<Option<Bytes>>) -> Vec<Reader> {
+        // The current name was not asked for.
+        found.insert(0, None);
+        request.policy(self.place).chunks_of(&found).collect()
     }
 }
 

@@ -12,6 +12,7 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
+use super::budget::Budget;
 use super::future::{ask, chunks, fetch_or_lease, fill_by, resealing};
 use super::outcome::Outcome;
 use super::place::Place;
@@ -259,11 +260,9 @@ impl State {
     fn after(self, step: Step) -> Self {
         Self::Asking(match (self, step) {
             (Self::Unpolled(request), Step::LookUp) => Box::pin(look_up(request)),
-            (Self::Reading(reading), Step::Supply) => Box::pin(go_on(reading)),
+            (Self::Reading(reading), Step::Supply) => Box::pin(go_on_reading(reading)),
             (Self::Reading(reading), Step::Reseal) => Box::pin(reseal(reading)),
-            (Self::Reading(reading), Step::Run(missed)) => {
-                Box::pin(run_for_the_rest(reading, missed))
-            }
+            (Self::Reading(reading), Step::Run(missed)) => Box::pin(resume(reading, missed)),
             (Self::Running(running), Step::Store(chunk)) => Box::pin(store(running, chunk)),
             (Self::Running(running), Step::Finish) => Box::pin(finish(running.recorder)),
             _ => return Self::Ended,
@@ -349,26 +348,37 @@ async fn leased(mut recorder: Recorder) -> Recorder {
     recorder
 }
 
-async fn go_on(mut reading: Reading) -> State {
-    let request = &reading.request;
-    let supplied = match &mut reading.source {
-        Source::Entry(stored) => supply(request, stored, request.deadline()).await,
-        Source::Writer(following) => follow(request, following).await,
-    };
-    match supplied {
+async fn go_on_reading(mut reading: Reading) -> State {
+    let mut budget = reading.request.budget();
+    match fetch(&mut reading, &mut budget).await {
         Ok(()) => State::Reading(reading),
-        Err(missed) => run_for_the_rest(reading, missed).await,
+        Err(missed) => resume(reading, missed).await,
     }
 }
 
+/// Fetches what comes next.
+async fn fetch(reading: &mut Reading, budget: &mut Budget) -> Result<(), Missed> {
+    let request = &reading.request;
+    let fetched = match &mut reading.source {
+        Source::Entry(stored) => supply(request, stored, budget.deadline()).await,
+        Source::Writer(following) => follow(request, following, budget).await,
+    };
+    budget.stop();
+    fetched
+}
+
 /// Waits for what comes next, and fetches it where it is stored.
-async fn follow(request: &Request, following: &mut Following) -> Result<(), Missed> {
+async fn follow(
+    request: &Request,
+    following: &mut Following,
+    budget: &mut Budget,
+) -> Result<(), Missed> {
     let until = following.stalls_at(request);
     let view = timeout(until, following.view(Caller::Task)).await;
     let Some((stored, names)) = following.take(request, view)? else {
         return Ok(());
     };
-    let chunks = chunks::fetch(request, &names, request.deadline()).await;
+    let chunks = chunks::fetch(request, &names, budget.deadline()).await;
     following.supply(stored, chunks)
 }
 
@@ -385,14 +395,53 @@ async fn reseal(reading: Reading) -> State {
     State::Ended
 }
 
-async fn run_for_the_rest(reading: Reading, missed: Missed) -> State {
-    reading.request.observer().interrupted(missed.name());
-    drop(reading.source);
-    State::Running(Running {
-        // The whole stream comes by, so that the entry can be healed.
-        recorder: leased(Recorder::resume(reading.request, Caller::Task, &missed)).await,
-        skip: reading.handed_out,
-    })
+/// Goes over from the cache to the function, or from one writer to the next.
+async fn resume(mut reading: Reading, mut missed: Missed) -> State {
+    let handed_out = reading.handed_out;
+    loop {
+        match go_on(reading, &missed).await {
+            Begun::Follows(other) => {
+                reading = other;
+                match pass_over(&mut reading).await {
+                    Ok(()) => return State::Reading(reading),
+                    Err(why) => missed = why,
+                }
+            }
+            Begun::Records(recorder) => {
+                return State::Running(Running {
+                    recorder: leased(recorder).await,
+                    skip: handed_out,
+                });
+            }
+        }
+    }
+}
+
+/// As [`look_up`], where a stream can't be read to its end.
+async fn go_on(reading: Reading, missed: &Missed) -> Begun {
+    let claim = if reading.may_be_stored(missed) {
+        match find_stored(&reading.request).await {
+            Ok(stored) => return Begun::Follows(reading.resumed(Source::Entry(stored))),
+            Err((_, claim)) => claim,
+        }
+    } else {
+        Claim::Open
+    };
+    Recorder::resume(reading, Caller::Task, missed, &claim)
+}
+
+/// Passes over what was handed out already, within one budget.
+async fn pass_over(reading: &mut Reading) -> Result<(), Missed> {
+    let mut budget = reading.request.budget();
+    let mut left = reading.handed_out;
+    while left > 0 {
+        match reading.find()? {
+            Next::Item(_) => left -= 1,
+            Next::Starved => fetch(reading, &mut budget).await?,
+            Next::End => break,
+        }
+    }
+    Ok(())
 }
 
 /// Stores all the chunks that there are, of which one was taken.
@@ -421,7 +470,7 @@ async fn finish(mut recorder: Recorder) -> State {
         if let Some(place) = request.place() {
             let filled = fill_by(request, &place, lease, fill, deadline).await;
             drop(place);
-            recorder.published(filled);
+            recorder.published(filled, deadline);
         }
     }
     State::Ended

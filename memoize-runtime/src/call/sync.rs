@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use super::ask::{NoAnswer, ask};
 use super::chunks;
-use super::lookup::{fetch, find, look_up, open, open_kept};
+use super::landed::Landed;
+use super::lookup::{fetch, find, look_up, open, open_landed};
 use super::outcome::Outcome;
 use super::place::Place;
 use super::recorder::Chunk;
 use super::request::Request;
-use super::rotation;
+use super::rotation::{self, Whether};
 use super::turn::{Answered, Caller, Patience, Right, Turn, Verdict, verdict};
 use crate::backend::{self, Deadline, Lease};
 use crate::engine::{Chunked, Fill, Filling, Unstored};
@@ -82,7 +83,7 @@ pub(crate) fn get_or_compute<R>(
                 filled
             });
         }
-        Verdict::Leave => {}
+        Verdict::Leave => right.land_failure(outcome, &value),
         Verdict::Remove => {
             remove(request, &place, right.budget.deadline());
         }
@@ -109,8 +110,8 @@ fn take_turn<R>(
         }
     };
     let stores_nothing = matches!(part, Part::Inside | Part::Beside);
-    if let Some(kept) = right.play(part)
-        && let Ok(value) = open_kept(request, place, outcome, kept, request.deadline())
+    if let Some(landed) = right.play(part)
+        && let Ok(value) = open_landed(request, place, outcome, landed, request.deadline())
     {
         return Turn::Value(value);
     }
@@ -139,7 +140,7 @@ fn take_turn<R>(
 }
 
 /// Waits for what a flight lands, or until this call is to compute.
-fn wait(mut waiter: Waiter<Kept, Lease>, patience: &mut Patience) -> Part<Kept, Lease> {
+fn wait(mut waiter: Waiter<Landed, Lease>, patience: &mut Patience) -> Part<Landed, Lease> {
     loop {
         if let Some(part) = block_on(Pin::new(&mut waiter), patience.until()) {
             return part;
@@ -213,7 +214,7 @@ pub(super) fn fill_by(
     match filled {
         Ok(true) => {
             request.observer().stored();
-            rotation::forget_previous(request, place, deadline);
+            rotation::remove_previous(request, place, Whether::Found, deadline);
         }
         Ok(false) => request.observer().outdated(),
         Err(_) => {}
@@ -373,7 +374,7 @@ fn write(request: &Request, place: &Place<'_>, fill: Fill, deadline: Deadline) -
     request.runtime.forget_copy(name);
     if written.is_ok() {
         request.observer().stored();
-        rotation::void_previous(request, place, deadline);
+        rotation::remove_previous(request, place, Whether::Always, deadline);
     }
     written.is_ok()
 }

@@ -8,6 +8,7 @@ use crate::backend::{Bytes, Deadline, Lease, Lookup};
 use crate::breaker::Breaker;
 use crate::call::ask::{self, NoAnswer};
 use crate::call::budget::Budget;
+use crate::call::landed::Landed;
 use crate::call::outcome::Outcome;
 use crate::call::request::Request;
 use crate::entry::Reject;
@@ -161,9 +162,9 @@ pub(super) struct Right<'r> {
     pub(super) caller: Caller,
     pub(super) budget: Budget,
     pub(super) lease: Option<Lease>,
-    pub(super) leader: Option<Leader<Kept, Lease>>,
+    pub(super) leader: Option<Leader<Landed, Lease>>,
     /// The lease, where it was offered to who leads.
-    offer: Option<Offer<Kept, Lease>>,
+    offer: Option<Offer<Landed, Lease>>,
     /// Whether there is an entry to be replaced, so that the lease is to be had all the same.
     pub(super) replaces: bool,
     /// Whether another call of this process computes it, which this one will wait for or follow. Then it asks for no lease: where the
@@ -230,7 +231,7 @@ impl<'r> Right<'r> {
     }
 
     /// Before it waits: who leads gets the lease if it has none, and begins; else others are not to wait for this one.
-    pub(super) fn offer_to(&mut self, waiter: &Waiter<Kept, Lease>) {
+    pub(super) fn offer_to(&mut self, waiter: &Waiter<Landed, Lease>) {
         if let Some(lease) = self.lease.take() {
             match waiter.offer(lease) {
                 Ok(offer) => self.offer = Some(offer),
@@ -247,7 +248,7 @@ impl<'r> Right<'r> {
     }
 
     /// Takes the part that it got in the flight; returns what has landed.
-    pub(super) fn play(&mut self, part: Part<Kept, Lease>) -> Option<Kept> {
+    pub(super) fn play(&mut self, part: Part<Landed, Lease>) -> Option<Landed> {
         let mut landed = None;
         match part {
             Part::Landed(bytes) => landed = Some(bytes),
@@ -305,7 +306,17 @@ impl<'r> Right<'r> {
     /// Gives the entry to those who wait.
     pub(super) fn land(&self, entry: Kept) {
         if let Some(leader) = &self.leader {
-            leader.land(entry);
+            leader.land(Landed::Entry(entry));
+        }
+    }
+
+    /// The same with the error that the computation came to, where the function shares its errors.
+    pub(super) fn land_failure<R>(&self, outcome: &Outcome<R>, result: &R) {
+        if let (Some(leader), Some(failures)) = (&self.leader, &outcome.failures)
+            && leader.is_awaited()
+            && let Some(failure) = (failures.share)(result)
+        {
+            leader.land(Landed::Failure(failure));
         }
     }
 

@@ -134,8 +134,8 @@ impl RuntimeBuilder {
     /// After five failures in a row, or when half of 20 answers or more within 10 seconds failed, functions run for about a second as
     /// if they were not memoized, which costs well under a microsecond; only that one computation at a time serves all callers
     /// of a key still holds. Then one question is asked: where it is answered all goes on, else the next is asked after twice as
-    /// long, up to 30 seconds. Errors, panics and answers that come too late are failures. What isn't asked is counted in
-    /// [`Stats::skipped`](crate::Stats::skipped), and companions say that they could do nothing. A backend whose
+    /// long, up to 30 seconds. Errors, panics and answers that come too late are failures; a [refusal](crate::BackendError::refusal), of a
+    /// server that is full say, is none. What isn't asked is counted in [`Stats::skipped`](crate::Stats::skipped), and companions say that they could do nothing. A backend whose
     /// [limits](crate::Limits) say that it doesn't block is always asked.
     pub fn breaker(mut self, breaker: bool) -> Self {
         self.breaker = breaker.then(Monotonic::system);
@@ -221,7 +221,7 @@ impl RuntimeBuilder {
             budget: self.budget,
             breaker: self.breaker.filter(|_| limits.blocking).map(Breaker::new),
             flights: Flights::new(),
-            writers: Writers::default(),
+            writers: Writers::new(),
             sealing: self.sealing.build(limits)?,
             compress: self.compress,
             caching: self.caching,

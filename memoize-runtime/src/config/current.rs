@@ -73,7 +73,8 @@ impl Runtime {
 
     /// Runs `body` with this runtime in place of the process's.
     ///
-    /// It holds for this thread, until `body` returns or panics. A thread that `body` starts is outside: hand it
+    /// It holds for this thread, until `body` returns or panics: for what awaits there is [`scope_async`](Self::scope_async), as a closure
+    /// that returns a future has returned before that is polled. A thread that `body` starts is outside: hand it
     /// [`Runtime::current()`](Self::current), and enter a scope there. In a destructor of a thread's own variables, `body` runs
     /// without it.
     pub fn scope<T>(&self, body: impl FnOnce() -> T) -> T {

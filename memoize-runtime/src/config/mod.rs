@@ -16,9 +16,10 @@ use std::time::Duration;
 
 use crate::backend::{AsyncBackend, Backend, Lease, Limits};
 use crate::breaker::Breaker;
+use crate::call::landed::Landed;
 use crate::clock::Clock;
 use crate::flight::Flights;
-use crate::local::{Beside, Kept, Tier};
+use crate::local::{Beside, Tier};
 use crate::observe::{Counters, Journal, Observer, Stats};
 use crate::progress::Writers;
 use crate::site::Site;
@@ -57,7 +58,7 @@ struct Inner {
     /// None for a backend that never waits, and where it is switched off.
     breaker: Option<Breaker>,
     /// The entries that are being computed, as they go to where they are kept.
-    flights: Flights<Kept, Lease>,
+    flights: Flights<Landed, Lease>,
     /// The streams that are being written.
     writers: Writers,
     sealing: Sealing,
@@ -119,7 +120,7 @@ impl Runtime {
         self.0.breaker.as_ref()
     }
 
-    pub(crate) fn flights(&self) -> &Flights<Kept, Lease> {
+    pub(crate) fn flights(&self) -> &Flights<Landed, Lease> {
         &self.0.flights
     }
 

@@ -90,6 +90,9 @@ impl RuntimeBuilder {
 
     /// A secret that entries may still be sealed with; up to three, by as many calls.
     ///
+    /// It is the same as a [`secret`](Self::secret) that [has it along](Secret::with_previous), which is how a function's own
+    /// `encryption_key` is rotated: where a secret is handed on as one value. Here it may come before the current one, or from elsewhere.
+    ///
     /// To rotate, give the old secret here and the new one to [`secret`](Self::secret). Lookups then ask for both names in
     /// one round trip, and what is found under the old one is a hit, and sealed anew; what is in chunks while it is read, if that
     /// comes to its end. Of entries under several names the newest counts, and what is stored removes those under previous names. Nothing

@@ -1,4 +1,4 @@
-//! What we store, the reference in Python reads, and the reverse: values and streams, in the clear and sealed, whole.
+//! What we store, the reference in Python reads, and the reverse: values and streams, in the clear, sealed, and sealed anew, whole.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,14 +15,15 @@ use super::{Filling, Lookup, Opened, Policy, Unstored};
 use crate::backend::Bytes;
 use crate::call::outcome::Outcome;
 use crate::call::place::Place;
-use crate::entry::chunk::{self, Next, Reader};
+use crate::entry::chunk::{self, Next, Reader, Resealer};
 use crate::entry::{Codec, Padding, Seal, StoredType};
 use crate::hidden::Hidden;
 use crate::key::CacheKey;
 use crate::secret::{Secret, decode_hex};
 
 const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-const CASES: usize = 1000;
+/// Of three in four it is sealed.
+const CASES: usize = 1400;
 const KEY_BYTES: usize = 240;
 
 /// What a backend holds.
@@ -33,6 +34,8 @@ type Store = BTreeMap<String, Bytes>;
 struct Case {
     secret: [u8; 32],
     sealed: bool,
+    /// Where it is on its way from one secret to another: ours from this one, before the reference reads it, and the reference's to it.
+    other_secret: Option<[u8; 32]>,
     full_key: String,
     codec: Codec,
     fingerprint: u64,
@@ -53,7 +56,9 @@ enum Content {
 }
 
 fn cases() -> impl Strategy<Value = Case> {
-    let place = (any::<[u8; 32]>(), any::<bool>(), "[!-~]{1,60}");
+    let secrets = (any::<[u8; 32]>(), any::<[u8; 32]>());
+    let sealed = (prop::bool::weighted(0.75), any::<bool>());
+    let place = (secrets, sealed, "[!-~]{1,60}");
     let codec = if cfg!(feature = "msgpack") {
         prop::sample::select(vec![Codec::Postcard, Codec::Msgpack])
     } else {
@@ -72,12 +77,13 @@ fn cases() -> impl Strategy<Value = Case> {
         prop::sample::select(vec![200_usize, 1500, 4000, 1 << 20]),
     );
     (place, header, form, content()).prop_map(|(place, header, form, content)| {
-        let (secret, sealed, full_key) = place;
+        let ((secret, other_secret), (sealed, rotates), full_key) = place;
         let (codec, fingerprint, created_ms, life_ms, cost_ms) = header;
         let (compress, padded, largest) = form;
         Case {
             secret,
             sealed,
+            other_secret: (sealed && rotates).then_some(other_secret),
             full_key,
             codec,
             fingerprint,
@@ -132,8 +138,9 @@ impl Case {
         StoredType::of::<Vec<u8>>(self.codec)
     }
 
-    fn with_policy<T>(&self, run: impl FnOnce(&Policy<'_>) -> T) -> T {
-        let secret = Secret::unchecked(&self.secret);
+    /// Where it is stored, with this secret where it is sealed.
+    fn with_policy<T>(&self, secret: &[u8; 32], run: impl FnOnce(&Policy<'_>) -> T) -> T {
+        let secret = Secret::unchecked(secret);
         let full_key = &self.full_key;
         let place = if self.sealed {
             Place::Sealed {
@@ -148,6 +155,69 @@ impl Case {
             }
         };
         run(&self.policy(&place))
+    }
+
+    /// What we store, under the secret of the case.
+    fn ours(&self) -> Store {
+        let Some(other) = &self.other_secret else {
+            return self.with_policy(&self.secret, |policy| self.store(policy));
+        };
+        let before = self.with_policy(other, |policy| self.store(policy));
+        self.reseal(&before, other, &self.secret)
+    }
+
+    /// What we read in what the reference stored under the secret of the case.
+    fn read_theirs(&self, theirs: &Store) -> Vec<Vec<u8>> {
+        let Some(other) = &self.other_secret else {
+            return self.with_policy(&self.secret, |policy| self.read(policy, theirs));
+        };
+        let anew = self.reseal(theirs, &self.secret, other);
+        self.with_policy(other, |policy| self.read(policy, &anew))
+    }
+
+    /// All of it under `current`, as who reads it under `previous` stores it.
+    fn reseal(&self, store: &Store, previous: &[u8; 32], current: &[u8; 32]) -> Store {
+        let secrets = [current, previous].map(|secret| Secret::unchecked(secret));
+        let [current, previous] = secrets
+            .each_ref()
+            .map(|secret| Seal::new(secret, &self.full_key));
+        let entry = store.get(previous.name().as_str()).cloned();
+        let name = current.name().as_str().to_owned();
+        let place = Place::Sealed {
+            current,
+            previous: vec![previous],
+        };
+        let policy = self.policy(&place);
+        let found = [None, entry];
+        let (reader, renewal) = match &self.content {
+            Content::Stream(_) => {
+                match policy.look_for_stream(&found, self.created_ms, &mut Vec::new()) {
+                    Lookup::Hit(reader, renewal) => (Some(reader), renewal),
+                    _ => panic!("it is no hit"),
+                }
+            }
+            Content::Value(_) => match self.look(&policy, &found) {
+                Lookup::Hit(Opened::Chunks(reader), renewal) => (Some(*reader), renewal),
+                Lookup::Hit(Opened::Value(_), renewal) => (None, renewal),
+                _ => panic!("it is no hit"),
+            },
+        };
+        let renewal = renewal.expect("there is nothing under the current name");
+        let mut anew = Store::new();
+        let resealer = reader.map(|reader| {
+            let mut resealer = policy.resealer(&renewal).expect("random bytes");
+            all_items(reader, store, Some(&mut resealer));
+            let sealed = resealer.take().into_iter();
+            anew.extend(sealed.map(|(name, chunk)| (name.as_str().to_owned(), chunk)));
+            resealer
+        });
+        let renewed = policy.renew(&renewal, resealer.as_ref(), self.created_ms);
+        anew.insert(name, renewed.expect("all of it was read").0);
+        anew
+    }
+
+    fn look(&self, policy: &Policy<'_>, found: &[Option<Bytes>]) -> Lookup<Opened<Vec<u8>>> {
+        policy.look(found, &Outcome::VALUE, self.created_ms, &mut Vec::new())
     }
 
     fn store(&self, policy: &Policy<'_>) -> Store {
@@ -209,30 +279,23 @@ impl Case {
         match &self.content {
             Content::Stream(_) => {
                 match policy.look_for_stream(&found, self.created_ms, &mut Vec::new()) {
-                    Lookup::Hit(reader, None) => all_items(reader, store),
+                    Lookup::Hit(reader, None) => all_items(reader, store, None),
                     _ => panic!("it is no hit"),
                 }
             }
-            Content::Value(value) => {
-                match policy.look::<Vec<u8>>(
-                    &found,
-                    &Outcome::VALUE,
-                    self.created_ms,
-                    &mut Vec::new(),
-                ) {
-                    Lookup::Hit(Opened::Chunks(reader), None) => all_items(*reader, store),
-                    Lookup::Hit(Opened::Value(read), None) => {
-                        assert_eq!(read, *value);
-                        self.items()
-                    }
-                    _ => panic!("it is no hit"),
+            Content::Value(value) => match self.look(policy, &found) {
+                Lookup::Hit(Opened::Chunks(reader), None) => all_items(*reader, store, None),
+                Lookup::Hit(Opened::Value(read), None) => {
+                    assert_eq!(read, *value);
+                    self.items()
                 }
-            }
+                _ => panic!("it is no hit"),
+            },
         }
     }
 
     fn to_json(&self) -> Value {
-        let store = self.with_policy(|policy| self.store(policy));
+        let store = self.ours();
         let store = store
             .iter()
             .map(|(name, bytes)| (name.clone(), hex(bytes).into()));
@@ -254,7 +317,11 @@ impl Case {
     }
 }
 
-fn all_items(mut reader: Reader, store: &Store) -> Vec<Vec<u8>> {
+fn all_items(
+    mut reader: Reader,
+    store: &Store,
+    mut resealer: Option<&mut Resealer>,
+) -> Vec<Vec<u8>> {
     let mut items = Vec::new();
     loop {
         match reader.next_item().expect("the stream is as it was") {
@@ -264,7 +331,7 @@ fn all_items(mut reader: Reader, store: &Store) -> Vec<Vec<u8>> {
                 let chunks = reader.wants();
                 let chunks = chunks.iter().map(|name| store.get(name.as_str()).cloned());
                 reader
-                    .supply(chunks.collect(), None)
+                    .supply(chunks.collect(), resealer.as_deref_mut())
                     .expect("the chunks are as they were");
             }
         }
@@ -290,8 +357,7 @@ fn python_reads_what_we_store_and_the_reverse() {
             .iter()
             .map(|(name, stored)| (name.clone(), bytes(stored).into()));
         let theirs: Store = theirs.collect();
-        let read = case.with_policy(|policy| case.read(policy, &theirs));
-        assert!(read == case.items(), "{case:?}");
+        assert!(case.read_theirs(&theirs) == case.items(), "{case:?}");
     }
 }
 
@@ -299,33 +365,35 @@ fn python_reads_what_we_store_and_the_reverse() {
 #[test]
 fn cases_are_of_every_kind() {
     let mut runner = TestRunner::deterministic();
-    let mut met = BTreeMap::new();
+    let (mut met, mut sealed) = (BTreeMap::new(), 0);
     for _ in 0..CASES {
         let case = cases()
             .new_tree(&mut runner)
             .expect("nothing is refused")
             .current();
-        let store = case.with_policy(|policy| case.store(policy));
-        let entry = case.with_policy(|policy| store[policy.place.name().as_str()].clone());
+        let store = case.ours();
+        let name = |policy: &Policy<'_>| policy.place.name().as_str().to_owned();
+        let entry = &store[&case.with_policy(&case.secret, name)];
         let is_stream = matches!(case.content, Content::Stream(_));
+        sealed += usize::from(case.sealed);
         // The flags are the lower half of that byte.
-        *met.entry((is_stream, entry[3] & 0x0F)).or_insert(0) += 1;
+        let kind = (is_stream, entry[3] & 0x0F, case.other_secret.is_some());
+        *met.entry(kind).or_insert(0) += 1;
     }
+    assert!(sealed >= 1000, "{sealed}");
     let of_value = [0, 1, 4, 5, 9].map(|flags| (false, flags));
     let of_stream = [4, 5].map(|flags| (true, flags));
-    let with_lz4 = of_value
-        .iter()
-        .chain(&of_stream)
-        .map(|(stream, flags)| (*stream, flags | 2));
-    let mut expected: Vec<_> = of_value.iter().chain(&of_stream).copied().collect();
-    if cfg!(feature = "compress") {
-        expected.extend(with_lz4);
-    }
-    for kind in expected {
-        assert!(
-            met.get(&kind).is_some_and(|&count| count >= 5),
-            "{kind:?} in {met:?}"
-        );
+    for (is_stream, flags) in of_value.into_iter().chain(of_stream) {
+        for lz4 in [0, 2] {
+            for rotates in [false, true] {
+                let is_built = lz4 == 0 || cfg!(feature = "compress");
+                let is_sealed = flags & 1 != 0;
+                let kind = (is_stream, flags | lz4, rotates);
+                let count = met.get(&kind).copied().unwrap_or(0);
+                let expected = is_built && (is_sealed || !rotates);
+                assert_eq!(count >= 5, expected, "{kind:?} in {met:?}");
+            }
+        }
     }
 }
 

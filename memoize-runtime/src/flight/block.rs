@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
 
-use super::lock;
+use crate::shards::lock;
 use crate::shim::{Condvar, Mutex};
 
 /// Blocks this thread until `future` is done or `until` has passed; without an `until`, as long as it takes.

@@ -43,32 +43,21 @@ pub(crate) use held::Running;
 pub(crate) use leader::Leader;
 pub(crate) use waiter::{Offer, Waiter};
 
-use std::collections::HashMap;
-use std::hash::BuildHasher;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError};
 
-use foldhash::fast::RandomState;
-
+use crate::shards::{Shards, lock};
 use crate::shim::{Mutex, MutexGuard};
 use held::{Held, Waits};
 use state::State;
 
-/// More than there are cores on most machines, as a shard is locked only on a miss, for a moment.
-const SHARDS: usize = 32;
-
 /// The flights of one runtime, whose values are `T`, stored by leases `L`. Clones are the same table.
 pub(crate) struct Flights<T, L>(Arc<Table<T, L>>);
 
-type Shard<T, L> = HashMap<Box<str>, Arc<Flight<T, L>>, RandomState>;
-
 struct Table<T, L> {
-    shards: [Mutex<Shard<T, L>>; SHARDS],
-    hasher: RandomState,
+    flights: Shards<Flight<T, L>>,
     waits: Mutex<Waits>,
     next_id: AtomicU64,
-    /// How many flights there are, so that a hit needn't look for one where there is none.
-    count: AtomicU64,
 }
 
 /// One computation that others may wait for.
@@ -106,11 +95,9 @@ pub(crate) enum Part<T, L> {
 impl<T: Clone, L> Flights<T, L> {
     pub(crate) fn new() -> Self {
         Self(Arc::new(Table {
-            shards: [(); SHARDS].map(|()| Mutex::new(HashMap::default())),
-            hasher: RandomState::default(),
+            flights: Shards::new(),
             waits: Mutex::new(Waits::default()),
             next_id: AtomicU64::new(0),
-            count: AtomicU64::new(0),
         }))
     }
 
@@ -119,7 +106,7 @@ impl<T: Clone, L> Flights<T, L> {
     /// A caller that `insists` on a new computation never gets one that began before it came.
     pub(crate) fn join(&self, process: u32, name: &str, kind: u64, insists: bool) -> Joined<T, L> {
         let held = Held::current();
-        let mut shard = self.shard(name);
+        let mut shard = self.0.flights.lock(name);
         let found = shard.get(name).cloned();
         if let Some(flight) = &found
             && held.as_ref().is_some_and(|held| held.contains(flight.id))
@@ -128,12 +115,8 @@ impl<T: Clone, L> Flights<T, L> {
         }
         let Some(flight) = found.filter(|flight| flight.process == process) else {
             let flight = Arc::new(Flight::new(self.next_id(), name, kind, process));
-            let inherited = shard.insert(name.into(), Arc::clone(&flight));
+            let inherited = shard.insert(name, Arc::clone(&flight));
             drop(shard);
-            if inherited.is_none() {
-                self.0.count.fetch_add(1, Ordering::Relaxed);
-            }
-            // There may be wakers in it, which are their executors' code.
             drop(inherited);
             return Joined::Plays(Part::Leads(Leader::new(self.clone(), flight, held, 0)));
         };
@@ -162,55 +145,36 @@ impl<T: Clone, L> Flights<T, L> {
 
     /// Takes the flight of `name` out of sight: who comes from now on computes anew. Who waits already still gets its value.
     pub(crate) fn void(&self, name: &str) {
-        let removed = self.shard(name).remove(name);
+        let removed = self.0.flights.lock(name).remove(name);
         if let Some(flight) = removed {
-            self.0.count.fetch_sub(1, Ordering::Relaxed);
             flight.lock().void = true;
         }
     }
 
     /// Whether who joins this flight now would wait. Only to be relied on for what is as right without it.
     pub(crate) fn contains(&self, name: &str, kind: u64) -> bool {
-        let is_empty = self.0.count.load(Ordering::Relaxed) == 0;
-        !is_empty
-            && self
-                .shard(name)
-                .get(name)
-                .is_some_and(|flight| flight.kind == kind)
+        self.0.flights.has(name, |flight| flight.kind == kind)
     }
 
     /// How many flights are in the table, and how many of those wait for others.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn sizes(&self) -> (usize, usize) {
-        let flights = self.0.shards.iter().map(|shard| lock(shard).len()).sum();
-        (flights, lock(&self.0.waits).len())
+        (self.0.flights.len(), lock(&self.0.waits).len())
     }
 }
 
 impl<T, L> Flights<T, L> {
-    fn shard(&self, name: &str) -> MutexGuard<'_, Shard<T, L>> {
-        let hash = self.0.hasher.hash_one(name);
-        // The upper bits: the maps have other hashers, but nothing is lost by not relying on it.
-        let shard = usize::try_from(hash >> 32).unwrap_or(0) % SHARDS;
-        lock(&self.0.shards[shard])
-    }
-
     fn next_id(&self) -> u64 {
         self.0.next_id.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Changes a flight by a step after which it may have no place in the table.
     fn step(&self, flight: &Arc<Flight<T, L>>, step: impl FnOnce(&mut State<T, L>)) {
-        let mut shard = self.shard(&flight.name);
+        let mut shard = self.0.flights.lock(&flight.name);
         let mut state = flight.lock();
         step(&mut state);
-        if state.retired
-            && shard
-                .get(&flight.name)
-                .is_some_and(|found| Arc::ptr_eq(found, flight))
-        {
-            shard.remove(&flight.name);
-            self.0.count.fetch_sub(1, Ordering::Relaxed);
+        if state.retired {
+            shard.remove_same(&flight.name, flight);
         }
         let woken = state.take_woken();
         drop(state);
@@ -239,9 +203,4 @@ impl<T, L> Flight<T, L> {
     fn lock(&self) -> MutexGuard<'_, State<T, L>> {
         lock(&self.state)
     }
-}
-
-/// Nothing that is locked here can panic halfway, so there is nothing to distrust after a panic.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

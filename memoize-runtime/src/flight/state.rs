@@ -1,9 +1,9 @@
 //! What a flight can be in, and what changes it. Pure: the lock around it is its owner's.
 
-use std::collections::BTreeMap;
+use std::mem;
 use std::task::Waker;
 
-use crate::guard::wake_all;
+use crate::sleepers::{Sleepers, Woken};
 
 /// After so many failed leaders, the rest compute side by side.
 const MOST_FAILURES: u8 = 2;
@@ -24,9 +24,9 @@ pub(super) struct State<T, L> {
     pub(super) void: bool,
     /// Nobody is to join it any more.
     pub(super) retired: bool,
-    sleeping: BTreeMap<u64, Waker>,
-    next_ticket: u64,
-    /// Whether there is news for the sleeping ones.
+    /// Those who wait.
+    pub(super) sleepers: Sleepers,
+    /// Whether there is news for them.
     changed: bool,
 }
 
@@ -49,9 +49,6 @@ pub(super) enum View<'a, T> {
     Over,
 }
 
-/// The wakers of those to wake, once no lock is held: a waker is its executor's code.
-pub(super) struct Woken(BTreeMap<u64, Waker>);
-
 impl<T, L> State<T, L> {
     pub(super) fn new() -> Self {
         Self {
@@ -64,8 +61,7 @@ impl<T, L> State<T, L> {
             waiters: 0,
             void: false,
             retired: false,
-            sleeping: BTreeMap::new(),
-            next_ticket: 0,
+            sleepers: Sleepers::default(),
             changed: false,
         }
     }
@@ -178,30 +174,11 @@ impl<T, L> State<T, L> {
         self.retired = true;
     }
 
-    /// Has `waker` woken at the next change; returns the one that it replaces.
-    pub(super) fn sleep(&mut self, ticket: &mut Option<u64>, waker: Waker) -> Option<Waker> {
-        let ticket = *ticket.get_or_insert_with(|| {
-            self.next_ticket += 1;
-            self.next_ticket
-        });
-        self.sleeping.insert(ticket, waker)
-    }
-
-    pub(super) fn forget(&mut self, ticket: u64) -> Option<Waker> {
-        self.sleeping.remove(&ticket)
-    }
-
     pub(super) fn take_woken(&mut self) -> Woken {
-        Woken(if std::mem::take(&mut self.changed) {
-            std::mem::take(&mut self.sleeping)
+        if mem::take(&mut self.changed) {
+            self.sleepers.take()
         } else {
-            BTreeMap::new()
-        })
-    }
-}
-
-impl Woken {
-    pub(super) fn wake(self) {
-        wake_all(self.0.into_values());
+            Woken::nobody()
+        }
     }
 }

@@ -7,15 +7,17 @@ use std::task::{Context, Poll};
 
 use super::held::Held;
 use super::state::View;
-use super::{Flight, Flights, Joined, Leader, Part, lock};
+use super::{Flight, Flights, Joined, Leader, Part};
 use crate::guard::wake_all;
+use crate::shards::lock;
+use crate::sleepers::Ticket;
 
 /// Waits for what a flight lands; a future that may be dropped at any time.
 pub(crate) struct Waiter<T, L> {
     flights: Flights<T, L>,
     flight: Arc<Flight<T, L>>,
     held: Option<Held>,
-    ticket: Option<u64>,
+    ticket: Ticket,
     /// Which of the flight's leaders it began to wait for.
     generation: u64,
     /// Whether it has waited long enough once already.
@@ -144,7 +146,7 @@ impl<T: Clone, L> Future for Waiter<T, L> {
         }
         let part = match state.view() {
             View::Nothing => {
-                let replaced = state.sleep(&mut this.ticket, waker);
+                let replaced = state.sleepers.sleep(&mut this.ticket, waker);
                 drop(state);
                 drop(replaced);
                 return Poll::Pending;
@@ -168,7 +170,7 @@ impl<T, L> Drop for Waiter<T, L> {
         if self.waits {
             let mut waker = None;
             self.flights.step(&self.flight, |state| {
-                waker = self.ticket.and_then(|ticket| state.forget(ticket));
+                waker = state.sleepers.forget(self.ticket);
                 state.waiter_left();
             });
         }

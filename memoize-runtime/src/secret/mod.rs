@@ -139,7 +139,7 @@ impl Secret {
     /// This secret, and `previous` with which entries may still be sealed; up to three, by as many calls.
     ///
     /// It is how an `encryption_key` is rotated, for which it is as [`previous_secret`](crate::RuntimeBuilder::previous_secret) for the
-    /// runtime's: what is found under the previous one is a hit, and sealed anew. Those that `previous` has come along with it.
+    /// runtime's, which takes a secret with previous ones as well: what is found under the previous one is a hit, and sealed anew. Those that `previous` has come along with it.
     ///
     /// # Errors
     /// There are more than three, or two of all are the same or share a key id.

@@ -7,7 +7,8 @@ use crate::config::Runtime;
 /// Runs `body` with a cache of its own: empty, in memory, with the defaults of [`RuntimeBuilder`](crate::RuntimeBuilder).
 ///
 /// So tests run side by side, and in any order. It is [`Runtime::scope`] on a fresh runtime, and holds where that does: on this
-/// thread, until `body` returns or panics. Counters of a function, `load_user::stats()` say, still count for all tests; those of
+/// thread, until `body` returns or panics: what awaits goes to [`isolated_async`], as a closure that returns a future has returned before
+/// anything is looked up. Counters of a function, `load_user::stats()` say, still count for all tests; those of
 /// `Runtime::current().stats()` are this body's own. For other settings, build a runtime and enter its scope.
 ///
 /// ```
@@ -34,7 +35,7 @@ pub async fn isolated_async<F: Future>(body: F) -> F::Output {
 
 /// Runs `body` with caching off: memoized functions run as if they were not.
 ///
-/// It is [`RuntimeBuilder::caching`](crate::RuntimeBuilder::caching) switched off, and holds where [`isolated`] does.
+/// It is [`RuntimeBuilder::caching`](crate::RuntimeBuilder::caching) switched off, and holds where [`isolated`] does; what awaits goes to [`uncached_async`].
 ///
 /// ```
 /// use cache_memoize::{Memo, testing::uncached};

@@ -66,7 +66,8 @@ impl Log for Mutex<Vec<Recorded>> {
     }
 }
 
-/// Runs `body` as [`isolated`](super::isolated()) does; gives what it returned and what the cache did.
+/// Runs `body` as [`isolated`](super::isolated()) does; gives what it returned and what the cache did. What awaits goes to
+/// [`recorded_async`].
 ///
 /// # Panics
 /// Only where `body` does.

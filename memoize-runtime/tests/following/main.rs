@@ -1,6 +1,7 @@
 //! A reader that comes while another writes the stream follows it, and goes on by itself where that comes to nothing.
 
 mod itself;
+mod left;
 #[path = "../remote/mod.rs"]
 mod remote;
 

@@ -256,28 +256,68 @@ fn a_late_answer_is_never_anothers() {
 fn a_connection_that_was_answered_twice_is_not_used_again() {
     let server = RedisServer::start();
     let proxy = Proxy::start(server.address(), 7);
-    let redis = open(&at(proxy.address()));
-    for n in 0..20 {
-        redis
-            .set(&format!("key:{n}"), text(&format!("{n}")), HOUR, soon())
-            .expect("it answers");
+    for (name, client) in clients(&open(&at(proxy.address()))) {
+        for n in 0..20 {
+            client
+                .set(&format!("key:{n}"), text(&format!("{n}")), HOUR, soon())
+                .expect(name);
+        }
+        let before = proxy.faults();
+        for _ in 0..10 {
+            proxy.set_faults(Faults {
+                repeat: 1,
+                ..Faults::default()
+            });
+            let _ = client.get("key:0", soon());
+            proxy.set_faults(Faults::default());
+            // However late the second answer comes, it shows up before long.
+            eventually("answers are to the questions again", || {
+                (0..20).all(|n| {
+                    let found = client.get(&format!("key:{n}"), soon());
+                    found.is_ok_and(|found| found == Some(text(&format!("{n}"))))
+                })
+            });
+        }
+        assert!(proxy.faults() >= before + 10);
     }
-    for _ in 0..10 {
+}
+
+/// One that stays a reply behind gives each question the answer to the one before.
+#[test]
+fn a_connection_whose_answers_make_no_sense_is_not_used_again() {
+    let server = RedisServer::start();
+    let proxy = Proxy::start(server.address(), 7);
+    for (name, client) in clients(&open(&at(proxy.address()))) {
+        client.set("key", text("value"), HOUR, soon()).expect(name);
+        let lookup = || client.get_or_lease("key", HOUR, soon());
+        lookup().expect(name);
+        // The script's answer comes twice, the value not at all.
+        let before = proxy.connections();
         proxy.set_faults(Faults {
             repeat: 1,
             ..Faults::default()
         });
-        let _ = redis.get("key:0", soon());
+        let error = lookup().expect_err(name).to_string();
         proxy.set_faults(Faults::default());
-        // However late the second answer comes, it shows up before long.
-        eventually("answers are to the questions again", || {
-            (0..20).all(|n| {
-                let found = redis.get(&format!("key:{n}"), soon());
-                found.is_ok_and(|found| found == Some(text(&format!("{n}"))))
-            })
-        });
+        assert_eq!(error, "the server's answer makes no sense", "{name}");
+        assert!(matches!(lookup().expect(name), Lookup::Found(_)));
+        assert_eq!(proxy.connections(), before + 1, "{name}: another one");
     }
-    assert!(proxy.faults() >= 10);
+}
+
+/// A server that is full answers as fast as ever, and to connect again for each answer would be slower.
+#[test]
+fn a_refusal_is_no_reason_to_connect_again() {
+    let server = RedisServer::with(&["--maxmemory", "1"]);
+    let proxy = Proxy::start(server.address(), 0);
+    for (name, client) in clients(&open(&at(proxy.address()))) {
+        let before = proxy.connections();
+        for _ in 0..10 {
+            let error = client.get_or_lease("key", HOUR, soon()).expect_err(name);
+            assert_eq!(error.to_string(), "the server is out of memory", "{name}");
+        }
+        assert_eq!(proxy.connections(), before + 1, "{name}");
+    }
 }
 
 #[cfg(feature = "redis-tokio")]

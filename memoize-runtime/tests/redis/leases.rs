@@ -142,6 +142,95 @@ fn one_whose_grant_was_never_heard_of_is_granted_anew() {
     }
 }
 
+/// A lookup through `proxy` whose question the server gets, and whose answer nobody does.
+fn unheard(proxy: &Proxy, client: &dyn Backend, key: &str) {
+    proxy.set_faults(Faults {
+        lose: 1,
+        ..Faults::default()
+    });
+    let deadline = Deadline::after(Duration::from_millis(100));
+    let lost = client.get_or_lease(key, HOUR, deadline);
+    assert_eq!(lost.expect_err(key).to_string(), "no answer in time");
+    proxy.set_faults(Faults::default());
+}
+
+#[test]
+fn one_is_taken_over_past_questions_that_never_came() {
+    let server = RedisServer::start();
+    let proxy = Proxy::start(server.address(), 0);
+    for (name, client) in clients(&open(&format!("redis://{}", proxy.address()))) {
+        let key = format!("{name}:key");
+        // The script is known now.
+        granted(&*client, &format!("{name}:else"), HOUR).expect(name);
+        unheard(&proxy, &*client, &key);
+        let held = proxy.hold_question(0);
+        let deadline = Deadline::after(Duration::from_millis(100));
+        client.get_or_lease(&key, HOUR, deadline).expect_err(name);
+        eventually("the question is on its way", || held.has_come());
+        assert!(
+            granted(&*client, &key, HOUR).is_some(),
+            "{name}: it waits for itself"
+        );
+        drop(held);
+    }
+}
+
+/// What TCP sends again and again can come when nobody thinks of it any more.
+#[test]
+fn a_question_that_outlives_its_deadline_brings_no_lease_back() {
+    let server = RedisServer::start();
+    let proxy = Proxy::start(server.address(), 0);
+    let direct = open(&server.url());
+    for (name, client) in clients(&open(&format!("redis://{}", proxy.address()))) {
+        let key = format!("{name}:key");
+        // With a connection that was used before, and scripts that are known.
+        let other = granted(&*client, "else", HOUR).expect(name);
+        let filled = client.fill("else", other, text("else"), HOUR, soon());
+        assert!(filled.expect(name));
+        client.delete("else", soon()).expect(name);
+        // Its connection is lost under it, and what is asked in its place stays on the way.
+        proxy.swallow(1);
+        let held = proxy.hold_question(1);
+        let deadline = Deadline::after(Duration::from_millis(300));
+        client.get_or_lease(&key, HOUR, deadline).expect_err(name);
+        eventually("it was asked again", || held.has_come());
+        let lease = granted(&*client, &key, HOUR).expect("it waits for nobody");
+        direct.delete(&key, soon()).expect("it is there");
+        drop(held);
+        let record = format!("{{{key}}} lease");
+        eventually("the late question has come", || {
+            server.command(&["EXISTS", &record]).integer() == 1
+        });
+        let filled = client.fill(&key, lease, text("stale"), HOUR, soon());
+        assert!(!filled.expect(name), "{name}: it was voided");
+        assert_eq!(client.get(&key, soon()).expect(name), None, "{name}");
+    }
+}
+
+#[test]
+fn nobody_waits_for_what_is_given_up() {
+    let server = RedisServer::start();
+    let proxy = Proxy::start(server.address(), 0);
+    for (name, client) in clients(&open(&format!("redis://{}", proxy.address()))) {
+        let key = format!("{name}:key");
+        unheard(&proxy, &*client, &key);
+        // What gives up is not known to the server, and nothing more is handed on.
+        server.command(&["SCRIPT", "FLUSH"]);
+        let direct = open(&server.url());
+        granted(&direct, &format!("{name}:direct"), HOUR).expect(name);
+        let held = proxy.hold_question(1);
+        let deadline = Deadline::after(Duration::from_millis(500));
+        let lookup = client.get_or_lease(&format!("{name}:other"), HOUR, deadline);
+        assert!(
+            matches!(lookup.expect(name), Lookup::Granted(_)),
+            "{name}: it is new"
+        );
+        drop(held);
+        // And it was done.
+        assert!(granted(&direct, &key, HOUR).is_some(), "{name}");
+    }
+}
+
 #[test]
 fn one_whose_grant_was_never_heard_of_is_given_up_with_the_next_lookup() {
     let server = RedisServer::start();

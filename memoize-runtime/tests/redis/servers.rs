@@ -3,7 +3,10 @@
 use std::error::Error;
 use std::iter;
 
-use memoize_runtime::{Bytes, Lookup, Redis};
+use std::thread;
+use std::time::Duration;
+
+use memoize_runtime::{Backend, Bytes, Deadline, Lookup, Redis};
 use test_servers::{RedisCluster, RedisSentinel, RedisServer, eventually};
 
 use crate::clients::{HOUR, clients, open, soon, text};
@@ -201,13 +204,45 @@ fn a_cluster() {
     }
 }
 
+/// Goes once through what works while the slot of `key` is on its way, and `key` and `there` are still where they were. What takes a key and
+/// the record of its lease is refused by both nodes; what is there is found and removed all the same, and nothing else is stored.
+fn works_on_the_way(name: &str, client: &dyn Backend, there: &str) {
+    assert_eq!(client.get("key", soon()).expect(name), Some(text("value")));
+    for key in ["key", there] {
+        let found = client.get_or_lease(key, HOUR, soon()).expect(name);
+        assert!(
+            matches!(&found, Lookup::Found(value) if *value == text("value")),
+            "{name}: {found:?}"
+        );
+    }
+    let absent = "{key}absent";
+    for _ in 0..2 {
+        let Lookup::Granted(lease) = client.get_or_lease(absent, HOUR, soon()).expect(name) else {
+            panic!("{name}: nobody has it, nor a lease");
+        };
+        let filled = client.fill(absent, lease, text("value"), HOUR, soon());
+        assert!(!filled.expect(name), "{name}: there is no record");
+    }
+    assert_eq!(client.get(absent, soon()).expect(name), None, "{name}");
+    client.delete(absent, soon()).expect(name);
+    // Its record is over there already.
+    let lease = client.lease(there, HOUR, soon()).expect(name);
+    client.delete(there, soon()).expect(name);
+    assert_eq!(client.get(there, soon()).expect(name), None, "{name}");
+    let filled = client.fill(there, lease, text("value"), HOUR, soon());
+    assert!(!filled.expect(name), "{name}: it was voided");
+}
+
 #[test]
 fn a_slot_that_moves_is_followed() {
     let cluster = RedisCluster::start(3);
     let redis = open(&cluster.url());
     let nodes = cluster.nodes();
     for (name, client) in clients(&redis) {
-        client.set("key", text("value"), HOUR, soon()).expect(name);
+        let there = "{key}there";
+        for key in ["key", there] {
+            client.set(key, text("value"), HOUR, soon()).expect(name);
+        }
         let slot = nodes[0]
             .command(&["CLUSTER", "KEYSLOT", "key"])
             .integer()
@@ -225,10 +260,11 @@ fn a_slot_that_moves_is_followed() {
         // On its way, and not there yet: what isn't found is asked for over there.
         to.command(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &id(from)]);
         from.command(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &id(to)]);
-        assert_eq!(client.get("key", soon()).expect(name), Some(text("value")));
+        works_on_the_way(name, &*client, there);
         let port = to.address().port().to_string();
         from.command(&["MIGRATE", "127.0.0.1", &port, "key", "0", "5000"]);
-        assert_eq!(client.get("key", soon()).expect(name), Some(text("value")));
+        let found = client.get_or_lease("key", HOUR, soon()).expect(name);
+        assert!(matches!(found, Lookup::Found(_)), "{name}: {found:?}");
         for node in [to, from] {
             node.command(&["CLUSTER", "SETSLOT", &slot, "NODE", &id(to)]);
         }
@@ -236,6 +272,11 @@ fn a_slot_that_moves_is_followed() {
             assert_eq!(client.get("key", soon()).expect(name), Some(text("value")));
         }
         client.delete("key", soon()).expect(name);
+        works(&redis);
+        assert!(
+            nodes.iter().all(|node| !has(&node)),
+            "{name}: nothing stays"
+        );
     }
 }
 
@@ -256,6 +297,64 @@ fn the_master_that_sentinels_name() {
         error.contains("the sentinel doesn't know the service"),
         "{error}"
     );
+}
+
+/// It would answer with what it has, and who only reads would never notice.
+#[test]
+fn a_master_that_was_demoted_is_not_asked_again() {
+    for index in 0..clients(&open("redis://localhost")).len() {
+        let mut service = RedisSentinel::start();
+        let redis = open(&service.url());
+        let (name, client) = clients(&redis).remove(index);
+        client.set("key", text("value"), HOUR, soon()).expect(name);
+        assert!(client.get("key", soon()).expect(name).is_some());
+        let demoted = service.demote();
+        let reads = || demoted.command_stats().get("get").copied();
+        eventually("it asks another", || {
+            demoted.command(&["CONFIG", "RESETSTAT"]);
+            let found = client.get("key", soon());
+            found.is_ok_and(|found| found.is_some()) && reads().is_none()
+        });
+    }
+}
+
+/// How often the nodes were asked where the slots are.
+fn searches(cluster: &RedisCluster) -> u64 {
+    let asked = |node: &RedisServer| {
+        let stats = node.command_stats();
+        let slots = stats.get("cluster|slots").or_else(|| stats.get("cluster"));
+        slots.copied().unwrap_or(0)
+    };
+    cluster.nodes().iter().map(asked).sum()
+}
+
+#[test]
+fn one_asks_for_all_where_the_nodes_are() {
+    let mut cluster = RedisCluster::start(3);
+    let url = cluster.url();
+    for index in 0..clients(&open(&url)).len() {
+        let (name, client) = clients(&open(&url)).remove(index);
+        for node in cluster.nodes() {
+            node.command(&["CONFIG", "RESETSTAT"]);
+        }
+        thread::scope(|scope| {
+            for _ in 0..16 {
+                scope.spawn(|| client.get("key", soon()).expect(name));
+            }
+        });
+        assert_eq!(searches(&cluster), 1, "{name}: the others wait for it");
+        // One that is late may be busy, and the others are where they were.
+        let others: Vec<String> = (0..30).map(|n| format!("key:{n}")).collect();
+        cluster.nodes_mut()[0].stop();
+        let late = Deadline::after(Duration::from_millis(100));
+        let is_late = |key: &&String| client.get(key, late).is_err();
+        assert!(others.iter().find(is_late).is_some(), "{name}");
+        cluster.nodes_mut()[0].cont();
+        for key in &others {
+            client.get(key, soon()).expect(name);
+        }
+        assert_eq!(searches(&cluster), 1, "{name}: nothing was lost");
+    }
 }
 
 #[cfg(feature = "redis-tls")]
@@ -288,6 +387,71 @@ fn tls() {
     }
 }
 
+/// What is trusted is in the environment, so each case is a process of its own.
+#[cfg(feature = "redis-tls")]
+#[test]
+fn tls_where_the_system_has_no_authorities() {
+    use std::path::Path;
+    use std::process::Command;
+    use std::{env, fs};
+
+    const URL: &str = "CACHE_MEMOIZE_TEST_TLS_URL";
+    const FILE: &str = "CACHE_MEMOIZE_TEST_CA_FILE";
+    if let (Ok(url), Ok(file)) = (env::var(URL), env::var(FILE)) {
+        if env::var("SSL_CERT_FILE").as_ref() == Ok(&file) {
+            return works(&open(&url));
+        }
+        for (name, client) in clients(&open(&url)) {
+            let error = client.get("key", soon()).expect_err(name).to_string();
+            assert!(
+                error.contains("no certificate authorities"),
+                "{name}: {error}"
+            );
+        }
+        let pem = fs::read(&file).expect("it is there");
+        works(
+            &open(&url)
+                .ca_certificate(&pem)
+                .expect("it is a certificate"),
+        );
+        return works(&open(&format!("{url}?ca_certificate={file}")));
+    }
+    let server = RedisServer::with_tls();
+    let file = server.ca_certificate_file();
+    let own = env::current_exe().expect("a process knows its program");
+    for trusted in [&*file, Path::new("/no/such/file")] {
+        let run = Command::new(&own)
+            .args([
+                "--exact",
+                "servers::tls_where_the_system_has_no_authorities",
+            ])
+            .env("SSL_CERT_FILE", trusted)
+            .env_remove("SSL_CERT_DIR")
+            .env(URL, server.url())
+            .env(FILE, &file)
+            .output()
+            .expect("the test can be started");
+        let output = String::from_utf8_lossy(&run.stdout);
+        assert!(
+            run.status.success() && output.contains("1 passed"),
+            "{output}"
+        );
+    }
+    for (file, problem) in [
+        (file.with_extension("none"), "can't be read"),
+        (
+            server.socket().with_file_name("output"),
+            "no certificate in PEM",
+        ),
+    ] {
+        let url = format!("{}?ca_certificate={}", server.url(), file.display());
+        let error = Redis::open(&url)
+            .expect_err("nobody can be trusted")
+            .to_string();
+        assert!(error.contains(problem), "{error}");
+    }
+}
+
 trait GetDbg {
     fn get_dbg(&self) -> String;
 }
@@ -295,7 +459,6 @@ trait GetDbg {
 impl GetDbg for Redis {
     /// The error that a question is answered with.
     fn get_dbg(&self) -> String {
-        use memoize_runtime::Backend;
         let error = self.get("key", soon()).expect_err("it can't be asked");
         error.to_string()
     }

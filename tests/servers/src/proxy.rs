@@ -1,6 +1,6 @@
 //! A network that cuts, delays and mixes up what it carries.
 
-use std::io::{self, BufReader, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::mem;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -70,6 +70,11 @@ impl Proxy {
         self.shared.count.load(Ordering::Relaxed)
     }
 
+    /// How many connections to the server it has opened so far.
+    pub fn connections(&self) -> u64 {
+        self.shared.connections.load(Ordering::Relaxed)
+    }
+
     /// How many replies of the server it has read so far.
     pub fn replies(&self) -> u64 {
         self.shared.replies.load(Ordering::Relaxed)
@@ -90,6 +95,17 @@ impl Proxy {
         }
     }
 
+    /// Has what is asked next, but for so many questions before it, stay here until what is returned is dropped; then it is handed on,
+    /// also if nobody waits for an answer any more. Questions on other connections pass it.
+    pub fn hold_question(&self, before: u64) -> Held<'_, (u64, Receiver<()>)> {
+        let (release, until) = mpsc::channel();
+        *lock(&self.shared.hold_question) = Some((before, until));
+        Held {
+            hold: &self.shared.hold_question,
+            _release: release,
+        }
+    }
+
     /// Ends all connections; new ones are taken.
     pub fn cut(&self) {
         for stream in mem::take(&mut *lock(&self.shared.streams)) {
@@ -98,16 +114,16 @@ impl Proxy {
     }
 }
 
-/// A reply that is held back.
+/// A reply or a question that is held back.
 #[derive(Debug)]
-pub struct Held<'a> {
+pub struct Held<'a, T = Receiver<()>> {
     /// Until one takes it.
-    hold: &'a Mutex<Option<Receiver<()>>>,
+    hold: &'a Mutex<Option<T>>,
     _release: Sender<()>,
 }
 
-impl Held<'_> {
-    /// Whether a reply has come to be held.
+impl<T> Held<'_, T> {
+    /// Whether one has come to be held.
     pub fn has_come(&self) -> bool {
         lock(self.hold).is_none()
     }
@@ -130,10 +146,13 @@ struct Shared {
     /// The reply to be exchanged next.
     spare: Mutex<Option<Vec<u8>>>,
     streams: Mutex<Vec<TcpStream>>,
+    connections: AtomicU64,
     replies: AtomicU64,
     swallow: AtomicU64,
     /// Whoever reads the next value takes this, and hands it on when the other end is gone.
     hold: Mutex<Option<Receiver<()>>>,
+    /// The same for questions, with how many pass before.
+    hold_question: Mutex<Option<(u64, Receiver<()>)>>,
     count: AtomicU64,
     over: AtomicBool,
 }
@@ -146,9 +165,11 @@ impl Default for Shared {
             faults: Mutex::default(),
             spare: Mutex::default(),
             streams: Mutex::default(),
+            connections: AtomicU64::new(0),
             replies: AtomicU64::new(0),
             swallow: AtomicU64::new(0),
             hold: Mutex::default(),
+            hold_question: Mutex::default(),
             count: AtomicU64::new(0),
             over: AtomicBool::new(false),
         }
@@ -171,12 +192,14 @@ impl Shared {
 
     fn forward(self: Arc<Self>, client: TcpStream, random: Random) -> io::Result<()> {
         let server = TcpStream::connect(self.server)?;
+        self.connections.fetch_add(1, Ordering::Relaxed);
         client.set_nodelay(true)?;
         server.set_nodelay(true)?;
         lock(&self.streams).extend([client.try_clone()?, server.try_clone()?]);
         let (questions, asked) = (client.try_clone()?, server.try_clone()?);
+        let asking = Arc::clone(&self);
         thread::spawn(move || {
-            let _ = io::copy(&mut &questions, &mut &asked);
+            let _ = asking.ask(&questions, &asked);
             let _ = asked.shutdown(Shutdown::Write);
         });
         thread::spawn(move || {
@@ -185,6 +208,32 @@ impl Shared {
             let _ = client.shutdown(Shutdown::Both);
         });
         Ok(())
+    }
+
+    /// Hands on what is asked. What comes in one piece is one question: clients wait for the answer before they send more.
+    fn ask(&self, mut client: &TcpStream, mut server: &TcpStream) -> io::Result<()> {
+        let mut piece = vec![0; 1 << 16];
+        loop {
+            let length = client.read(&mut piece)?;
+            if length == 0 {
+                return Ok(());
+            }
+            if let Some(until) = self.held_question() {
+                let _ = until.recv();
+            }
+            server.write_all(&piece[..length])?;
+        }
+    }
+
+    fn held_question(&self) -> Option<Receiver<()>> {
+        let mut hold = lock(&self.hold_question);
+        if let Some((before, _)) = hold.as_mut()
+            && *before > 0
+        {
+            *before -= 1;
+            return None;
+        }
+        hold.take().map(|(_, until)| until)
     }
 
     /// Hands on replies until one side or a fault ends the connection.

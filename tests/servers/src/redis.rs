@@ -97,15 +97,29 @@ impl RedisServer {
 
     /// The certificate, in PEM, of who signed the certificate of a server [`with_tls`](Self::with_tls).
     pub fn ca_certificate(&self) -> Vec<u8> {
-        fs::read(self.folder.join(tls::CA_CERTIFICATE)).expect("the server was started with TLS")
+        fs::read(self.ca_certificate_file()).expect("the server was started with TLS")
+    }
+
+    /// The file that it is in, for as long as the server is there.
+    pub fn ca_certificate_file(&self) -> PathBuf {
+        self.folder.join(tls::CA_CERTIFICATE)
     }
 
     /// Asks over a connection of its own, by the Unix socket. Panics if the server is not there, or refuses.
     pub fn command(&self, command: &[&str]) -> Reply {
+        let answered = self.try_command(command);
+        answered.unwrap_or_else(|error| panic!("the server refused a command: {error}"))
+    }
+
+    /// The same, with the text of a refusal.
+    ///
+    /// # Errors
+    /// The server refuses.
+    pub fn try_command(&self, command: &[&str]) -> Result<Reply, String> {
         let command: Vec<_> = command.iter().map(|part| part.as_bytes()).collect();
         match resp::ask(&self.socket(), &command).expect("the server answers") {
-            Reply::Error(error) => panic!("the server refused a command: {error}"),
-            reply => reply,
+            Reply::Error(error) => Err(error),
+            reply => Ok(reply),
         }
     }
 

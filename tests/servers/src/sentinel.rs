@@ -1,7 +1,7 @@
 //! A master, its replica, and a sentinel that puts the one in the other's place.
 
 use crate::redis::RedisServer;
-use crate::{Reply, eventually};
+use crate::{Reply, eventually, resp};
 
 /// What the sentinel calls the master.
 const SERVICE: &str = "main";
@@ -51,6 +51,21 @@ impl RedisSentinel {
         eventually("the sentinel names another master", || {
             self.master_index() != killed
         });
+    }
+
+    /// Has the sentinel put the replica in the place of the master, which lives on as its replica; gives that one back.
+    pub fn demote(&mut self) -> &RedisServer {
+        let master = self.master_index();
+        let asked = ["SENTINEL", "FAILOVER", SERVICE].map(str::as_bytes);
+        eventually("the sentinel does as it is told", || {
+            let answer = resp::ask(&self.sentinel.socket(), &asked);
+            answer.is_ok_and(|answer| answer == Reply::Status("OK".to_owned()))
+        });
+        eventually("the master is a replica", || {
+            let info = self.servers[master].command(&["INFO", "replication"]);
+            self.master_index() != master && info.text().contains("role:slave")
+        });
+        &self.servers[master]
     }
 
     /// Starts the server that was killed, as a replica, and waits until it is in step.

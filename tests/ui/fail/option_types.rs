@@ -15,7 +15,19 @@ fn cache_if(id: u64) -> u64 {
     id
 }
 
+#[cache_memoize(share_errors)]
+fn infallible(id: u64) -> u64 {
+    id
+}
+
+#[cache_memoize(share_errors)]
+fn unshareable(id: u64) -> std::io::Result<u64> {
+    Ok(id)
+}
+
 fn main() {
+    infallible(1);
+    let _ = unshareable(1);
     expiration(1);
     force_overwrite(1);
     cache_if(1);

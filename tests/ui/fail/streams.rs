@@ -37,7 +37,7 @@ fn unpinned(count: u64) -> Box<dyn Stream<Item = u64> + Unpin> {
     Box::new(stream::iter(0..count))
 }
 
-#[cache_memoize(cache_if = |count| *count > 1)]
+#[cache_memoize(cache_if = |count| *count > 1, share_errors)]
 fn conditional(count: u64) -> Pin<Box<dyn Stream<Item = u64>>> {
     Box::pin(stream::iter(0..count))
 }

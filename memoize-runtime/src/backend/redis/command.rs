@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use redis::{Cmd, Value};
+use redis::{Cmd, ServerError, ServerErrorKind, Value};
 
 use super::slot::{lease_name, slot};
 use crate::backend::{BackendError, Bytes, Lease, Lookup};
@@ -14,9 +14,22 @@ use crate::clock::millis;
 pub(super) struct Request {
     pub(super) command: Cmd,
     pub(super) slot: u16,
+    kind: Kind,
     repeat: Repeat,
     /// Whose digest the command has, if it runs a script.
     script: Option<&'static Script>,
+}
+
+/// What a request does, which decides on what it can be answered with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Get,
+    Set,
+    Remove,
+    LeaseIfAbsent,
+    Lease,
+    Fill,
+    Release,
 }
 
 /// What to ask if the server may have worked on a request already, and nobody knows.
@@ -35,17 +48,20 @@ const STILL_FILLED: Duration = Duration::from_secs(24 * 60 * 60);
 /// The longest life that a server is given; it refuses what overflows its clock.
 const LONGEST_MS: u64 = 100 * 366 * 24 * 60 * 60 * 1000;
 
-/// Whether there is a value, or else whether the lease is granted. Others are told that it is not as long as more than `ARGV[3]` remains of
-/// the record's life, except who asked for the lease `ARGV[4]` and can't know whether it was granted. That one is given another: its first
-/// question may still be on its way, and must not bring back a lease that was voided in between.
+/// 1 where there is a value, or else the lease if it is granted, and 0 if it is not. Others are told that it is not as long as more than
+/// `ARGV[3]` remains of the record's life, except who asked for the leases from `ARGV[4]` on, and can't know whether one was granted. That
+/// one is given another, which nobody asked for before: its questions may still be on their way, and must not bring back a lease that was
+/// voided in between.
 ///
 /// The value itself is left to a `GET` behind it: from a script it would be copied into Lua and out again, which takes longer than all else.
 static LEASE_IF_ABSENT: Script = Script::new(
-    "if redis.call('PTTL', KEYS[1]) ~= -2 then return 3 end \
-         if redis.call('PTTL', KEYS[2]) > tonumber(ARGV[3]) \
-             and redis.call('GET', KEYS[2]) ~= ARGV[4] then return 0 end \
+    "if redis.call('PTTL', KEYS[1]) ~= -2 then return 1 end \
+         if redis.call('PTTL', KEYS[2]) > tonumber(ARGV[3]) then \
+             local holder, is_ours = redis.call('GET', KEYS[2]), false \
+             for i = 4, #ARGV do is_ours = is_ours or ARGV[i] == holder end \
+             if not is_ours then return 0 end end \
          redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2]) \
-         return ARGV[4] and 2 or 1",
+         return ARGV[1]",
 );
 
 static SET: Script = Script::new(
@@ -63,10 +79,19 @@ static FILL: Script = Script::new(
          return 1",
 );
 
+/// Of whichever of the leases stands.
 static RELEASE: Script = Script::new(
-    "if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end \
+    "local holder = redis.call('GET', KEYS[2]) \
+         for _, lease in ipairs(ARGV) do \
+             if lease == holder then redis.call('DEL', KEYS[2]) end end \
          return 1",
 );
+
+/// Where a lookup's lease stands: behind the script, the number of keys, and these.
+const TOKEN: usize = 5;
+
+/// Where those begin in whose place it is asked for.
+const UNANSWERED: usize = 8;
 
 /// A script that touches a key and the record of its lease.
 struct Script {
@@ -92,13 +117,13 @@ impl Request {
     pub(super) fn get(key: &str) -> Self {
         let mut command = redis::cmd("GET");
         command.arg(key);
-        Self::plain(command, key)
+        Self::plain(Kind::Get, command, key)
     }
 
     /// In one step with the end of the lease: between the two, an older value could be filled in, or a lease be granted for
     /// what is older than this.
     pub(super) fn set(key: &str, value: &Bytes, life: Duration) -> Self {
-        let set = Self::scripted(&SET, key, |command| {
+        let set = Self::scripted(Kind::Set, &SET, key, |command| {
             command.arg(&value[..]).arg(entry_life(life));
         });
         Self {
@@ -110,28 +135,29 @@ impl Request {
     pub(super) fn delete(key: &str) -> Self {
         let mut command = redis::cmd("UNLINK");
         command.arg(key).arg(lease_name(key));
-        Self::plain(command, key)
+        Self::plain(Kind::Remove, command, key)
     }
 
-    pub(super) fn lease_if_absent(key: &str, lease: Lease, life: Duration) -> Self {
-        let lookup = Self::scripted(&LEASE_IF_ABSENT, key, |command| {
+    /// By who asked for `unanswered` before, and doesn't know whether one of them was granted: `lease` then takes its place.
+    pub(super) fn lease_if_absent(
+        key: &str,
+        lease: Lease,
+        unanswered: &[Lease],
+        life: Duration,
+    ) -> Self {
+        let lookup = Self::scripted(Kind::LeaseIfAbsent, &LEASE_IF_ABSENT, key, |command| {
             command
                 .arg(lease.token())
                 .arg(lease_life(life))
                 .arg(millis(STILL_FILLED));
+            for lease in unanswered {
+                command.arg(lease.token());
+            }
         });
         Self {
             repeat: Repeat::Lookup,
             ..lookup
         }
-    }
-
-    /// The same by who asked for `unanswered` before, and is granted another in its place.
-    pub(super) fn take_over_if_absent(key: &str, unanswered: Lease, life: Duration) -> Self {
-        let mut request = Self::lease_if_absent(key, second(unanswered), life);
-        request.command.arg(unanswered.token());
-        request.repeat = Repeat::Never;
-        request
     }
 
     pub(super) fn lease(key: &str, lease: Lease, life: Duration) -> Self {
@@ -140,12 +166,12 @@ impl Request {
         command.arg("PX").arg(lease_life(life));
         Self {
             repeat: Repeat::Never,
-            ..Self::plain(command, key)
+            ..Self::plain(Kind::Lease, command, key)
         }
     }
 
     pub(super) fn fill(key: &str, lease: Lease, value: &Bytes, life: Duration) -> Self {
-        Self::scripted(&FILL, key, |command| {
+        Self::scripted(Kind::Fill, &FILL, key, |command| {
             command
                 .arg(&value[..])
                 .arg(entry_life(life))
@@ -153,10 +179,45 @@ impl Request {
         })
     }
 
-    pub(super) fn release(key: &str, lease: Lease) -> Self {
-        Self::scripted(&RELEASE, key, |command| {
-            command.arg(lease.token());
+    pub(super) fn release(key: &str, leases: &[Lease]) -> Self {
+        Self::scripted(Kind::Release, &RELEASE, key, |command| {
+            for lease in leases {
+                command.arg(lease.token());
+            }
         })
+    }
+
+    /// Whether something can be the answer to it. What is not was meant for another, so that none of those behind it is believed.
+    pub(super) fn is_answered_by(&self, answer: &Value) -> bool {
+        match (self.kind, answer) {
+            (Kind::Get, Value::Nil | Value::BulkString(_))
+            | (Kind::Set | Kind::Release, Value::Int(1))
+            | (Kind::Lease, Value::Okay)
+            | (Kind::Remove, Value::Int(0..=2))
+            | (Kind::LeaseIfAbsent | Kind::Fill, Value::Int(0 | 1)) => true,
+            (Kind::LeaseIfAbsent, Value::BulkString(token)) => {
+                arguments(&self.command).nth(TOKEN) == Some(token)
+            }
+            _ => false,
+        }
+    }
+
+    /// A removal in two steps, first of the record, for a server that has only one of the two: while a slot is on its way, what names
+    /// several keys is refused. Between the two, nothing can be filled in that began before.
+    pub(super) fn apart(&self) -> Option<[Self; 2]> {
+        let keys: Vec<&[u8]> = arguments(&self.command).skip(1).collect();
+        let &[key, record] = &keys[..] else {
+            return None;
+        };
+        let remove = |name: &[u8]| {
+            let mut command = redis::cmd("UNLINK");
+            command.arg(name);
+            Self {
+                command,
+                ..self.clone()
+            }
+        };
+        (self.kind == Kind::Remove).then(|| [remove(record), remove(key)])
     }
 
     /// The same for a server that may have worked on it already; nothing where that could do harm.
@@ -166,21 +227,31 @@ impl Request {
             Repeat::Same => {}
             Repeat::Never => return None,
             Repeat::Lookup => {
-                // Behind the script, the number of keys, and these.
-                const TOKEN: usize = 5;
-                let arguments: Vec<&[u8]> = arguments(&self.command).collect();
-                let token = str::from_utf8(arguments.get(TOKEN)?).ok()?.parse().ok()?;
-                let other = second(Lease::new(token)).token().to_string();
+                let other = new_lease().ok()?.token().to_string();
                 let mut command = Cmd::new();
-                for (index, argument) in arguments.iter().enumerate() {
+                for (index, argument) in arguments(&self.command).enumerate() {
                     let is_token = index == TOKEN;
                     command.arg(if is_token { other.as_bytes() } else { argument });
                 }
-                command.arg(arguments[TOKEN]);
+                command.arg(arguments(&self.command).nth(TOKEN)?);
                 again.command = command;
             }
         }
         Some(again)
+    }
+
+    /// The leases that a lookup may have been granted if it was not answered: that which it asks for, then those in whose place it does.
+    pub(super) fn leases(&self) -> Vec<Lease> {
+        let arguments = arguments(&self.command).enumerate();
+        let tokens = arguments
+            .filter(|(index, _)| *index == TOKEN || *index >= UNANSWERED)
+            .filter_map(|(_, token)| str::from_utf8(token).ok()?.parse().ok());
+        tokens.map(Lease::new).collect()
+    }
+
+    /// The lease that a lookup asks for.
+    fn lease_asked_for(&self) -> Option<Lease> {
+        self.leases().into_iter().next()
     }
 
     /// The same with the script itself, for a server that doesn't know its digest; nothing for what runs none.
@@ -194,21 +265,28 @@ impl Request {
         Some(Self {
             command,
             slot: self.slot,
+            kind: self.kind,
             repeat: self.repeat,
             script: None,
         })
     }
 
-    fn plain(command: Cmd, key: &str) -> Self {
+    fn plain(kind: Kind, command: Cmd, key: &str) -> Self {
         Self {
             command,
             slot: slot(key),
+            kind,
             repeat: Repeat::Same,
             script: None,
         }
     }
 
-    fn scripted(script: &'static Script, key: &str, arguments: impl FnOnce(&mut Cmd)) -> Self {
+    fn scripted(
+        kind: Kind,
+        script: &'static Script,
+        key: &str,
+        arguments: impl FnOnce(&mut Cmd),
+    ) -> Self {
         let mut command = redis::cmd("EVALSHA");
         command.arg(script.digest()).arg(2);
         command.arg(key).arg(lease_name(key));
@@ -216,6 +294,7 @@ impl Request {
         Self {
             command,
             slot: slot(key),
+            kind,
             repeat: Repeat::Same,
             script: Some(script),
         }
@@ -227,11 +306,6 @@ fn arguments(command: &Cmd) -> impl Iterator<Item = &[u8]> {
         redis::Arg::Simple(bytes) => Some(bytes),
         _ => None,
     })
-}
-
-/// The lease that a lookup asks for in place of one that it may have been granted.
-pub(super) fn second(lease: Lease) -> Lease {
-    Lease::new(lease.token().wrapping_add(1).max(1))
 }
 
 fn entry_life(life: Duration) -> u64 {
@@ -263,33 +337,40 @@ pub(super) fn found(reply: Value) -> Result<Option<Bytes>, BackendError> {
     }
 }
 
-/// What the script that leases and the `GET` behind it are answered with; nothing if the value went in between.
+/// What the script that leases and the `GET` behind it are answered with, by whom `lookup` was asked; nothing if the value went in between.
 pub(super) fn looked_up(
+    lookup: &Request,
     leased: Value,
     value: Value,
-    lease: Lease,
 ) -> Result<Option<Lookup>, BackendError> {
-    let Value::Int(leased @ 0..=3) = leased else {
-        return Err(unexpected(leased));
-    };
-    // What came between voided the lease, if there was one.
+    // It stands whatever the script says: what came between voided the lease, if there was one.
     if let Some(value) = found(value)? {
         return Ok(Some(Lookup::Found(value)));
     }
-    Ok(match leased {
-        0 => Some(Lookup::Busy),
-        1 => Some(Lookup::Granted(lease)),
-        2 => Some(Lookup::Granted(second(lease))),
-        _ => None,
-    })
+    match leased {
+        Value::Int(0) => Ok(Some(Lookup::Busy)),
+        Value::Int(1) => Ok(None),
+        Value::BulkString(_) => Ok(lookup.lease_asked_for().map(Lookup::Granted)),
+        // While a slot is on its way there are no records. Nothing can be filled by a lease without one.
+        Value::ServerError(error) if is_on_the_way(&error) => {
+            Ok(lookup.lease_asked_for().map(Lookup::Granted))
+        }
+        other => Err(unexpected(other)),
+    }
 }
 
 /// What the script that fills is answered with.
 pub(super) fn filled(reply: Value) -> Result<bool, BackendError> {
     match reply {
         Value::Int(filled @ (0 | 1)) => Ok(filled == 1),
+        Value::ServerError(error) if is_on_the_way(&error) => Ok(false),
         other => Err(unexpected(other)),
     }
+}
+
+/// Whether a server has only one of a key and its record, as their slot is on its way.
+fn is_on_the_way(error: &ServerError) -> bool {
+    error.kind() == Some(ServerErrorKind::TryAgain)
 }
 
 /// What is answered where there is nothing to say.
@@ -303,6 +384,10 @@ pub(super) fn done(reply: Value) -> Result<(), BackendError> {
 fn unexpected(reply: Value) -> BackendError {
     match reply {
         Value::ServerError(error) => super::error::of_server(error),
-        _ => BackendError::new("the server's answer makes no sense"),
+        _ => nonsense(),
     }
+}
+
+pub(super) fn nonsense() -> BackendError {
+    BackendError::new("the server's answer makes no sense")
 }

@@ -2,17 +2,19 @@
 
 use std::io;
 
-use redis::{RedisError, ServerError, ServerErrorKind};
+use redis::{RedisError, ServerError};
 
 use crate::backend::BackendError;
 
-pub(super) const LATE: &str = "no answer in time";
+const LATE: &str = "no answer in time";
 
 /// Why there are no answers.
 pub(super) enum Failure {
     /// A connection that had been used before was lost, as far as can be told before an answer began: by a server that was restarted,
     /// or closes what is idle.
     Stale(BackendError),
+    /// There was no more time.
+    Late,
     Other(BackendError),
 }
 
@@ -21,8 +23,13 @@ impl Failure {
     pub(super) fn of_new_connection(self) -> BackendError {
         match self {
             Self::Stale(error) | Self::Other(error) => error,
+            Self::Late => late(),
         }
     }
+}
+
+pub(super) fn late() -> BackendError {
+    BackendError::new(LATE)
 }
 
 impl From<BackendError> for Failure {
@@ -32,7 +39,12 @@ impl From<BackendError> for Failure {
 }
 
 pub(super) fn of_server(error: ServerError) -> BackendError {
-    BackendError::new(reason(&error)).with_source(RedisError::from(error))
+    let new = if is_of_the_command(&error) {
+        BackendError::refusal
+    } else {
+        BackendError::new
+    };
+    new(reason(&error)).with_source(RedisError::from(error))
 }
 
 /// Of what a connection begins with. The server's own text is left out, as it may quote the password: that of an unknown command
@@ -42,33 +54,73 @@ pub(super) fn of_greeting(error: &ServerError) -> BackendError {
 }
 
 fn reason(error: &ServerError) -> &'static str {
-    use ServerErrorKind as Kind;
-    match (error.kind(), error.code()) {
-        (Some(Kind::BusyLoading), _) => "the server is still loading its data",
-        (Some(Kind::ReadOnly), _) => "the server is a read-only replica",
-        (Some(Kind::MasterDown), _) => "the server has lost its master",
-        (Some(Kind::ClusterDown), _) => "the cluster is down",
-        (Some(Kind::Moved | Kind::Ask | Kind::TryAgain | Kind::CrossSlot), _) => {
+    match code(error) {
+        "LOADING" => "the server is still loading its data",
+        "READONLY" => "the server is a read-only replica",
+        "MASTERDOWN" => "the server has lost its master",
+        "CLUSTERDOWN" => "the cluster is down",
+        "MOVED" | "ASK" | "TRYAGAIN" | "CROSSSLOT" => {
             "the cluster's slots are on the move, or the URL should be `redis+cluster://`"
         }
-        (Some(Kind::NoPerm), _) => "the user lacks a permission",
-        (_, "NOAUTH" | "WRONGPASS") => "the server refuses user or password",
-        (_, "OOM") => "the server is out of memory",
-        (_, "WRONGTYPE") => "the key holds something that is not a string",
-        (_, "MISCONF") => "the server can't save its data, and takes no writes",
-        (_, "BUSY") => "the server is busy with a script",
-        (_, "NOREPLICAS") => "the server has too few replicas for writes",
+        "NOPERM" => "the user lacks a permission",
+        "NOAUTH" | "WRONGPASS" => "the server refuses user or password",
+        "OOM" => "the server is out of memory",
+        "WRONGTYPE" => "the key holds something that is not a string",
+        "MISCONF" => "the server can't save its data, and takes no writes",
+        "BUSY" => "the server is busy with a script",
+        "NOREPLICAS" => "the server has too few replicas for writes",
         _ => "the server answered with an error",
     }
 }
 
+/// Whether the server works, and takes just this command not, or not now.
+pub(super) fn is_of_the_command(error: &ServerError) -> bool {
+    matches!(
+        code(error),
+        "READONLY"
+            | "MOVED"
+            | "ASK"
+            | "TRYAGAIN"
+            | "CROSSSLOT"
+            | "NOPERM"
+            | "OOM"
+            | "WRONGTYPE"
+            | "MISCONF"
+            | "NOREPLICAS"
+    )
+}
+
 /// Whether another server should be asked the next time.
 pub(super) fn is_of_the_wrong_server(error: &ServerError) -> bool {
-    use ServerErrorKind as Kind;
     matches!(
-        error.kind(),
-        Some(Kind::ReadOnly | Kind::MasterDown | Kind::ClusterDown | Kind::BusyLoading)
+        code(error),
+        "READONLY" | "MASTERDOWN" | "CLUSTERDOWN" | "LOADING"
     )
+}
+
+/// The code of an error. Servers before version 7 have that of a command in a script within the text.
+fn code(error: &ServerError) -> &str {
+    let script = error.details().unwrap_or_default();
+    let script = script.strip_prefix("Error running script");
+    let within = script.and_then(|text| text.split_once(": -")?.1.split(' ').next());
+    within.unwrap_or_else(|| error.code())
+}
+
+/// Whether the answer would be the same until somebody sets up another server, or its user, otherwise: unlike that of one that is busy,
+/// full or about to start.
+pub(super) fn is_lasting(error: &ServerError) -> bool {
+    let has_no_such_command = || {
+        let detail = error.details().unwrap_or_default();
+        let is_unknown = detail
+            .get(..7)
+            .is_some_and(|start| start.eq_ignore_ascii_case("unknown"));
+        is_unknown || detail.starts_with("syntax error")
+    };
+    match code(error) {
+        "NOPERM" | "NOAUTH" | "WRONGPASS" | "NOPROTO" => true,
+        "ERR" => has_no_such_command(),
+        _ => false,
+    }
 }
 
 pub(super) fn of_io(error: io::Error) -> BackendError {
@@ -104,4 +156,45 @@ pub(super) fn of_client(error: RedisError) -> BackendError {
         }
     };
     BackendError::new(reason).with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use redis::{Parser, Value};
+
+    use super::is_lasting;
+
+    #[test]
+    fn what_passes_does_not_last() {
+        let refuses = |answer: &str| {
+            let answer = format!("-{answer}\r\n");
+            match Parser::new().parse_value(answer.as_bytes()) {
+                Ok(Value::ServerError(error)) => is_lasting(&error),
+                other => panic!("{other:?}"),
+            }
+        };
+        for answer in [
+            "NOPERM User ann has no permissions to run the 'client|tracking' command",
+            "NOAUTH HELLO must be called with the client already authenticated",
+            "WRONGPASS invalid username-password pair or user is disabled.",
+            "NOPROTO unsupported protocol version",
+            "ERR unknown command `HELLO`, with args beginning with: `3`, ",
+            "ERR Unknown subcommand or wrong number of arguments for 'TRACKING'. Try CLIENT HELP.",
+            "ERR syntax error",
+        ] {
+            assert!(refuses(answer), "{answer}");
+        }
+        for answer in [
+            "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
+            "ERR max number of clients reached",
+            "LOADING Redis is loading the dataset in memory",
+            "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+            "READONLY You can't write against a read only replica.",
+            "OOM command not allowed when used memory > 'maxmemory'.",
+            "ERR",
+            "ERR é",
+        ] {
+            assert!(!refuses(answer), "{answer}");
+        }
+    }
 }

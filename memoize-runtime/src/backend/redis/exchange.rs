@@ -5,19 +5,22 @@ use std::sync::LazyLock;
 
 use redis::{Cmd, ServerErrorKind, Value};
 
-use super::command::Request;
+use super::command::{Request, nonsense};
 use super::error::{self, Failure};
 use super::router::{Router, redirection};
 use super::url::Address;
 use crate::backend::BackendError;
 
-/// How often something is asked again. Once for a script that isn't known and once for a slot that has moved is usual.
-pub(super) const MOST_ROUNDS: usize = 5;
+/// How often something is asked again. Once for a script that isn't known and once for a slot that has moved is usual; a removal takes six
+/// while its slot is on its way.
+pub(super) const MOST_ROUNDS: usize = 7;
 
 static ASKING: LazyLock<Cmd> = LazyLock::new(|| redis::cmd("ASKING"));
 
 pub(super) struct Exchange {
     asked: Vec<Asked>,
+    /// So many of them are waited for.
+    needed: usize,
     /// Whether none of the others may be worked on before the first.
     first_leads: bool,
 }
@@ -26,9 +29,26 @@ struct Asked {
     request: Request,
     /// The server that a slot on its way was sent to, for this one time.
     guest_of: Option<Address>,
+    /// Whether a server may have it.
+    sent: bool,
     /// Whether a connection was lost under it.
     repeated: bool,
+    /// What is asked when the request was answered, in its place.
+    next: Option<Request>,
     answer: Option<Value>,
+}
+
+impl Asked {
+    fn new(request: Request) -> Self {
+        Self {
+            request,
+            guest_of: None,
+            sent: false,
+            repeated: false,
+            next: None,
+            answer: None,
+        }
+    }
 }
 
 /// Requests that go to one server, in one piece.
@@ -39,14 +59,10 @@ pub(super) struct Group {
 
 impl Exchange {
     pub(super) fn new(requests: impl IntoIterator<Item = Request>) -> Self {
-        let asked = |request| Asked {
-            request,
-            guest_of: None,
-            repeated: false,
-            answer: None,
-        };
+        let asked: Vec<Asked> = requests.into_iter().map(Asked::new).collect();
         Self {
-            asked: requests.into_iter().map(asked).collect(),
+            needed: asked.len(),
+            asked,
             first_leads: false,
         }
     }
@@ -57,6 +73,16 @@ impl Exchange {
         self
     }
 
+    /// The same with requests that are sent once, behind those to the same server, and not waited for: what isn't done then
+    /// is not followed.
+    pub(super) fn beside(mut self, requests: impl IntoIterator<Item = Request>) -> Self {
+        let requests = requests.into_iter();
+        // Nobody would ask again with the script itself.
+        let in_full = requests.map(|request| request.in_full().unwrap_or(request));
+        self.asked.extend(in_full.map(Asked::new));
+        self
+    }
+
     /// What is still to be sent, server by server.
     ///
     /// # Errors
@@ -64,7 +90,8 @@ impl Exchange {
     pub(super) fn groups(&self, router: &Router) -> Result<Vec<Group>, BackendError> {
         let mut groups: Vec<Group> = Vec::new();
         for (index, asked) in self.asked.iter().enumerate() {
-            if asked.answer.is_some() {
+            let is_beside = index >= self.needed;
+            if asked.answer.is_some() || is_beside && asked.sent {
                 continue;
             }
             let address = match &asked.guest_of {
@@ -76,7 +103,7 @@ impl Exchange {
                 continue;
             }
             // Only its own server works on the first one before those that are sent behind it.
-            if self.first_is_open() && !groups.is_empty() {
+            if is_beside || self.first_is_open() && !groups.is_empty() {
                 continue;
             }
             groups.push(Group {
@@ -87,8 +114,11 @@ impl Exchange {
         Ok(groups)
     }
 
-    /// The commands of a group. A guest's has `ASKING` in front of it.
-    pub(super) fn commands(&self, group: &Group) -> Vec<&Cmd> {
+    /// The commands of a group, which are about to be sent. A guest's has `ASKING` in front of it.
+    pub(super) fn commands(&mut self, group: &Group) -> Vec<&Cmd> {
+        for &index in &group.members {
+            self.asked[index].sent = true;
+        }
         let mut commands = Vec::with_capacity(group.members.len());
         for &index in &group.members {
             let asked = &self.asked[index];
@@ -103,7 +133,7 @@ impl Exchange {
     /// Takes the answers to the commands of a group; says whether the connection they came by may be used again.
     ///
     /// # Errors
-    /// There are not as many as there were commands.
+    /// They are not the answers to these commands. Nor will be what comes by that connection after them.
     pub(super) fn take(
         &mut self,
         group: &Group,
@@ -116,20 +146,32 @@ impl Exchange {
             if self.asked[index].guest_of.take().is_some() {
                 answers.next();
             }
-            let answer = answers
-                .next()
-                .ok_or_else(|| BackendError::new("the server's answer makes no sense"))?;
+            let answer = answers.next().ok_or_else(nonsense)?;
+            let is_beside = index >= self.needed;
             // The first one will be worked on once more, and this has been.
-            let is_early = index != 0 && self.first_is_open();
+            let is_early = index != 0 && !is_beside && self.first_is_open();
             let asked = &mut self.asked[index];
             let Value::ServerError(error) = &answer else {
-                asked.answer = Some(answer).filter(|_| !is_early);
+                if !asked.request.is_answered_by(&answer) {
+                    return Err(nonsense());
+                }
+                match asked.next.take() {
+                    Some(next) => asked.request = next,
+                    None => asked.answer = Some(answer).filter(|_| !is_early),
+                }
                 continue;
             };
             let to = error
                 .details()
                 .and_then(|to| redirection(&group.address, to));
             match (error.kind(), to) {
+                (Some(ServerErrorKind::Ask), _) if is_beside => continue,
+                (Some(ServerErrorKind::Moved), to) if is_beside => {
+                    if let Some((slot, to)) = to {
+                        router.moved(slot, &to);
+                    }
+                    continue;
+                }
                 // They stay together, for else each would take rounds of its own.
                 (Some(ServerErrorKind::Ask), Some((_, to))) => {
                     asked.guest_of = Some(to);
@@ -145,12 +187,18 @@ impl Exchange {
                 (Some(ServerErrorKind::Moved), Some((slot, to))) if router.moved(slot, &to) => {
                     continue;
                 }
-                _ => {
-                    sound = false;
-                    if error::is_of_the_wrong_server(error) {
-                        router.doubt();
+                (Some(ServerErrorKind::TryAgain), _) => {
+                    if let Some([first, next]) = asked.request.apart() {
+                        asked.request = first;
+                        asked.next = Some(next);
+                        continue;
                     }
                 }
+                _ if error::is_of_the_wrong_server(error) => {
+                    sound = false;
+                    router.doubt();
+                }
+                _ => sound &= error::is_of_the_command(error),
             }
             asked.answer = Some(answer);
         }
@@ -170,6 +218,10 @@ impl Exchange {
     ) -> Result<(), BackendError> {
         match failure {
             Failure::Stale(_) if self.again(group).is_some() => Ok(()),
+            Failure::Late => {
+                router.late();
+                Err(error::late())
+            }
             Failure::Stale(error) | Failure::Other(error) => {
                 // Nor is it believed that it is the right server.
                 router.doubt();
@@ -181,6 +233,9 @@ impl Exchange {
     /// Puts requests in the place of those of a group, if each has one.
     fn again(&mut self, group: &Group) -> Option<()> {
         for &index in &group.members {
+            if index >= self.needed {
+                continue;
+            }
             let asked = &mut self.asked[index];
             if std::mem::replace(&mut asked.repeated, true) {
                 return None;
@@ -198,32 +253,50 @@ impl Exchange {
                 .is_some_and(|first| first.answer.is_none())
     }
 
-    /// All answers, in the order of the requests; the exchange itself, if there is more to ask.
-    pub(super) fn finish(self) -> Result<Vec<Value>, Self> {
-        if self.asked.iter().any(|asked| asked.answer.is_none()) {
-            return Err(self);
+    /// All answers that are waited for, in the order of the requests; nothing if there is more to ask.
+    pub(super) fn finish(&mut self) -> Option<Vec<Value>> {
+        let needed = &mut self.asked[..self.needed];
+        if needed.iter().any(|asked| asked.answer.is_none()) {
+            return None;
         }
-        Ok(self
-            .asked
-            .into_iter()
-            .filter_map(|asked| asked.answer)
-            .collect())
+        let answers = needed.iter_mut();
+        Some(answers.filter_map(|asked| asked.answer.take()).collect())
+    }
+
+    /// The first request as it was sent last, if there is one.
+    pub(super) fn first(&self) -> Option<&Request> {
+        self.asked.first().map(|asked| &asked.request)
+    }
+
+    /// Whether a server may have worked on the first request.
+    pub(super) fn first_was_sent(&self) -> bool {
+        self.asked.first().is_some_and(|asked| asked.sent)
+    }
+
+    /// Whether a server has answered one of those that are not waited for.
+    pub(super) fn beside_is_answered(&self, index: usize) -> bool {
+        let asked = self.asked.get(self.needed + index);
+        asked.is_some_and(|asked| asked.answer.is_some())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::VecDeque;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use redis::{Value, parse_redis_value};
 
     use super::{Exchange, Failure, MOST_ROUNDS};
     use crate::backend::redis::command::Request;
-    use crate::backend::redis::router::Router;
+    use crate::backend::redis::router::{Router, Step};
     use crate::backend::redis::slot::slot;
     use crate::backend::redis::url::{Address, Target};
     use crate::backend::{BackendError, Lease};
+
+    const ONE: &str = "$1\r\n1\r\n";
+    const TWO: &str = "$1\r\n2\r\n";
+    const THREE: &str = "$1\r\n3\r\n";
 
     fn router(url: &str) -> Router {
         Router::new(Target::parse(url).expect(url).servers)
@@ -245,11 +318,16 @@ mod tests {
         let slots = format!(
             "*2\r\n*3\r\n:0\r\n:{last}\r\n*2\r\n+\r\n:1\r\n*3\r\n:{border}\r\n:16383\r\n*2\r\n+node\r\n:2\r\n"
         );
-        assert!(router.is_lost());
         router
             .learn(&node(1), value(&slots))
             .expect("it says where");
         router
+    }
+
+    /// Whether somebody is to ask where the servers are.
+    fn searches(router: &Router) -> bool {
+        let until = Instant::now() + Duration::from_secs(60);
+        matches!(router.step(until), Step::Search(_))
     }
 
     /// What was sent to which node, given what these answer one after the other.
@@ -273,9 +351,8 @@ mod tests {
                     .take(&group, received, router)
                     .expect("one for each");
             }
-            match exchange.finish() {
-                Ok(answers) => return (log, Some(answers)),
-                Err(unfinished) => exchange = unfinished,
+            if let Some(answers) = exchange.finish() {
+                return (log, Some(answers));
             }
         }
         (log, None)
@@ -290,27 +367,23 @@ mod tests {
             ("b", "a")
         };
         let exchange = Exchange::new([high, low, high].map(Request::get));
-        let (log, answers) = run(exchange, &router, &[":1\r\n", ":3\r\n", ":2\r\n"]);
+        let (log, answers) = run(exchange, &router, &[ONE, THREE, TWO]);
         assert_eq!(log, ["GET node:2", "GET node:2", "GET node:1"]);
-        assert_eq!(answers, Some([1, 2, 3].map(Value::Int).to_vec()));
+        assert_eq!(answers, Some([ONE, TWO, THREE].map(value).to_vec()));
     }
 
     #[test]
     fn a_slot_that_moved_is_followed_and_noted() {
         let router = cluster(16383);
         let moved = format!("-MOVED {} node:2\r\n", slot("a"));
-        let (log, answers) = run(
-            Exchange::new([Request::get("a")]),
-            &router,
-            &[&moved, ":1\r\n"],
-        );
+        let (log, answers) = run(Exchange::new([Request::get("a")]), &router, &[&moved, ONE]);
         assert_eq!(log, ["GET node:1", "GET node:2"]);
-        assert_eq!(answers, Some(vec![Value::Int(1)]));
+        assert_eq!(answers, Some(vec![value(ONE)]));
         assert!(
-            router.is_lost(),
+            searches(&router),
             "where the others are is asked anew, by one"
         );
-        assert!(!router.is_lost());
+        assert!(!searches(&router));
         assert_eq!(router.route(slot("a")).expect("it is known"), node(2));
     }
 
@@ -318,33 +391,34 @@ mod tests {
     fn a_slot_on_its_way_is_a_guest_once() {
         let router = cluster(16383);
         let ask = format!("-ASK {} node:2\r\n", slot("a"));
-        let answers = [&*ask, "+OK\r\n", ":1\r\n"];
+        let answers = [&*ask, "+OK\r\n", ONE];
         let (log, answers) = run(Exchange::new([Request::get("a")]), &router, &answers);
         assert_eq!(log, ["GET node:1", "ASKING node:2", "GET node:2"]);
-        assert_eq!(answers, Some(vec![Value::Int(1)]));
+        assert_eq!(answers, Some(vec![value(ONE)]));
         assert_eq!(router.route(slot("a")).expect("it is known"), node(1));
     }
 
     #[test]
     fn what_is_led_is_a_guest_with_the_first() {
         let router = cluster(16383);
-        let lookup = Request::lease_if_absent("a", Lease::new(7), Duration::from_secs(1));
+        let lookup = Request::lease_if_absent("a", Lease::new(7), &[], Duration::from_secs(1));
         let exchange = Exchange::new([lookup, Request::get("a")]).first_leads();
         let ask = format!("-ASK {} node:2\r\n", slot("a"));
         let (ask, ok) = (&*ask, "+OK\r\n");
-        let answers = [ask, ask, ok, ":1\r\n", ok, ":2\r\n"];
+        let answers = [ask, ask, ok, ":1\r\n", ok, TWO];
         let (log, answers) = run(exchange, &router, &answers);
         assert_eq!(log[..2], ["EVALSHA node:1", "GET node:1"]);
         assert_eq!(log[2..4], ["ASKING node:2", "EVALSHA node:2"]);
         assert_eq!(log[4..], ["ASKING node:2", "GET node:2"]);
-        assert_eq!(answers, Some([1, 2].map(Value::Int).to_vec()));
+        assert_eq!(answers, Some([":1\r\n", TWO].map(value).to_vec()));
     }
 
     #[test]
     fn nodes_that_send_us_around_are_left_alone() {
         let router = cluster(16383);
-        let moved = [2, 1, 2, 1, 2].map(|port| format!("-MOVED {} node:{port}\r\n", slot("a")));
-        let answers: Vec<&str> = moved.iter().map(String::as_str).collect();
+        let moved = [2, 1].map(|port| format!("-MOVED {} node:{port}\r\n", slot("a")));
+        let moved = moved.iter().map(String::as_str).cycle();
+        let answers: Vec<&str> = moved.take(MOST_ROUNDS).collect();
         let (log, answers) = run(Exchange::new([Request::get("a")]), &router, &answers);
         assert_eq!((log.len(), answers), (MOST_ROUNDS, None));
     }
@@ -353,17 +427,17 @@ mod tests {
     fn what_was_worked_on_too_early_is_asked_again() {
         let router = router("redis://node");
         let lease = Lease::new(7);
-        let lookup = || Request::lease_if_absent("a", lease, Duration::from_secs(1));
-        let answers = ["-NOSCRIPT none\r\n", ":1\r\n", ":2\r\n", ":3\r\n"];
+        let lookup = || Request::lease_if_absent("a", lease, &[], Duration::from_secs(1));
+        let answers = ["-NOSCRIPT none\r\n", ONE, ":1\r\n", TWO];
         let exchange = Exchange::new([lookup(), Request::get("b")]).first_leads();
         let (log, found) = run(exchange, &router, &answers);
         assert_eq!(log[..2], ["EVALSHA node:6379", "GET node:6379"]);
         assert_eq!(log[2..], ["EVAL node:6379", "GET node:6379"]);
-        assert_eq!(found, Some([2, 3].map(Value::Int).to_vec()));
+        assert_eq!(found, Some([":1\r\n", TWO].map(value).to_vec()));
         let exchange = Exchange::new([lookup(), Request::get("b")]);
         let (log, found) = run(exchange, &router, &answers[..3]);
         assert_eq!(log.len(), 3, "where nothing leads the other answer stands");
-        assert_eq!(found, Some([2, 1].map(Value::Int).to_vec()));
+        assert_eq!(found, Some([":1\r\n", ONE].map(value).to_vec()));
     }
 
     #[test]
@@ -376,7 +450,7 @@ mod tests {
         let router = cluster(slot(high));
         let exchange = Exchange::new([high, low, low].map(Request::get)).first_leads();
         assert_eq!(exchange.groups(&router).expect("both are known").len(), 1);
-        let (log, _) = run(exchange, &router, &[":1\r\n", ":2\r\n", ":3\r\n"]);
+        let (log, _) = run(exchange, &router, &[ONE, TWO, THREE]);
         assert_eq!(log, ["GET node:2", "GET node:1", "GET node:1"]);
     }
 
@@ -396,7 +470,7 @@ mod tests {
         };
         let (value, hour) = ("value".into(), Duration::from_secs(3600));
         let lease = Lease::new(7);
-        assert!(ask(Request::lease_if_absent("b", lease, hour)));
+        assert!(ask(Request::lease_if_absent("b", lease, &[], hour)));
         assert!(ask(Request::fill("b", lease, &value, hour)));
         assert!(ask(Request::delete("b")));
         assert!(!ask(Request::set("b", &value, hour)));
@@ -404,6 +478,141 @@ mod tests {
         let group = exchange.groups(&router).expect("it is known").remove(0);
         let late = Failure::Other(BackendError::new("late"));
         assert!(exchange.fail(&group, late, &router).is_err());
+    }
+
+    #[test]
+    fn what_is_beside_is_sent_once_and_not_waited_for() {
+        let router = cluster(16383);
+        let release = || Request::release("a", &[Lease::new(7)]);
+        let exchange = || Exchange::new([Request::get("a")]).beside([release()]);
+        let moved = format!("-MOVED {} node:2\r\n", slot("a"));
+        for beside in [":1\r\n", "-TRYAGAIN later\r\n", &moved] {
+            let (log, answers) = run(exchange(), &router, &[ONE, beside]);
+            assert_eq!(log.len(), 2, "{log:?}");
+            assert!(log[1].starts_with("EVAL "), "{log:?}");
+            assert_eq!(answers, Some(vec![value(ONE)]));
+        }
+        let moved = format!("-MOVED {} node:1\r\n", slot("a"));
+        let (log, answers) = run(exchange(), &router, &[&moved, &moved, ONE]);
+        assert_eq!(log.len(), 3, "{log:?}");
+        assert_eq!(answers, Some(vec![value(ONE)]));
+    }
+
+    #[test]
+    fn what_cannot_be_an_answer_ends_it() {
+        let router = router("redis://node");
+        let (text, hour) = ("value".into(), Duration::from_secs(3600));
+        let lease = Lease::new(7);
+        let requests = [
+            (Request::get("a"), &["$-1\r\n", ONE][..]),
+            (Request::set("a", &text, hour), &[":1\r\n"]),
+            (Request::delete("a"), &[":0\r\n", ":1\r\n", ":2\r\n"]),
+            (Request::lease("a", lease, hour), &["+OK\r\n"]),
+            (
+                Request::fill("a", lease, &text, hour),
+                &[":0\r\n", ":1\r\n"],
+            ),
+            (Request::release("a", &[lease]), &[":1\r\n"]),
+            (
+                Request::lease_if_absent("a", lease, &[], hour),
+                &[":0\r\n", ":1\r\n", "$1\r\n7\r\n"],
+            ),
+        ];
+        let all = [
+            ":0\r\n", ":1\r\n", ":2\r\n", ":3\r\n", "+OK\r\n", "*0\r\n", "$-1\r\n",
+        ];
+        for (number, (request, right)) in requests.into_iter().enumerate() {
+            let others = all.iter().chain([&ONE, &"$1\r\n7\r\n"]);
+            for answer in others.chain(right) {
+                let mut exchange = Exchange::new([request.clone()]);
+                let group = exchange.groups(&router).expect("it is known").remove(0);
+                let taken = exchange.take(&group, vec![value(answer)], &router);
+                let is_value = number == 0 && answer.starts_with('$');
+                let is_right = is_value || right.contains(answer);
+                assert_eq!(taken.is_ok(), is_right, "{number}: {answer:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_connection_that_refuses_is_as_good_as_before() {
+        let router = router("redis://node");
+        for (answer, is_sound) in [
+            ("-OOM no\r\n", true),
+            ("-MISCONF no\r\n", true),
+            (
+                "-ERR Error running script (call to f_1): @user_script:1: @user_script: 1: -OOM no\r\n",
+                true,
+            ),
+            ("-ERR no\r\n", false),
+            ("-READONLY no\r\n", false),
+            (
+                "-ERR Error running script (call to f_1): @user_script:1: @user_script: 1: -READONLY no\r\n",
+                false,
+            ),
+            ("-LOADING no\r\n", false),
+        ] {
+            let mut exchange = Exchange::new([Request::get("a")]);
+            let group = exchange.groups(&router).expect("it is known").remove(0);
+            let taken = exchange.take(&group, vec![value(answer)], &router);
+            assert_eq!(taken.expect("it is an answer"), is_sound, "{answer}");
+        }
+    }
+
+    #[test]
+    fn a_removal_from_a_slot_on_its_way_is_two() {
+        let router = cluster(16383);
+        let ask = format!("-ASK {} node:2\r\n", slot("a"));
+        let (ask, again, ok) = (&*ask, "-TRYAGAIN later\r\n", "+OK\r\n");
+        let answers = [ask, ok, again, ask, ok, ":1\r\n", ask, ok, ":0\r\n"];
+        let (log, answers) = run(Exchange::new([Request::delete("a")]), &router, &answers);
+        let asked = log.iter().filter(|asked| asked.starts_with("UNLINK"));
+        assert_eq!(asked.count(), 6, "{log:?}");
+        assert_eq!(answers, Some(vec![Value::Int(0)]));
+    }
+
+    #[test]
+    fn one_asks_for_all_where_the_servers_are() {
+        let until = Instant::now() + Duration::from_secs(60);
+        let router = router("redis+cluster://node:1");
+        let Step::Search(search) = router.step(until) else {
+            panic!("nothing is known");
+        };
+        assert!(matches!(router.step(until), Step::Wait(_)));
+        let failed = router.searched(search, Err(BackendError::new("lost")));
+        failed.expect_err("nothing is known");
+        let router = cluster(16383);
+        assert!(matches!(router.step(until), Step::Nothing));
+        let late = Failure::Late;
+        let mut exchange = Exchange::new([Request::get("a")]);
+        let group = exchange.groups(&router).expect("it is known").remove(0);
+        exchange
+            .fail(&group, late, &router)
+            .expect_err("it is late");
+        assert!(
+            matches!(router.step(until), Step::Nothing),
+            "it may be busy"
+        );
+        for _ in 0..2 {
+            let failed = exchange.fail(&group, Failure::Late, &router);
+            failed.expect_err("it is late");
+        }
+        let Step::Search(search) = router.step(until) else {
+            panic!("it may be gone");
+        };
+        let lost = Failure::Other(BackendError::new("lost"));
+        exchange
+            .fail(&group, lost, &router)
+            .expect_err("it is lost");
+        assert!(
+            matches!(router.step(until), Step::Nothing),
+            "one asks already"
+        );
+        let guides = router.guides();
+        let failed = router.searched(search, Err(BackendError::new("lost")));
+        failed.expect("what was known may still do");
+        assert!(searches(&router));
+        assert_ne!(router.guides(), guides, "another one first");
     }
 
     #[test]
@@ -420,7 +629,7 @@ mod tests {
         ] {
             let router = router("redis+cluster://node:1");
             router.learn(&node(1), value(answer)).expect_err(answer);
-            assert!(router.is_lost());
+            assert!(searches(&router));
         }
         let router = router("redis+sentinel://node/service");
         for answer in ["*-1\r\n", "*1\r\n+a\r\n", "*2\r\n+a\r\n+b\r\n", ":1\r\n"] {
@@ -431,6 +640,7 @@ mod tests {
             .expect("it says where");
         assert_eq!(router.route(0).expect("it is known"), node(2));
         router.doubt();
-        router.route(0).expect_err("it may be another one by now");
+        assert!(searches(&router), "it may be another one by now");
+        assert_eq!(router.route(0).expect("it may still do"), node(2));
     }
 }

@@ -3,7 +3,7 @@
 use redis::{Cmd, Value};
 
 use super::error;
-use super::url::{Login, Target};
+use super::url::{Login, Servers, Target};
 use crate::backend::BackendError;
 
 /// Login, protocol and database of a connection.
@@ -11,6 +11,8 @@ pub(super) struct Greeting {
     login: Login,
     db: u32,
     resp3: bool,
+    /// Whether it must be a master's. One that another has replaced takes connections as before, and answers with what it has.
+    to_master: bool,
 }
 
 impl Greeting {
@@ -20,6 +22,7 @@ impl Greeting {
             login: target.login.clone(),
             db: target.db,
             resp3: target.resp3,
+            to_master: matches!(target.servers, Servers::Sentinels { .. }),
         }
     }
 
@@ -29,6 +32,7 @@ impl Greeting {
             login: target.login.clone(),
             db: 0,
             resp3: true,
+            to_master: false,
         }
     }
 
@@ -38,6 +42,7 @@ impl Greeting {
             login: Login::default(),
             db: 0,
             resp3: false,
+            to_master: false,
         }
     }
 
@@ -47,6 +52,7 @@ impl Greeting {
             login: target.sentinel_login.clone(),
             db: 0,
             resp3: false,
+            to_master: false,
         }
     }
 
@@ -74,17 +80,35 @@ impl Greeting {
             select.arg(self.db);
             commands.push(select);
         }
+        if self.to_master {
+            commands.push(redis::cmd("ROLE"));
+        }
         commands
     }
 
     /// # Errors
-    /// One of the commands was refused.
-    pub(super) fn check(answers: Vec<Value>) -> Result<(), BackendError> {
-        for answer in answers {
+    /// One of the commands was refused, or it is no master.
+    pub(super) fn check(&self, answers: Vec<Value>) -> Result<(), BackendError> {
+        for answer in &answers {
             if let Value::ServerError(refusal) = answer {
-                return Err(error::of_greeting(&refusal));
+                return Err(error::of_greeting(refusal));
             }
         }
+        if self.to_master && !answers.last().is_some_and(is_master) {
+            return Err(BackendError::new("the server is a read-only replica"));
+        }
         Ok(())
+    }
+}
+
+/// What `ROLE` says, in its first part.
+fn is_master(role: &Value) -> bool {
+    let Value::Array(role) = role else {
+        return false;
+    };
+    match role.first() {
+        Some(Value::BulkString(role)) => role == b"master",
+        Some(Value::SimpleString(role)) => role == "master",
+        _ => false,
     }
 }

@@ -7,23 +7,26 @@ use std::time::Duration;
 
 use redis::Value;
 
-use super::command::{self, Request};
+use super::command::{self, Request, nonsense};
 use super::exchange::Exchange;
 use super::router::Router;
 use super::slot::slot;
 use crate::backend::{BackendError, Bytes, Lease, Lookup};
 
-/// Past so many all are forgotten: the leases run out by themselves.
+/// Past so many keys no more are noted: the leases run out by themselves.
 const MOST: usize = 1024;
 
-/// So many are given up with one lookup, for which it need not wait.
+/// So many questions for one key are noted, the last ones.
+const MOST_OF_ONE: usize = 32;
+
+/// So many keys are given up with one lookup.
 const MOST_GIVEN_UP: usize = 16;
 
-/// Leases that may have been granted, by key. Whoever looks a key up next takes over its lease, and need not wait for it to run out; for
+/// Leases that may have been granted, by key. Whoever looks a key up next takes them over, and need not wait for them to run out; for
 /// other processes, which would have to, they are given up with the next lookup that asks the same server.
 #[derive(Default)]
 pub(super) struct Unanswered {
-    leases: Mutex<HashMap<String, Lease>>,
+    leases: Mutex<HashMap<String, Vec<Lease>>>,
     /// Looked at without the lock, as there are hardly ever any.
     any: AtomicBool,
 }
@@ -35,15 +38,10 @@ pub(super) type Found = (Lookup, Vec<Option<Bytes>>);
 pub(super) struct Looking<'a> {
     unanswered: &'a Unanswered,
     key: &'a str,
-    /// As its answer refers to it.
-    lease: Lease,
-    /// What it may be granted.
-    asked: Lease,
-    request: Request,
-    /// The names that are read with it.
-    others: &'a [&'a str],
+    /// The lease, then what is read: before it was granted, that could be older than an invalidation. Beside these is what is given up.
+    pub(super) exchange: Exchange,
     /// What else may have been granted, and is given up with it.
-    given_up: Vec<(String, Lease)>,
+    given_up: Vec<(String, Vec<Lease>)>,
     is_answered: bool,
 }
 
@@ -55,42 +53,42 @@ impl Unanswered {
     pub(super) fn look<'a>(
         &'a self,
         key: &'a str,
-        others: &'a [&'a str],
+        others: &[&str],
         life: Duration,
         router: &Router,
     ) -> Result<Looking<'a>, BackendError> {
-        let (lease, asked, request) = if let Some(lease) = self.take(key) {
-            let request = Request::take_over_if_absent(key, lease, life);
-            (lease, command::second(lease), request)
-        } else {
-            let lease = command::new_lease()?;
-            (lease, lease, Request::lease_if_absent(key, lease, life))
-        };
+        let lease = command::new_lease()?;
+        let lookup = Request::lease_if_absent(key, lease, &self.take(key), life);
+        let read = [key].into_iter().chain(others.iter().copied());
+        let requests = [lookup].into_iter().chain(read.map(Request::get));
+        let given_up = self.take_near(key, router);
+        let releases = given_up
+            .iter()
+            .map(|(key, leases)| Request::release(key, leases));
         Ok(Looking {
             unanswered: self,
             key,
-            lease,
-            asked,
-            request,
-            others,
-            given_up: self.take_near(key, router),
+            exchange: Exchange::new(requests).first_leads().beside(releases),
+            given_up,
             is_answered: false,
         })
     }
 
-    fn take(&self, key: &str) -> Option<Lease> {
+    fn take(&self, key: &str) -> Vec<Lease> {
         if !self.any.load(Ordering::Relaxed) {
-            return None;
+            return Vec::new();
         }
         // The child of a fork may find it locked by a thread that it doesn't have.
-        let mut leases = self.leases.try_lock().ok()?;
-        let lease = leases.remove(key);
+        let Ok(mut leases) = self.leases.try_lock() else {
+            return Vec::new();
+        };
+        let taken = leases.remove(key).unwrap_or_default();
         self.any.store(!leases.is_empty(), Ordering::Relaxed);
-        lease
+        taken
     }
 
     /// Some of those on the server that is asked for `key`.
-    fn take_near(&self, key: &str, router: &Router) -> Vec<(String, Lease)> {
+    fn take_near(&self, key: &str, router: &Router) -> Vec<(String, Vec<Lease>)> {
         if !self.any.load(Ordering::Relaxed) {
             return Vec::new();
         }
@@ -106,33 +104,24 @@ impl Unanswered {
         taken
     }
 
-    fn note(&self, key: &str, lease: Lease) {
+    /// Notes leases of a key, the last one first.
+    fn note(&self, key: &str, mut asked: Vec<Lease>) {
         let Ok(mut leases) = self.leases.try_lock() else {
             return;
         };
-        if leases.len() >= MOST {
-            leases.clear();
+        let is_full = leases.len() >= MOST && !leases.contains_key(key);
+        if is_full || asked.is_empty() {
+            return;
         }
-        leases.insert(key.to_owned(), lease);
+        let noted = leases.entry(key.to_owned()).or_default();
+        asked.append(noted);
+        asked.truncate(MOST_OF_ONE);
+        *noted = asked;
         self.any.store(true, Ordering::Relaxed);
     }
 }
 
 impl Looking<'_> {
-    /// The lease, then what is read: before it was granted, that could be older than an invalidation. Behind these is what is given up: nobody
-    /// waits for the answers to that alone.
-    pub(super) fn exchange(&self) -> Exchange {
-        // Where the connection was lost under it, the second one was asked for.
-        let leases = |lease: Lease| [lease, command::second(lease)];
-        let released = self
-            .given_up
-            .iter()
-            .flat_map(|(key, lease)| leases(*lease).map(|lease| Request::release(key, lease)));
-        let read = [self.key].into_iter().chain(self.others.iter().copied());
-        let first = [self.request.clone()].into_iter();
-        Exchange::new(first.chain(read.map(Request::get)).chain(released)).first_leads()
-    }
-
     /// What the server has said to it; nothing if it is to be asked once more, as the value went between the two questions.
     ///
     /// # Errors
@@ -140,24 +129,36 @@ impl Looking<'_> {
     pub(super) fn answered(mut self, answers: Vec<Value>) -> Result<Option<Found>, BackendError> {
         self.is_answered = true;
         let mut answers = answers.into_iter();
-        let (Some(leased), Some(value)) = (answers.next(), answers.next()) else {
-            return Err(BackendError::new("the server's answer makes no sense"));
+        let (Some(request), Some(leased), Some(value)) =
+            (self.exchange.first(), answers.next(), answers.next())
+        else {
+            return Err(nonsense());
         };
-        let Some(lookup) = command::looked_up(leased, value, self.lease)? else {
+        let Some(lookup) = command::looked_up(request, leased, value)? else {
             return Ok(None);
         };
-        // Behind them nothing is said.
-        let others = answers.take(self.others.len()).map(command::found);
+        let others = answers.map(command::found);
         Ok(Some((lookup, others.collect::<Result<_, _>>()?)))
+    }
+
+    /// The leases that it may have been granted.
+    fn asked(&self) -> Vec<Lease> {
+        let mut leases = self.exchange.first().map_or(Vec::new(), Request::leases);
+        if !self.exchange.first_was_sent() && !leases.is_empty() {
+            leases.remove(0);
+        }
+        leases
     }
 }
 
 impl Drop for Looking<'_> {
     fn drop(&mut self) {
         if !self.is_answered {
-            self.unanswered.note(self.key, self.asked);
-            for (key, lease) in &self.given_up {
-                self.unanswered.note(key, *lease);
+            self.unanswered.note(self.key, self.asked());
+        }
+        for (index, (key, leases)) in self.given_up.drain(..).enumerate() {
+            if !self.exchange.beside_is_answered(index) {
+                self.unanswered.note(&key, leases);
             }
         }
     }
@@ -170,7 +171,7 @@ mod tests {
     use redis::Value;
 
     use super::super::url::Target;
-    use super::{Lookup, MOST, Router, Unanswered, command};
+    use super::{Lease, Looking, Lookup, MOST, MOST_OF_ONE, Router, Unanswered};
 
     const LIFE: Duration = Duration::from_secs(1);
 
@@ -179,69 +180,90 @@ mod tests {
         Router::new(target.servers)
     }
 
+    fn look<'a>(all: &'a Unanswered, key: &'a str) -> Looking<'a> {
+        let looking = all.look(key, &[], LIFE, &router());
+        looking.expect("there are random numbers")
+    }
+
+    /// The leases that a lookup names, which is sent and never answered.
+    fn unanswered(all: &Unanswered, key: &str) -> Vec<Lease> {
+        let mut looking = look(all, key);
+        for group in looking.exchange.groups(&router()).expect("it is known") {
+            looking.exchange.commands(&group);
+        }
+        looking.exchange.first().expect("it is asked").leases()
+    }
+
     #[test]
-    fn what_is_not_answered_is_taken_over_once() {
-        let (all, router) = (Unanswered::default(), router());
-        let look = |key| {
-            let looking = all.look(key, &[], LIFE, &router);
-            looking.expect("there are random numbers")
-        };
-        let unanswered = |key| look(key).asked;
-        let first = unanswered("a");
-        let second = unanswered("a");
-        assert_eq!(second, command::second(first));
-        assert_ne!(unanswered("b"), command::second(second), "another key's");
-        let third = look("a");
-        assert_eq!(third.asked, command::second(second));
+    fn all_that_is_not_answered_is_taken_over() {
+        let all = Unanswered::default();
+        let first = unanswered(&all, "a");
+        assert_eq!(first.len(), 1);
+        let second = unanswered(&all, "a");
+        assert_eq!(second[1..], first);
+        // What nobody was asked for can't have been granted.
+        for _ in 0..2 {
+            let refused = look(&all, "a").exchange.first().map(super::Request::leases);
+            assert_eq!(refused.expect("it is asked")[1..], second);
+        }
+        assert_eq!(unanswered(&all, "b").len(), 1, "another key's");
+        let third = look(&all, "a");
+        assert_eq!(third.asked(), second, "it was not sent yet");
         third
             .answered(vec![Value::Int(0), Value::Nil])
             .expect("it makes sense");
-        let anew = unanswered("a");
-        assert_ne!(anew, command::second(command::second(second)));
-        assert_eq!(look("a").lease, anew);
+        assert_eq!(unanswered(&all, "a").len(), 1, "all is known");
     }
 
     #[test]
     fn what_comes_between_its_two_questions_is_noticed() {
-        let (all, router) = (Unanswered::default(), router());
-        let answered = |leased, value| {
-            let looking = all.look("a", &["b"], LIFE, &router);
+        let all = Unanswered::default();
+        let answered = |leased: &dyn Fn(String) -> Value, value| {
+            let looking = all.look("a", &["b"], LIFE, &router());
             let looking = looking.expect("there are random numbers");
-            let lease = looking.asked;
+            let lease = looking.exchange.first().expect("it is asked").leases()[0];
+            let leased = leased(lease.token().to_string());
             let found = looking.answered(vec![leased, value, Value::Nil]);
             (lease, found)
         };
         let value = || Value::BulkString(b"value".to_vec());
         let none = Value::Nil;
-        for leased in [0, 1, 3].map(Value::Int) {
+        let token = |token: String| Value::BulkString(token.into_bytes());
+        let [busy, there] = [0, 1].map(|leased| move |_| Value::Int(leased));
+        for leased in [&busy as &dyn Fn(_) -> _, &there, &token] {
             let (_, found) = answered(leased, value());
             let found = found.expect("it makes sense");
             assert!(matches!(found, Some((Lookup::Found(_), others)) if others == [None]));
         }
-        let (_, busy) = answered(Value::Int(0), none.clone());
-        assert!(matches!(busy, Ok(Some((Lookup::Busy, _)))));
-        let (lease, granted) = answered(Value::Int(1), none.clone());
+        let (_, is_busy) = answered(&busy, none.clone());
+        assert!(matches!(is_busy, Ok(Some((Lookup::Busy, _)))));
+        let (lease, granted) = answered(&token, none.clone());
         let granted = granted.expect("it makes sense");
         assert!(matches!(granted, Some((Lookup::Granted(granted), _)) if granted == lease));
-        let (_, gone) = answered(Value::Int(3), none);
+        let (_, gone) = answered(&there, none.clone());
         assert!(matches!(gone, Ok(None)), "it is to be asked once more");
         for (leased, found) in [
-            (value(), value()),
-            (value(), Value::Int(3)),
-            (Value::Int(3), Value::Int(3)),
-            (Value::Int(4), value()),
+            (Value::Int(1), Value::Int(1)),
+            (Value::Int(2), none.clone()),
+            (Value::Nil, none),
         ] {
-            let (_, mixed_up) = answered(leased, found);
+            let (_, mixed_up) = answered(&|_| leased.clone(), found);
             mixed_up.expect_err("it makes no sense");
         }
     }
 
     #[test]
     fn they_are_bounded() {
-        let (all, router) = (Unanswered::default(), router());
+        let all = Unanswered::default();
         for key in 0..2 * MOST {
-            drop(all.look(&key.to_string(), &[], LIFE, &router));
+            let mut looking = look(&all, "a");
+            looking.is_answered = true;
+            drop(looking);
+            all.note(&key.to_string(), vec![Lease::new(7)]);
             assert!(all.leases.lock().expect("no test panics").len() <= MOST);
+        }
+        for _ in 0..2 * MOST_OF_ONE {
+            assert!(unanswered(&all, "b").len() <= MOST_OF_ONE + 1);
         }
     }
 }

@@ -12,6 +12,7 @@ mod exchange;
 mod login;
 mod lookup;
 mod router;
+mod search;
 mod slot;
 mod tls;
 mod url;
@@ -51,7 +52,9 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// | `redis+cluster://host:6379,host` | a cluster, of which any nodes are named; `rediss+cluster://` with TLS |
 ///
 /// User and password are percent-encoded. Behind a `?` may stand `protocol=resp3`, and in place of what a URL has no room for
-/// `user`, `password`, `db`, `sentinel_user` and `sentinel_password`. TLS takes the feature `redis-tls`, and a C compiler to build.
+/// `user`, `password`, `db`, `sentinel_user` and `sentinel_password`. TLS takes the feature `redis-tls`, and a C compiler to build; it trusts
+/// the certificate authorities of the system, of the file that the variable `SSL_CERT_FILE` names, or with `ca_certificate=/path/of/ca.pem`
+/// behind the `?` those of that file alone.
 ///
 /// # Connections
 ///
@@ -59,16 +62,20 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// at start, come later and go away. Sync functions have connections of their own, as many as there are threads that ask at one
 /// time, of which up to 32 stay open to each server. With the feature `redis-tokio`, async functions share one connection to
 /// each server; without it, or outside of a tokio runtime, they ask from a few threads, see [`Unblock`](crate::Unblock). A connection
-/// is dropped after any error or missed deadline, so that a late answer is never taken for another's. One that turns out lost, by a restart
+/// is dropped after a missed deadline, an answer that makes no sense and any error that is not a refusal of the command, so that a late answer is never
+/// taken for another's. One that turns out lost, by a restart
 /// of the server say, is followed by another, once and in the same time; what must not be done twice, `prime` say, fails. A forked process uses none of its
 /// parent's.
+///
+/// The [circuit breaker](crate::RuntimeBuilder::breaker) is one for all nodes of a cluster: one node that is gone makes a part of the questions fail, and
+/// five failures that happen to come in a row have all nodes left alone for a second.
 ///
 /// # What is asked
 ///
 /// A lookup is one round trip, hit or miss, of two commands: a script by its digest, which leases what is absent, and a `GET`. The server's own
 /// statistics show them as `evalsha` and `get`. A user of
 /// the server (ACL) needs `+get +set +del +unlink +pttl +evalsha +eval`, in a cluster `+cluster|slots +asking`, for a database other than 0 `+select`, of
-/// sentinels `+sentinel|get-master-addr-by-name`, and the keys
+/// sentinels `+sentinel|get-master-addr-by-name` and of their masters `+role`, and the keys
 /// `~namespace:*` and, for the records of leases, `~{namespace:*`; sealed keys begin with neither.
 ///
 /// Evicted or lost records of leases cost computations, never a wrong value. Replication is asynchronous: after a failover an
@@ -116,11 +123,10 @@ impl Redis {
     /// The backend that a URL stands for. Nothing is connected yet.
     ///
     /// # Errors
-    /// The URL can't be used; the text says why and what to write, and repeats no part of it. For TLS, the certificate
-    /// authorities of the system can't be read.
+    /// The URL can't be used; the text says why and what to write, and repeats no part of it.
     pub fn open(url: &str) -> Result<Self, ConfigError> {
         let target = Target::parse(url)?;
-        let tls = target.tls.then(Tls::system).transpose()?;
+        let tls = Tls::of(&target)?;
         Ok(Self::new(target, tls))
     }
 
@@ -150,12 +156,13 @@ impl Redis {
         }
     }
 
-    fn ask(&self, exchange: Exchange, deadline: Deadline) -> Result<Vec<Value>, BackendError> {
+    fn ask(&self, exchange: &mut Exchange, deadline: Deadline) -> Result<Vec<Value>, BackendError> {
         self.shared.blocking.ask(&self.shared, exchange, deadline)
     }
 
     fn ask_one(&self, request: Request, deadline: Deadline) -> Result<Value, BackendError> {
-        self.ask(Exchange::new([request]), deadline).and_then(only)
+        self.ask(&mut Exchange::new([request]), deadline)
+            .and_then(only)
     }
 }
 
@@ -187,7 +194,7 @@ impl Backend for Redis {
         keys: &[&str],
         deadline: Deadline,
     ) -> Result<Vec<Option<Bytes>>, BackendError> {
-        all(self.ask(gets(keys), deadline)?, command::found)
+        all(self.ask(&mut gets(keys), deadline)?, command::found)
     }
 
     fn set_many(
@@ -196,11 +203,11 @@ impl Backend for Redis {
         life: Duration,
         deadline: Deadline,
     ) -> Result<(), BackendError> {
-        nothing(self.ask(sets(entries, life), deadline)?)
+        nothing(self.ask(&mut sets(entries, life), deadline)?)
     }
 
     fn delete_many(&self, keys: &[&str], deadline: Deadline) -> Result<(), BackendError> {
-        nothing(self.ask(deletes(keys), deadline)?)
+        nothing(self.ask(&mut deletes(keys), deadline)?)
     }
 
     fn get_or_lease(
@@ -221,8 +228,8 @@ impl Backend for Redis {
         deadline: Deadline,
     ) -> Result<(Lookup, Vec<Option<Bytes>>), BackendError> {
         loop {
-            let looking = self.shared.look(key, others, life)?;
-            let answers = self.ask(looking.exchange(), deadline)?;
+            let mut looking = self.shared.look(key, others, life)?;
+            let answers = self.ask(&mut looking.exchange, deadline)?;
             if let Some(found) = looking.answered(answers)? {
                 return Ok(found);
             }
@@ -247,7 +254,7 @@ impl Backend for Redis {
     }
 
     fn release(&self, key: &str, lease: Lease, deadline: Deadline) -> Result<(), BackendError> {
-        command::done(self.ask_one(Request::release(key, lease), deadline)?)
+        command::done(self.ask_one(Request::release(key, &[lease]), deadline)?)
     }
 
     fn watch(&self, prefix: &str, changes: Changes) {
@@ -281,9 +288,7 @@ fn deletes(keys: &[&str]) -> Exchange {
 
 fn only(answers: Vec<Value>) -> Result<Value, BackendError> {
     let mut answers = answers.into_iter();
-    answers
-        .next()
-        .ok_or_else(|| BackendError::new("the server's answer makes no sense"))
+    answers.next().ok_or_else(command::nonsense)
 }
 
 fn all<T>(

@@ -2,22 +2,34 @@
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use redis::{Cmd, Value};
 
+use super::search::{Searches, Searching, Waiting};
 use super::slot::SLOTS;
 use super::url::{Address, Servers};
 use crate::backend::BackendError;
+
+/// So many answers that came too late are a reason to ask whether the servers are still the same.
+const MOST_LATE: u32 = 3;
 
 /// What is known about the servers so far.
 pub(super) struct Router {
     servers: Servers,
     known: Mutex<Known>,
+    searches: Searches,
 }
 
-enum Known {
-    /// Nothing, or nothing that can be relied on; these were known last.
-    Nothing(Vec<Address>),
+struct Known {
+    found: Option<Found>,
+    /// Whether it may have changed, so that somebody should ask. Until then it may still do.
+    is_doubted: bool,
+    late: u32,
+    searches: usize,
+}
+
+enum Found {
     Master(Address),
     Cluster(Nodes),
 }
@@ -26,8 +38,15 @@ struct Nodes {
     addresses: Vec<Address>,
     /// The index of each slot's address.
     by_slot: Box<[u16]>,
-    /// Whether a slot was found elsewhere than it was said to be, so that others may have moved as well.
-    outdated: bool,
+}
+
+/// What is to be done before something is sent.
+pub(super) enum Step<'a> {
+    Nothing,
+    /// To ask where the servers are.
+    Search(Searching<'a>),
+    /// To wait until another has asked.
+    Wait(Waiting<'a>),
 }
 
 /// No node has the slot.
@@ -35,29 +54,56 @@ const NOBODY: u16 = u16::MAX;
 
 impl Router {
     pub(super) fn new(servers: Servers) -> Self {
-        let known = match &servers {
-            Servers::One(address) => Known::Master(address.clone()),
-            _ => Known::Nothing(Vec::new()),
+        let found = match &servers {
+            Servers::One(address) => Some(Found::Master(address.clone())),
+            _ => None,
         };
         Self {
             servers,
-            known: Mutex::new(known),
+            known: Mutex::new(Known {
+                found,
+                is_doubted: false,
+                late: 0,
+                searches: 0,
+            }),
+            searches: Searches::default(),
         }
     }
 
-    /// Whether somebody should be asked where the servers are.
-    pub(super) fn is_lost(&self) -> bool {
-        match &mut *self.lock() {
-            Known::Nothing(_) => true,
-            Known::Master(_) => false,
-            // Whoever sees it first asks for all.
-            Known::Cluster(nodes) => std::mem::take(&mut nodes.outdated),
+    /// What who has time until a moment does first. One asks for all, and as long as something is known nobody waits for that.
+    pub(super) fn step(&self, until: Instant) -> Step<'_> {
+        let mut known = self.lock();
+        if known.found.is_some() && !known.is_doubted {
+            return Step::Nothing;
+        }
+        match self.searches.begin(until) {
+            Ok(search) => {
+                known.is_doubted = false;
+                known.late = 0;
+                known.searches += 1;
+                Step::Search(search)
+            }
+            Err(_) if known.found.is_some() => Step::Nothing,
+            Err(search) => Step::Wait(search),
         }
     }
 
-    /// Whether nothing can be sent before somebody was asked.
-    pub(super) fn knows_nothing(&self) -> bool {
-        matches!(&*self.lock(), Known::Nothing(_))
+    /// Ends a search; an error where it was in vain and nothing is known.
+    ///
+    /// # Errors
+    /// Why it was in vain.
+    pub(super) fn searched(
+        &self,
+        search: Searching<'_>,
+        found: Result<(), BackendError>,
+    ) -> Result<(), BackendError> {
+        let Err(error) = found else { return Ok(()) };
+        search.fail();
+        // What was known before may still do.
+        if self.lock().found.is_some() {
+            return Ok(());
+        }
+        Err(error)
     }
 
     /// The server to send to.
@@ -65,30 +111,31 @@ impl Router {
     /// # Errors
     /// There is none.
     pub(super) fn route(&self, slot: u16) -> Result<Address, BackendError> {
-        match &*self.lock() {
-            Known::Master(address) => Ok(address.clone()),
-            Known::Cluster(nodes) => {
+        match &self.lock().found {
+            Some(Found::Master(address)) => Ok(address.clone()),
+            Some(Found::Cluster(nodes)) => {
                 let index = usize::from(nodes.by_slot[usize::from(slot)]);
                 let address = nodes.addresses.get(index).cloned();
                 address
                     .ok_or_else(|| BackendError::new("no node of the cluster has the key's slot"))
             }
-            Known::Nothing(_) => Err(BackendError::new("no server is known")),
+            None => Err(BackendError::new("no server is known")),
         }
     }
 
     /// Whom to ask where the servers are, in this order: of a cluster those known last, then those of the URL.
     pub(super) fn guides(&self) -> VecDeque<Address> {
-        let named = self.servers.addresses().iter().cloned();
-        let last = match &*self.lock() {
-            Known::Nothing(last) => last.clone(),
-            Known::Cluster(nodes) => nodes.addresses.clone(),
-            Known::Master(_) => Vec::new(),
-        };
-        let mut guides: VecDeque<Address> = last.into();
-        for address in named {
-            if !guides.contains(&address) {
-                guides.push_back(address);
+        let mut guides = VecDeque::new();
+        let known = self.lock();
+        if let Some(Found::Cluster(nodes)) = &known.found {
+            guides.extend(nodes.addresses.iter().cloned());
+            // In another order each time, so that one which doesn't answer isn't asked first again.
+            guides.rotate_left(known.searches % nodes.addresses.len());
+        }
+        drop(known);
+        for address in self.servers.addresses() {
+            if !guides.contains(address) {
+                guides.push_back(address.clone());
             }
         }
         guides
@@ -117,56 +164,50 @@ impl Router {
     /// # Errors
     /// It doesn't say where the servers are.
     pub(super) fn learn(&self, guide: &Address, answer: Value) -> Result<(), BackendError> {
-        let known = if self.asks_sentinels() {
-            master(answer).map(Known::Master)
+        let found = if self.asks_sentinels() {
+            master(answer).map(Found::Master)
         } else {
-            nodes(guide, answer).map(Known::Cluster)
+            nodes(guide, answer).map(Found::Cluster)
         };
-        *self.lock() = known.ok_or_else(|| {
+        let found = found.ok_or_else(|| {
             BackendError::new(if self.asks_sentinels() {
                 "the sentinel doesn't know the service"
             } else {
                 "the server is not a node of a working cluster"
             })
         })?;
+        self.lock().found = Some(found);
         Ok(())
     }
 
-    /// Notes that a slot is elsewhere; says whether that can be followed.
+    /// Notes that a slot is elsewhere, and others may be as well; says whether that can be followed.
     pub(super) fn moved(&self, slot: u16, to: &Address) -> bool {
-        match &mut *self.lock() {
-            Known::Cluster(nodes) => {
-                let index = nodes.index(to);
-                nodes.by_slot[usize::from(slot)] = index;
-                nodes.outdated = true;
-                true
-            }
-            Known::Nothing(_) | Known::Master(_) => false,
-        }
+        let mut known = self.lock();
+        let Some(Found::Cluster(nodes)) = &mut known.found else {
+            return false;
+        };
+        let index = nodes.index(to);
+        nodes.by_slot[usize::from(slot)] = index;
+        known.is_doubted = true;
+        true
     }
 
     /// Notes that what is known can't be right, or that a server can't be reached.
     pub(super) fn doubt(&self) {
-        if matches!(self.servers, Servers::One(_)) {
-            return;
+        if !matches!(self.servers, Servers::One(_)) {
+            self.lock().is_doubted = true;
         }
+    }
+
+    /// Notes that a server did not answer in time, which one that is busy doesn't either.
+    pub(super) fn late(&self) {
         let mut known = self.lock();
-        // In another order, so that one which doesn't answer isn't asked first again.
-        let last = match &mut *known {
-            Known::Cluster(nodes) => {
-                nodes.addresses.rotate_left(1);
-                std::mem::take(&mut nodes.addresses)
-            }
-            Known::Nothing(last) => {
-                let mut last = std::mem::take(last);
-                if !last.is_empty() {
-                    last.rotate_left(1);
-                }
-                last
-            }
-            Known::Master(_) => Vec::new(),
-        };
-        *known = Known::Nothing(last);
+        known.late += 1;
+        let is_doubted = known.late >= MOST_LATE;
+        drop(known);
+        if is_doubted {
+            self.doubt();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
@@ -222,7 +263,6 @@ fn nodes(guide: &Address, answer: Value) -> Option<Nodes> {
     let mut nodes = Nodes {
         addresses: Vec::new(),
         by_slot: vec![NOBODY; usize::from(SLOTS)].into_boxed_slice(),
-        outdated: false,
     };
     for range in &ranges {
         let Value::Array(range) = range else {

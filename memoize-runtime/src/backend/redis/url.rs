@@ -8,7 +8,7 @@
 //! ```
 //!
 //! User and password are percent-encoded. Behind a `?` may stand `protocol=resp3`, `user`, `password` and `db`, and for the
-//! sentinels themselves `sentinel_user` and `sentinel_password`.
+//! sentinels themselves `sentinel_user` and `sentinel_password`; with TLS `ca_certificate`, the path of a file.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -23,6 +23,8 @@ const SENTINEL_PORT: u16 = 26379;
 pub(super) struct Target {
     pub(super) servers: Servers,
     pub(super) tls: bool,
+    /// The file of the certificate authorities to be trusted, in place of the system's.
+    pub(super) ca_certificate: Option<PathBuf>,
     pub(super) login: Login,
     pub(super) sentinel_login: Login,
     pub(super) db: u32,
@@ -111,14 +113,16 @@ const DATABASE: Problem = "has a database that is not a number; write `redis://h
 const CLUSTER_DATABASE: Problem = "has a database, and a cluster has only one; leave it out";
 const SOCKET: Problem =
     "has no absolute path of a socket; write `redis+unix:///path/of/the/socket`";
-const PARAMETER: Problem = "has a parameter that is not known; write `protocol=resp3`, `user`, `password`, `db`, `sentinel_user` or \
-     `sentinel_password`";
+const PARAMETER: Problem = "has a parameter that is not known; write `protocol=resp3`, `user`, `password`, `db`, `sentinel_user`, \
+     `sentinel_password` or `ca_certificate`";
 const PROTOCOL: Problem =
     "has a `protocol` that is not known; write `protocol=resp2` or `protocol=resp3`";
 const ENCODING: Problem = "holds a `%` that two hexadecimal digits of UTF-8 don't follow; write `%25` for a `%`, and percent-encode \
      user and password";
 const PASSWORD: Problem = "has a user without a password; write `redis://user:password@host/`, or `redis://:password@host/`";
 const NO_TLS: Problem = "asks for TLS, which this build doesn't have; enable the feature `redis-tls` of `cache-memoize`";
+const CA_WITHOUT_TLS: Problem =
+    "has a `ca_certificate` and asks for no TLS; write `rediss://`, or leave it out";
 const NO_UNIX: Problem =
     "asks for a Unix socket, which this system doesn't have; write `redis://host:6379/`";
 
@@ -143,6 +147,9 @@ fn parse(url: &str) -> Result<Target, Problem> {
     target.tls = tls;
     for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
         set(&mut target, parameter)?;
+    }
+    if target.ca_certificate.is_some() && !tls {
+        return Err(CA_WITHOUT_TLS);
     }
     let is_cluster = matches!(target.servers, Servers::Cluster(_));
     if is_cluster && target.db != 0 {
@@ -217,6 +224,7 @@ impl Target {
         Self {
             servers,
             tls: false,
+            ca_certificate: None,
             login: Login::default(),
             sentinel_login: Login::default(),
             db: 0,
@@ -264,6 +272,7 @@ fn set(target: &mut Target, parameter: &str) -> Result<(), Problem> {
         "password" => target.login.password = Some(value),
         "sentinel_user" => target.sentinel_login.user = Some(value),
         "sentinel_password" => target.sentinel_login.password = Some(value),
+        "ca_certificate" => target.ca_certificate = Some(value.into()),
         "protocol" => {
             target.resp3 = match &*value {
                 "resp3" | "3" => true,
@@ -301,6 +310,8 @@ fn digit(byte: u8) -> Result<u8, Problem> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::{Address, Login, Servers, Target};
 
     fn tcp(host: &str, port: u16) -> Address {
@@ -361,6 +372,8 @@ mod tests {
         let parsed = Target::parse("rediss://host");
         if cfg!(feature = "redis-tls") {
             assert!(parsed.expect("TLS is built").tls);
+            let trusting = parse("rediss://host?ca_certificate=/my%20ca.pem").ca_certificate;
+            assert_eq!(trusting.as_deref(), Some(Path::new("/my ca.pem")));
         } else {
             let error = parsed.err().expect("there is no TLS").to_string();
             assert!(error.contains("`redis-tls`"), "{error}");
@@ -388,6 +401,7 @@ mod tests {
             ("redis://:%FFhunter2@host", "`%`"),
             ("redis://host?hunter2=1", "parameter"),
             ("redis://host?protocol=hunter2", "`protocol`"),
+            ("redis://host?ca_certificate=hunter2", "asks for no TLS"),
             ("redis+unix://hunter2", "path"),
         ] {
             let error = Target::parse(url).err().expect(url).to_string();

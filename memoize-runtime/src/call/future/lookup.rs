@@ -6,6 +6,7 @@ use super::ask::ask;
 use super::{chunks, resealing, rotation};
 use crate::backend::{Bytes, Deadline};
 use crate::call::ask::NoAnswer;
+use crate::call::landed::Landed;
 use crate::call::lookup::{Found, usable};
 use crate::call::outcome::Outcome;
 use crate::call::place::Place;
@@ -63,14 +64,22 @@ pub(super) async fn open<R>(
     read(request, place, outcome, &found, None, deadline).await
 }
 
-/// As [`lookup::open_kept`](crate::call::lookup::open_kept).
-pub(super) async fn open_kept<R>(
+/// As [`lookup::open_landed`](crate::call::lookup::open_landed).
+pub(super) async fn open_landed<R>(
     request: &Request,
     place: &Place<'_>,
     outcome: &Outcome<R>,
-    kept: Kept,
+    landed: Landed,
     deadline: Deadline,
 ) -> Result<R, Missed> {
+    let kept = match landed {
+        Landed::Entry(kept) => kept,
+        Landed::Failure(failure) => {
+            let failures = outcome.failures.as_ref();
+            let taken = failures.and_then(|failures| (failures.take)(&*failure));
+            return taken.ok_or(Missed::Absent);
+        }
+    };
     if let Kept::Value(value) = &kept
         && let Some(copy) = request.read(place, outcome, Arc::clone(value))
     {

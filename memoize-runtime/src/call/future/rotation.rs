@@ -1,13 +1,13 @@
-//! As [`rotation`](crate::call::rotation), awaited.
+//! As [`rotation`](crate::call::rotation), awaited. All that is decided is decided there.
 
 use std::future::ready;
 
 use super::ask::ask;
 use super::chunks;
-use crate::backend::{Bytes, Deadline, Lease};
+use crate::backend::{Deadline, Lease};
 use crate::call::place::Place;
 use crate::call::request::Request;
-use crate::call::rotation::Write;
+use crate::call::rotation::{Previous, Whether, Write};
 use crate::engine::Renewal;
 use crate::entry::chunk::Resealer;
 
@@ -20,91 +20,50 @@ pub(super) async fn renew(
     lease: Lease,
     deadline: Deadline,
 ) -> bool {
-    let Some(previous) = place.guards().nth(renewal.nth) else {
+    let Some(mut write) = Write::new(request, place, renewal, chunks, lease) else {
         return false;
     };
-    let name = place.name().as_str();
-    let (policy, now_ms) = (request.policy(place), request.runtime.now_ms());
-    let mut write = Write::new(request, place, chunks, lease);
-    let filled = ask(request, "fill", deadline, |backend| {
-        match policy.renew(renewal, chunks, now_ms) {
-            Some((bytes, life)) => {
-                write.is_open = true;
-                backend.fill(name, lease, bytes, life, deadline)
-            }
-            None => Box::pin(ready(Ok(false))),
-        }
+    let (name, previous) = (place.name().as_str(), write.previous);
+    let filled = ask(request, "fill", deadline, |backend| match write.seal() {
+        Some((bytes, life)) => backend.fill(name, lease, bytes, life, deadline),
+        None => Box::pin(ready(Ok(false))),
     });
-    match filled.await {
-        Ok(true) => {}
-        Ok(false) => {
-            write.settle();
-            return false;
-        }
-        Err(_) => return false,
+    if let Some(stands) = write.filled(filled.await) {
+        return stands;
     }
-    if lease == Lease::UNCONDITIONAL {
-        let still_there = ask(request, "get", deadline, |backend| {
-            backend.get(previous.name().as_str(), deadline)
-        });
-        if still_there.await.ok().flatten().as_ref() != Some(&renewal.found) {
-            let deleted = ask(request, "delete", deadline, |backend| {
-                backend.delete(name, deadline)
-            });
-            if deleted.await.is_ok() {
-                write.settle();
-            }
-            return false;
-        }
-    }
-    write.settle();
-    request.observer().resealed();
-    true
-}
-
-/// As [`rotation::forget_previous`](crate::call::rotation::forget_previous).
-pub(super) async fn forget_previous(request: &Request, place: &Place<'_>, deadline: Deadline) {
-    let Some(names) = place.several_names() else {
-        return;
-    };
-    let previous = &names[1..];
     let found = ask(request, "get", deadline, |backend| {
-        backend.get_many(previous, deadline)
+        backend.get(previous, deadline)
     });
-    let found = found.await.ok();
-    if let Some(found) = found.filter(|found| found.iter().any(Option::is_some)) {
-        remove_previous(request, place, found, deadline).await;
+    if write.may_stay(found.await) {
+        return true;
     }
-}
-
-/// As [`rotation::void_previous`](crate::call::rotation::void_previous).
-pub(super) async fn void_previous(request: &Request, place: &Place<'_>, deadline: Deadline) {
-    let Some(names) = place.several_names() else {
-        return;
-    };
-    let found = ask(request, "get", deadline, |backend| {
-        backend.get_many(&names[1..], deadline)
+    let deleted = ask(request, "delete", deadline, |backend| {
+        backend.delete(name, deadline)
     });
-    let found = found.await.unwrap_or_default();
-    remove_previous(request, place, found, deadline).await;
+    write.taken_back(deleted.await)
 }
 
-async fn remove_previous(
+/// As [`rotation::remove_previous`](crate::call::rotation::remove_previous).
+pub(super) async fn remove_previous(
     request: &Request,
     place: &Place<'_>,
-    mut found: Vec<Option<Bytes>>,
+    whether: Whether,
     deadline: Deadline,
 ) {
-    let names = place.several_names().unwrap_or_default();
-    let previous = names.get(1..).unwrap_or_default();
+    let Some(previous) = Previous::of(place, whether) else {
+        return;
+    };
+    let found = ask(request, "get", deadline, |backend| {
+        backend.get_many(&previous.names, deadline)
+    });
+    let Some(found) = previous.to_remove(found.await) else {
+        return;
+    };
     let deleted = ask(request, "delete", deadline, |backend| {
-        backend.delete_many(previous, deadline)
+        backend.delete_many(&previous.names, deadline)
     });
     let _ = deleted.await;
-    // The current name was not asked for.
-    found.insert(0, None);
-    let readers: Vec<_> = request.policy(place).chunks_of(&found).collect();
-    for reader in readers {
+    for reader in previous.streams(request, found) {
         chunks::remove(request, reader.names(), deadline).await;
     }
 }

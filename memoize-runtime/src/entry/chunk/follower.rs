@@ -20,6 +20,26 @@ pub(crate) struct Origin {
     pub(crate) chunk_len: u32,
 }
 
+#[cfg(test)]
+impl Origin {
+    pub(crate) fn of(fingerprint: u64, expires_ms: u64, chunk_len: usize) -> Self {
+        use crate::entry::{Codec, Header};
+        let header = Header {
+            flags: Flags::CHUNKED,
+            codec: Codec::Postcard,
+            key_id: 0,
+            fingerprint,
+            created_ms: 0,
+            expires_ms,
+        };
+        Self {
+            header,
+            generation: Generation([7; 16]),
+            chunk_len: u32::try_from(chunk_len).expect("it is short"),
+        }
+    }
+}
+
 /// Turns the chunks that a writer has stored so far, and what it has not stored yet, into items.
 ///
 /// The driver gives it what comes next, whenever it is [`Starved`](Next::Starved). After an error it is of no more use.

@@ -48,12 +48,12 @@ impl Connection {
         until: Instant,
     ) -> Result<Self, BackendError> {
         let opened = timeout(Some(until), Box::pin(open(address, tls))).await;
-        let connection = opened.unwrap_or_else(|| Err(late()))?;
+        let connection = opened.unwrap_or_else(|| Err(error::late()))?;
         let commands = greeting.commands();
         if !commands.is_empty() {
             let commands: Vec<_> = commands.iter().collect();
             let answers = connection.ask(&commands, until).await;
-            Greeting::check(answers.map_err(Failure::of_new_connection)?)?;
+            greeting.check(answers.map_err(Failure::of_new_connection)?)?;
         }
         Ok(connection)
     }
@@ -77,7 +77,8 @@ impl Connection {
                 .send_packed_commands(&pipeline, 0, commands.len())
                 .await
         };
-        let answers = timeout(Some(until), answers).await.ok_or_else(late)?;
+        let answers = timeout(Some(until), answers).await;
+        let answers = answers.ok_or(Failure::Late)?;
         answers.map_err(|error| {
             if error.is_connection_dropped() {
                 Failure::Stale(error::of_client(error))
@@ -97,10 +98,6 @@ impl Connection {
     }
 }
 
-fn late() -> BackendError {
-    BackendError::new(error::LATE)
-}
-
 async fn open(address: &Address, tls: Option<&Tls>) -> Result<Connection, BackendError> {
     match (address, tls) {
         (Address::Tcp { host, port }, None) => {
@@ -109,7 +106,7 @@ async fn open(address: &Address, tls: Option<&Tls>) -> Result<Connection, Backen
         }
         (Address::Tcp { host, port }, Some(tls)) => {
             let stream = connect(host, *port).await.map_err(error::of_io)?;
-            over(tls.tokio(host, stream).await.map_err(error::of_io)?).await
+            over(tls.tokio(host, stream).await?).await
         }
         #[cfg(unix)]
         (Address::Unix(path), _) => {

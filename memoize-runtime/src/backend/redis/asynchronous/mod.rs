@@ -12,14 +12,16 @@ use tokio::task::JoinSet;
 
 use super::blocking::share;
 use super::command::{self, Request};
-use super::error::Failure;
+use super::error::{self, Failure};
 use super::exchange::{Exchange, Group, MOST_ROUNDS};
 use super::login::Greeting;
+use super::router::Step;
 use super::url::Address;
 use super::{Redis, Shared, until};
 use crate::backend::{
     Answer, AsyncBackend, Backend, BackendError, Bytes, Deadline, Lease, Limits, Lookup, Unblock,
 };
+use crate::timer::timeout;
 use connection::Connection;
 use table::Table;
 
@@ -53,29 +55,30 @@ impl Client {
     /// As [the other](super::blocking::Client::ask) does.
     async fn ask(
         &self,
-        mut exchange: Exchange,
+        exchange: &mut Exchange,
         deadline: Deadline,
     ) -> Result<Vec<Value>, BackendError> {
         let until = until(deadline);
         for _ in 0..MOST_ROUNDS {
-            if self.shared.router.is_lost() {
-                let found = Box::pin(self.find_servers(until)).await;
-                // What was known before may still do.
-                if self.shared.router.knows_nothing() {
-                    found?;
-                }
-            }
-            for (group, answers) in self.send(&exchange, until).await? {
+            self.find_servers(until).await?;
+            for (group, connection, answers) in self.send(exchange, until).await? {
                 match answers {
                     Ok(answers) => {
-                        exchange.take(&group, answers, &self.shared.router)?;
+                        let taken = exchange.take(&group, answers, &self.shared.router);
+                        if !matches!(taken, Ok(true)) {
+                            self.table.forget(&group.address, &connection);
+                        }
+                        taken?;
                     }
-                    Err(failure) => exchange.fail(&group, failure, &self.shared.router)?,
+                    Err(failure) => {
+                        // It is not believed to work.
+                        self.table.forget(&group.address, &connection);
+                        exchange.fail(&group, failure, &self.shared.router)?;
+                    }
                 }
             }
-            match exchange.finish() {
-                Ok(answers) => return Ok(answers),
-                Err(unfinished) => exchange = unfinished,
+            if let Some(answers) = exchange.finish() {
+                return Ok(answers);
             }
         }
         Err(BackendError::new("the cluster sends us from node to node"))
@@ -84,27 +87,26 @@ impl Client {
     /// Sends what there is to send, to all servers at the same time.
     async fn send(
         &self,
-        exchange: &Exchange,
+        exchange: &mut Exchange,
         until: Instant,
-    ) -> Result<Vec<(Group, Answers)>, BackendError> {
+    ) -> Result<Vec<(Group, Connection, Answers)>, BackendError> {
         let mut groups = exchange.groups(&self.shared.router)?;
         if groups.len() <= 1 {
             let Some(group) = groups.pop() else {
                 return Ok(Vec::new());
             };
-            let connection = self.connection(&group.address, until).await?;
-            let asked = connection.0.ask(&exchange.commands(&group), until).await;
-            let answers = self.or_forget(&group.address, connection, asked);
-            return Ok(vec![(group, answers)]);
+            let (connection, reused) = self.connection(&group.address, until).await?;
+            let asked = connection.ask(&exchange.commands(&group), until).await;
+            return Ok(vec![(group, connection, stale_if(reused, asked))]);
         }
         let mut asking = JoinSet::new();
         for (index, group) in groups.iter().enumerate() {
-            let connection = self.connection(&group.address, until).await?;
+            let (connection, reused) = self.connection(&group.address, until).await?;
             let commands: Vec<_> = exchange.commands(group).into_iter().cloned().collect();
             asking.spawn(async move {
                 let commands: Vec<_> = commands.iter().collect();
-                let asked = connection.0.ask(&commands, until).await;
-                (index, connection, asked)
+                let asked = connection.ask(&commands, until).await;
+                (index, connection, stale_if(reused, asked))
             });
         }
         let mut groups: Vec<_> = groups.into_iter().map(Some).collect();
@@ -113,14 +115,33 @@ impl Client {
             let (index, connection, asked) =
                 joined.map_err(|error| BackendError::new("it panicked").with_source(error))?;
             if let Some(group) = groups[index].take() {
-                let answers = self.or_forget(&group.address, connection, asked);
-                answered.push((group, answers));
+                answered.push((group, connection, asked));
             }
         }
         Ok(answered)
     }
 
+    /// Asks where the servers are, if that is to be done, or waits until another task has.
     async fn find_servers(&self, until: Instant) -> Result<(), BackendError> {
+        loop {
+            match self.shared.router.step(until) {
+                Step::Nothing => return Ok(()),
+                Step::Search(search) => {
+                    let found = Box::pin(self.ask_guides(until)).await;
+                    return self.shared.router.searched(search, found);
+                }
+                Step::Wait(search) => {
+                    let end = until.min(search.until);
+                    timeout(Some(end), search).await.unwrap_or(Ok(()))?;
+                }
+            }
+            if Instant::now() >= until {
+                return Err(error::late());
+            }
+        }
+    }
+
+    async fn ask_guides(&self, until: Instant) -> Result<(), BackendError> {
         let router = &self.shared.router;
         let mut guides = router.guides();
         let mut last = BackendError::new("no server is known");
@@ -165,25 +186,8 @@ impl Client {
         connection
     }
 
-    /// After a failure a connection is not believed to work.
-    fn or_forget(
-        &self,
-        address: &Address,
-        (connection, reused): (Connection, bool),
-        answers: Answers,
-    ) -> Answers {
-        answers.map_err(|failure| {
-            self.table.forget(address, &connection);
-            if reused {
-                failure
-            } else {
-                failure.of_new_connection().into()
-            }
-        })
-    }
-
     async fn ask_one(&self, request: Request, deadline: Deadline) -> Result<Value, BackendError> {
-        let answers = self.ask(Exchange::new([request]), deadline).await?;
+        let answers = self.ask(&mut Exchange::new([request]), deadline).await?;
         super::only(answers)
     }
 
@@ -195,13 +199,21 @@ impl Client {
         deadline: Deadline,
     ) -> Result<(Lookup, Vec<Option<Bytes>>), BackendError> {
         loop {
-            let looking = self.shared.look(key, others, life)?;
-            let answers = self.ask(looking.exchange(), deadline).await?;
+            let mut looking = self.shared.look(key, others, life)?;
+            let answers = self.ask(&mut looking.exchange, deadline).await?;
             if let Some(found) = looking.answered(answers)? {
                 return Ok(found);
             }
         }
     }
+}
+
+/// A connection that was opened for a question can't have been lost before it.
+fn stale_if(reused: bool, answers: Answers) -> Answers {
+    answers.map_err(|failure| match failure {
+        Failure::Stale(error) if !reused => Failure::Other(error),
+        failure => failure,
+    })
 }
 
 /// Whether the connections can be used from here.
@@ -257,7 +269,7 @@ impl AsyncBackend for Twin {
             return self.unblock.get_many(keys, deadline);
         }
         Box::pin(async move {
-            let answers = self.client.ask(super::gets(keys), deadline).await?;
+            let answers = self.client.ask(&mut super::gets(keys), deadline).await?;
             super::all(answers, command::found)
         })
     }
@@ -274,7 +286,7 @@ impl AsyncBackend for Twin {
         Box::pin(async move {
             super::nothing(
                 self.client
-                    .ask(super::sets(entries, life), deadline)
+                    .ask(&mut super::sets(entries, life), deadline)
                     .await?,
             )
         })
@@ -284,9 +296,9 @@ impl AsyncBackend for Twin {
         if !in_tokio() {
             return self.unblock.delete_many(keys, deadline);
         }
-        Box::pin(
-            async move { super::nothing(self.client.ask(super::deletes(keys), deadline).await?) },
-        )
+        Box::pin(async move {
+            super::nothing(self.client.ask(&mut super::deletes(keys), deadline).await?)
+        })
     }
 
     fn get_or_lease<'a>(
@@ -352,7 +364,7 @@ impl AsyncBackend for Twin {
             return;
         };
         let client = Arc::clone(&self.client);
-        let request = Request::release(key, lease);
+        let request = Request::release(key, &[lease]);
         // Where it can't be done the lease runs out.
         runtime.spawn(async move { client.ask_one(request, Deadline::NEVER).await.map(drop) });
     }
@@ -363,7 +375,7 @@ impl AsyncBackend for Twin {
             return;
         };
         let client = Arc::clone(&self.client);
-        let requests = super::deletes(keys);
-        runtime.spawn(async move { client.ask(requests, Deadline::NEVER).await.map(drop) });
+        let mut requests = super::deletes(keys);
+        runtime.spawn(async move { client.ask(&mut requests, Deadline::NEVER).await.map(drop) });
     }
 }

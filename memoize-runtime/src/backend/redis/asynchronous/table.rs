@@ -44,7 +44,7 @@ impl Table {
     ) -> Result<(Connection, bool), BackendError> {
         let place = self.place(address);
         let Some(mut opened) = timeout(Some(until), place.lock()).await else {
-            return Err(BackendError::new(error::LATE));
+            return Err(error::late());
         };
         if let Some(connection) = opened.as_ref().filter(|connection| !connection.is_over()) {
             return Ok((connection.clone(), true));

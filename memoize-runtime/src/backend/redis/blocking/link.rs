@@ -37,8 +37,7 @@ impl Link {
         let stream = match (tls, address) {
             (Some(tls), Address::Tcp { host, .. }) => tls
                 .blocking(host, socket)
-                .map(|stream| Stream::Tls(Box::new(stream)))
-                .map_err(error::of_io)?,
+                .map(|stream| Stream::Tls(Box::new(stream)))?,
             _ => Stream::Plain(socket),
         };
         let mut link = Self {
@@ -49,7 +48,7 @@ impl Link {
         if !commands.is_empty() {
             let commands: Vec<_> = commands.iter().collect();
             let answers = link.ask(&commands, until);
-            Greeting::check(answers.map_err(Failure::of_new_connection)?)?;
+            greeting.check(answers.map_err(Failure::of_new_connection)?)?;
         }
         Ok(link)
     }
@@ -102,6 +101,7 @@ impl Link {
                 Err(error) if is_first && reader.left == ANSWER_BYTES => {
                     return Err(self.failure(error));
                 }
+                Err(error) if error.is_timeout() => return Err(Failure::Late),
                 Err(error) => return Err(error::of_client(error).into()),
             }
             reader.left = ANSWER_BYTES;
@@ -130,6 +130,9 @@ impl Link {
 
     /// What it means that nothing was answered at all.
     fn failure(&self, error: RedisError) -> Failure {
+        if error.is_timeout() {
+            return Failure::Late;
+        }
         let stale = self.reused && error.is_connection_dropped();
         let error = error::of_client(error);
         if stale {

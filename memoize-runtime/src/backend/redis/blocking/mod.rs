@@ -7,16 +7,19 @@ pub(super) mod tracking;
 
 pub(super) use socket::Socket;
 
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use redis::Value;
 
-use super::error::Failure;
+use super::error::{self, Failure};
 use super::exchange::{Exchange, MOST_ROUNDS};
 use super::login::Greeting;
+use super::router::Step;
 use super::url::Address;
 use super::{Shared, until};
 use crate::backend::{BackendError, Deadline};
+use crate::flight::block_on;
 use link::Link;
 use pool::Pool;
 
@@ -33,23 +36,17 @@ impl Client {
     pub(super) fn ask(
         &self,
         shared: &Shared,
-        mut exchange: Exchange,
+        exchange: &mut Exchange,
         deadline: Deadline,
     ) -> Result<Vec<Value>, BackendError> {
         let until = until(deadline);
         for _ in 0..MOST_ROUNDS {
-            if shared.router.is_lost() {
-                let found = find_servers(shared, until);
-                // What was known before may still do.
-                if shared.router.knows_nothing() {
-                    found?;
-                }
-            }
+            find_servers(shared, until)?;
             // To all servers first, so that they work at the same time.
             let mut asked = Vec::new();
             for group in exchange.groups(&shared.router)? {
-                let commands = exchange.commands(&group);
                 let mut link = self.connect(shared, &group.address, until)?;
+                let commands = exchange.commands(&group);
                 let sent = link.send(&commands, until).map(|()| commands.len());
                 asked.push((group, link, sent));
             }
@@ -67,9 +64,8 @@ impl Client {
                     }
                 }
             }
-            match exchange.finish() {
-                Ok(answers) => return Ok(answers),
-                Err(unfinished) => exchange = unfinished,
+            if let Some(answers) = exchange.finish() {
+                return Ok(answers);
             }
         }
         Err(BackendError::new("the cluster sends us from node to node"))
@@ -93,8 +89,26 @@ impl Client {
     }
 }
 
-/// Asks where the servers are.
+/// Asks where the servers are, if that is to be done, or waits until another thread has.
 fn find_servers(shared: &Shared, until: Instant) -> Result<(), BackendError> {
+    loop {
+        match shared.router.step(until) {
+            Step::Nothing => return Ok(()),
+            Step::Search(search) => {
+                return shared.router.searched(search, ask_guides(shared, until));
+            }
+            Step::Wait(search) => {
+                let end = until.min(search.until);
+                block_on(pin!(search), Some(end)).unwrap_or(Ok(()))?;
+            }
+        }
+        if Instant::now() >= until {
+            return Err(error::late());
+        }
+    }
+}
+
+fn ask_guides(shared: &Shared, until: Instant) -> Result<(), BackendError> {
     let mut guides = shared.router.guides();
     let mut last = BackendError::new("no server is known");
     while let Some(guide) = guides.pop_front() {

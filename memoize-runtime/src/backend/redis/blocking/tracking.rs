@@ -42,6 +42,7 @@ pub(in super::super) fn start(shared: &Arc<Shared>, prefix: &str, changes: Chang
         address: address.clone(),
         question: question(prefix),
         changes,
+        is_refusal_told: false,
     };
     // Without a thread there are no copies, that is all.
     let _ = thread::Builder::new()
@@ -54,11 +55,13 @@ struct Tracker {
     address: Address,
     question: Cmd,
     changes: Changes,
+    /// Since changes were told the last time.
+    is_refusal_told: bool,
 }
 
 /// Why no changes are told any more.
 enum Ended {
-    /// The connection is lost, or there is none. Calls find out for themselves whether the server is there.
+    /// The connection is lost, or there is none, or the server can't tell for the moment. Calls find out for themselves whether it is there.
     Lost,
     /// The server won't tell.
     Refused(BackendError),
@@ -73,7 +76,6 @@ impl From<BackendError> for Ended {
 impl Tracker {
     fn run(&mut self) {
         let mut pause = SHORTEST_PAUSE;
-        let mut is_told = false;
         while self.changes.is_heard() {
             let started = Instant::now();
             let ended = self.listen();
@@ -83,10 +85,10 @@ impl Tracker {
                 Err(Ended::Lost) if started.elapsed() > LONGEST_PAUSE => SHORTEST_PAUSE,
                 Err(Ended::Lost) => (pause * 2).min(LONGEST_PAUSE),
                 Err(Ended::Refused(why)) => {
-                    if !is_told {
+                    if !self.is_refusal_told {
                         tell_of_refusal(&why);
                     }
-                    is_told = true;
+                    self.is_refusal_told = true;
                     PAUSE_AFTER_REFUSAL
                 }
             };
@@ -104,6 +106,7 @@ impl Tracker {
         }
         ear.ask(&self.question, &self.changes)?;
         self.changes.stand();
+        self.is_refusal_told = false;
         while self.changes.is_heard() {
             let until = Instant::now() + BEAT;
             while let Some(said) = ear.hear(until)? {
@@ -147,10 +150,10 @@ impl Ear {
             match tell(said, changes) {
                 None => {}
                 Some(Value::ServerError(refusal)) => {
-                    return Err(if error::is_of_the_wrong_server(&refusal) {
-                        Ended::Lost
+                    return Err(if error::is_lasting(&refusal) {
+                        Ended::Refused(error::of_greeting(&refusal))
                     } else {
-                        Ended::Refused(error::of_server(refusal))
+                        Ended::Lost
                     });
                 }
                 Some(_) => return Ok(()),

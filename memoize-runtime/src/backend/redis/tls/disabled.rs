@@ -4,7 +4,9 @@ use std::convert::Infallible;
 use std::io::{self, Read, Write};
 
 use super::super::blocking::Socket;
-use crate::error::{ConfigError, ConfigErrorKind};
+use super::super::url::Target;
+use crate::backend::BackendError;
+use crate::error::ConfigError;
 
 #[derive(Clone)]
 pub(in super::super) struct Tls(Infallible);
@@ -15,14 +17,12 @@ pub(in super::super) struct TlsStream {
 }
 
 impl Tls {
-    pub(in super::super) fn system() -> Result<Self, ConfigError> {
-        Err(ConfigErrorKind::RedisUrl {
-            problem: "asks for TLS, which this build doesn't have; enable the feature `redis-tls` of `cache-memoize`",
-        }
-        .into())
+    #[expect(clippy::unnecessary_wraps, reason = "the other one may fail")]
+    pub(in super::super) fn of(_: &Target) -> Result<Option<Self>, ConfigError> {
+        Ok(None)
     }
 
-    pub(in super::super) fn blocking(&self, _: &str, _: Socket) -> io::Result<TlsStream> {
+    pub(in super::super) fn blocking(&self, _: &str, _: Socket) -> Result<TlsStream, BackendError> {
         match self.0 {}
     }
 
@@ -32,7 +32,7 @@ impl Tls {
         &self,
         _: &str,
         _: tokio::net::TcpStream,
-    ) -> io::Result<tokio::net::TcpStream> {
+    ) -> Result<tokio::net::TcpStream, BackendError> {
         match self.0 {}
     }
 }

@@ -13,11 +13,28 @@
 mod shim {
     pub(crate) use shuttle::sync::{Condvar, Mutex, MutexGuard};
     pub(crate) use shuttle::thread_local;
+
+    /// Each is made anew in each schedule.
+    pub(crate) const SHARDS: usize = 2;
+
+    pub(crate) fn check(test: impl Fn() + Send + Sync + 'static) {
+        shuttle::check_random(test, 1);
+    }
 }
-#[path = "../src/flight/mod.rs"]
+mod around;
+#[path = "../../src/flight/mod.rs"]
 mod flight;
-#[path = "../src/guard.rs"]
+mod followers;
+#[path = "../../src/guard.rs"]
 mod guard;
+#[path = "../../src/progress/mod.rs"]
+mod progress;
+#[path = "../../src/shards.rs"]
+mod shards;
+#[path = "../../src/sleepers.rs"]
+mod sleepers;
+
+use around::{backend, call, entry, hidden};
 
 use std::env;
 use std::future::Future;

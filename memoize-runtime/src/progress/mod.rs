@@ -4,31 +4,28 @@
 //! stored yet: a chunk and an item at most. So both stay within bounds however far apart they are, and the writer waits for
 //! nobody. Who has read everything waits to be woken, by a waker: threads and tasks alike.
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
-use std::mem;
 use std::pin::Pin;
 use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use crate::backend::Bytes;
+use crate::backend::{Bytes, Lease};
 use crate::call::Caller;
 use crate::entry::chunk::Origin;
-use crate::guard::wake_all;
 use crate::hidden::Hidden;
+use crate::shards::{Shard, Shards, lock};
+use crate::shim::{Mutex, thread_local};
+use crate::sleepers::{Sleepers, Ticket};
 
 /// How long a writer may take for its next item before those who follow it go on by themselves.
 const STALLED: Duration = Duration::from_secs(1);
 
 /// The streams that are followed, by the names of their entries: of each name the first.
-#[derive(Clone, Default)]
-pub(crate) struct Writers(Arc<Mutex<Table>>);
-
-type Table = HashMap<Box<str>, Arc<Progress>>;
+#[derive(Clone)]
+pub(crate) struct Writers(Arc<Shards<Progress>>);
 
 /// How far a stream is written.
 pub(crate) struct Progress {
@@ -48,13 +45,15 @@ struct State {
     tail: Vec<u8>,
     items: u64,
     end: Option<End>,
+    is_left: bool,
+    /// The right to store it, for as long as the writer has it.
+    lease: Weak<Lease>,
     /// The thread that wrote or was polled last, and the task, where it is one that writes.
     thread: u64,
     task: Option<Waker>,
     /// How many items there were when a follower found nothing new, and when that was seen first.
     idle: Option<(u64, Instant)>,
-    sleeping: BTreeMap<u64, Waker>,
-    next_ticket: u64,
+    sleepers: Sleepers,
 }
 
 #[derive(Clone, Copy)]
@@ -79,76 +78,87 @@ pub(crate) enum View {
 }
 
 /// What became of a call that is to write a stream.
-pub(crate) enum Joined<T> {
+pub(crate) enum Joined {
     /// Nobody follows it where another writes a stream of another type.
-    Writes(Option<Publisher>, T),
+    Writes(Option<Publisher>),
     Follows(Arc<Progress>),
 }
 
 /// Tells followers of the progress. Dropped before the end, it tells them that there will be none.
 pub(crate) struct Publisher {
     writers: Writers,
-    progress: Arc<Progress>,
+    pub(crate) progress: Arc<Progress>,
     /// The task that was told of last, and the thread that polled it.
     task: Option<Waker>,
     thread: u64,
 }
 
 impl Writers {
-    /// Follows the stream of this name and type that is being written, or begins to write it; an error of `begin` is handed on.
-    /// One that has expired meanwhile is not handed to those who come now.
-    ///
-    /// `begin` runs under the lock, so that of those who come at one time one writes; there is none of the user's code in it.
-    pub(crate) fn join<T, E>(
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Shards::new()))
+    }
+
+    /// The stream of this name and type that is being written, to be followed. One that has expired meanwhile is not handed to those
+    /// who come now.
+    pub(crate) fn find(&self, name: &str, fingerprint: u64, now_ms: u64) -> Option<Arc<Progress>> {
+        let writers = self.0.lock(name);
+        let found = writers.get(name)?;
+        found.is_for(fingerprint, now_ms).then(|| Arc::clone(found))
+    }
+
+    /// Whether there is one. Waits for nobody where nothing is written.
+    pub(crate) fn contains(&self, name: &str, fingerprint: u64, now_ms: u64) -> bool {
+        let is_for = |found: &Progress| found.is_for(fingerprint, now_ms);
+        self.0.has(name, is_for)
+    }
+
+    /// Follows the stream of this name and type that is being written meanwhile, or makes known this one, which is begun.
+    /// As `lease` is the right to store it, who follows may share that.
+    pub(crate) fn join(
         &self,
         name: &str,
-        fingerprint: u64,
+        origin: Origin,
         now_ms: u64,
         caller: Caller,
-        begin: impl FnOnce() -> Result<(Origin, T), E>,
-    ) -> Result<Joined<T>, E> {
-        let mut writers = self.lock();
+        lease: Option<&Arc<Lease>>,
+    ) -> Joined {
+        let mut writers = self.0.lock(name);
         if let Some(progress) = writers.get(name) {
-            if progress.is_for(fingerprint, now_ms) {
-                return Ok(Joined::Follows(Arc::clone(progress)));
+            if progress.is_for(origin.header.fingerprint, now_ms) {
+                return Joined::Follows(Arc::clone(progress));
             }
             if progress.has_expired(now_ms) {
                 // Not the last reference, which its writer has.
-                writers.remove(name);
+                let _expired = writers.remove(name);
             }
         }
-        let (origin, stream) = begin()?;
-        Ok(Joined::Writes(
-            self.enter_locked(&mut writers, name, origin, caller),
-            stream,
-        ))
-    }
-
-    /// Whether who joins now would follow.
-    pub(crate) fn contains(&self, name: &str, fingerprint: u64, now_ms: u64) -> bool {
-        let writers = self.lock();
-        writers
-            .get(name)
-            .is_some_and(|progress| progress.is_for(fingerprint, now_ms))
+        Joined::Writes(self.enter_locked(&mut writers, name, origin, caller, lease))
     }
 
     /// Makes known a stream that is begun, if it is the first.
-    pub(crate) fn enter(&self, name: &str, origin: Origin, caller: Caller) -> Option<Publisher> {
-        self.enter_locked(&mut self.lock(), name, origin, caller)
+    pub(crate) fn enter(
+        &self,
+        name: &str,
+        origin: Origin,
+        caller: Caller,
+        lease: Option<&Arc<Lease>>,
+    ) -> Option<Publisher> {
+        self.enter_locked(&mut self.0.lock(name), name, origin, caller, lease)
     }
 
     fn enter_locked(
         &self,
-        writers: &mut Table,
+        writers: &mut Shard<'_, Progress>,
         name: &str,
         origin: Origin,
         caller: Caller,
+        lease: Option<&Arc<Lease>>,
     ) -> Option<Publisher> {
-        let Entry::Vacant(vacant) = writers.entry(name.into()) else {
+        if writers.get(name).is_some() {
             return None;
-        };
-        let progress = Arc::new(Progress::new(name, origin, caller));
-        vacant.insert(Arc::clone(&progress));
+        }
+        let progress = Arc::new(Progress::new(name, origin, caller, lease));
+        let _none = writers.insert(name, Arc::clone(&progress));
         Some(Publisher {
             writers: self.clone(),
             progress,
@@ -157,36 +167,31 @@ impl Writers {
         })
     }
 
-    /// Takes the stream of `name` out of sight: who comes from now on doesn't follow it. Who does already gets the rest.
+    /// Takes the stream of `name` out of sight: who comes from now on doesn't follow it. Who does already gets the rest, and stores by
+    /// a lease of its own if it has to go on by itself.
     pub(crate) fn void(&self, name: &str) {
-        let removed = self.lock().remove(name);
-        drop(removed);
+        let removed = self.0.lock(name).remove(name);
+        if let Some(progress) = removed {
+            lock(&progress.state).lease = Weak::new();
+        }
     }
 
     /// The same for one writer, which is gone, or for which nobody else should wait in vain.
     pub(crate) fn leave(&self, progress: &Arc<Progress>) {
-        let mut writers = self.lock();
-        let is_known = writers
-            .get(&progress.name)
-            .is_some_and(|found| Arc::ptr_eq(found, progress));
-        if is_known {
-            writers.remove(&progress.name);
-        }
+        let name = &progress.name;
+        self.0.lock(name).remove_same(name, progress);
     }
 
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn len(&self) -> usize {
-        self.lock().len()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Table> {
-        lock(&self.0)
+        self.0.len()
     }
 }
 
 impl Progress {
-    fn new(name: &str, origin: Origin, writer: Caller) -> Self {
+    fn new(name: &str, origin: Origin, writer: Caller, lease: Option<&Arc<Lease>>) -> Self {
         let state = State {
+            lease: lease.map_or_else(Weak::new, Arc::downgrade),
             thread: this_thread(),
             ..State::default()
         };
@@ -237,11 +242,23 @@ impl Progress {
         since.checked_add(if items == 0 { longest_wait } else { STALLED })
     }
 
+    /// Whether its writer is gone, which may have removed its chunks then.
+    pub(crate) fn is_left(&self) -> bool {
+        lock(&self.state).is_left
+    }
+
+    /// The right to store that its writer has, for who goes on by itself where that one is slow or stuck, which can't be told apart: to
+    /// take it from the one would leave nothing stored where the other is dropped. It computes since before the other began to. None
+    /// where the writer is gone.
+    pub(crate) fn lease(&self) -> Option<Arc<Lease>> {
+        lock(&self.state).lease.upgrade()
+    }
+
     fn poll_view(
         &self,
         supplied: u64,
         caller: Caller,
-        ticket: &mut Option<u64>,
+        ticket: &mut Ticket,
         context: &Context<'_>,
     ) -> Poll<View> {
         // Cloned and dropped without the lock: a waker is its executor's code.
@@ -255,7 +272,7 @@ impl Progress {
             drop(state);
             return Poll::Ready(View::Broken);
         }
-        let replaced = state.sleep(ticket, waker);
+        let replaced = state.sleepers.sleep(ticket, waker);
         drop(state);
         drop(replaced);
         Poll::Pending
@@ -279,7 +296,7 @@ pub(crate) struct Viewing<'a> {
     progress: &'a Progress,
     supplied: u64,
     caller: Caller,
-    ticket: Option<u64>,
+    ticket: Ticket,
 }
 
 impl Future for Viewing<'_> {
@@ -294,23 +311,14 @@ impl Future for Viewing<'_> {
 
 impl Drop for Viewing<'_> {
     fn drop(&mut self) {
-        if let Some(ticket) = self.ticket {
-            let forgotten = lock(&self.progress.state).sleeping.remove(&ticket);
+        if self.ticket.is_some() {
+            let forgotten = lock(&self.progress.state).sleepers.forget(self.ticket);
             drop(forgotten);
         }
     }
 }
 
 impl State {
-    /// Has `waker` woken at the next news; returns the one that it replaces.
-    fn sleep(&mut self, ticket: &mut Option<u64>, waker: Waker) -> Option<Waker> {
-        let ticket = *ticket.get_or_insert_with(|| {
-            self.next_ticket += 1;
-            self.next_ticket
-        });
-        self.sleeping.insert(ticket, waker)
-    }
-
     fn view(&self, supplied: u64, chunk_len: u32) -> Option<View> {
         let stored = u64::from(self.stored) * u64::from(chunk_len);
         let raw_len = stored + self.tail.len() as u64;
@@ -332,6 +340,11 @@ impl State {
 }
 
 impl Publisher {
+    /// It is stored by this lease.
+    pub(crate) fn holds(&self, lease: &Arc<Lease>) {
+        lock(&self.progress.state).lease = Arc::downgrade(lease);
+    }
+
     /// An item was written, whose bytes these are.
     #[inline]
     pub(crate) fn wrote(&self, bytes: &[u8]) {
@@ -378,12 +391,12 @@ impl Publisher {
     fn tell(&self, news: impl FnOnce(&mut State)) {
         let mut state = lock(&self.progress.state);
         news(&mut state);
-        if state.sleeping.is_empty() {
+        if state.sleepers.is_empty() {
             return;
         }
-        let woken = mem::take(&mut state.sleeping);
+        let woken = state.sleepers.take();
         drop(state);
-        wake_all(woken.into_values());
+        woken.wake();
     }
 }
 
@@ -393,14 +406,10 @@ impl Drop for Publisher {
         let mut task = None;
         self.tell(|state| {
             state.end.get_or_insert(End::Broken);
+            state.is_left = true;
             task = state.task.take();
         });
     }
-}
-
-/// Nothing that is locked here can panic halfway, so there is nothing to distrust after a panic.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A number that no other thread has; 0 where the thread's locals are torn down.
@@ -413,167 +422,4 @@ fn this_thread() -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::entry::chunk::Generation;
-    use crate::entry::{Codec, Flags, Header};
-    use crate::flight::block_on;
-    use std::pin::pin;
-
-    const CHUNK: usize = 100;
-    const EXPIRES_MS: u64 = 3;
-
-    fn publisher(writers: &Writers) -> Publisher {
-        let header = Header {
-            flags: Flags::CHUNKED,
-            codec: Codec::Postcard,
-            key_id: 0,
-            fingerprint: 1,
-            created_ms: 2,
-            expires_ms: EXPIRES_MS,
-        };
-        let origin = Origin {
-            header,
-            generation: Generation([7; 16]),
-            chunk_len: u32::try_from(CHUNK).expect("it is short"),
-        };
-        writers
-            .enter("name", origin, Caller::Task)
-            .expect("it is the first")
-    }
-
-    /// What is there for a follower on another thread; none where it would wait.
-    fn view(progress: &Progress, supplied: u64) -> Option<View> {
-        block_on(
-            pin!(progress.view(supplied, Caller::Task)),
-            Some(Instant::now()),
-        )
-    }
-
-    #[test]
-    fn what_is_kept_is_what_is_not_stored() {
-        let publisher = publisher(&Writers::default());
-        let progress = &publisher.progress;
-        for n in 0..100_000_u32 {
-            publisher.wrote(&n.to_le_bytes());
-            if lock(&progress.state).tail.len() >= CHUNK {
-                publisher.stored();
-            }
-            let state = lock(&progress.state);
-            assert!(state.tail.len() < CHUNK && state.tail.capacity() <= 4 * CHUNK);
-        }
-        assert_eq!(view(progress, 0), Some(View::Stored(4000)));
-        publisher.wrote(&vec![0; 100 * CHUNK]);
-        (0..100).for_each(|_| publisher.stored());
-        assert!(lock(&progress.state).tail.capacity() <= 4 * CHUNK);
-    }
-
-    #[test]
-    fn each_position_has_its_view() {
-        let writers = Writers::default();
-        let publisher = publisher(&writers);
-        let progress = Arc::clone(&publisher.progress);
-        assert_eq!(view(&progress, 0), None);
-        publisher.wrote(&[1; 150]);
-        let unstored = |len| Some(View::Unstored(Hidden(vec![1; len].into())));
-        assert_eq!(view(&progress, 0), unstored(150));
-        publisher.stored();
-        assert_eq!(view(&progress, 99), Some(View::Stored(1)));
-        assert_eq!(view(&progress, 100), unstored(50));
-        assert_eq!(view(&progress, 149), unstored(1));
-        assert_eq!(view(&progress, 150), None);
-        publisher.ended();
-        assert_eq!(view(&progress, 149), unstored(1));
-        let whole = View::Whole {
-            raw_len: 150,
-            items: 1,
-        };
-        assert_eq!(view(&progress, 150), Some(whole));
-        drop(publisher);
-        assert_eq!(view(&progress, 149), unstored(1), "it was whole before");
-        assert_eq!(writers.len(), 0);
-    }
-
-    #[test]
-    fn a_forked_child_waits_for_no_writer_of_its_parent() {
-        let publisher = publisher(&Writers::default());
-        publisher.wrote(&[1; 10]);
-        let State { stored, tail, .. } = &*lock(&publisher.progress.state);
-        let in_the_child = Progress {
-            process: process::id() ^ 1,
-            state: Mutex::new(State {
-                stored: *stored,
-                tail: tail.clone(),
-                ..State::default()
-            }),
-            ..Progress::new("name", publisher.progress.origin.clone(), Caller::Task)
-        };
-        let unstored = Some(View::Unstored(Hidden(vec![1; 10].into())));
-        assert_eq!(view(&in_the_child, 0), unstored, "what there is is read");
-        assert_eq!(view(&in_the_child, 10), Some(View::Broken));
-    }
-
-    #[test]
-    fn who_waits_is_woken_when_the_writer_goes() {
-        let writers = Writers::default();
-        let publisher = publisher(&writers);
-        let progress = Arc::clone(&publisher.progress);
-        let mut waits = pin!(progress.view(0, Caller::Task));
-        assert_eq!(block_on(waits.as_mut(), Some(Instant::now())), None);
-        assert_eq!(lock(&progress.state).sleeping.len(), 1);
-        drop(publisher);
-        assert!(lock(&progress.state).sleeping.is_empty());
-        assert_eq!(block_on(waits, None), Some(View::Broken));
-    }
-
-    #[test]
-    fn who_gives_up_leaves_no_waker_behind() {
-        let publisher = publisher(&Writers::default());
-        let progress = &publisher.progress;
-        for _ in 0..100 {
-            assert_eq!(view(progress, 0), None);
-        }
-        assert!(lock(&progress.state).sleeping.is_empty());
-        // One that is polled with another waker each time has the last one woken.
-        let mut waits = pin!(progress.view(0, Caller::Task));
-        for _ in 0..100 {
-            assert_eq!(block_on(waits.as_mut(), Some(Instant::now())), None);
-        }
-        assert_eq!(lock(&progress.state).sleeping.len(), 1);
-    }
-
-    #[test]
-    fn a_stall_counts_from_the_first_who_saw_it() {
-        let publisher = publisher(&Writers::default());
-        let progress = &publisher.progress;
-        let (began, longest) = (Instant::now(), Duration::from_secs(30));
-        let at = |ms| began + Duration::from_millis(ms);
-        let stalls_at = |ms| progress.stalls_at(at(ms), longest).expect("a moment");
-        assert_eq!(stalls_at(0), at(30_000), "a query may be slow");
-        assert_eq!(stalls_at(5_000), at(30_000));
-        publisher.wrote(&[1]);
-        assert_eq!(stalls_at(6_000), at(7_000));
-        assert_eq!(stalls_at(6_900), at(7_000), "not from when this one came");
-        publisher.wrote(&[1]);
-        assert_eq!(stalls_at(8_000), at(9_000));
-    }
-
-    #[test]
-    fn what_has_expired_is_not_handed_to_those_who_come() {
-        let writers = Writers::default();
-        let publisher = publisher(&writers);
-        let join = |now_ms| {
-            let begin = || Ok::<_, ()>((publisher.progress.origin.clone(), ()));
-            writers
-                .join("name", 1, now_ms, Caller::Task, begin)
-                .expect("it begins")
-        };
-        assert!(matches!(join(EXPIRES_MS - 1), Joined::Follows(_)));
-        let Joined::Writes(Some(newer), ()) = join(EXPIRES_MS) else {
-            panic!("it writes, and may be followed");
-        };
-        assert!(matches!(join(EXPIRES_MS - 1), Joined::Follows(_)));
-        drop(newer);
-        assert_eq!(writers.len(), 0);
-    }
-}
+mod tests;
