@@ -196,7 +196,7 @@ mod tests {
         let start = Instant::now();
         let moments = [20, 5, 10].map(|millis| start + Duration::from_millis(millis));
         let threads = moments.map(|moment| {
-            std::thread::spawn(move || {
+            thread::spawn(move || {
                 block_on(pin!(sleep_until(moment)), None);
                 assert!(Instant::now() >= moment);
             })

@@ -15,7 +15,7 @@ pub(crate) struct Outcome<R> {
     /// Puts what was decoded into an empty place; see [`decode`](Self::decode).
     pub(crate) decode_into: DecodeInto<R>,
     /// Of a value that is nothing but bytes or text.
-    take_into: TakeInto<R>,
+    pub(crate) take_into: TakeInto<R>,
     /// What is stored asks for when it is read; `None` while this thread finds that out of another type.
     pub(crate) shape: fn(Codec) -> Option<Shape>,
     /// How values are kept as they are, where that can be.
