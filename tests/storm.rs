@@ -6,12 +6,12 @@ use std::env;
 use std::panic::{catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, ScopedJoinHandle, Thread};
 use std::time::{Duration, Instant};
 
-use cache_memoize::{Clock, Memory, Runtime, cache_memoize};
+use cache_memoize::{Clock, Memory, Runtime, RuntimeBuilder, Stats, cache_memoize};
 use futures::stream::{self, Stream, StreamExt};
 use memoize_runtime::testing::{Fault, Faulty, ManualClock, flights};
 use serde::{Deserialize, Serialize};
@@ -293,6 +293,49 @@ fn check_items(items: impl IntoIterator<Item = Stamped>, key: u64, asked_ms: u64
 #[test]
 fn no_call_notices_what_goes_wrong() {
     let calls = number("STORM_CALLS", 20_000);
+    storm("", calls, |faulty| {
+        vec![runtime(Runtime::builder(), faulty)]
+    });
+}
+
+/// By processes on both sides of a rotation and in the middle of it: what one reads it seals anew, and of what it writes it may never learn
+/// whether it is there.
+#[cfg(feature = "encrypt")]
+#[test]
+fn nor_that_secrets_are_rotated() {
+    let secret = |last: &str| {
+        let text = format!("9f3c5d0be2a14786b1e0c7d2f4a8935e6c1b7d20a4e8f3915bc6d7028e4f1a{last}");
+        cache_memoize::Secret::from_hex(&text).expect("it is random")
+    };
+    let calls = number("STORM_CALLS", 20_000) / 4;
+    let stats = storm("rotation ", calls, |faulty| {
+        let sides = [("01", None), ("01", Some("02")), ("02", Some("01"))];
+        let side = |(current, previous): (&str, Option<&str>)| {
+            let settings = Runtime::builder().secret(secret(current));
+            let settings = match previous {
+                Some(previous) => settings.previous_secret(secret(previous)),
+                None => settings,
+            };
+            runtime(settings.force_encryption(true), faulty.clone())
+        };
+        sides.map(side).into()
+    });
+    let [_, between, ahead] = &stats[..] else {
+        unreachable!("there are three");
+    };
+    assert!(between.resealed > 0 && ahead.resealed > 0, "{stats:?}");
+}
+
+/// One at a time, as they share the clock.
+static STORM: Mutex<()> = Mutex::new(());
+
+/// Calls from all threads, each in one of the processes that `runtimes` has over one backend; what these counted.
+fn storm(
+    name: &str,
+    calls: u64,
+    runtimes: impl FnOnce(Faulty<Memory>) -> Vec<Runtime>,
+) -> Vec<Stats> {
+    let _alone = STORM.lock().unwrap_or_else(PoisonError::into_inner);
     let seed = number("STORM_SEED", 1);
     let started = Instant::now();
     let faulty = Faulty::new(Memory::new(64 << 20), seed)
@@ -300,12 +343,12 @@ fn no_call_notices_what_goes_wrong() {
         .rate(Fault::Delay, RATE / 20.0)
         .delay(Duration::from_secs(3600))
         .value_bytes(2048);
-    let runtime = runtime(faulty.clone());
+    let runtimes = runtimes(faulty.clone());
     let made = AtomicU64::new(0);
     let waits: Vec<Histogram> = thread::scope(|scope| {
         let threads: Vec<_> = (0..THREADS)
             .map(|nth| {
-                let (runtime, made) = (&runtime, &made);
+                let (runtime, made) = (&runtimes[nth % runtimes.len()], &made);
                 let mut random = Random::new(seed.wrapping_mul(THREADS as u64) + nth as u64);
                 scope.spawn(move || {
                     let mut waits = Histogram::default();
@@ -329,20 +372,24 @@ fn no_call_notices_what_goes_wrong() {
     let waits = waits
         .into_iter()
         .fold(Histogram::default(), Histogram::plus);
+    let stats: Vec<_> = runtimes.iter().map(Runtime::stats).collect();
     let struck = Fault::ALL.map(|fault| (fault, faulty.count(fault)));
     println!(
-        "storm: {calls} calls of {THREADS} threads, seed {seed}, {:.1?}; the median call took up to {:?}, 99.9 % up to {:?}, the longest {:?}\n\
+        "{name}storm: {calls} calls of {THREADS} threads, seed {seed}, {:.1?}; the median call took up to {:?}, 99.9 % up to {:?}, the longest {:?}\n\
          {struck:?}\n{:?}",
         started.elapsed(),
         waits.quantile(0.5),
         waits.quantile(0.999),
         waits.longest,
-        runtime.stats()
+        stats
     );
     assert!(struck.iter().all(|(_, count)| *count > 0), "{struck:?}");
     assert!(waits.longest < PATIENCE, "{:?}", waits.longest);
-    assert_eq!(flights(&runtime), 0);
-    recovers(&runtime, &faulty);
+    for runtime in &runtimes {
+        assert_eq!(flights(runtime), 0);
+        recovers(runtime, &faulty);
+    }
+    stats
 }
 
 /// When nothing goes wrong any more, calls hit again.
@@ -356,8 +403,8 @@ fn recovers(runtime: &Runtime, faulty: &Faulty<Memory>) {
     }
 }
 
-fn runtime(faulty: Faulty<Memory>) -> Runtime {
-    Runtime::builder()
+fn runtime(settings: RuntimeBuilder, faulty: Faulty<Memory>) -> Runtime {
+    settings
         .backend(faulty)
         .clock(CLOCK.clone())
         .longest_wait(LONGEST_WAIT)

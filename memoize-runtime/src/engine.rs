@@ -10,7 +10,7 @@ pub(crate) use renewal::Renewal;
 use std::cmp::Reverse;
 use std::time::Duration;
 
-use crate::backend::Bytes;
+use crate::backend::{Bytes, Deadline};
 use crate::call::outcome::Outcome;
 use crate::call::place::Place;
 use crate::entry::chunk::{self, Destination, Follower, Manifest, Origin, Reader, Writer};
@@ -211,13 +211,14 @@ impl Policy<'_> {
         expanded.map_or(self.largest, |expanded| entry.len().max(expanded))
     }
 
-    /// How a value is to be written whose computation took `cost` and ended at `now_ms`.
+    /// How a value is to be written whose computation took `cost` and ended at `now_ms`; the first ones take time, by the `deadline`.
     pub(crate) fn fill<R>(
         &self,
         value: &R,
         outcome: &Outcome<R>,
         cost: Duration,
         now_ms: u64,
+        deadline: Deadline,
     ) -> Result<Filling, Unstored> {
         let guard = self.place.guard();
         let header = self.new_header(Flags::NONE, now_ms)?;
@@ -226,7 +227,8 @@ impl Policy<'_> {
             Guard::Sealed(_) => self.padding,
         };
         let mut draft = Draft::new(guard, meta(cost, &header), padding);
-        (outcome.encode)(value, self.stored, draft.buffer()).map_err(Unstored::Unencodable)?;
+        (outcome.encode)(value, self.stored, draft.buffer(), deadline)
+            .map_err(Unstored::Unencodable)?;
         if draft.entry_len() > self.largest {
             let (buffer, value) = draft.into_parts();
             return self

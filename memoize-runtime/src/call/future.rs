@@ -137,7 +137,7 @@ fn fate<R>(
     accept: impl FnOnce(&R) -> bool,
     value: &R,
     cost: Duration,
-    right: &Right<'_>,
+    right: &mut Right<'_>,
 ) -> Option<Fate> {
     match verdict(request, outcome, accept, value) {
         Verdict::Store if !right.is_of_use() => {
@@ -145,8 +145,10 @@ fn fate<R>(
             None
         }
         Verdict::Store => {
+            let deadline = right.budget.deadline();
             let _running = right.run();
-            Some(Fate::Store(request.filling(place, outcome, value, cost)))
+            let filling = request.filling(place, outcome, value, cost, deadline);
+            Some(Fate::Store(filling))
         }
         Verdict::Leave => {
             let _running = right.run();
@@ -403,17 +405,10 @@ pub(crate) async fn prime<R>(request: &Request, outcome: &Outcome<R>, value: R) 
         observer.declined();
         return false;
     }
-    let filling = request.filling(&place, outcome, &value, Duration::ZERO);
+    let (deadline, cost) = (request.deadline(), Duration::ZERO);
+    let filling = request.filling(&place, outcome, &value, cost, deadline);
     drop(value);
-    store(
-        request,
-        &place,
-        filling,
-        Duration::ZERO,
-        request.deadline(),
-        None,
-    )
-    .await
+    store(request, &place, filling, cost, deadline, None).await
 }
 
 /// As [`sync::invalidate`](super::sync::invalidate).

@@ -2,6 +2,7 @@
 
 use super::landed::Failures;
 use crate::Cacheable;
+use crate::backend::Deadline;
 use crate::entry::{Buffer, Codec, Reject, Shape, StoredType, Unencodable, shape_of};
 use crate::local::{Copied, Copies};
 
@@ -11,7 +12,7 @@ use crate::local::{Copied, Copies};
 /// after them deals with any `R`.
 pub(crate) struct Outcome<R> {
     pub(crate) is_value: fn(&R) -> bool,
-    pub(crate) encode: fn(&R, &StoredType, &mut Vec<u8>) -> Result<(), Unencodable>,
+    pub(crate) encode: fn(&R, &StoredType, &mut Vec<u8>, Deadline) -> Result<(), Unencodable>,
     /// Puts what was decoded into an empty place; see [`decode`](Self::decode).
     pub(crate) decode_into: DecodeInto<R>,
     /// Of a value that is nothing but bytes or text.
@@ -57,7 +58,7 @@ impl<T: Cacheable> Outcome<T> {
     /// Everything that is returned is stored.
     pub(crate) const VALUE: Self = Self {
         is_value: |_| true,
-        encode: |value, stored, bytes| stored.encode(value, bytes),
+        encode: |value, stored, bytes, deadline| stored.encode(value, bytes, deadline),
         decode_into: |bytes, stored, place| stored.decode_then(bytes, |value| *place = Some(value)),
         take_into: |buffer, stored, place| stored.take_then(buffer, |value| *place = Some(value)),
         shape: shape_of::<T>,
@@ -71,8 +72,8 @@ impl<T: Cacheable, E> Outcome<Result<T, E>> {
     /// What is in an `Ok` is stored; an `Err` is not a value.
     pub(crate) const RESULT: Self = Self {
         is_value: Result::is_ok,
-        encode: |result, stored, bytes| match result {
-            Ok(value) => stored.encode(value, bytes),
+        encode: |result, stored, bytes, deadline| match result {
+            Ok(value) => stored.encode(value, bytes, deadline),
             Err(_) => Err(Unencodable::Failed),
         },
         decode_into: |bytes, stored, place| {

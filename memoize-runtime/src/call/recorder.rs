@@ -236,7 +236,9 @@ impl Recorder {
         let writer = &mut recording.chunked.writer;
         let stored = self.request.stored;
         let before = writer.raw_len();
-        if let Err(why) = writer.push(|buffer| (outcome.encode)(item, stored, buffer)) {
+        if let Err(why) =
+            writer.push(|buffer| (outcome.encode)(item, stored, buffer, Deadline::NEVER))
+        {
             self.request.unstorable(&Unstored::Unencodable(why));
             self.remove();
         } else if let Some(publisher) = &recording.publisher {

@@ -280,14 +280,15 @@ impl Request {
         outcome: &Outcome<R>,
         value: &R,
         cost: Duration,
+        deadline: Deadline,
     ) -> Result<Filling, Unstored> {
         let policy = self.policy(place);
         let now_ms = self.runtime.now_ms();
-        if let Some(kept) = self.keep(&policy, outcome, value, cost, now_ms)? {
+        if let Some(kept) = self.keep(&policy, outcome, value, cost, now_ms, deadline)? {
             let life = Duration::from_millis(policy.life_ms);
             return Ok(Filling::Whole(Fill { kept, life }));
         }
-        policy.fill(value, outcome, cost, now_ms)
+        policy.fill(value, outcome, cost, now_ms, deadline)
     }
 
     /// A copy of the value to be kept in place of its entry, where that can be.
@@ -298,6 +299,7 @@ impl Request {
         value: &R,
         cost: Duration,
         now_ms: u64,
+        deadline: Deadline,
     ) -> Result<Option<Kept>, Unstored> {
         let place = policy.place;
         let (Some(_), Some(copies)) = (self.shelf(place), &outcome.copies) else {
@@ -308,7 +310,8 @@ impl Request {
         }
         // Most values are short, and a buffer that grows is slower to get than one that has room.
         let mut bytes = Vec::with_capacity(64);
-        (outcome.encode)(value, self.stored, &mut bytes).map_err(Unstored::Unencodable)?;
+        (outcome.encode)(value, self.stored, &mut bytes, deadline)
+            .map_err(Unstored::Unencodable)?;
         // A larger one is written in chunks.
         if bytes.len() > policy.largest / 2 {
             return Ok(None);

@@ -300,7 +300,7 @@ fn store<R>(
     deadline: Deadline,
     write: impl FnOnce(Fill) -> bool,
 ) -> bool {
-    let filling = request.filling(place, outcome, value, cost);
+    let filling = request.filling(place, outcome, value, cost, deadline);
     let stored = match filling {
         Ok(Filling::Whole(fill)) => Ok(write(fill)),
         Ok(Filling::Chunks(chunked)) => {

@@ -12,7 +12,7 @@ use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
 use super::{Filling, Lookup, Opened, Policy, Unstored};
-use crate::backend::Bytes;
+use crate::backend::{Bytes, Deadline};
 use crate::call::outcome::Outcome;
 use crate::call::place::Place;
 use crate::entry::chunk::{self, Next, Reader, Resealer};
@@ -229,7 +229,13 @@ impl Case {
                 (Box::new(chunked), &items[..])
             }
             Content::Value(value) => {
-                match policy.fill(value, &Outcome::VALUE, cost, self.created_ms) {
+                match policy.fill(
+                    value,
+                    &Outcome::VALUE,
+                    cost,
+                    self.created_ms,
+                    Deadline::NEVER,
+                ) {
                     Ok(Filling::Chunks(chunked)) => (chunked, &[][..]),
                     Ok(Filling::Whole(fill)) => {
                         store.insert(policy.place.name().as_str().to_owned(), fill.into_bytes());
@@ -267,7 +273,7 @@ impl Case {
             Content::Stream(items) => items.clone(),
             Content::Value(value) => {
                 let mut bytes = Vec::new();
-                let encoded = self.stored().encode(value, &mut bytes);
+                let encoded = self.stored().encode(value, &mut bytes, Deadline::NEVER);
                 encoded.expect("it can be stored");
                 vec![bytes]
             }

@@ -1,72 +1,118 @@
 //! What is known of whether the values of one type come back.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::conform::Passage;
+use super::comparison::Evidence;
+use super::conform::{Passage, Search, Trial};
 use super::fingerprint::Shape;
 
 /// Values that are read back to see parts of the type that no value had before; some are never seen. After a value that came back
 /// as another one, each is read back.
 const MAX_VALUES: u32 = 16;
 
+/// Passages that are remembered. There are more only in what can't be seen, and what that shows of them is forgotten.
+const MAX_PASSAGES: usize = 4096;
+
 /// Values that are passed over, at most, before one is looked at again.
 const MAX_REST: u32 = 1024;
 
 #[derive(Debug)]
 pub(super) struct Proof {
+    /// Each part of the type was seen to come back, and the order of each list and map.
     is_whole: AtomicBool,
-    /// What values went through that came back, and how many those were.
-    seen: Mutex<(BTreeSet<Passage>, u32)>,
-    /// A value came back as another one.
-    is_refuted: AtomicBool,
+    known: Mutex<Known>,
     /// How many values are passed over from now on.
     rest: AtomicU32,
     next_rest: AtomicU32,
+}
+
+#[derive(Debug)]
+struct Known {
+    /// How many values came back.
+    values: u32,
+    /// How certain it is of what they went through that it wasn't chance.
+    bits: BTreeMap<Passage, u32>,
+    /// A value came back as another one.
+    is_refuted: bool,
+    /// It came back in another order: that others came back in theirs may have been chance as well.
+    is_disordered: bool,
+    /// Where no other values than those that go through one of these are read back any more.
+    wanted: Option<Arc<[Passage]>>,
+}
+
+/// Which values are read back.
+pub(super) enum Wanted {
+    None,
+    /// Those in which such a list or map is found.
+    Found(Search),
+    All,
 }
 
 impl Proof {
     pub(super) const fn new() -> Self {
         Self {
             is_whole: AtomicBool::new(false),
-            seen: Mutex::new((BTreeSet::new(), 0)),
-            is_refuted: AtomicBool::new(false),
+            known: Mutex::new(Known {
+                values: 0,
+                bits: BTreeMap::new(),
+                is_refuted: false,
+                is_disordered: false,
+                wanted: None,
+            }),
             rest: AtomicU32::new(0),
             next_rest: AtomicU32::new(1),
         }
     }
 
-    /// Whether each part of the type was seen to come back.
+    /// What is still to be proved, of values of which each part can be seen.
     #[inline]
-    pub(super) fn is_whole(&self) -> bool {
-        self.is_whole.load(Ordering::Relaxed)
+    pub(super) fn wanted(&self) -> Wanted {
+        if self.is_whole.load(Ordering::Relaxed) {
+            return Wanted::None;
+        }
+        match &self.known().wanted {
+            Some(wanted) => Wanted::Found(Search::new(Arc::clone(wanted))),
+            None => Wanted::All,
+        }
     }
 
-    /// A value of this shape that went through these came back.
-    pub(super) fn add(&self, shape: &Shape, gone_through: BTreeSet<Passage>) {
+    /// How many bits were shown of a passage that its order isn't chance.
+    pub(super) fn bits(&self, passage: Passage) -> u32 {
+        let known = self.known();
+        let shown = known.bits.get(&passage).copied();
+        shown.filter(|_| !known.is_disordered).unwrap_or_default()
+    }
+
+    /// A value of this shape came back, and this was shown by it.
+    pub(super) fn add(&self, shape: &Shape, evidence: Evidence) {
         self.next_rest.store(1, Ordering::Relaxed);
-        if self.is_whole() {
-            return;
+        let mut known = self.known();
+        known.values = known.values.saturating_add(1);
+        if known.learn(evidence) || known.values == MAX_VALUES {
+            let is_whole = known.settle(shape);
+            self.is_whole.store(is_whole, Ordering::Relaxed);
         }
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.0.extend(gone_through);
-        seen.1 = seen.1.saturating_add(1);
-        let is_all = seen.0.len() >= shape.passages();
-        if is_all || seen.1 >= MAX_VALUES && !self.is_refuted.load(Ordering::Relaxed) {
-            seen.0.clear();
-            self.is_whole.store(true, Ordering::Relaxed);
-        }
+    }
+
+    /// A value came back as far as there was time, which shows this for others.
+    pub(super) fn add_part(&self, evidence: Evidence) {
+        self.known().learn(evidence);
     }
 
     /// A value came back as another one. To find that out takes far longer than to write it, so the next values are passed over,
     /// twice as many each time, until one comes back.
-    pub(super) fn refute(&self) {
-        self.is_refuted.store(true, Ordering::Relaxed);
+    pub(super) fn refute(&self, by_order: bool) {
         let rest = self.next_rest.load(Ordering::Relaxed);
         self.rest.store(rest, Ordering::Relaxed);
         let next = rest.saturating_mul(2).min(MAX_REST);
         self.next_rest.store(next, Ordering::Relaxed);
+        let mut known = self.known();
+        known.is_refuted = true;
+        known.is_disordered |= by_order;
+        known.wanted = None;
+        self.is_whole.store(false, Ordering::Relaxed);
     }
 
     /// Whether this value is to be passed over.
@@ -81,5 +127,43 @@ impl Proof {
         self.rest
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less)
             .is_ok()
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    /// Adds what was shown; says whether there was anything new.
+    fn learn(&mut self, evidence: Evidence) -> bool {
+        let mut is_new = false;
+        for (passage, bits) in evidence {
+            if self.bits.len() >= MAX_PASSAGES && !self.bits.contains_key(&passage) {
+                continue;
+            }
+            is_new |= !self.bits.contains_key(&passage);
+            let known = self.bits.entry(passage).or_default();
+            let sum = known.saturating_add(bits).min(Trial::CERTAIN);
+            is_new |= sum != *known;
+            *known = sum;
+        }
+        is_new
+    }
+
+    /// Decides which values are read back from now on; says whether none are.
+    fn settle(&mut self, shape: &Shape) -> bool {
+        let is_all_met = self.bits.len() >= shape.passages();
+        if !is_all_met && (self.values < MAX_VALUES || self.is_refuted) {
+            return false;
+        }
+        let is_shown = |passage: &Passage| {
+            let bits = self.bits.get(passage);
+            !self.is_disordered && bits.is_some_and(|&bits| bits >= Trial::CERTAIN)
+        };
+        let wanted: Arc<[Passage]> = shape.lists().filter(|list| !is_shown(list)).collect();
+        let is_whole = wanted.is_empty();
+        self.wanted = Some(wanted);
+        is_whole
     }
 }

@@ -14,16 +14,17 @@ use std::sync::{Mutex, PoisonError, RwLock};
 use serde::de::DeserializeOwned;
 
 use super::codec::Buffer;
-use super::comparison::Comparison;
+use super::comparison::{Comparison, Verdict};
 use super::conform::{Divergence, Fault, Watch};
 use super::fingerprint::shape::{Node, Scalar, Shape};
 use super::fingerprint::{Fingerprint, Panics, trace};
 use super::header::Codec;
 use super::nesting::{Level, is_busy};
-use super::proof::Proof;
+use super::proof::{Proof, Wanted};
 use super::refusal::{Refusal, without_key};
 use super::reject::Reject;
 use crate::Cacheable;
+use crate::backend::Deadline;
 use crate::observe::{self, Function};
 
 /// The type that one function stores, its codec, and what is known of the two.
@@ -57,6 +58,8 @@ pub(crate) enum Unencodable {
     Unreadable,
     /// What was read is another value than what was written.
     Asymmetric,
+    /// The time that there was didn't do to find out whether what was read back came in its order by chance.
+    Undecided,
     /// It was to be stored from within the `Serialize` or `Deserialize` of such a value.
     Nested,
 }
@@ -81,6 +84,10 @@ impl Unencodable {
                 "read back it was another value; make `Serialize` and `Deserialize` agree, \
                  and the variants of an `untagged` enum differ in form"
             }
+            Self::Undecided => {
+                "whether its lists are read in their order is not known yet, as reading it takes too long to do it often; \
+                 it will be after some more calls"
+            }
             Self::Nested => "it was to be stored while another value of its type was",
         }
     }
@@ -89,7 +96,9 @@ impl Unencodable {
     pub(crate) fn path(&self) -> &str {
         match self {
             Self::Diverged(divergence) => &divergence.path,
-            Self::Failed | Self::Unreadable | Self::Asymmetric | Self::Nested => "",
+            Self::Failed | Self::Unreadable | Self::Asymmetric | Self::Undecided | Self::Nested => {
+                ""
+            }
         }
     }
 }
@@ -231,7 +240,8 @@ impl StoredType {
         paths
     }
 
-    /// Appends the bytes of a value that will be read back as the same one, as far as serde can tell.
+    /// Appends the bytes of a value that will be read back as the same one, as far as serde can tell; what takes long is bounded by
+    /// the `deadline`.
     ///
     /// # Errors
     ///
@@ -240,6 +250,7 @@ impl StoredType {
         &self,
         value: &T,
         out: &mut Vec<u8>,
+        deadline: Deadline,
     ) -> Result<(), Unencodable> {
         let Some(_level) = Level::enter(self) else {
             return Err(Unencodable::Nested);
@@ -248,7 +259,11 @@ impl StoredType {
             return Err(Unencodable::Asymmetric);
         }
         let start = out.len();
-        let watch = Watch::new(&self.shape, self.codec);
+        let wanted = self.wanted();
+        let watch = match &wanted {
+            Wanted::Found(search) => Watch::searching(self.shape.told_apart(), self.codec, search),
+            Wanted::None | Wanted::All => Watch::new(&self.shape, self.codec),
+        };
         let encoded = self.codec.encode(&watch.root().watched(value), out);
         // A `Serialize` may go on after an error, and then lacks what it was of.
         if encoded.is_err() || watch.has_failed() {
@@ -257,7 +272,7 @@ impl StoredType {
                 .divergence()
                 .map_or(Unencodable::Failed, Unencodable::Diverged));
         }
-        let checked = self.check(value, &watch, &out[start..]);
+        let checked = self.check(value, &wanted, &watch, &out[start..], deadline);
         if checked.is_err() {
             out.truncate(start);
         }
@@ -306,22 +321,38 @@ impl StoredType {
         self.codec.take_then(buffer, keep)
     }
 
+    /// Which values are read back: what the shape doesn't show has to be shown by each.
+    #[inline]
+    fn wanted(&self) -> Wanted {
+        if self.shape.has_unseen() {
+            Wanted::All
+        } else {
+            self.proof.wanted()
+        }
+    }
+
     /// Whether a value that was written in `bytes` will come back.
     fn check<T: Cacheable>(
         &self,
         value: &T,
+        wanted: &Wanted,
         watch: &Watch<'_>,
         bytes: &[u8],
+        deadline: Deadline,
     ) -> Result<(), Unencodable> {
         if let Some(fault) = watch.fault_of_the_whole(bytes.len()) {
             return Err(Unencodable::of_the_whole(fault));
         }
-        // What the shape doesn't show has to be shown by each value; and whether the stack does for it, too.
-        let is_known = self.proof.is_whole() && !self.shape.has_unseen();
-        if is_known && !watch.was_deep() {
+        let is_wanted = match wanted {
+            Wanted::None => false,
+            Wanted::Found(search) => search.has_found(),
+            Wanted::All => true,
+        };
+        // Whether the stack does for it has to be shown by each value, too.
+        if !is_wanted && !watch.was_deep() {
             return Ok(());
         }
-        self.check_comes_back(value, bytes)
+        self.check_comes_back(value, bytes, deadline)
             .map_err(|why| match why {
                 Unencodable::Unreadable if watch.was_deep() => {
                     Unencodable::of_the_whole(Fault::TooDeep)
@@ -332,22 +363,37 @@ impl StoredType {
 
     /// Whether `bytes` are read as what serde takes for the same value: hand-written impls may disagree, and an `untagged` enum
     /// may be read as another variant, which the same bytes again would not show.
-    fn check_comes_back<T: Cacheable>(&self, value: &T, bytes: &[u8]) -> Result<(), Unencodable> {
+    fn check_comes_back<T: Cacheable>(
+        &self,
+        value: &T,
+        bytes: &[u8],
+        deadline: Deadline,
+    ) -> Result<(), Unencodable> {
         let comparison = Comparison {
             shape: &self.shape,
             codec: self.codec,
             bytes: bytes.len(),
+            deadline,
         };
         let read = || {
             let read = self.codec.decode(bytes);
             read.map_err(|_| Unencodable::Unreadable)
         };
-        let Some(gone_through) = comparison.comes_back::<T, _>(value, read)? else {
-            self.proof.refute();
-            return Err(Unencodable::Asymmetric);
-        };
-        self.proof.add(self.shape.told_apart(), gone_through);
-        Ok(())
+        let known = |passage| self.proof.bits(passage);
+        match comparison.compare::<T, _>(value, read, known)? {
+            Verdict::Same(evidence) => {
+                self.proof.add(self.shape.told_apart(), evidence);
+                Ok(())
+            }
+            Verdict::Undecided(evidence) => {
+                self.proof.add_part(evidence);
+                Err(Unencodable::Undecided)
+            }
+            Verdict::Another { by_order } => {
+                self.proof.refute(by_order);
+                Err(Unencodable::Asymmetric)
+            }
+        }
     }
 }
 

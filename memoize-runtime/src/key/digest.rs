@@ -117,9 +117,12 @@ pub(crate) trait Arrangement {
     /// One begins here.
     fn of(&self, path: Path) -> Arranged;
 
-    /// The digests of what was in it, in the order in which it was given.
+    /// The digests of what was in it, in the order in which it was given; of one that isn't sorted the first [`MAX_TOLD`].
     fn ended(&self, path: Path, parts: &[[u8; 32]]);
 }
+
+/// Elements of a sequence that is not sorted, of which digests are taken one by one.
+pub(crate) const MAX_TOLD: usize = 1024;
 
 /// How the parts of a sequence or map are taken.
 #[derive(Clone, Copy, Debug, Default)]
@@ -143,6 +146,10 @@ impl Path {
     const KEY: u64 = 3;
     const VALUE: u64 = 4;
     const VARIANTS: u64 = 5;
+
+    pub(crate) fn number(self) -> u64 {
+        self.0
+    }
 
     fn step(self, step: u64) -> Self {
         Self((self.0.rotate_left(23) ^ step).wrapping_mul(0x9e37_79b9_7f4a_7c15))
@@ -440,7 +447,7 @@ macro_rules! structs {
 
 structs! { SerializeStruct SerializeStructVariant }
 
-/// Feeds each element as it comes, or, where the order doesn't count, its digest at the end.
+/// Feeds each element as it comes, or its digest; where the order doesn't count, all of those at the end.
 struct SeqEncoder<'a, 'v> {
     seq: &'a mut Encoder<'v>,
     arranged: Arranged,
@@ -454,13 +461,19 @@ impl ser::SerializeSeq for SeqEncoder<'_, '_> {
 
     fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), DigestError> {
         let inside = self.path.step(Path::INSIDE);
-        if !self.arranged.sorted {
+        let Arranged { sorted, told, .. } = self.arranged;
+        let is_by_itself = sorted || told && self.elements.len() < MAX_TOLD;
+        if !is_by_itself {
             self.seq.2 = inside;
             return value.serialize(&mut *self.seq);
         }
         let mut element = Encoder::new(self.seq.1, inside);
         value.serialize(&mut element)?;
-        self.elements.push(element.finish());
+        let element = element.finish();
+        if !sorted {
+            self.seq.0.update(element);
+        }
+        self.elements.push(element);
         Ok(())
     }
 
@@ -469,9 +482,11 @@ impl ser::SerializeSeq for SeqEncoder<'_, '_> {
         if self.arranged.told {
             self.seq.1.ended(self.path, &self.elements);
         }
-        self.elements.sort_unstable();
-        for element in self.elements {
-            self.seq.0.update(element);
+        if self.arranged.sorted {
+            self.elements.sort_unstable();
+            for element in self.elements {
+                self.seq.0.update(element);
+            }
         }
         self.seq.tag(Tag::End);
         Ok(())

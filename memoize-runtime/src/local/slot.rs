@@ -10,7 +10,7 @@ use super::beside::Trust;
 use super::copies::Copied;
 use super::front::Front;
 use crate::Cacheable;
-use crate::backend::Bytes;
+use crate::backend::{Bytes, Deadline};
 use crate::call::outcome::Outcome;
 use crate::call::place::Place;
 use crate::engine::{Filling, Policy};
@@ -208,7 +208,13 @@ impl<T: Copied + Cacheable> Shelved for Slot<T> {
             compress: facts.compress,
         };
         let value = self.value.as_ref()?;
-        match policy.fill(value, &Outcome::VALUE, facts.cost, facts.created_ms) {
+        match policy.fill(
+            value,
+            &Outcome::VALUE,
+            facts.cost,
+            facts.created_ms,
+            Deadline::NEVER,
+        ) {
             Ok(Filling::Whole(fill)) => fill.kept.into_bytes(),
             Ok(Filling::Chunks(_)) | Err(_) => None,
         }

@@ -32,8 +32,9 @@ const LONGEST_FILE: u64 = 4096;
 /// the primitives made on the stack while they computed are not wiped.
 ///
 /// Every constructor refuses fewer than 32 bytes, and what is obviously not random: a repeated or counted-up pattern, very
-/// few different bytes, or a text with a word such as "password" or "changeme". That is a net for placeholders and not a
-/// measure of strength: 32 bytes of prose pass, and should not be used.
+/// few different bytes, or a word such as "password" or "changeme" in it, in upper or lower case, among whatever bytes, and in the text that
+/// they were decoded from. That is a net for placeholders and not a measure of strength: 32 bytes of prose pass, and should not be used. A
+/// random secret is refused by it less often than once in a million.
 ///
 /// ```
 /// # use cache_memoize::{Runtime, Secret};

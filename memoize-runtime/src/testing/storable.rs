@@ -3,6 +3,7 @@
 use std::convert::identity;
 
 use crate::Cacheable;
+use crate::backend::Deadline;
 use crate::entry::{Codec, Panics, Refusal, StoredType, shape_of, shape_where};
 
 /// Whether values of `T` can be stored with this `codec`, `"postcard"` or `"msgpack"`, as the attribute has it. It is what a
@@ -61,13 +62,15 @@ pub fn storable_value<T: Cacheable>(value: &T, codec: &str) -> Result<(), String
     let stored = shape_of::<T>(codec).map(|shape| StoredType::new(shape, codec, identity));
     let stored = stored.as_ref().unwrap_or(StoredType::unstored());
     held(stored)?;
-    stored.encode(value, &mut Vec::new()).map_err(|fault| {
-        let refusal = Refusal {
-            path: fault.path().to_owned(),
-            why: fault.why().into(),
-        };
-        refusal.to_string()
-    })
+    stored
+        .encode(value, &mut Vec::new(), Deadline::NEVER)
+        .map_err(|fault| {
+            let refusal = Refusal {
+                path: fault.path().to_owned(),
+                why: fault.why().into(),
+            };
+            refusal.to_string()
+        })
 }
 
 /// As [`storable`], for a program that is built with `panic = "abort"`, where less can be found out about a type: cargo builds tests

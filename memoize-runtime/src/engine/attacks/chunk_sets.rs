@@ -6,7 +6,7 @@ use super::{
     KEYS, KINDS, LIFE, NOW, Rng, Stored, Tally, World, count, found_at, place_of, plain_place,
     policy, reason, seed,
 };
-use crate::backend::Bytes;
+use crate::backend::{Bytes, Deadline};
 use crate::call::outcome::Outcome;
 use crate::call::place::Place;
 use crate::engine::{Chunked, Filling, Lookup, Opened, Policy, Renewal, Unstored};
@@ -14,8 +14,9 @@ use crate::entry::chunk::{Next, Reader, Resealer, fingerprint_of_stream};
 use crate::entry::{Header, Reject};
 use Reject::{Downgrade, Expired, Fingerprint, FromTheFuture, Incomplete, Tampered, UnknownKey};
 
-/// So little that a few hundred bytes are more chunks than are read at once.
-const LARGEST: usize = 200;
+/// So little that a few hundred bytes are more chunks than are read at once; and what such chunks are compressed from.
+const LARGEST: [usize; 2] = [200, 1400];
+const PADDING: [usize; 2] = [40, 370];
 const CHUNKS: usize = 6;
 const ITEMS: usize = 20;
 
@@ -78,6 +79,8 @@ impl Set {
         };
         chunks.extend(chunked.writer.last_chunk().map(|(_, chunk)| chunk));
         assert_eq!(chunks.len(), CHUNKS);
+        let is_compressed = chunks[0].len() < LARGEST[kind] / 2;
+        assert_eq!(is_compressed, kind == 1 && cfg!(feature = "compress"));
         let entry = policy.publish(&chunked, Duration::ZERO, now);
         Self {
             entry: entry.expect("it fits").into_bytes(),
@@ -88,7 +91,8 @@ impl Set {
 
 fn chunked_policy<'a>(place: &'a Place<'a>, form: Form, kind: usize) -> Policy<'a> {
     let mut policy = policy(place, kind);
-    policy.largest = LARGEST;
+    policy.largest = LARGEST[kind];
+    policy.compress = kind == 1 && cfg!(feature = "compress");
     if form == Form::Stream {
         policy.fingerprint = fingerprint_of_stream(policy.fingerprint);
     }
@@ -123,7 +127,13 @@ fn large_value(
     now: u64,
 ) -> (Chunked, Vec<Bytes>) {
     let value = value(key, kind, made);
-    let filling = policy.fill(&value, &Outcome::VALUE, Duration::ZERO, now);
+    let filling = policy.fill(
+        &value,
+        &Outcome::VALUE,
+        Duration::ZERO,
+        now,
+        Deadline::NEVER,
+    );
     let Ok(Filling::Chunks(mut chunked)) = filling else {
         panic!("it is too long for one entry");
     };
@@ -139,7 +149,8 @@ fn full_chunks(chunked: &mut Chunked) -> Vec<Bytes> {
 
 /// An item that says whose it is.
 fn item(key: usize, kind: usize, made: Made, nth: usize) -> Vec<u8> {
-    format!("{key} {kind} {} {nth} {:>40}", made as usize, "").into_bytes()
+    let padding = PADDING[kind];
+    format!("{key} {kind} {} {nth} {:>padding$}", made as usize, "").into_bytes()
 }
 
 fn value(key: usize, kind: usize, made: Made) -> Stored {
@@ -147,7 +158,7 @@ fn value(key: usize, kind: usize, made: Made) -> Stored {
         key,
         kind,
         serial: made as usize,
-        text: "v".repeat(1000),
+        text: "v".repeat(5 * LARGEST[kind]),
     }
 }
 
@@ -349,7 +360,7 @@ impl<'p> Attack<'p> {
             Form::Value => {
                 let mut bytes = Vec::new();
                 let value = value(key, kind, made);
-                let encoded = KINDS[kind].encode(&value, &mut bytes);
+                let encoded = KINDS[kind].encode(&value, &mut bytes, Deadline::NEVER);
                 encoded.expect("it can be stored");
                 vec![bytes]
             }

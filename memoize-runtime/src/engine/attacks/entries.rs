@@ -6,7 +6,7 @@ use super::{
     KEYS, KINDS, LIFE, NOW, Rng, Stored, Tally, World, count, found_at, place_of, plain_place,
     policy, reason, seed,
 };
-use crate::backend::Bytes;
+use crate::backend::{Bytes, Deadline};
 use crate::call::outcome::Outcome;
 use crate::call::place::Place;
 use crate::engine::{Filling, Lookup, Opened, Unstored};
@@ -18,7 +18,8 @@ const SERIALS: usize = 3;
 
 /// A genuine entry, made `age` before now.
 fn fill(place: &Place<'_>, key: usize, kind: usize, serial: usize, age: u64) -> Vec<u8> {
-    let text = "v".repeat(serial * 50);
+    // None, some, and so much that it is compressed.
+    let text = "v".repeat([0, 50, 2000][serial]);
     let value = Stored {
         key,
         kind,
@@ -29,7 +30,14 @@ fn fill(place: &Place<'_>, key: usize, kind: usize, serial: usize, age: u64) -> 
     if serial == 0 {
         policy.padding = Padding::to_at_least(256.try_into().expect("above zero"));
     }
-    let made = policy.fill(&value, &Outcome::VALUE, Duration::ZERO, NOW - age);
+    policy.compress = serial == 2 && cfg!(feature = "compress");
+    let made = policy.fill(
+        &value,
+        &Outcome::VALUE,
+        Duration::ZERO,
+        NOW - age,
+        Deadline::NEVER,
+    );
     match made.expect("it fits") {
         Filling::Whole(fill) => fill.into_bytes().to_vec(),
         Filling::Chunks(_) => unreachable!("it is short"),
@@ -362,6 +370,8 @@ fn what_was_not_attacked_is_believed() {
         for kind in 0..KINDS.len() {
             for serial in 0..SERIALS {
                 let at = Attack::at(key, kind, serial);
+                let is_compressed = pool.current[at][3] & 2 != 0;
+                assert_eq!(is_compressed, serial == 2 && cfg!(feature = "compress"));
                 let [current, previous] =
                     [&pool.current, &pool.previous].map(|pool| Some(Bytes::from(pool[at].clone())));
                 for (found, resealed) in [([current, None], false), ([None, previous], true)] {

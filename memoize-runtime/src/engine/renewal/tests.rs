@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::Renewal;
-use crate::backend::Bytes;
+use crate::backend::{Bytes, Deadline};
 use crate::call::outcome::Outcome;
 use crate::call::place::Place;
 use crate::engine::{Filling, Lookup, Opened, Policy, Unstored};
@@ -171,7 +171,13 @@ fn renewed(created_ms: u64, life_ms: u64, written_ms: u64) -> Option<(Header, Du
         ..policy(&before, false)
     };
     let value = vec![1, 2, 3];
-    let filling = long.fill(&value, &Outcome::VALUE, Duration::ZERO, created_ms);
+    let filling = long.fill(
+        &value,
+        &Outcome::VALUE,
+        Duration::ZERO,
+        created_ms,
+        Deadline::NEVER,
+    );
     let Ok(Filling::Whole(fill)) = filling else {
         panic!("it is short");
     };

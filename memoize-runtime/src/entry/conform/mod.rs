@@ -20,7 +20,7 @@ use super::bounded::{MAX_DEPTH, most_elements};
 use super::fingerprint::shape::{Field, Id, Node, Payload, Scalar, Segment, Shape, Variant};
 use super::header::Codec;
 use course::Kind;
-pub(crate) use course::{Course, Passage};
+pub(crate) use course::{Begun, Course, Passage, Search, Trial};
 
 /// Levels of nesting that are read on any stack, whatever stands between them.
 const SHALLOW: usize = 24;
@@ -116,8 +116,14 @@ pub(crate) struct Watch<'a> {
     was_deep: Cell<bool>,
     /// Elements of all lists and maps.
     elements: Cell<usize>,
-    /// For who wants to know what the value goes through.
-    course: Option<&'a Course>,
+    listener: Option<Listener<'a>>,
+}
+
+/// Who is told of what a value goes through.
+#[derive(Clone, Copy)]
+enum Listener<'a> {
+    Course(&'a Course),
+    Search(&'a Search),
 }
 
 impl<'a> Watch<'a> {
@@ -129,14 +135,22 @@ impl<'a> Watch<'a> {
             depth: Cell::new(0),
             was_deep: Cell::new(false),
             elements: Cell::new(0),
-            course: None,
+            listener: None,
         }
     }
 
     /// One that says what the value goes through.
     pub(crate) fn telling(shape: &'a Shape, codec: Codec, course: &'a Course) -> Self {
         Self {
-            course: Some(course),
+            listener: Some(Listener::Course(course)),
+            ..Self::new(shape, codec)
+        }
+    }
+
+    /// One that looks for some of the lists.
+    pub(crate) fn searching(shape: &'a Shape, codec: Codec, search: &'a Search) -> Self {
+        Self {
+            listener: Some(Listener::Search(search)),
             ..Self::new(shape, codec)
         }
     }
@@ -144,15 +158,17 @@ impl<'a> Watch<'a> {
     /// A list or map begins.
     #[inline]
     fn begins(&self, node: &Node, kind: Kind, len: Option<usize>) {
-        if let Some(course) = self.course {
-            course.begins(node, kind, len);
+        match self.listener {
+            None => {}
+            Some(Listener::Course(course)) => course.begins(node, kind),
+            Some(Listener::Search(search)) => search.begins(node, len),
         }
     }
 
     /// What is in this branch of an option or enum is written.
     #[inline]
     fn branches(&self, node: &Node, branch: usize) {
-        if let Some(course) = self.course {
+        if let Some(Listener::Course(course)) = self.listener {
             course.goes_through(node, branch);
         }
     }

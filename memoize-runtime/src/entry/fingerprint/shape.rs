@@ -4,6 +4,7 @@
 //! same order and under the same names, have the same one, however often their parts are shared.
 //! [`merge`](super::merge) sees to that.
 
+use std::any::TypeId;
 use std::fmt::Write as _;
 use std::iter;
 
@@ -31,12 +32,12 @@ pub(crate) enum Node {
     /// The elements in the order they are asked for; the last one goes on for ever.
     Seq {
         elements: Vec<Id>,
-        hashed: Hashed,
+        order: Order,
     },
     Map {
         key: Id,
         value: Id,
-        hashed: Hashed,
+        order: Order,
     },
     Tuple {
         name: Option<&'static str>,
@@ -57,7 +58,27 @@ pub(crate) enum Node {
     Unseen(Unseen),
 }
 
-/// Whether the order of a list or map is no part of it, as far as the names and sizes of types tell. It is not part of the text.
+/// What names and sizes of types tell of the order of a list or map. It is not part of the text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Order {
+    pub(crate) hashed: Hashed,
+    pub(crate) shown: Shown,
+}
+
+/// Whose readings show that a list or map comes in the order in which it was written, if it has one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) enum Shown {
+    /// Those of the first values, as far as there is time: a collection of std reads itself, so that only what is around it could lose
+    /// the order.
+    #[default]
+    Few,
+    /// Those of values that have it read by this seed.
+    Values(Option<TypeId>),
+    /// Each value's own: it is read through a collection that has another order, or none.
+    Each,
+}
+
+/// Whether the order of a list or map is no part of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) enum Hashed {
     /// What it is read into has an order.
@@ -353,8 +374,8 @@ impl Node {
     /// The same node without what isn't part of the text.
     pub(super) fn as_text(&self) -> Self {
         let mut node = self.clone();
-        if let Self::Seq { hashed, .. } | Self::Map { hashed, .. } = &mut node {
-            *hashed = Hashed::default();
+        if let Self::Seq { order, .. } | Self::Map { order, .. } = &mut node {
+            *order = Order::default();
         }
         node
     }

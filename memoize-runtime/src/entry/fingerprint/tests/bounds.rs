@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::marker::PhantomData;
 use std::panic::{set_hook, take_hook};
 use std::sync::{LazyLock, Once};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::de::{DeserializeOwned, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -17,12 +17,25 @@ fn time<T: DeserializeOwned>() -> Duration {
     let runs = if cfg!(debug_assertions) { 1 } else { 20 };
     (0..runs)
         .map(|_| {
-            let start = Instant::now();
+            let start = time_of_thread();
             trace::<T>();
-            start.elapsed()
+            time_of_thread().saturating_sub(start)
         })
         .min()
         .expect("there were runs")
+}
+
+/// For how long this thread had a processor, so that it doesn't matter how many others there are.
+#[cfg(target_os = "linux")]
+fn time_of_thread() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time.try_into().expect("it is not negative")
+}
+
+#[cfg(not(target_os = "linux"))]
+fn time_of_thread() -> Duration {
+    static START: LazyLock<std::time::Instant> = LazyLock::new(std::time::Instant::now);
+    START.elapsed()
 }
 
 fn ends<T: DeserializeOwned>() -> Shape {

@@ -7,6 +7,7 @@ use serde::de::{DeserializeSeed, MapAccess};
 use super::super::shape::{Facts, Id};
 use super::follow::Follow;
 use super::graph::{Afterthought, Graph};
+use super::order::Place;
 use super::sample::sample;
 use super::stop::Stop;
 
@@ -17,7 +18,7 @@ pub(super) struct Inside<'g> {
     pub(super) id: Id,
     pub(super) facts: Facts,
     /// What Rust says of the type that the value becomes one of, where it has no type of its own in between.
-    pub(super) place: Facts,
+    pub(super) place: Place,
 }
 
 impl<'g> Inside<'g> {

@@ -3,7 +3,7 @@
 use std::any::TypeId;
 use std::hash::{Hash, Hasher};
 
-use super::super::shape::{Facts, Hashed, Id, Scalar, Why};
+use super::super::shape::{Facts, Id, Order, Scalar, Why};
 
 /// Elements of one tuple, fields of one struct, or variants of one enum.
 pub(super) const MAX_WIDTH: usize = 1 << 12;
@@ -19,8 +19,8 @@ pub(super) enum Ask {
     UnitStruct(&'static str),
     Option,
     Newtype(&'static str),
-    Seq(Hashed),
-    Map(Hashed),
+    Seq(Order),
+    Map(Order),
     Tuple(usize),
     TupleStruct(&'static str, usize),
     Struct(Option<&'static str>, List),

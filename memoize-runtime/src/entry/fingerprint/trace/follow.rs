@@ -11,7 +11,7 @@ use super::draft::{Ask, List, Slot};
 use super::element::Elements;
 use super::field;
 use super::graph::Graph;
-use super::hashed::{self, is_hashed};
+use super::order::{Place, order};
 use super::stop::Stop;
 use super::variant::Variants;
 
@@ -24,7 +24,7 @@ pub(super) struct Follow<'g> {
     /// What it says of the type around it.
     outer: Facts,
     /// What it says of the type that this becomes, which may be another than it is read as.
-    place: Facts,
+    place: Place,
     /// The key before this value was made up, so that the value may be one that nobody is interested in.
     below_sample: bool,
 }
@@ -39,7 +39,7 @@ impl<'g> Follow<'g> {
             },
             facts,
             outer: facts,
-            place: facts,
+            place: Place::of_itself(facts),
             below_sample: false,
         }
     }
@@ -75,7 +75,7 @@ impl<'g> Follow<'g> {
         }
         let made = seed.deserialize(Self {
             facts,
-            place: facts,
+            place: Place { facts, seed: id },
             ..self
         });
         let mut graph = self.graph.borrow_mut();
@@ -92,8 +92,8 @@ impl<'g> Follow<'g> {
     pub(super) fn enter<V>(&self, ask: Ask, facts: Facts) -> Result<Inside<'g>, Stop> {
         let visitor = stateless::<V>();
         let place = match ask {
-            Ask::Option | Ask::Newtype(_) => hashed::inside(self.place, facts),
-            _ => facts,
+            Ask::Option | Ask::Newtype(_) => self.place.inside(facts),
+            _ => Place::of_itself(facts),
         };
         let id = self
             .graph
@@ -110,15 +110,16 @@ impl<'g> Follow<'g> {
     /// A variant with one value in it, which no visitor stands for.
     pub(super) fn enter_newtype_variant(&self) -> Result<Inside<'g>, Stop> {
         let facts = self.outer;
+        let place = Place::of_itself(facts);
         let id =
             self.graph
                 .borrow_mut()
-                .enter(self.slot, None, Ask::NewtypeVariant, facts, facts)?;
+                .enter(self.slot, None, Ask::NewtypeVariant, facts, place)?;
         Ok(Inside {
             graph: self.graph,
             id,
             facts,
-            place: facts,
+            place,
         })
     }
 
@@ -234,7 +235,7 @@ impl<'de> Deserializer<'de> for Follow<'_> {
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
         let facts = Facts::of::<V::Value>();
-        let inside = self.enter::<V>(Ask::Seq(is_hashed(self.place, facts)), facts)?;
+        let inside = self.enter::<V>(Ask::Seq(order(self.place, facts)), facts)?;
         Elements::explore(inside, visitor)
     }
 
@@ -255,7 +256,7 @@ impl<'de> Deserializer<'de> for Follow<'_> {
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
         let facts = Facts::of::<V::Value>();
-        let inside = self.enter::<V>(Ask::Map(is_hashed(self.place, facts)), facts)?;
+        let inside = self.enter::<V>(Ask::Map(order(self.place, facts)), facts)?;
         visitor.visit_map(super::access::Entries::new(inside))
     }
 

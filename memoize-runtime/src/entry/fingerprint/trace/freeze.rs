@@ -35,12 +35,12 @@ impl Graph {
             Ask::NewtypeVariant => children
                 .next()
                 .map_or(unseen, |inner| Node::Newtype("", inner)),
-            Ask::Seq(hashed) => Node::Seq {
+            Ask::Seq(order) => Node::Seq {
                 elements: children.collect(),
-                hashed,
+                order,
             },
-            Ask::Map(hashed) => match (children.next(), children.next()) {
-                (Some(key), Some(value)) => Node::Map { key, value, hashed },
+            Ask::Map(order) => match (children.next(), children.next()) {
+                (Some(key), Some(value)) => Node::Map { key, value, order },
                 _ => unseen,
             },
             Ask::Tuple(len) => Node::Tuple {

@@ -8,6 +8,7 @@ use std::panic::resume_unwind;
 use super::super::shape::{Facts, Id, Why};
 use super::draft::{Ask, Child, Draft, List, Slot, Way};
 use super::foreign::Panics;
+use super::order::Place;
 use super::sample::Samples;
 use super::stop::Stop;
 use crate::entry::header::Codec;
@@ -40,7 +41,7 @@ pub(super) struct Graph {
     pub(super) drafts: Vec<Draft>,
     by_ask: HashMap<Ask, Id>,
     /// By visitors that hold nothing, and by where what is inside stands.
-    by_visitor: HashMap<(TypeId, Ask, Facts), Id>,
+    by_visitor: HashMap<(TypeId, Ask, Place), Id>,
     /// By seeds that hold nothing.
     by_seed: HashMap<TypeId, Id>,
     pub(super) root: Option<Id>,
@@ -218,7 +219,7 @@ impl Graph {
         visitor: Option<TypeId>,
         ask: Ask,
         facts: Facts,
-        place: Facts,
+        place: Place,
     ) -> Result<Id, Stop> {
         self.step()?;
         if self.path.len() >= MAX_DEPTH {

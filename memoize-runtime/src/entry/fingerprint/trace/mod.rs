@@ -22,7 +22,7 @@ mod foreign;
 mod freeze;
 mod given;
 mod graph;
-mod hashed;
+mod order;
 mod sample;
 mod stop;
 mod values;

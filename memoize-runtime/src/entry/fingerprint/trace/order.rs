@@ -5,12 +5,52 @@
 //! in another order each time, and that is another value. The field's own type is the one that counts; where a derive hides its
 //! name, its size is known.
 
+use std::any::TypeId;
 use std::collections::HashSet;
 
-use super::super::shape::{Facts, Hashed};
+use super::super::shape::{Facts, Hashed, Order, Shown};
 
-/// Whether what is read as a value of one type, and becomes a `place`, is without an order.
-pub(super) fn is_hashed(place: Facts, read: Facts) -> Hashed {
+/// What derived code reads a field into that has a `with` or `deserialize_with`.
+const READ_WITH: &str = "::__DeserializeWith";
+
+/// What is read becomes this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Place {
+    pub(super) facts: Facts,
+    /// What it is read by, if that holds nothing: two places of one seed are read alike.
+    pub(super) seed: Option<TypeId>,
+}
+
+impl Place {
+    pub(super) fn of_itself(facts: Facts) -> Self {
+        Self { facts, seed: None }
+    }
+
+    /// Where what is inside of an option or newtype stands that is read here.
+    pub(super) fn inside(self, read: Facts) -> Self {
+        let facts = if content(self.facts.name).name == read.name {
+            read
+        } else {
+            self.facts
+        };
+        Self { facts, ..self }
+    }
+}
+
+/// What is known of the order of what is read as a value of one type, and becomes a `place`.
+pub(super) fn order(place: Place, read: Facts) -> Order {
+    let hashed = is_hashed(place.facts, read);
+    let shown = if content(place.facts.name).name == read.name && is_of_std(read.name) {
+        Shown::Few
+    } else if hashed != Hashed::Yes && is_rearranged(place.facts, read) {
+        Shown::Each
+    } else {
+        Shown::Values(place.seed)
+    };
+    Order { hashed, shown }
+}
+
+fn is_hashed(place: Facts, read: Facts) -> Hashed {
     let of_place = content(place.name);
     if has_name_of_hash(read.name) {
         let is_it = of_place.name == read.name || of_place.is_behind_pointer;
@@ -28,13 +68,17 @@ pub(super) fn is_hashed(place: Facts, read: Facts) -> Hashed {
     }
 }
 
-/// Where what is inside of an option or newtype stands that is read at `place`.
-pub(super) fn inside(place: Facts, read: Facts) -> Facts {
-    if content(place.name).name == read.name {
-        read
-    } else {
-        place
-    }
+fn is_of_std(name: &str) -> bool {
+    ["alloc::", "std::"].iter().any(|of| name.starts_with(of))
+}
+
+/// Whether it is read through a map or set that is not what it becomes.
+fn is_rearranged(place: Facts, read: Facts) -> bool {
+    let is_sorted = matches!(split(read.name).0, "BTreeMap" | "BTreeSet");
+    let becomes_another = !have_one_size(place, read) || place.name.contains(READ_WITH);
+    (is_sorted || has_name_of_hash(read.name))
+        && becomes_another
+        && !content(place.name).is_behind_pointer
 }
 
 fn has_name_of_hash(name: &'static str) -> bool {
@@ -133,5 +177,23 @@ mod tests {
         }
         assert_eq!(read_as::<HashSet<u8>, Vec<u8>>(), Hashed::Perhaps);
         let _ = |tags: Tags, list: List| (tags.0, list.0);
+    }
+
+    fn shown_as<P, Read>() -> Shown {
+        order(Place::of_itself(Facts::of::<P>()), Facts::of::<Read>()).shown
+    }
+
+    struct Pairs(Vec<(u8, u8)>);
+
+    #[test]
+    fn what_is_read_through_another_collection_is_never_proved_by_other_values() {
+        let by_values = Shown::Values(None);
+        assert_eq!(shown_as::<Vec<u8>, Vec<u8>>(), Shown::Few);
+        assert_eq!(shown_as::<Option<Box<Vec<u8>>>, Vec<u8>>(), Shown::Few);
+        assert_eq!(shown_as::<List, Vec<u8>>(), by_values);
+        assert_eq!(shown_as::<Linked, Linked>(), by_values);
+        assert_eq!(shown_as::<Pairs, HashMap<u8, u8>>(), Shown::Each);
+        assert_eq!(shown_as::<List, BTreeSet<u8>>(), by_values);
+        let _ = |pairs: Pairs| pairs.0;
     }
 }
