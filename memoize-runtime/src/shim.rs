@@ -1,5 +1,5 @@
 //! The primitives that single flight, following and the breaker are made of. A test compiles the same code with those of `shuttle`
-//! in their place (`tests/flight_schedules`), which tries out schedules.
+//! in their place (`test-schedules`), which tries out schedules.
 
 pub(crate) use std::sync::atomic::AtomicU64;
 pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};

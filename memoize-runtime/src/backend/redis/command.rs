@@ -1,5 +1,6 @@
 //! What the server is asked, and what its answers mean. One request each is all an operation takes, whichever client sends it.
 
+use std::cell::Cell;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use redis::{Cmd, ServerError, ServerErrorKind, Value};
 use super::slot::{lease_name, slot};
 use crate::backend::{BackendError, Bytes, Lease, Lookup};
 use crate::clock::millis;
+use crate::process;
 
 /// One command, and where it belongs.
 #[derive(Clone)]
@@ -49,16 +51,16 @@ const STILL_FILLED: Duration = Duration::from_secs(24 * 60 * 60);
 const LONGEST_MS: u64 = 100 * 366 * 24 * 60 * 60 * 1000;
 
 /// 1 where there is a value, or else the lease if it is granted, and 0 if it is not. Others are told that it is not as long as more than
-/// `ARGV[3]` remains of the record's life, except who asked for the leases from `ARGV[4]` on, and can't know whether one was granted. That
+/// a day, [`STILL_FILLED`], remains of the record's life, except who asked for the leases from `ARGV[3]` on, and can't know whether one was granted. That
 /// one is given another, which nobody asked for before: its questions may still be on their way, and must not bring back a lease that was
 /// voided in between.
 ///
 /// The value itself is left to a `GET` behind it: from a script it would be copied into Lua and out again, which takes longer than all else.
 static LEASE_IF_ABSENT: Script = Script::new(
     "if redis.call('PTTL', KEYS[1]) ~= -2 then return 1 end \
-         if redis.call('PTTL', KEYS[2]) > tonumber(ARGV[3]) then \
+         if redis.call('PTTL', KEYS[2]) > 86400000 then \
              local holder, is_ours = redis.call('GET', KEYS[2]), false \
-             for i = 4, #ARGV do is_ours = is_ours or ARGV[i] == holder end \
+             for i = 3, #ARGV do is_ours = is_ours or ARGV[i] == holder end \
              if not is_ours then return 0 end end \
          redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2]) \
          return ARGV[1]",
@@ -91,7 +93,7 @@ static RELEASE: Script = Script::new(
 const TOKEN: usize = 5;
 
 /// Where those begin in whose place it is asked for.
-const UNANSWERED: usize = 8;
+const UNANSWERED: usize = 7;
 
 /// A script that touches a key and the record of its lease.
 struct Script {
@@ -146,10 +148,8 @@ impl Request {
         life: Duration,
     ) -> Self {
         let lookup = Self::scripted(Kind::LeaseIfAbsent, &LEASE_IF_ABSENT, key, |command| {
-            command
-                .arg(lease.token())
-                .arg(lease_life(life))
-                .arg(millis(STILL_FILLED));
+            // Each argument takes the server a part of what the script takes in all.
+            command.arg(lease.token()).arg(lease_life(life));
             for lease in unanswered {
                 command.arg(lease.token());
             }
@@ -318,14 +318,30 @@ fn lease_life(life: Duration) -> u64 {
 
 /// A lease that nobody else has.
 ///
+/// Each lookup asks for one, so it is counted on from a number of the thread's own: that of the system takes a good part of what else is done here.
+///
 /// # Errors
 /// The system gave no random number.
 pub(super) fn new_lease() -> Result<Lease, BackendError> {
-    let token = getrandom::u64().map_err(|error| {
-        BackendError::new("the system has no random numbers").with_source(error)
-    })?;
+    new_lease_of(process::current())
+}
+
+fn new_lease_of(process: u32) -> Result<Lease, BackendError> {
+    thread_local! {
+        /// Whose numbers these are, and the last one. A forked child has its parent's, and must not go on with them.
+        static LAST: Cell<(u32, u64)> = const { Cell::new((0, 0)) };
+    }
+    let (of, last) = LAST.get();
+    let next = if of == process {
+        last.wrapping_add(1)
+    } else {
+        getrandom::u64().map_err(|error| {
+            BackendError::new("the system has no random numbers").with_source(error)
+        })?
+    };
+    LAST.set((process, next));
     // 0 is the unconditional one.
-    Ok(Lease::new(token.max(1)))
+    Ok(Lease::new(next.max(1)))
 }
 
 /// What `GET` is answered with.
@@ -390,4 +406,34 @@ fn unexpected(reply: Value) -> BackendError {
 
 pub(super) fn nonsense() -> BackendError {
     BackendError::new("the server's answer makes no sense")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::thread;
+
+    use super::{LEASE_IF_ABSENT, STILL_FILLED, millis, new_lease, new_lease_of};
+    use crate::process;
+
+    #[test]
+    fn no_two_leases_are_the_same() {
+        let some = || -> Vec<_> {
+            let leases = (0..100).map(|_| new_lease().expect("there are random numbers"));
+            leases.collect()
+        };
+        let mut all = some();
+        all.extend(thread::spawn(some).join().expect("it does not panic"));
+        // What the child of a fork asks for, and its parent after that.
+        for process in [process::current() ^ 1, process::current()] {
+            all.extend((0..100).map(|_| new_lease_of(process).expect("there are random numbers")));
+        }
+        assert_eq!(all.iter().collect::<HashSet<_>>().len(), all.len());
+    }
+
+    #[test]
+    fn the_script_knows_how_long_a_lease_can_still_be_filled() {
+        let limit = format!("> {} then", millis(STILL_FILLED));
+        assert!(LEASE_IF_ABSENT.code.contains(&limit));
+    }
 }

@@ -88,8 +88,8 @@ impl Greeting {
 
     /// # Errors
     /// One of the commands was refused, or it is no master.
-    pub(super) fn check(&self, answers: Vec<Value>) -> Result<(), BackendError> {
-        for answer in &answers {
+    pub(super) fn check(&self, answers: &[Value]) -> Result<(), BackendError> {
+        for answer in answers {
             if let Value::ServerError(refusal) = answer {
                 return Err(error::of_greeting(refusal));
             }

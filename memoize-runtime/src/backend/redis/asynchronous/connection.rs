@@ -53,7 +53,7 @@ impl Connection {
         if !commands.is_empty() {
             let commands: Vec<_> = commands.iter().collect();
             let answers = connection.ask(&commands, until).await;
-            greeting.check(answers.map_err(Failure::of_new_connection)?)?;
+            greeting.check(&answers.map_err(Failure::of_new_connection)?)?;
         }
         Ok(connection)
     }

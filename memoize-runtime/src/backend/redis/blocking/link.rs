@@ -48,7 +48,7 @@ impl Link {
         if !commands.is_empty() {
             let commands: Vec<_> = commands.iter().collect();
             let answers = link.ask(&commands, until);
-            greeting.check(answers.map_err(Failure::of_new_connection)?)?;
+            greeting.check(&answers.map_err(Failure::of_new_connection)?)?;
         }
         Ok(link)
     }

@@ -1,12 +1,12 @@
 //! Connections that nobody uses at the moment.
 
 use std::collections::HashMap;
-use std::process;
 use std::sync::{Mutex, MutexGuard, TryLockError};
 use std::thread;
 
 use super::super::url::Address;
 use super::link::Link;
+use crate::process;
 
 /// As many stay open to one server; what more threads need at one time is opened for them, and closed after.
 const MOST_IDLE: usize = 32;
@@ -25,7 +25,7 @@ impl Pool {
     pub(super) fn new() -> Self {
         Self {
             idle: Mutex::new(Idle {
-                process: process::id(),
+                process: process::current(),
                 links: HashMap::new(),
             }),
         }
@@ -34,7 +34,11 @@ impl Pool {
     /// The connection to this server that was used last.
     pub(super) fn take(&self, address: &Address) -> Option<Link> {
         loop {
-            let mut link = self.lock()?.links.get_mut(address)?.pop()?;
+            let mut link = self
+                .lock_as(process::current())?
+                .links
+                .get_mut(address)?
+                .pop()?;
             // Outside of the lock: it asks the system.
             if link.is_quiet() {
                 link.reused = true;
@@ -44,7 +48,10 @@ impl Pool {
     }
 
     pub(super) fn give_back(&self, address: &Address, link: Link) {
-        let Some(mut idle) = self.lock() else { return };
+        // The same process as took it: the child of a fork has no thread that could give it back.
+        let Some(mut idle) = self.lock_as(process::recent()) else {
+            return;
+        };
         match idle.links.get_mut(address) {
             Some(links) if links.len() < MOST_IDLE => links.push(link),
             Some(_) => {}
@@ -56,16 +63,13 @@ impl Pool {
 
     /// Closes what is open to a server that failed: most of it is lost as well.
     pub(super) fn forget(&self, address: &Address) {
-        let forgotten = self.lock().and_then(|mut idle| idle.links.remove(address));
+        let idle = self.lock_as(process::current());
+        let forgotten = idle.and_then(|mut idle| idle.links.remove(address));
         drop(forgotten);
     }
 
     /// The connections of this process. Nothing where the lock can't be had: the child of a fork may find it locked by a
     /// thread that it doesn't have.
-    fn lock(&self) -> Option<MutexGuard<'_, Idle>> {
-        self.lock_as(process::id())
-    }
-
     fn lock_as(&self, process: u32) -> Option<MutexGuard<'_, Idle>> {
         // It is held for moments only.
         const ATTEMPTS: usize = 10_000;
@@ -93,12 +97,12 @@ impl Pool {
 mod tests {
     use std::io::Read;
     use std::net::TcpListener;
-    use std::process;
     use std::time::{Duration, Instant};
 
     use super::super::super::login::Greeting;
     use super::super::super::url::{Servers, Target};
     use super::{Link, Pool};
+    use crate::process;
 
     #[test]
     fn a_forked_child_closes_its_parents_connections_without_a_word() {
@@ -117,7 +121,7 @@ mod tests {
         let used = pool.take(address).expect("this process may use it");
         pool.give_back(address, used);
         // What the child of a fork does first.
-        let child = process::id() ^ 1;
+        let child = process::current() ^ 1;
         assert!(pool.lock_as(child).expect("it is free").links.is_empty());
         let mut said = Vec::new();
         peer.read_to_end(&mut said).expect("it is closed");

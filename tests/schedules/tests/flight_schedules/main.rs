@@ -1,6 +1,6 @@
 //! Single flight under `shuttle`: the code as it is, with primitives that try out schedules in place of the system's.
 //!
-//! `FLIGHT_SCHEDULES` sets how many of each case; the default is what CI runs.
+//! `FLIGHT_SCHEDULES` sets how many of each case; CI runs 10⁵.
 
 // What follows is part of the library, compiled a second time.
 #![allow(
@@ -22,16 +22,16 @@ mod shim {
     }
 }
 mod around;
-#[path = "../../src/flight/mod.rs"]
+#[path = "../../../../memoize-runtime/src/flight/mod.rs"]
 mod flight;
 mod followers;
-#[path = "../../src/guard.rs"]
+#[path = "../../../../memoize-runtime/src/guard.rs"]
 mod guard;
-#[path = "../../src/progress/mod.rs"]
+#[path = "../../../../memoize-runtime/src/progress/mod.rs"]
 mod progress;
-#[path = "../../src/shards.rs"]
+#[path = "../../../../memoize-runtime/src/shards.rs"]
 mod shards;
-#[path = "../../src/sleepers.rs"]
+#[path = "../../../../memoize-runtime/src/sleepers.rs"]
 mod sleepers;
 
 use around::{backend, call, entry, hidden};
