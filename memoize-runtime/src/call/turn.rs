@@ -78,16 +78,19 @@ pub(super) fn gather_some<R>(
     outcome: &Outcome<R>,
     value: &mut Option<R>,
 ) -> Result<Gathered, Missed> {
+    if request.stored.is_bytes() {
+        reader.expect_bytes();
+    }
     loop {
         match reader.next_item().map_err(Missed::Rejected)? {
             Next::Item(_) if value.is_some() => return Err(Missed::Rejected(Reject::Damaged)),
             Next::Item(item) => {
-                let bytes = reader.bytes_of(&item);
-                *value = Some(
-                    outcome
-                        .decode(bytes, request.stored)
-                        .map_err(Missed::Rejected)?,
-                );
+                let stored = request.stored;
+                let read = match reader.buffer_of(&item) {
+                    Some(buffer) => outcome.take(&buffer, stored),
+                    None => outcome.decode(reader.bytes_of(&item), stored),
+                };
+                *value = Some(read.map_err(Missed::Rejected)?);
             }
             Next::Starved => return Ok(Gathered::Starved),
             Next::End => return Ok(Gathered::All),
