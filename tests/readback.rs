@@ -564,7 +564,7 @@ fn values_are_read_back_until_all_parts_are_proved() {
     // Whether it has an order at all is seen in the first, and that two elements are in theirs by chance is excluded.
     assert_eq!(reads(100, &(Some(1_u8), vec![1_u8, 2], Counted(1))), 48);
     let list: Vec<u8> = (0..60).collect();
-    assert_eq!(reads(100, &(Some(1_u8), Arc::new(list), Counted(1))), 1);
+    assert_eq!(reads(100, &(Some(1_u8), Box::new(list), Counted(1))), 1);
     // What never comes is not waited for.
     assert_eq!(reads(100, &(None::<u8>, Counted(1))), 16);
 }
