@@ -83,6 +83,43 @@ fn a_hit_is_a_clone_and_nothing_else() {
     });
 }
 
+/// What looks for no value clones none, whatever the arguments are.
+#[test]
+fn companions_look_for_nothing() {
+    #[cache_memoize(key = "named:<name>:<id>")]
+    fn named(name: &str, id: u64) -> Watched {
+        black_box(name);
+        Watched(id)
+    }
+    named("a", 1);
+    let look = || {
+        named::key("a", 1);
+        assert_eq!(named::stats().hits, 0);
+        assert!(named::invalidate("a", 1));
+    };
+    assert_eq!(done_by(look).0, 0);
+    assert_eq!(named("a", 1), Watched(1));
+    assert_eq!(done_by(|| assert_eq!(named("a", 1), Watched(1))), (1, 0, 0));
+    assert_eq!(named::refresh("a", 1), Watched(1));
+    let stats = named::stats();
+    assert_eq!((stats.hits, stats.computations), (1, 3));
+}
+
+/// What a function returns may be neither: a future that asks for it is sent all the same.
+#[test]
+fn what_an_async_companion_returns_can_be_sent_whatever_the_error_is() {
+    #[cache_memoize(key = "fallible:<id>")]
+    async fn fallible(id: u64) -> Result<u64, std::rc::Rc<str>> {
+        Ok(id)
+    }
+    fn is_send<T: Send>(future: T) -> T {
+        future
+    }
+    let gone = futures::executor::block_on(is_send(fallible::invalidate(1)));
+    assert!(gone);
+    assert_eq!(futures::executor::block_on(fallible(1)), Ok(1));
+}
+
 #[test]
 fn on_the_runtime_of_the_process_too() {
     #[cache_memoize(key = "process:<name>")]

@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::{FnArg, GenericParam, Generics, Receiver, ReturnType, Type, Visibility};
 
-use crate::args::{Companions, Options};
+use crate::args::{Companions, Local, Options};
 use crate::argument::{Argument, Name, Role};
 use crate::generics::reduce;
 use crate::item::{self, Function};
@@ -148,6 +148,23 @@ impl Model {
     pub(crate) fn is_awaited(&self) -> bool {
         self.execution() != Execution::Blocking
             || self.iterated().is_some_and(|iterated| iterated.is_async)
+    }
+
+    /// Whether a call's value is looked for as soon as its key is complete: where nothing is said about a call but its key, and the
+    /// thread that makes it waits for it.
+    pub(crate) fn finds_first(&self) -> bool {
+        let Options {
+            cache_if,
+            force_overwrite,
+            encryption_key,
+            local,
+            ..
+        } = &self.options;
+        let is_plain = cache_if.is_none()
+            && force_overwrite.is_none()
+            && encryption_key.is_none()
+            && self.options.expiration_expr().is_none();
+        is_plain && *local != Some(Local::Never) && !self.is_awaited() && self.iterated().is_none()
     }
 
     /// The type that is cached: what is returned, or each item of it.

@@ -344,7 +344,8 @@ fn every_receiver() {
         ("self: Pin<&mut Self>", "&self"),
     ] {
         let expanded = expand("", &format!("pub fn get({receiver}) -> u8 {{ 1 }}"));
-        let call = format!("Self::__get_call({argument}).run(move || Self::get_uncached(self))");
+        let call =
+            format!("Self::__get_of({argument}, true).run(move || Self::get_uncached(self))");
         assert!(expanded.contains(&call), "{expanded}");
         assert!(expanded.contains("pub fn get_key(&self) ->"), "{expanded}");
     }
@@ -356,8 +357,8 @@ fn an_elided_lifetime_in_an_error_gets_a_name() {
         "",
         "fn parse(text: &str, more: &str) -> Result<Ast, Error<'_>> { x }",
     );
-    assert!(expanded.contains("fn __call<'__elided>("), "{expanded}");
-    assert!(expanded.contains("Call<Result<Ast, Error<'__elided>>>"));
+    assert!(expanded.contains("fn __of<'__elided>("), "{expanded}");
+    assert!(expanded.contains("Find<Result<Ast, Error<'__elided>>>"));
 }
 
 #[test]
@@ -384,7 +385,10 @@ fn generics_of_skipped_arguments_are_not_asked_for() {
         "fn load<D: Db, T>(db: D, id: T, _: PhantomData<u8>) -> u8 where D: Send, T: Copy { 1 }",
     );
     assert!(expanded.contains("pub fn key<T>(id: T)"), "{expanded}");
-    assert!(expanded.contains("load::__call::<T>(&id)"), "{expanded}");
+    assert!(
+        expanded.contains("load::__of::<T>(true, &id)"),
+        "{expanded}"
+    );
     assert!(
         expanded.contains("load::uncached::<D, T>(db, id, __arg2)"),
         "{expanded}"

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::Cacheable;
-use crate::backend::{Bytes, Deadline};
+use crate::backend::Bytes;
 use crate::call::outcome::Outcome;
 use crate::call::place::Place;
 use crate::engine::{Lookup, Opened, Policy};
@@ -145,7 +145,7 @@ pub fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8]) {
         };
         let mut written = Vec::new();
         codec
-            .encode(&value, &mut written, Deadline::NEVER)
+            .encode(&value, &mut written)
             .expect("what was read can be written");
         // A value may be nested deeper than what is read back, but not one that was read.
         let again: T = codec
@@ -153,7 +153,7 @@ pub fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8]) {
             .expect("what was written can be read");
         let mut rewritten = Vec::new();
         codec
-            .encode(&again, &mut rewritten, Deadline::NEVER)
+            .encode(&again, &mut rewritten)
             .expect("what was read can be written");
         assert_eq!(written, rewritten);
     }

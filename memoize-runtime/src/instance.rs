@@ -5,9 +5,9 @@
 //! type and const arguments of the functions and impls around the closure:
 //!
 //! ```text
-//! app::load::__call::{{closure}}                          a function's companions
-//! app::count::__call<app::Users>::{{closure}}             a generic function
-//! app::Repo<app::Order>::__get_call::{{closure}}          a method of a generic impl
+//! app::load::__of::{{closure}}                          a function's companions
+//! app::count::__of<app::Users>::{{closure}}             a generic function
+//! app::Repo<app::Order>::__get_of::{{closure}}          a method of a generic impl
 //! <app::Csv as app::Table>::rows::{{closure}}             a method of a trait
 //! ```
 //!
@@ -120,21 +120,6 @@ impl Instance {
         }
     }
 
-    /// What `look` makes of the values of this instantiation on that runtime, if any were kept.
-    #[inline]
-    pub(crate) fn with_front<T: Copied, R>(
-        &'static self,
-        runtime: &Current,
-        look: impl FnOnce(&Front<T>) -> R,
-    ) -> Option<R> {
-        if let Current::Process(runtime) = runtime
-            && let Some(front) = self.front_of(runtime)
-        {
-            return Some(look(front));
-        }
-        self.look_up(runtime).map(|front| look(&front))
-    }
-
     /// The values of this instantiation, where that is the runtime that they were kept on first.
     #[inline]
     pub(crate) fn front_of<T: Copied>(
@@ -146,12 +131,6 @@ impl Instance {
             return None;
         }
         front.downcast_ref()
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn look_up<T: Copied>(&'static self, runtime: &Current) -> Option<Arc<Front<T>>> {
-        runtime.tier().front(self)
     }
 
     /// Where the values of this instantiation on that runtime are found, from now on.
@@ -293,13 +272,10 @@ mod tests {
     #[test]
     fn arguments_are_told_without_the_path() {
         for (name, expected) in [
-            ("app::load::__call::{{closure}}", ""),
+            ("app::load::__of::{{closure}}", ""),
+            ("app::count::__of<app::Users>::{{closure}}", "<app::Users>"),
             (
-                "app::count::__call<app::Users>::{{closure}}",
-                "<app::Users>",
-            ),
-            (
-                "app::Repo<app::Order>::__get_call<3>::{{closure}}",
+                "app::Repo<app::Order>::__get_of<3>::{{closure}}",
                 "<app::Order><3>",
             ),
             (
@@ -340,18 +316,18 @@ mod tests {
     #[test]
     fn paths_of_functions_and_methods_are_short() {
         for (name, expected) in [
-            ("app::users::load::__call::{{closure}}", "app::users::load"),
+            ("app::users::load::__of::{{closure}}", "app::users::load"),
             (
-                "app::users::load::__call<u8>::{{closure}}",
+                "app::users::load::__of<u8>::{{closure}}",
                 "app::users::load<u8>",
             ),
             ("app::users::load::{{closure}}", "app::users::load"),
             (
-                "app::users::Repo<u8>::__load_call::{{closure}}",
+                "app::users::Repo<u8>::__load_of::{{closure}}",
                 "app::users::Repo<u8>::load",
             ),
             (
-                "app::users::<impl app::Repo>::__load_call::{{closure}}",
+                "app::users::<impl app::Repo>::__load_of::{{closure}}",
                 "app::users::<impl app::Repo>::load",
             ),
             (
@@ -366,10 +342,10 @@ mod tests {
     #[test]
     fn what_stands_in_a_block_has_its_line_added() {
         for name in [
-            "app::users::outer::load::__call::{{closure}}",
+            "app::users::outer::load::__of::{{closure}}",
             "app::users::outer::load::{{closure}}",
-            "app::users::_::<impl app::Repo>::__load_call::{{closure}}",
-            "app::users::outer::Repo::__load_call::{{closure}}",
+            "app::users::_::<impl app::Repo>::__load_of::{{closure}}",
+            "app::users::outer::Repo::__load_of::{{closure}}",
         ] {
             let path = path(&SITE, name);
             let (line, column) = (SITE.location().line(), SITE.location().column());

@@ -7,6 +7,7 @@ use crate::call::Key;
 use crate::call::place::Protection;
 use crate::entry::Codec;
 use crate::instance::{Instance, Instances};
+use crate::key::argument::Finds;
 use crate::local::Local;
 use crate::observe::{Counters, Function, Stats};
 
@@ -113,7 +114,14 @@ impl Site {
     /// `instance` is a closure written in the function: its type's name tells what the function was instantiated with.
     #[inline]
     pub fn key<R>(&'static self, instance: impl Fn()) -> Key<R, ()> {
-        Key::new(self, self.instance(&instance))
+        Key::new(self, self.instance(&instance), ())
+    }
+
+    /// The same, where `now` says whether the value is looked for as soon as the key is complete: for a call that will do nothing but
+    /// run.
+    #[inline]
+    pub fn find<R>(&'static self, now: impl Fn() -> bool) -> Key<R, Finds> {
+        Key::new(self, self.instance(&now), Finds(now()))
     }
 
     /// What the cache did for this function so far.

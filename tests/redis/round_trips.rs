@@ -10,14 +10,19 @@ use crate::runtime;
 
 const CALLS: u64 = 50;
 
-/// What is asked of a server with a warm connection: by command, and how many replies there were.
-fn asked(prepare: impl Fn(&Source), calls: impl Fn(&Source)) -> (BTreeMap<String, u64>, u64) {
+/// What is asked of a server with a warm connection, which answers so many questions at once: by command, and how many replies there were.
+fn asked(
+    at_once: u64,
+    prepare: impl Fn(&Source),
+    calls: impl Fn(&Source),
+) -> (BTreeMap<String, u64>, u64) {
     let server = RedisServer::start();
     let proxy = Proxy::start(server.address(), 0);
     let runtime = runtime(&format!("redis://{}", proxy.address()));
     let source = Source::default();
     runtime.scope(|| {
         prepare(&source);
+        proxy.group(at_once);
         server.command(&["CONFIG", "RESETSTAT"]);
         let before = proxy.replies();
         calls(&source);
@@ -45,6 +50,7 @@ fn assert_least_commands_a_hit(commands: &BTreeMap<String, u64>) {
 #[test]
 fn a_hit_is_one_round_trip() {
     let (commands, replies) = asked(
+        REPLIES,
         |source| drop(item(1, 100, source)),
         |source| (0..CALLS).for_each(|_| drop(item(1, 100, source))),
     );
@@ -56,6 +62,7 @@ fn a_hit_is_one_round_trip() {
 #[test]
 fn a_hit_on_a_sealed_entry_is_one_round_trip() {
     let (commands, replies) = asked(
+        REPLIES,
         |source| drop(sealed_item(1, 100, source)),
         |source| (0..CALLS).for_each(|_| drop(sealed_item(1, 100, source))),
     );
@@ -71,6 +78,7 @@ fn an_awaited_hit_is_one_round_trip() {
         .expect("a runtime can be made");
     let scoped = Runtime::current;
     let (commands, replies) = asked(
+        REPLIES,
         |source| drop(tasks.block_on(scoped().scope_async(awaited(1, 100, source)))),
         |source| {
             (0..CALLS)
@@ -84,6 +92,7 @@ fn an_awaited_hit_is_one_round_trip() {
 #[test]
 fn a_miss_is_two_round_trips() {
     let (commands, replies) = asked(
+        1,
         // The first call is of a server that knows no scripts.
         |source| drop(item(0, 100, source)),
         |source| (1..=CALLS).for_each(|key| drop(item(key, 100, source))),

@@ -131,6 +131,29 @@ fn copies_take_as_much_as_is_said_however_short_their_entries_are() {
 }
 
 #[test]
+fn copies_take_no_more_than_the_setting_says() {
+    let server = RedisServer::start();
+    let redis = || Redis::open(&server.url()).expect("it is a URL");
+    let ids = 10_000_000..10_000_020;
+    let kept = |capacity: usize| {
+        let here = settings(redis()).local_capacity(capacity);
+        let here = here.build().expect("valid settings");
+        here.scope(|| {
+            if capacity > 0 {
+                until_local(&server, || drop(text(2)));
+            }
+            (0..2).for_each(|_| ids.clone().for_each(|id| drop(text(id))));
+            let before = lookups(&server);
+            assert_eq!(ids.clone().filter_map(text::peek).count(), 20);
+            20 - (lookups(&server) - before)
+        })
+    };
+    assert_eq!(kept(64 << 20), 20);
+    assert!((1..=8).contains(&kept(8 * TEXT)));
+    assert_eq!(kept(0), 0);
+}
+
+#[test]
 fn a_change_by_another_process_ends_a_copy() {
     let server = RedisServer::start();
     let (here, there) = (runtime(&server.url()), runtime(&server.url()));
@@ -220,6 +243,11 @@ fn a_lost_connection_empties_what_it_vouched_for() {
         });
     }
     until_local(&server, || assert_eq!(here.scope(|| tracked(1)), 104));
+    // Nor does it take another connection to empty it.
+    drop(proxy);
+    eventually("what nobody vouches for isn't used", || {
+        here.scope(|| tracked(1)) == 1
+    });
 }
 
 #[test]

@@ -53,7 +53,7 @@ fn hit_sealed((): ()) {
 #[library_benchmark(config = limited("miss"), setup = warm)]
 #[bench::it()]
 fn miss((): ()) {
-    counts::misses();
+    counts::misses(1_000_000);
 }
 
 #[library_benchmark(config = limited("stream_write"), setup = before_writing)]

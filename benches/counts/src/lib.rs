@@ -12,6 +12,9 @@ pub const CALLS: u64 = 1000;
 
 pub const ROWS: u32 = 1000;
 
+/// Bytes of a large value.
+pub const LARGE: usize = 16 << 20;
+
 #[cache_memoize(key = "square:<n>")]
 fn square(n: u64) -> u64 {
     n * n
@@ -76,11 +79,25 @@ pub fn hit_sealed() {
     }
 }
 
-/// Keys that were never there, but for the one that the warm-up asked for.
-pub fn misses() {
+/// Keys from `first` on, which are to be new.
+pub fn misses(first: u64) {
     for n in 0..CALLS {
-        black_box(square(black_box(1_000_000 + n)));
+        black_box(square(black_box(first + n)));
     }
+}
+
+/// Takes several chunks.
+#[cache_memoize(key = "large", encrypt)]
+fn bytes() -> Vec<u8> {
+    vec![7; LARGE]
+}
+
+pub fn large() {
+    black_box(bytes());
+}
+
+pub fn forget_large() {
+    assert!(bytes::invalidate());
 }
 
 /// What is done once, at the first call, belongs to no count.
@@ -100,6 +117,10 @@ pub fn write(sealed: bool, source: vec::IntoIter<Row>) {
     memo(sealed)
         .iter(|| source)
         .for_each(|row| drop(black_box(row)));
+}
+
+pub fn forget(sealed: bool) {
+    memo(sealed).invalidate();
 }
 
 pub fn read(sealed: bool) {

@@ -10,6 +10,7 @@ use serde_bytes::ByteBuf;
 
 use crate::bench::Bench;
 use crate::figure::Figure;
+use crate::large;
 use crate::redis;
 use crate::row::{Goal, Row};
 
@@ -19,8 +20,21 @@ pub fn rows(bench: &Bench) -> Vec<Row> {
 
 /// What a process of this program prints, as `name number` lines.
 pub fn ask(arguments: &[&str]) -> Result<Vec<(String, f64)>, String> {
+    ask_with(None, arguments)
+}
+
+/// The same with a variable of its environment.
+pub fn ask_with(
+    variable: Option<(&str, &str)>,
+    arguments: &[&str],
+) -> Result<Vec<(String, f64)>, String> {
     let program = env::current_exe().map_err(|error| error.to_string())?;
-    parse(Command::new(program).arg("alone").args(arguments))
+    parse(
+        Command::new(program)
+            .envs(variable)
+            .arg("alone")
+            .args(arguments),
+    )
 }
 
 fn parse(command: &mut Command) -> Result<Vec<(String, f64)>, String> {
@@ -46,6 +60,7 @@ pub fn run(arguments: &[String]) {
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
         ["gigabyte", url, mebibytes] => gigabyte(url, mebibytes.parse().expect("a number")),
+        ["large", rounds] => large::run(rounds.parse().expect("a number")),
         ["hits", url, seconds] => hits(url, seconds.parse().expect("a number")),
         other => panic!("{other:?} can't be run alone"),
     }

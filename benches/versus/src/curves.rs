@@ -38,6 +38,8 @@ pub const CURVES: &[Measured] = &[
 fn runtime(bytes: usize) -> Runtime {
     Runtime::builder()
         .backend(Memory::new(bytes))
+        // A value of 1 GiB takes longer than a call has by default.
+        .budget(Duration::from_secs(60))
         .build()
         .expect("valid settings")
 }
@@ -114,6 +116,7 @@ fn sizes(bench: &Bench) -> Curve {
         ("plain, read", false, false),
         ("plain, write", false, true),
         ("sealed, read", true, false),
+        ("sealed, write", true, true),
     ]
     .map(|(name, sealed, write)| {
         (
@@ -176,7 +179,8 @@ fn sizes(bench: &Bench) -> Curve {
         along: "bytes",
         lines: lines.map(|(line, ..)| line).into(),
         why: "Up to some KiB the cost of the call itself counts, then that of a byte. It falls where values leave the processor's \
-              caches, and where they go in chunks of 256 KiB.",
+              caches, and from about 4 MiB on, where they go in chunks: each takes a buffer of its whole length then, for which the \
+              system may have to provide the memory anew, page by page.",
     }
 }
 
@@ -321,6 +325,37 @@ pub fn print(curve: &Curve) {
         println!();
     }
     println!("  {}", curve.why);
+}
+
+/// The same as [`print`], for a page.
+pub fn markdown(curves: &[Curve], bench: &Bench) -> String {
+    let mut page = format!("{}\n", bench.describe());
+    for curve in curves {
+        let _ = writeln!(
+            page,
+            "\n**{}**: {}. {}\n",
+            curve.name, curve.along, curve.why
+        );
+        let Some(longest) = curve.lines.iter().max_by_key(|line| line.points.len()) else {
+            continue;
+        };
+        let mut row = |name: &str, cells: &mut dyn Iterator<Item = String>| {
+            let _ = writeln!(
+                page,
+                "| {name} | {} |",
+                cells.collect::<Vec<_>>().join(" | ")
+            );
+        };
+        row("", &mut longest.points.iter().map(|(at, _)| short(*at)));
+        row("---", &mut longest.points.iter().map(|_| "---:".to_owned()));
+        for line in &curve.lines {
+            row(
+                line.name,
+                &mut line.points.iter().map(|(_, figure)| figure.to_string()),
+            );
+        }
+    }
+    page
 }
 
 /// A number on an axis: powers of two by their unit, powers of ten by theirs.

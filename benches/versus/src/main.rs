@@ -6,7 +6,8 @@
 //! ```
 //!
 //! `--quick` shows in a few rounds that everything runs; its figures are no evidence. `--only` takes the groups whose name has
-//! one of these words in it, separated by commas. The picture goes to `docs/` if everything was measured, and to where `--svg` says.
+//! one of these words in it, separated by commas. The picture, and the table beside it, go to `docs/` if
+//! everything was measured, and to where `--svg` says.
 
 mod alone;
 mod bench;
@@ -86,7 +87,7 @@ fn main() -> ExitCode {
             }
         }
     }
-    let (name, picture) = if arguments.curves {
+    let (name, (picture, table)) = if arguments.curves {
         ("curves", curves(&arguments))
     } else {
         ("versus", goals(&arguments))
@@ -98,20 +99,25 @@ fn main() -> ExitCode {
         }
         None => Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../docs/{name}.svg")),
     };
-    match fs::write(&path, picture) {
-        Ok(()) => println!("picture: {}", path.display()),
-        Err(error) => {
-            eprintln!(
-                "versus: the picture can't be written: {error}; name another place with `--svg`"
-            );
-            return ExitCode::FAILURE;
+    for (what, path, text) in [
+        ("picture", path.clone(), picture),
+        ("table", path.with_extension("md"), table),
+    ] {
+        match fs::write(&path, text) {
+            Ok(()) => println!("{what}: {}", path.display()),
+            Err(error) => {
+                eprintln!(
+                    "versus: the {what} can't be written: {error}; name another place with `--svg`"
+                );
+                return ExitCode::FAILURE;
+            }
         }
     }
     ExitCode::SUCCESS
 }
 
 /// Measures and prints group by group, so that something is seen before the end.
-fn goals(arguments: &Arguments) -> String {
+fn goals(arguments: &Arguments) -> (String, String) {
     let bench = Bench::new(arguments.quick);
     println!("{}", bench.describe());
     let groups: Vec<_> = chosen(GROUPS, &arguments.only)
@@ -126,10 +132,11 @@ fn goals(arguments: &Arguments) -> String {
         .collect();
     table::print_end(&groups);
     println!("{}", bench.describe_control());
-    picture::of_groups(&groups, &bench)
+    let picture = picture::of_groups(&groups, &bench);
+    (picture, table::markdown(&groups, &bench))
 }
 
-fn curves(arguments: &Arguments) -> String {
+fn curves(arguments: &Arguments) -> (String, String) {
     let bench = Bench::new(arguments.quick);
     println!("{}", bench.describe());
     let curves: Vec<_> = chosen(curves::CURVES, &arguments.only)
@@ -141,7 +148,8 @@ fn curves(arguments: &Arguments) -> String {
             curve
         })
         .collect();
-    curves::picture(&curves, &bench)
+    let picture = curves::picture(&curves, &bench);
+    (picture, curves::markdown(&curves, &bench))
 }
 
 fn chosen<'a, T>(

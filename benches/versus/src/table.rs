@@ -1,5 +1,8 @@
-//! The table in the terminal.
+//! The table, in the terminal and on a page.
 
+use std::fmt::Write;
+
+use crate::bench::Bench;
 use crate::row::{Goal, Group, Row};
 
 pub fn print(group: &Group) {
@@ -34,6 +37,37 @@ pub fn print_end(groups: &[Group]) {
         .filter(|row| row.goal.is_some() && row.reached().is_none())
         .count();
     println!("\n{reached} of {goals} goals reached, {unknown} not measured");
+}
+
+/// The same, for a page.
+pub fn markdown(groups: &[Group], bench: &Bench) -> String {
+    let mut page = format!(
+        "{}\n\n| what | ours | theirs | measured | goal | |\n| --- | ---: | ---: | ---: | ---: | --- |\n",
+        bench.describe()
+    );
+    let mut line = |cells: [&str; 6]| {
+        // A bar in a cell would end it.
+        let cells = cells.map(|cell| cell.replace('|', "\\|"));
+        let _ = writeln!(page, "| {} |", cells.join(" | "));
+    };
+    for group in groups {
+        line([&format!("**{}**", group.name), "", "", "", "", ""]);
+        for row in &group.rows {
+            let ours = row.ours.map(|ours| ours.to_string()).unwrap_or_default();
+            let theirs = row.theirs.as_ref();
+            let theirs = theirs.map(|(name, figure)| format!("{figure}, {name}"));
+            let said = match &row.measured {
+                Ok(_) => verdict(row),
+                Err(why) => &format!("not measured: {why}"),
+            };
+            let theirs = theirs.unwrap_or_default();
+            line([&row.what, &ours, &theirs, &measured(row), &goal(row), said]);
+            for (name, figure) in &row.beside {
+                line([&format!("- {name}"), "", &figure.to_string(), "", "", ""]);
+            }
+        }
+    }
+    page
 }
 
 pub fn measured(row: &Row) -> String {

@@ -170,19 +170,26 @@ fn site(model: &Model) -> Companion {
 fn hidden_call(model: &Model) -> Companion {
     let krate = krate(model);
     let steps = key::hidden(model);
-    let name = hidden_name(model, "call");
+    let name = hidden_name(model, "of");
     let mut generics = model.key_generics();
     let output = output_without_elision(model, &mut generics);
+    let call = if model.finds_first() {
+        ours!(Find)
+    } else {
+        ours!(Call)
+    };
+    let now = model.finds_first().then(|| ours!(now: bool));
     let inputs = inputs(
         model.keyed_receiver(),
-        model.keyed_arguments().map(reference_parameter),
+        now.into_iter()
+            .chain(model.keyed_arguments().map(reference_parameter)),
     );
     Companion {
         signature: signature(
             &ours!(fn #name),
             &generics,
             &inputs,
-            &ours!(#krate::__private::Call<#output>),
+            &ours!(#krate::__private::#call<#output>),
         ),
         body: ours!({ #steps }),
     }
@@ -245,7 +252,7 @@ fn invalidate(model: &Model) -> Companion {
 
 fn refresh(model: &Model) -> Companion {
     let path = path_from_inside(model);
-    let call = call(model, &path, own_receiver(model));
+    let call = call(model, &path, own_receiver(model), false);
     let uncached = uncached(model, &path);
     let body = ours!(move || #uncached);
     let none = TokenStream::new();
@@ -326,7 +333,7 @@ fn keyed_call(model: &Model) -> TokenStream {
     let receiver = model
         .keyed_receiver()
         .map(|receiver| receiver.self_token.to_token_stream());
-    call(model, &path_from_inside(model), receiver)
+    call(model, &path_from_inside(model), receiver, false)
 }
 
 fn keyed_inputs(model: &Model) -> TokenStream {

@@ -12,7 +12,7 @@ use crate::item;
 use crate::model::{Model, Subject};
 use crate::template::{self, Format, Placeholder, Segment, Template};
 
-/// In `__call`, whose arguments are references.
+/// In `__of`, whose arguments are references.
 pub(super) fn hidden(model: &Model) -> TokenStream {
     let chain = Chain::new(model, Access::Reference);
     let path = match &model.options.companions {
@@ -22,7 +22,12 @@ pub(super) fn hidden(model: &Model) -> TokenStream {
     let site = hidden_name(model, "site");
     let output = model.cached();
     let steps = chain.steps();
-    quote_spanned!(chain.span=> #path::#site().key::<#output>(|| ()) #steps)
+    let start = if model.finds_first() {
+        quote_spanned!(chain.span=> find::<#output>(|| now))
+    } else {
+        quote_spanned!(chain.span=> key::<#output>(|| ()))
+    };
+    quote_spanned!(chain.span=> #path::#site().#start #steps)
 }
 
 /// In the memoized function itself.
@@ -31,7 +36,12 @@ pub(super) fn inline(model: &Model) -> TokenStream {
     let krate = krate_at(model, chain.span);
     let output = model.cached();
     let steps = chain.steps();
-    quote_spanned!(chain.span=> #krate::__private::Site::key::<#output>(&__SITE, || ()) #steps)
+    let start = if model.finds_first() {
+        quote_spanned!(chain.span=> find::<#output>(&__SITE, || true))
+    } else {
+        quote_spanned!(chain.span=> key::<#output>(&__SITE, || ()))
+    };
+    quote_spanned!(chain.span=> #krate::__private::Site::#start #steps)
 }
 
 /// A chain of method calls. Its tokens are located at the return type, since a type that can't be cached is what can

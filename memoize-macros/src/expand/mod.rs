@@ -43,7 +43,7 @@ fn function(model: &Model) -> TokenStream {
         ..model.function.sig.clone()
     };
     let path = path_from_outside(model);
-    let call = call(model, &path, own_receiver(model));
+    let call = call(model, &path, own_receiver(model), true);
     let overwrite = force_overwrite(model);
     let uncached = uncached(model, &path);
     let body = ours!(move || #uncached);

@@ -106,23 +106,25 @@ pub(super) fn path_from_inside(model: &Model) -> TokenStream {
     Ident::new("Self", span).to_token_stream()
 }
 
-/// `__call(&id)`, with the receiver where it is in the key.
+/// `__of(&id)`, with the receiver where it is in the key, and whether it `finds` the value where that is asked.
 pub(super) fn call(
     model: &Model,
     path: &TokenStream,
     receiver: Option<TokenStream>,
+    finds: bool,
 ) -> TokenStream {
-    let name = hidden_name(model, "call");
+    let name = hidden_name(model, "of");
     let turbofish = turbofish(&model.key_generics());
     let arguments = model.keyed_arguments().map(|argument| {
         let ident = &argument.ident;
         ours!(&#ident)
     });
-    let arguments = receiver.into_iter().chain(arguments);
+    let finds = model.finds_first().then(|| finds.to_token_stream());
+    let arguments = receiver.into_iter().chain(finds).chain(arguments);
     ours!(#path::#name #turbofish(#(#arguments),*))
 }
 
-/// The receiver as `__call(&self)` takes it, in a function with the user's signature. A reference to it coerces
+/// The receiver as `__of(&self)` takes it, in a function with the user's signature. A reference to it coerces
 /// from whatever else it may be: `Self`, `&mut Self`, `Arc<Self>`, `Pin<&mut Self>`.
 pub(super) fn own_receiver(model: &Model) -> Option<TokenStream> {
     model.keyed_receiver().map(|receiver| {

@@ -1,5 +1,5 @@
 pub async fn load_user(db: &Db, id: u64) -> io::Result<User> {
-    let __call = load_user::__call(&id);
+    let __call = load_user::__of(&id);
     __call.run_async(move || load_user::uncached(db, id)).await
 }
 /// Companions of `load_user`: `key`, `peek`, `invalidate`, `refresh`, `prime`, `stats`, `uncached`.
@@ -11,29 +11,29 @@ impl load_user {
         static SITE: Site = Site::new(::core::module_path!(), "load_user", &["user:"]);
         &SITE
     }
-    fn __call(id: &u64) -> ::cache_memoize::__private::Call<io::Result<User>> {
+    fn __of(id: &u64) -> ::cache_memoize::__private::Call<io::Result<User>> {
         Self::__site().key::<io::Result<User>>(|| ()).arg(id).__text().__call()
     }
     pub fn key(id: u64) -> ::cache_memoize::CacheKey {
-        Self::__call(&id).key()
+        Self::__of(&id).key()
     }
     pub async fn peek(
         id: u64,
     ) -> ::core::option::Option<::cache_memoize::__private::OkOf<io::Result<User>>> {
-        Self::__call(&id).peek_ok_async().await
+        Self::__of(&id).peek_ok_async().await
     }
     pub async fn invalidate(id: u64) -> bool {
-        Self::__call(&id).invalidate_async().await
+        Self::__of(&id).invalidate_async().await
     }
     pub async fn refresh(db: &Db, id: u64) -> io::Result<User> {
-        let __call = Self::__call(&id).force_overwrite(true);
+        let __call = Self::__of(&id).force_overwrite(true);
         __call.run_async(move || Self::uncached(db, id)).await
     }
     pub async fn prime(
         id: u64,
         value: ::cache_memoize::__private::OkOf<io::Result<User>>,
     ) -> bool {
-        Self::__call(&id).prime_ok_async(value).await
+        Self::__of(&id).prime_ok_async(value).await
     }
     pub fn stats() -> ::cache_memoize::Stats {
         Self::__site().stats()

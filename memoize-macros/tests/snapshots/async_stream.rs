@@ -1,5 +1,5 @@
 pub async fn rows(db: &Db, table: &str) -> impl Stream<Item = Row> {
-    let __call = rows::__call(&table);
+    let __call = rows::__of(&table);
     __call.stream_async(move || rows::uncached(db, table)).await
 }
 /// Companions of `rows`: `key`, `invalidate`, `refresh`, `stats`, `uncached`.
@@ -11,17 +11,17 @@ impl rows {
         static SITE: Site = Site::new(::core::module_path!(), "rows", &["rows:"]);
         &SITE
     }
-    fn __call(table: &&str) -> ::cache_memoize::__private::Call<Row> {
+    fn __of(table: &&str) -> ::cache_memoize::__private::Call<Row> {
         Self::__site().key::<Row>(|| ()).arg(table).__text().__call()
     }
     pub fn key(table: &str) -> ::cache_memoize::CacheKey {
-        Self::__call(&table).key()
+        Self::__of(&table).key()
     }
     pub async fn invalidate(table: &str) -> bool {
-        Self::__call(&table).invalidate_async().await
+        Self::__of(&table).invalidate_async().await
     }
     pub async fn refresh(db: &Db, table: &str) -> impl Stream<Item = Row> {
-        let __call = Self::__call(&table).force_overwrite(true);
+        let __call = Self::__of(&table).force_overwrite(true);
         __call.stream_async(move || Self::uncached(db, table)).await
     }
     pub fn stats() -> ::cache_memoize::Stats {

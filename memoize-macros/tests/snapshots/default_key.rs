@@ -1,5 +1,5 @@
 pub fn distance(from: &str, to: &str) -> u32 {
-    distance::__call(&from, &to).run(move || distance::uncached(from, to))
+    distance::__of(true, &from, &to).run(move || distance::uncached(from, to))
 }
 /// Companions of `distance`: `key`, `peek`, `invalidate`, `refresh`, `prime`, `stats`, `uncached`.
 pub enum distance {}
@@ -11,25 +11,25 @@ impl distance {
             .tokens(0xc5ed_5933_916f_d07e);
         &SITE
     }
-    fn __call(from: &&str, to: &&str) -> ::cache_memoize::__private::Call<u32> {
-        Self::__site().key::<u32>(|| ()).arg(from).__part().arg(to).__part().__call()
+    fn __of(now: bool, from: &&str, to: &&str) -> ::cache_memoize::__private::Find<u32> {
+        Self::__site().find::<u32>(|| now).arg(from).__part().arg(to).__part().__call()
     }
     pub fn key(from: &str, to: &str) -> ::cache_memoize::CacheKey {
-        Self::__call(&from, &to).key()
+        Self::__of(false, &from, &to).key()
     }
     pub fn peek(from: &str, to: &str) -> ::core::option::Option<u32> {
-        Self::__call(&from, &to).peek()
+        Self::__of(false, &from, &to).peek()
     }
     pub fn invalidate(from: &str, to: &str) -> bool {
-        Self::__call(&from, &to).invalidate()
+        Self::__of(false, &from, &to).invalidate()
     }
     pub fn refresh(from: &str, to: &str) -> u32 {
-        Self::__call(&from, &to)
+        Self::__of(false, &from, &to)
             .force_overwrite(true)
             .run(move || Self::uncached(from, to))
     }
     pub fn prime(from: &str, to: &str, value: u32) -> bool {
-        Self::__call(&from, &to).prime(value)
+        Self::__of(false, &from, &to).prime(value)
     }
     pub fn stats() -> ::cache_memoize::Stats {
         Self::__site().stats()

@@ -1,5 +1,5 @@
 fn area(__arg0: &Size, __arg1: (u32, u8)) -> u32 {
-    let __call = area::__call(&__arg0)
+    let __call = area::__of(&__arg0)
         .force_overwrite({
             let (scale, _) = &__arg1;
             *scale > 3
@@ -14,7 +14,7 @@ impl area {
         static SITE: Site = Site::new(::core::module_path!(), "area", &["", ":"]);
         &SITE
     }
-    fn __call(
+    fn __of(
         Size { width, height, .. }: &&Size,
     ) -> ::cache_memoize::__private::Call<u32> {
         Self::__site()
@@ -26,21 +26,21 @@ impl area {
             .__call()
     }
     pub fn key(__arg0: &Size) -> ::cache_memoize::CacheKey {
-        Self::__call(&__arg0).key()
+        Self::__of(&__arg0).key()
     }
     pub fn peek(__arg0: &Size) -> ::core::option::Option<u32> {
-        Self::__call(&__arg0).peek()
+        Self::__of(&__arg0).peek()
     }
     pub fn invalidate(__arg0: &Size) -> bool {
-        Self::__call(&__arg0).invalidate()
+        Self::__of(&__arg0).invalidate()
     }
     pub fn refresh(__arg0: &Size, __arg1: (u32, u8)) -> u32 {
-        Self::__call(&__arg0)
+        Self::__of(&__arg0)
             .force_overwrite(true)
             .run(move || Self::uncached(__arg0, __arg1))
     }
     pub fn prime(__arg0: &Size, value: u32) -> bool {
-        Self::__call(&__arg0).prime(value)
+        Self::__of(&__arg0).prime(value)
     }
     pub fn stats() -> ::cache_memoize::Stats {
         Self::__site().stats()

@@ -1,5 +1,5 @@
 fn load_user(id: u64) -> User {
-    load_user::__call(&id).run(move || load_user::uncached(id))
+    load_user::__of(true, &id).run(move || load_user::uncached(id))
 }
 /// Companions of `load_user`: `key`, `peek`, `invalidate`, `refresh`, `prime`, `stats`, `uncached`.
 enum load_user {}
@@ -10,23 +10,23 @@ impl load_user {
             .encrypt();
         &SITE
     }
-    fn __call(id: &u64) -> ::cache_memoize::__private::Call<User> {
-        Self::__site().key::<User>(|| ()).arg(id).__text().__call()
+    fn __of(now: bool, id: &u64) -> ::cache_memoize::__private::Find<User> {
+        Self::__site().find::<User>(|| now).arg(id).__text().__call()
     }
     pub fn key(id: u64) -> ::cache_memoize::CacheKey {
-        Self::__call(&id).key()
+        Self::__of(false, &id).key()
     }
     pub fn peek(id: u64) -> ::core::option::Option<User> {
-        Self::__call(&id).peek()
+        Self::__of(false, &id).peek()
     }
     pub fn invalidate(id: u64) -> bool {
-        Self::__call(&id).invalidate()
+        Self::__of(false, &id).invalidate()
     }
     pub fn refresh(id: u64) -> User {
-        Self::__call(&id).force_overwrite(true).run(move || Self::uncached(id))
+        Self::__of(false, &id).force_overwrite(true).run(move || Self::uncached(id))
     }
     pub fn prime(id: u64, value: User) -> bool {
-        Self::__call(&id).prime(value)
+        Self::__of(false, &id).prime(value)
     }
     pub fn stats() -> ::cache_memoize::Stats {
         Self::__site().stats()

@@ -1,5 +1,5 @@
 fn load_user(db: &Database, tenant: &str, id: u64) -> User {
-    load_user::__call(&tenant, &id).run(move || load_user::uncached(db, tenant, id))
+    load_user::__of(&tenant, &id).run(move || load_user::uncached(db, tenant, id))
 }
 /// Companions of `load_user`: `key`, `peek`, `invalidate`, `refresh`, `prime`, `stats`, `uncached`.
 enum load_user {}
@@ -9,7 +9,7 @@ impl load_user {
         static SITE: Site = Site::new(::core::module_path!(), "load_user", &["", ":"]);
         &SITE
     }
-    fn __call(tenant: &&str, id: &u64) -> ::cache_memoize::__private::Call<User> {
+    fn __of(tenant: &&str, id: &u64) -> ::cache_memoize::__private::Call<User> {
         Self::__site()
             .key::<User>(|| ())
             .arg(tenant)
@@ -20,21 +20,21 @@ impl load_user {
             .encryption_key(secret_of(tenant))
     }
     pub fn key(tenant: &str, id: u64) -> ::cache_memoize::CacheKey {
-        Self::__call(&tenant, &id).key()
+        Self::__of(&tenant, &id).key()
     }
     pub fn peek(tenant: &str, id: u64) -> ::core::option::Option<User> {
-        Self::__call(&tenant, &id).peek()
+        Self::__of(&tenant, &id).peek()
     }
     pub fn invalidate(tenant: &str, id: u64) -> bool {
-        Self::__call(&tenant, &id).invalidate()
+        Self::__of(&tenant, &id).invalidate()
     }
     pub fn refresh(db: &Database, tenant: &str, id: u64) -> User {
-        Self::__call(&tenant, &id)
+        Self::__of(&tenant, &id)
             .force_overwrite(true)
             .run(move || Self::uncached(db, tenant, id))
     }
     pub fn prime(tenant: &str, id: u64, value: User) -> bool {
-        Self::__call(&tenant, &id).prime(value)
+        Self::__of(&tenant, &id).prime(value)
     }
     pub fn stats() -> ::cache_memoize::Stats {
         Self::__site().stats()

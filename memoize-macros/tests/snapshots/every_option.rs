@@ -11,7 +11,7 @@ where
     C: Send,
     L: Log,
 {
-    let __call = LoadUser::__call(&id)
+    let __call = LoadUser::__of(&id)
         .force_overwrite(id == 0)
         .expiration(client.ttl())
         .share_errors();
@@ -32,23 +32,23 @@ impl LoadUser {
         static SITE: Site = Site::new(::core::module_path!(), "load", &[""]).version(16);
         &SITE
     }
-    fn __call(
+    fn __of(
         #[allow(non_snake_case)]
         id: &u64,
     ) -> crate::cache::__private::Call<io::Result<User>> {
         Self::__site().key::<io::Result<User>>(|| ()).arg(id).__text().__call()
     }
     pub fn key(#[allow(non_snake_case)] id: u64) -> crate::cache::CacheKey {
-        Self::__call(&id).key()
+        Self::__of(&id).key()
     }
     pub fn peek(
         #[allow(non_snake_case)]
         id: u64,
     ) -> ::core::option::Option<crate::cache::__private::OkOf<io::Result<User>>> {
-        Self::__call(&id).peek_ok()
+        Self::__of(&id).peek_ok()
     }
     pub fn invalidate(#[allow(non_snake_case)] id: u64) -> bool {
-        Self::__call(&id).invalidate()
+        Self::__of(&id).invalidate()
     }
     pub unsafe fn refresh<'a, C: Client, L>(
         client: &'a C,
@@ -60,7 +60,7 @@ impl LoadUser {
         C: Send,
         L: Log,
     {
-        let __call = Self::__call(&id)
+        let __call = Self::__of(&id)
             .force_overwrite(true)
             .expiration(client.ttl())
             .share_errors();
@@ -79,7 +79,7 @@ impl LoadUser {
     where
         C: Send,
     {
-        Self::__call(&id).expiration(client.ttl()).prime_ok(value)
+        Self::__of(&id).expiration(client.ttl()).prime_ok(value)
     }
     pub fn stats() -> crate::cache::Stats {
         Self::__site().stats()

@@ -6,7 +6,7 @@ fn all<T, const N: usize>(
     filter: Filter,
     r#type: Type,
 ) -> u8 {
-    all::__call::<T, N>(&id, &user, &pair, &x, &filter, &r#type)
+    all::__of::<T, N>(true, &id, &user, &pair, &x, &filter, &r#type)
         .run(move || all::uncached::<T, N>(id, user, pair, x, filter, r#type))
 }
 /// Companions of `all`: `key`, `peek`, `invalidate`, `refresh`, `prime`, `stats`, `uncached`.
@@ -21,16 +21,17 @@ impl all {
         );
         &SITE
     }
-    fn __call<T, const N: usize>(
+    fn __of<T, const N: usize>(
+        now: bool,
         id: &u64,
         user: &&User,
         pair: &(u8, (u8, u8)),
         x: &f64,
         filter: &Filter,
         r#type: &Type,
-    ) -> ::cache_memoize::__private::Call<u8> {
+    ) -> ::cache_memoize::__private::Find<u8> {
         Self::__site()
-            .key::<u8>(|| ())
+            .find::<u8>(|| now)
             .arg(id)
             .__text()
             .arg(&user.name)
@@ -57,7 +58,7 @@ impl all {
         filter: Filter,
         r#type: Type,
     ) -> ::cache_memoize::CacheKey {
-        Self::__call::<T, N>(&id, &user, &pair, &x, &filter, &r#type).key()
+        Self::__of::<T, N>(false, &id, &user, &pair, &x, &filter, &r#type).key()
     }
     pub fn peek<T, const N: usize>(
         id: u64,
@@ -67,7 +68,7 @@ impl all {
         filter: Filter,
         r#type: Type,
     ) -> ::core::option::Option<u8> {
-        Self::__call::<T, N>(&id, &user, &pair, &x, &filter, &r#type).peek()
+        Self::__of::<T, N>(false, &id, &user, &pair, &x, &filter, &r#type).peek()
     }
     pub fn invalidate<T, const N: usize>(
         id: u64,
@@ -77,7 +78,7 @@ impl all {
         filter: Filter,
         r#type: Type,
     ) -> bool {
-        Self::__call::<T, N>(&id, &user, &pair, &x, &filter, &r#type).invalidate()
+        Self::__of::<T, N>(false, &id, &user, &pair, &x, &filter, &r#type).invalidate()
     }
     pub fn refresh<T, const N: usize>(
         id: u64,
@@ -87,7 +88,7 @@ impl all {
         filter: Filter,
         r#type: Type,
     ) -> u8 {
-        Self::__call::<T, N>(&id, &user, &pair, &x, &filter, &r#type)
+        Self::__of::<T, N>(false, &id, &user, &pair, &x, &filter, &r#type)
             .force_overwrite(true)
             .run(move || Self::uncached::<T, N>(id, user, pair, x, filter, r#type))
     }
@@ -100,7 +101,7 @@ impl all {
         r#type: Type,
         value: u8,
     ) -> bool {
-        Self::__call::<T, N>(&id, &user, &pair, &x, &filter, &r#type).prime(value)
+        Self::__of::<T, N>(false, &id, &user, &pair, &x, &filter, &r#type).prime(value)
     }
     pub fn stats() -> ::cache_memoize::Stats {
         Self::__site().stats()

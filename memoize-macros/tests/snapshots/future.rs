@@ -1,6 +1,6 @@
 fn load_user(id: u64) -> impl Future<Output = User> + Send {
     async move {
-        let __call = load_user::__call(&id);
+        let __call = load_user::__of(&id);
         __call.run_async(move || load_user::uncached(id)).await
     }
 }
@@ -12,26 +12,26 @@ impl load_user {
         static SITE: Site = Site::new(::core::module_path!(), "load_user", &["user:"]);
         &SITE
     }
-    fn __call(id: &u64) -> ::cache_memoize::__private::Call<User> {
+    fn __of(id: &u64) -> ::cache_memoize::__private::Call<User> {
         Self::__site().key::<User>(|| ()).arg(id).__text().__call()
     }
     pub fn key(id: u64) -> ::cache_memoize::CacheKey {
-        Self::__call(&id).key()
+        Self::__of(&id).key()
     }
     pub async fn peek(id: u64) -> ::core::option::Option<User> {
-        Self::__call(&id).peek_async().await
+        Self::__of(&id).peek_async().await
     }
     pub async fn invalidate(id: u64) -> bool {
-        Self::__call(&id).invalidate_async().await
+        Self::__of(&id).invalidate_async().await
     }
     pub fn refresh(id: u64) -> impl Future<Output = User> + Send {
         async move {
-            let __call = Self::__call(&id).force_overwrite(true);
+            let __call = Self::__of(&id).force_overwrite(true);
             __call.run_async(move || Self::uncached(id)).await
         }
     }
     pub async fn prime(id: u64, value: User) -> bool {
-        Self::__call(&id).prime_async(value).await
+        Self::__of(&id).prime_async(value).await
     }
     pub fn stats() -> ::cache_memoize::Stats {
         Self::__site().stats()

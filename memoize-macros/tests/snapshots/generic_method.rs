@@ -1,35 +1,38 @@
 pub fn load<T: Table>(&self, id: T::Id) -> T::Row {
-    Self::__load_call::<T>(&id).run(move || Self::load_uncached::<T>(self, id))
+    Self::__load_of::<T>(true, &id).run(move || Self::load_uncached::<T>(self, id))
 }
 fn __load_site() -> &'static ::cache_memoize::__private::Site {
     use ::cache_memoize::__private::Site;
     static SITE: Site = Site::new(::core::module_path!(), "load", &["", ":"]);
     &SITE
 }
-fn __load_call<T: Table>(id: &T::Id) -> ::cache_memoize::__private::Call<T::Row> {
-    Self::__load_site().key::<T::Row>(|| ()).type_name::<T>().arg(id).__text().__call()
+fn __load_of<T: Table>(
+    now: bool,
+    id: &T::Id,
+) -> ::cache_memoize::__private::Find<T::Row> {
+    Self::__load_site().find::<T::Row>(|| now).type_name::<T>().arg(id).__text().__call()
 }
 #[allow(missing_docs, clippy::pedantic)]
 pub fn load_key<T: Table>(id: T::Id) -> ::cache_memoize::CacheKey {
-    Self::__load_call::<T>(&id).key()
+    Self::__load_of::<T>(false, &id).key()
 }
 #[allow(missing_docs, clippy::pedantic)]
 pub fn load_peek<T: Table>(id: T::Id) -> ::core::option::Option<T::Row> {
-    Self::__load_call::<T>(&id).peek()
+    Self::__load_of::<T>(false, &id).peek()
 }
 #[allow(missing_docs, clippy::pedantic)]
 pub fn load_invalidate<T: Table>(id: T::Id) -> bool {
-    Self::__load_call::<T>(&id).invalidate()
+    Self::__load_of::<T>(false, &id).invalidate()
 }
 #[allow(missing_docs, clippy::pedantic)]
 pub fn load_refresh<T: Table>(&self, id: T::Id) -> T::Row {
-    Self::__load_call::<T>(&id)
+    Self::__load_of::<T>(false, &id)
         .force_overwrite(true)
         .run(move || Self::load_uncached::<T>(self, id))
 }
 #[allow(missing_docs, clippy::pedantic)]
 pub fn load_prime<T: Table>(id: T::Id, value: T::Row) -> bool {
-    Self::__load_call::<T>(&id).prime(value)
+    Self::__load_of::<T>(false, &id).prime(value)
 }
 #[allow(missing_docs, clippy::pedantic)]
 pub fn load_stats() -> ::cache_memoize::Stats {

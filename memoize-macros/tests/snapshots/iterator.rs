@@ -1,5 +1,5 @@
 pub fn rows(table: &str) -> impl Iterator<Item = Row> + use<'_> {
-    rows::__call(&table).iter(move || rows::uncached(table))
+    rows::__of(&table).iter(move || rows::uncached(table))
 }
 /// Companions of `rows`: `key`, `invalidate`, `refresh`, `stats`, `uncached`.
 pub enum rows {}
@@ -12,17 +12,17 @@ impl rows {
             .compress(false);
         &SITE
     }
-    fn __call(table: &&str) -> ::cache_memoize::__private::Call<Row> {
+    fn __of(table: &&str) -> ::cache_memoize::__private::Call<Row> {
         Self::__site().key::<Row>(|| ()).arg(table).__text().__call()
     }
     pub fn key(table: &str) -> ::cache_memoize::CacheKey {
-        Self::__call(&table).key()
+        Self::__of(&table).key()
     }
     pub fn invalidate(table: &str) -> bool {
-        Self::__call(&table).invalidate()
+        Self::__of(&table).invalidate()
     }
     pub fn refresh(table: &str) -> impl Iterator<Item = Row> + use<'_> {
-        Self::__call(&table).force_overwrite(true).iter(move || Self::uncached(table))
+        Self::__of(&table).force_overwrite(true).iter(move || Self::uncached(table))
     }
     pub fn stats() -> ::cache_memoize::Stats {
         Self::__site().stats()

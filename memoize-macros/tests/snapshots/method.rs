@@ -1,5 +1,5 @@
 pub(crate) fn load_user(&self, id: u64) -> User {
-    Self::__load_user_call(self, &id).run(move || Self::load_user_uncached(self, id))
+    Self::__load_user_of(self, true, &id).run(move || Self::load_user_uncached(self, id))
 }
 fn __load_user_site() -> &'static ::cache_memoize::__private::Site {
     use ::cache_memoize::__private::Site;
@@ -7,9 +7,9 @@ fn __load_user_site() -> &'static ::cache_memoize::__private::Site {
         .expiration_millis(21600000);
     &SITE
 }
-fn __load_user_call(&self, id: &u64) -> ::cache_memoize::__private::Call<User> {
+fn __load_user_of(&self, now: bool, id: &u64) -> ::cache_memoize::__private::Find<User> {
     Self::__load_user_site()
-        .key::<User>(|| ())
+        .find::<User>(|| now)
         .arg(&self.tenant)
         .__text()
         .arg(id)
@@ -17,21 +17,21 @@ fn __load_user_call(&self, id: &u64) -> ::cache_memoize::__private::Call<User> {
         .__call()
 }
 pub(crate) fn load_user_key(&self, id: u64) -> ::cache_memoize::CacheKey {
-    Self::__load_user_call(self, &id).key()
+    Self::__load_user_of(self, false, &id).key()
 }
 pub(crate) fn load_user_peek(&self, id: u64) -> ::core::option::Option<User> {
-    Self::__load_user_call(self, &id).peek()
+    Self::__load_user_of(self, false, &id).peek()
 }
 pub(crate) fn load_user_invalidate(&self, id: u64) -> bool {
-    Self::__load_user_call(self, &id).invalidate()
+    Self::__load_user_of(self, false, &id).invalidate()
 }
 pub(crate) fn load_user_refresh(&self, id: u64) -> User {
-    Self::__load_user_call(self, &id)
+    Self::__load_user_of(self, false, &id)
         .force_overwrite(true)
         .run(move || Self::load_user_uncached(self, id))
 }
 pub(crate) fn load_user_prime(&self, id: u64, value: User) -> bool {
-    Self::__load_user_call(self, &id).prime(value)
+    Self::__load_user_of(self, false, &id).prime(value)
 }
 pub(crate) fn load_user_stats() -> ::cache_memoize::Stats {
     Self::__load_user_site().stats()

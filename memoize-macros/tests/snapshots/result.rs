@@ -1,5 +1,5 @@
 fn load_user(id: u64) -> Result<User, DbError> {
-    load_user::__call(&id).run(move || load_user::uncached(id))
+    load_user::__of(true, &id).run(move || load_user::uncached(id))
 }
 /// Companions of `load_user`: `key`, `peek`, `invalidate`, `refresh`, `prime`, `stats`, `uncached`.
 enum load_user {}
@@ -10,23 +10,26 @@ impl load_user {
             .expiration_millis(5400000);
         &SITE
     }
-    fn __call(id: &u64) -> ::cache_memoize::__private::Call<Result<User, DbError>> {
-        Self::__site().key::<Result<User, DbError>>(|| ()).arg(id).__text().__call()
+    fn __of(
+        now: bool,
+        id: &u64,
+    ) -> ::cache_memoize::__private::Find<Result<User, DbError>> {
+        Self::__site().find::<Result<User, DbError>>(|| now).arg(id).__text().__call()
     }
     pub fn key(id: u64) -> ::cache_memoize::CacheKey {
-        Self::__call(&id).key()
+        Self::__of(false, &id).key()
     }
     pub fn peek(id: u64) -> ::core::option::Option<User> {
-        Self::__call(&id).peek_ok()
+        Self::__of(false, &id).peek_ok()
     }
     pub fn invalidate(id: u64) -> bool {
-        Self::__call(&id).invalidate()
+        Self::__of(false, &id).invalidate()
     }
     pub fn refresh(id: u64) -> Result<User, DbError> {
-        Self::__call(&id).force_overwrite(true).run(move || Self::uncached(id))
+        Self::__of(false, &id).force_overwrite(true).run(move || Self::uncached(id))
     }
     pub fn prime(id: u64, value: User) -> bool {
-        Self::__call(&id).prime_ok(value)
+        Self::__of(false, &id).prime_ok(value)
     }
     pub fn stats() -> ::cache_memoize::Stats {
         Self::__site().stats()

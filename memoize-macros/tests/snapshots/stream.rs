@@ -1,5 +1,5 @@
 pub fn rows(table: &str) -> impl Stream<Item = io::Result<Row>> {
-    rows::__call(&table).stream(move || rows::uncached(table))
+    rows::__of(&table).stream(move || rows::uncached(table))
 }
 /// Companions of `rows`: `key`, `invalidate`, `refresh`, `stats`, `uncached`.
 pub enum rows {}
@@ -11,17 +11,17 @@ impl rows {
             .expiration_millis(21600000);
         &SITE
     }
-    fn __call(table: &&str) -> ::cache_memoize::__private::Call<io::Result<Row>> {
+    fn __of(table: &&str) -> ::cache_memoize::__private::Call<io::Result<Row>> {
         Self::__site().key::<io::Result<Row>>(|| ()).arg(table).__text().__call()
     }
     pub fn key(table: &str) -> ::cache_memoize::CacheKey {
-        Self::__call(&table).key()
+        Self::__of(&table).key()
     }
     pub async fn invalidate(table: &str) -> bool {
-        Self::__call(&table).invalidate_async().await
+        Self::__of(&table).invalidate_async().await
     }
     pub fn refresh(table: &str) -> impl Stream<Item = io::Result<Row>> {
-        Self::__call(&table).force_overwrite(true).stream(move || Self::uncached(table))
+        Self::__of(&table).force_overwrite(true).stream(move || Self::uncached(table))
     }
     pub fn stats() -> ::cache_memoize::Stats {
         Self::__site().stats()

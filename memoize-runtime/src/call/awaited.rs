@@ -12,7 +12,7 @@ use super::{AnyCall, Call};
 impl<R> Call<R> {
     /// As [`run`](Self::run).
     pub async fn run_async<F: Future<Output = R>>(self, body: impl FnOnce() -> F) -> R {
-        self.0.run_if_async(|_| true, body).await
+        self.call.run_if_async(|_| true, body).await
     }
 
     /// Returns the items from the cache, or those of the stream that `body` returns, which are stored as they are consumed.
@@ -20,7 +20,7 @@ impl<R> Call<R> {
         self,
         body: impl FnOnce() -> S,
     ) -> MemoizedStream<R, impl FnOnce() -> Ready<S>, Ready<S>, S> {
-        MemoizedStream::new(self.0.request(), (self.0.outcome)(), || ready(body()))
+        MemoizedStream::new(self.call.request(), (self.call.outcome)(), || ready(body()))
     }
 
     /// The same in a box, for a function that returns a `Pin<Box<dyn Stream>>`.
@@ -41,7 +41,7 @@ impl<R> Call<R> {
         B: Future<Output = S>,
         S: Stream<Item = R>,
     {
-        begun(self.0.request(), (self.0.outcome)(), body).await
+        begun(self.call.request(), (self.call.outcome)(), body).await
     }
 
     /// The same in a box.
@@ -56,17 +56,17 @@ impl<R> Call<R> {
 
     /// As [`peek`](Self::peek).
     pub async fn peek_async(self) -> Option<R> {
-        future::peek(&self.0.request(), &(self.0.outcome)()).await
+        future::peek(&self.call.request(), &(self.call.outcome)()).await
     }
 
     /// As [`prime`](Self::prime).
     pub async fn prime_async(self, value: R) -> bool {
-        future::prime(&self.0.request(), &(self.0.outcome)(), value).await
+        future::prime(&self.call.request(), &(self.call.outcome)(), value).await
     }
 
     /// As [`invalidate`](Self::invalidate).
     pub async fn invalidate_async(self) -> bool {
-        future::invalidate(&self.0.request()).await
+        future::invalidate(&self.call.request()).await
     }
 }
 
@@ -88,7 +88,7 @@ impl<T, E> Call<Result<T, E>> {
         body: impl FnOnce() -> F,
     ) -> Result<T, E> {
         let accept = |result: &Result<T, E>| result.as_ref().is_ok_and(cache_if);
-        self.0.run_if_async(accept, body).await
+        self.call.run_if_async(accept, body).await
     }
 }
 

@@ -298,22 +298,24 @@ impl<I: Iterator> Running<I> {
     #[inline]
     fn next(&mut self, outcome: &Outcome<I::Item>) -> Option<I::Item> {
         loop {
-            let Some(item) = self.recorder.watch(|| self.items.next()) else {
+            // It stays where it is: out of its `Some` and into another it would be copied twice.
+            let next = self.recorder.watch(|| self.items.next());
+            let Some(item) = &next else {
                 self.finish();
                 return None;
             };
-            self.recorder.record(&item, outcome);
+            self.recorder.record(item, outcome);
             while let Some(chunk) = self.recorder.full_chunk() {
                 let request = self.recorder.request();
                 let stored = chunks::store(request, chunk, request.deadline());
                 self.recorder.acknowledge(stored);
             }
             if self.skip == 0 {
-                return Some(item);
+                return next;
             }
             self.skip -= 1;
-            if !(outcome.is_value)(&item) {
-                return Some(item);
+            if !(outcome.is_value)(item) {
+                return next;
             }
         }
     }

@@ -8,8 +8,10 @@ use super::origin::Origin;
 use super::outcome::Outcome;
 use super::{AnyCall, Call};
 use crate::Cacheable;
+use crate::config::Current;
 use crate::instance::Instance;
 use crate::key::argument::{Argument, Named, Part, Parts, Shown};
+use crate::key::arguments::Arguments;
 use crate::local::Copied;
 use crate::site::Site;
 
@@ -48,16 +50,9 @@ macro_rules! links {
 
 links! { Key -> ResultKey, ResultKey -> CopiedKey, CopiedKey -> AnyKey }
 
-impl<R> Key<R, ()> {
-    #[inline]
-    pub(crate) fn new(site: &'static Site, instance: &'static Instance) -> Self {
-        Self::of(site, instance, ())
-    }
-}
-
 impl<R, P: Parts> Key<R, P> {
     #[inline]
-    fn of(site: &'static Site, instance: &'static Instance, parts: P) -> Self {
+    pub(crate) fn new(site: &'static Site, instance: &'static Instance, parts: P) -> Self {
         Self(ResultKey(CopiedKey(AnyKey {
             site,
             instance,
@@ -87,7 +82,7 @@ impl<R, P: Parts> Key<R, P> {
     /// The same key with one part more.
     #[inline]
     pub(crate) fn join<A: Part>(&self, part: A) -> Key<R, (P, A)> {
-        Key::of(self.site, self.instance, (self.parts, part))
+        Key::new(self.site, self.instance, (self.parts, part))
     }
 }
 
@@ -95,7 +90,7 @@ impl<T: Copied, E, P: Parts> Key<Result<T, E>, P> {
     /// Completes the key of a function whose `Ok` is stored, and can be copied.
     #[doc(hidden)]
     #[inline]
-    pub fn __call(&self) -> Call<Result<T, E>>
+    pub fn __call(&self) -> Call<Result<T, E>, P::Found<Result<T, E>>>
     where
         T: Cacheable,
     {
@@ -106,7 +101,7 @@ impl<T: Copied, E, P: Parts> Key<Result<T, E>, P> {
 impl<T, E, P: Parts> ResultKey<Result<T, E>, P> {
     /// Completes the key of a function whose `Ok` is stored.
     #[doc(hidden)]
-    pub fn __call(&self) -> Call<Result<T, E>>
+    pub fn __call(&self) -> Call<Result<T, E>, P::Found<Result<T, E>>>
     where
         T: Cacheable,
     {
@@ -115,7 +110,7 @@ impl<T, E, P: Parts> ResultKey<Result<T, E>, P> {
 
     /// The same, whatever can be done with copies.
     #[doc(hidden)]
-    pub fn __bytes(&self) -> Call<Result<T, E>>
+    pub fn __bytes(&self) -> Call<Result<T, E>, P::Found<Result<T, E>>>
     where
         T: Cacheable,
     {
@@ -125,7 +120,7 @@ impl<T, E, P: Parts> ResultKey<Result<T, E>, P> {
     /// Completes the key of a function whose `Ok` is to be kept as it is.
     #[doc(hidden)]
     #[inline]
-    pub fn __local(&self) -> Call<Result<T, E>>
+    pub fn __local(&self) -> Call<Result<T, E>, P::Found<Result<T, E>>>
     where
         T: Cacheable + Copied,
     {
@@ -137,7 +132,7 @@ impl<R: Copied, P: Parts> CopiedKey<R, P> {
     /// Completes the key of a function that returns a plain value that can be copied.
     #[doc(hidden)]
     #[inline]
-    pub fn __call(&self) -> Call<R>
+    pub fn __call(&self) -> Call<R, P::Found<R>>
     where
         R: Cacheable,
     {
@@ -148,7 +143,7 @@ impl<R: Copied, P: Parts> CopiedKey<R, P> {
 impl<R, P: Parts> AnyKey<R, P> {
     /// Completes the key of a function that returns a plain value.
     #[doc(hidden)]
-    pub fn __call(&self) -> Call<R>
+    pub fn __call(&self) -> Call<R, P::Found<R>>
     where
         R: Cacheable,
     {
@@ -157,7 +152,7 @@ impl<R, P: Parts> AnyKey<R, P> {
 
     /// The same, whatever can be done with copies.
     #[doc(hidden)]
-    pub fn __bytes(&self) -> Call<R>
+    pub fn __bytes(&self) -> Call<R, P::Found<R>>
     where
         R: Cacheable,
     {
@@ -167,7 +162,7 @@ impl<R, P: Parts> AnyKey<R, P> {
     /// Completes the key of a function whose value is to be kept as it is.
     #[doc(hidden)]
     #[inline]
-    pub fn __local(&self) -> Call<R>
+    pub fn __local(&self) -> Call<R, P::Found<R>>
     where
         R: Cacheable + Copied,
     {
@@ -175,8 +170,22 @@ impl<R, P: Parts> AnyKey<R, P> {
     }
 
     #[inline]
-    fn complete(&self, outcome: fn() -> Outcome<R>) -> Call<R> {
-        let origin = Origin::new(self.site, self.instance, &self.parts);
-        Call(AnyCall::new(origin, outcome))
+    fn complete(&self, outcome: fn() -> Outcome<R>) -> Call<R, P::Found<R>> {
+        let (runtime, mut arguments) = (Current::get(), Arguments::new());
+        let usable = arguments.record(&self.parts) && self.instance.is_named();
+        let mut is_missed = false;
+        // Where it was just written: to move it takes as long as to find a value. But one word is in a register, and stays there.
+        let found = self.parts.found(|| {
+            let copies = outcome().copies?;
+            if !usable || arguments.only().is_some() {
+                return None;
+            }
+            is_missed = true;
+            copies.find(&runtime, self.site, self.instance, &arguments)
+        });
+        let origin = Origin::new::<P>(runtime, self.site, self.instance, arguments, usable);
+        let mut call = AnyCall::new(origin, outcome);
+        call.is_missed = is_missed;
+        Call { call, found }
     }
 }

@@ -37,6 +37,7 @@ use std::time::Duration;
 use crate::clock::millis;
 use crate::config::Current;
 use crate::key::CacheKey;
+use crate::local::Copies;
 use crate::secret::Secret;
 use landed::{Failures, SharesErrors};
 use origin::Origin;
@@ -44,8 +45,14 @@ use outcome::Outcome;
 use place::Protection;
 use request::Request;
 
-/// A call that returns `R`: all that is known before the body runs.
-pub struct Call<R>(AnyCall<R>);
+/// A call that returns `R`: all that is known before the body runs, and what was `F`ound already.
+pub struct Call<R, F = ()> {
+    call: AnyCall<R>,
+    found: F,
+}
+
+/// A [`Call`] whose value may have been looked for when its key was complete.
+pub type Find<R> = Call<R, Option<R>>;
 
 /// A [`Call`] whose `R` is taken as a value, whatever it is.
 pub struct AnyCall<R> {
@@ -54,27 +61,29 @@ pub struct AnyCall<R> {
     outcome: fn() -> Outcome<R>,
     expiration_ms: Option<u64>,
     overwrite: bool,
+    /// It was looked for already.
+    is_missed: bool,
     failures: Option<fn() -> Failures<R>>,
     /// The call's own, where it has one.
     secret: Option<Secret>,
 }
 
-impl<R> Call<R> {
+impl<R, F> Call<R, F> {
     /// Computes even where there is an entry, and stores the result in its place.
     pub fn force_overwrite(mut self, overwrite: bool) -> Self {
-        self.0.overwrite = overwrite;
+        self.call.overwrite = overwrite;
         self
     }
 
     /// The life of the entry that this call may store.
     pub fn expiration(mut self, life: Duration) -> Self {
-        self.0.expiration_ms = Some(millis(life));
+        self.call.expiration_ms = Some(millis(life));
         self
     }
 
     /// Seals the entry with a secret of the function's own.
     pub fn encryption_key(mut self, secret: &Secret) -> Self {
-        self.0.secret = Some(secret.clone());
+        self.call.secret = Some(secret.clone());
         self
     }
 
@@ -83,36 +92,23 @@ impl<R> Call<R> {
     where
         R: SharesErrors,
     {
-        self.0.failures = Some(|| R::FAILURES);
+        self.call.failures = Some(|| R::FAILURES);
         self
     }
 
-    /// Returns the value from the cache, or runs `body` and stores what it returns.
-    #[inline]
-    pub fn run(self, body: impl FnOnce() -> R) -> R {
-        let found = match self.0.origin.arguments.only() {
-            Some(word) => self.0.copy_by_word(word),
-            None => self.0.copy(),
-        };
-        match found {
-            Some(value) => value,
-            None => self.0.run_slowly(body),
-        }
-    }
-
     /// Returns the items from the cache, or those of the iterator that `body` returns, which are stored as they are consumed.
-    pub fn iter<F, I>(self, body: F) -> Memoized<R, F, I>
+    pub fn iter<B, I>(self, body: B) -> Memoized<R, B, I>
     where
-        F: FnOnce() -> I,
+        B: FnOnce() -> I,
         I: Iterator<Item = R>,
     {
-        Memoized::new(self.0.request(), (self.0.outcome)(), body)
+        Memoized::new(self.call.request(), (self.call.outcome)(), body)
     }
 
     /// The same in a box, for a function that returns a `Box<dyn Iterator>`.
-    pub fn boxed_iter<F, I>(self, body: F) -> Box<Memoized<R, F, I>>
+    pub fn boxed_iter<B, I>(self, body: B) -> Box<Memoized<R, B, I>>
     where
-        F: FnOnce() -> I,
+        B: FnOnce() -> I,
         I: Iterator<Item = R>,
     {
         Box::new(self.iter(body))
@@ -120,12 +116,12 @@ impl<R> Call<R> {
 
     /// The key of the entry.
     pub fn key(self) -> CacheKey {
-        self.0.request().shown_key()
+        self.call.request().shown_key()
     }
 
     /// What the function would return from the cache.
     pub fn peek(self) -> Option<R> {
-        sync::peek(&self.0.request(), &(self.0.outcome)())
+        sync::peek(&self.call.request(), &(self.call.outcome)())
     }
 
     /// Stores `value` as if the function had returned it.
@@ -134,16 +130,38 @@ impl<R> Call<R> {
         reason = "callers have no more use for it"
     )]
     pub fn prime(self, value: R) -> bool {
-        sync::prime(&self.0.request(), &(self.0.outcome)(), &value)
+        sync::prime(&self.call.request(), &(self.call.outcome)(), &value)
     }
 
     /// Removes the entry.
     pub fn invalidate(self) -> bool {
-        sync::invalidate(&self.0.request())
+        sync::invalidate(&self.call.request())
     }
 }
 
-impl<T, E> Call<Result<T, E>> {
+impl<R> Call<R> {
+    /// Returns the value from the cache, or runs `body` and stores what it returns.
+    #[inline]
+    pub fn run(self, body: impl FnOnce() -> R) -> R {
+        match self.call.copy_by_word() {
+            Some(value) => value,
+            None => self.call.run_slowly(body),
+        }
+    }
+}
+
+impl<R> Find<R> {
+    /// The same, where the value may have been found.
+    #[inline]
+    pub fn run(self, body: impl FnOnce() -> R) -> R {
+        match self.found.or_else(|| self.call.copy_by_word()) {
+            Some(value) => value,
+            None => self.call.run_slowly(body),
+        }
+    }
+}
+
+impl<T, E, F> Call<Result<T, E>, F> {
     /// The value that is in the cache.
     pub fn peek_ok(self) -> Option<T> {
         self.peek().and_then(Result::ok)
@@ -162,7 +180,7 @@ impl<T, E> Call<Result<T, E>> {
         body: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, E> {
         let accept = |result: &Result<T, E>| result.as_ref().is_ok_and(cache_if);
-        self.0.run_if(accept, body)
+        self.call.run_if(accept, body)
     }
 }
 
@@ -180,6 +198,7 @@ impl<R> AnyCall<R> {
             outcome,
             expiration_ms: None,
             overwrite: false,
+            is_missed: false,
             failures: None,
             secret: None,
         }
@@ -197,7 +216,7 @@ impl<R> AnyCall<R> {
     #[cold]
     #[inline(never)]
     fn run_slowly(self, body: impl FnOnce() -> R) -> R {
-        if let Current::Scoped(_) = self.origin.runtime
+        if !self.is_missed
             && let Some(value) = self.copy()
         {
             return value;
@@ -205,32 +224,41 @@ impl<R> AnyCall<R> {
         sync::get_or_compute(&self.request(), &self.sharing_outcome(), |_| true, body)
     }
 
-    /// The same as [`copy`](Self::copy) outside of any scope, for arguments that are one word: all that it takes fits in registers.
-    #[inline]
-    fn copy_by_word(&self, word: u64) -> Option<R> {
-        let copies = (self.outcome)().copies?;
-        let Current::Process(runtime) = self.origin.runtime else {
-            return None;
-        };
-        if !self.may_be_copied() {
-            return None;
-        }
-        (copies.hit_by_word)(runtime, self.origin.site, self.origin.instance, word)
-    }
-
-    #[inline]
-    fn may_be_copied(&self) -> bool {
-        !self.overwrite && self.secret.is_none() && self.origin.is_usable()
-    }
-
-    /// A hit of the fastest kind: a copy of the value, found by the arguments' bytes.
+    /// A hit of the fastest kind: a copy of the value, found by the arguments' words.
     #[inline]
     fn copy(&self) -> Option<R> {
-        let copies = (self.outcome)().copies?;
-        if !self.may_be_copied() {
+        let Origin {
+            runtime,
+            site,
+            instance,
+            arguments,
+            ..
+        } = &self.origin;
+        self.copies()?.find(runtime, site, instance, arguments)
+    }
+
+    /// The same outside of any scope, for arguments that are one word: all that it takes fits in registers.
+    #[inline]
+    fn copy_by_word(&self) -> Option<R> {
+        let Origin {
+            runtime: Current::Process(runtime),
+            site,
+            instance,
+            arguments,
+            ..
+        } = &self.origin
+        else {
             return None;
-        }
-        (copies.hit)(&self.origin)
+        };
+        let word = arguments.only()?;
+        (self.copies()?.hit_by_word)(runtime, site, instance, word)
+    }
+
+    /// The way to copies, where this call may use them.
+    #[inline]
+    fn copies(&self) -> Option<Copies<R>> {
+        let may_be_copied = !self.overwrite && self.secret.is_none() && self.origin.is_usable();
+        (self.outcome)().copies.filter(|_| may_be_copied)
     }
 
     fn sharing_outcome(&self) -> Outcome<R> {
@@ -263,11 +291,11 @@ impl<R> AnyCall<R> {
     }
 }
 
-impl<R> Deref for Call<R> {
+impl<R, F> Deref for Call<R, F> {
     type Target = AnyCall<R>;
 
     fn deref(&self) -> &AnyCall<R> {
-        &self.0
+        &self.call
     }
 }
 

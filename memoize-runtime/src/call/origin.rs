@@ -3,9 +3,8 @@
 use crate::config::Current;
 use crate::instance::Instance;
 use crate::key::FullKey;
-use crate::key::argument::{Parts, Recorder};
+use crate::key::argument::Parts;
 use crate::key::arguments::Arguments;
-use crate::observe::Observer;
 use crate::site::Site;
 
 #[derive(Clone)]
@@ -14,7 +13,7 @@ pub(crate) struct Origin {
     pub(crate) site: &'static Site,
     pub(crate) instance: &'static Instance,
     pub(crate) arguments: Arguments,
-    /// Whether each argument could be written.
+    /// Whether each argument could be written, and the instantiation can be told from others.
     usable: bool,
     /// Makes the key's text of the arguments.
     show: Show,
@@ -26,19 +25,18 @@ type Show = fn(&Arguments, &mut FullKey, before: &mut dyn FnMut(&mut FullKey));
 impl Origin {
     #[inline]
     pub(crate) fn new<P: Parts>(
+        runtime: Current,
         site: &'static Site,
         instance: &'static Instance,
-        parts: &P,
+        arguments: Arguments,
+        usable: bool,
     ) -> Self {
-        let mut recorder = Recorder::new();
-        parts.record(&mut recorder);
-        let (arguments, usable) = recorder.finish();
         Self {
-            runtime: Current::get(),
+            runtime,
             site,
             instance,
             arguments,
-            usable: usable && instance.is_named(),
+            usable,
             show: |arguments, key, before| P::show(&mut arguments.read(), key, before),
         }
     }
@@ -47,11 +45,6 @@ impl Origin {
     #[inline]
     pub(crate) fn is_usable(&self) -> bool {
         self.usable
-    }
-
-    #[inline]
-    pub(crate) fn observer(&self) -> Observer<'_> {
-        self.runtime.observer(self.site)
     }
 
     /// The full key as text.

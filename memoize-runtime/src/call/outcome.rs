@@ -3,7 +3,7 @@
 use super::landed::Failures;
 use crate::Cacheable;
 use crate::backend::Deadline;
-use crate::entry::{Codec, Reject, Shape, StoredType, Unencodable, shape_of};
+use crate::entry::{Buffer, Codec, Reject, Shape, StoredType, Unencodable, shape_of};
 use crate::local::{Copied, Copies};
 
 /// The two ways between a function's return type `R` and the bytes of an entry.
@@ -15,6 +15,8 @@ pub(crate) struct Outcome<R> {
     pub(crate) encode: fn(&R, &StoredType, &mut Vec<u8>, Deadline) -> Result<(), Unencodable>,
     /// Puts what was decoded into an empty place; see [`decode`](Self::decode).
     pub(crate) decode_into: DecodeInto<R>,
+    /// Of a value that is nothing but bytes or text.
+    pub(crate) take_into: TakeInto<R>,
     /// What is stored asks for when it is read; `None` while this thread finds that out of another type.
     pub(crate) shape: fn(Codec) -> Option<Shape>,
     /// How values are kept as they are, where that can be.
@@ -26,6 +28,7 @@ pub(crate) struct Outcome<R> {
 }
 
 type DecodeInto<R> = fn(&[u8], &StoredType, &mut Option<R>) -> Result<(), Reject>;
+type TakeInto<R> = fn(&Buffer, &StoredType, &mut Option<R>) -> Result<(), Reject>;
 
 impl<R> Outcome<R> {
     /// What `bytes` encode.
@@ -38,6 +41,17 @@ impl<R> Outcome<R> {
         (self.decode_into)(bytes, stored, &mut decoded)?;
         decoded.ok_or(Reject::Undecodable)
     }
+
+    /// What the buffer encodes, of a type that [`is_bytes`](StoredType::is_bytes).
+    ///
+    /// # Errors
+    ///
+    /// `Undecodable`.
+    pub(crate) fn take(&self, buffer: &Buffer, stored: &StoredType) -> Result<R, Reject> {
+        let mut taken = None;
+        (self.take_into)(buffer, stored, &mut taken)?;
+        taken.ok_or(Reject::Undecodable)
+    }
 }
 
 impl<T: Cacheable> Outcome<T> {
@@ -46,6 +60,7 @@ impl<T: Cacheable> Outcome<T> {
         is_value: |_| true,
         encode: |value, stored, bytes, deadline| stored.encode(value, bytes, deadline),
         decode_into: |bytes, stored, place| stored.decode_then(bytes, |value| *place = Some(value)),
+        take_into: |buffer, stored, place| stored.take_then(buffer, |value| *place = Some(value)),
         shape: shape_of::<T>,
         copies: None,
         failures: None,
@@ -63,6 +78,9 @@ impl<T: Cacheable, E> Outcome<Result<T, E>> {
         },
         decode_into: |bytes, stored, place| {
             stored.decode_then(bytes, |value| *place = Some(Ok(value)))
+        },
+        take_into: |buffer, stored, place| {
+            stored.take_then(buffer, |value| *place = Some(Ok(value)))
         },
         shape: shape_of::<T>,
         copies: None,

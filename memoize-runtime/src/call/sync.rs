@@ -325,7 +325,7 @@ fn store_in_chunks(
     let mut stored = true;
     while stored {
         let writer = &mut chunked.writer;
-        let Some(chunk) = writer.full_chunk().or_else(|| writer.last_chunk()) else {
+        let Some(chunk) = writer.chunk_of_value() else {
             break;
         };
         if writer.is_full() {

@@ -2,6 +2,8 @@
 //!
 //! What both drivers share; the waiting itself is theirs.
 
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
 use std::time::{Duration, Instant};
 
 use crate::backend::{Bytes, Deadline, Lease, Lookup};
@@ -76,16 +78,19 @@ pub(super) fn gather_some<R>(
     outcome: &Outcome<R>,
     value: &mut Option<R>,
 ) -> Result<Gathered, Missed> {
+    if request.stored.is_bytes() {
+        reader.expect_bytes();
+    }
     loop {
         match reader.next_item().map_err(Missed::Rejected)? {
             Next::Item(_) if value.is_some() => return Err(Missed::Rejected(Reject::Damaged)),
             Next::Item(item) => {
-                let bytes = reader.bytes_of(&item);
-                *value = Some(
-                    outcome
-                        .decode(bytes, request.stored)
-                        .map_err(Missed::Rejected)?,
-                );
+                let stored = request.stored;
+                let read = match reader.buffer_of(&item) {
+                    Some(buffer) => outcome.take(&buffer, stored),
+                    None => outcome.decode(reader.bytes_of(&item), stored),
+                };
+                *value = Some(read.map_err(Missed::Rejected)?);
             }
             Next::Starved => return Ok(Gathered::Starved),
             Next::End => return Ok(Gathered::All),
@@ -437,6 +442,51 @@ impl Patience {
         }
         let pause = self.pause;
         self.pause = (pause * 2).min(LONGEST_PAUSE);
-        Some(now + pause)
+        Some(now + spread(pause, RandomState::new().hash_one(now)))
+    }
+}
+
+/// The pause, or up to a fifth more or less: processes that began to wait at one time are not to ask in step.
+fn spread(pause: Duration, chance: u64) -> Duration {
+    // Pauses are short.
+    let range = u64::try_from((pause * 2 / 5).as_micros()).unwrap_or(u64::MAX - 1) + 1;
+    pause * 4 / 5 + Duration::from_micros(chance % range)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::{FIRST_PAUSE, LONGEST_PAUSE, Patience, spread};
+
+    #[test]
+    fn pauses_are_spread_by_a_fifth() {
+        let pauses = (0..50_000).map(|chance| spread(LONGEST_PAUSE, chance));
+        let (least, most) = (Duration::from_millis(80), Duration::from_millis(120));
+        assert_eq!(
+            (pauses.clone().min(), pauses.max()),
+            (Some(least), Some(most))
+        );
+    }
+
+    #[test]
+    fn who_waits_asks_less_and_less_often() {
+        let longest = Duration::from_secs(3600);
+        let mut patience = Patience {
+            longest,
+            since: None,
+            renewed: None,
+            pause: FIRST_PAUSE,
+        };
+        let mut nominal = FIRST_PAUSE;
+        for _ in 0..20 {
+            let before = Instant::now();
+            let until = patience.next_pause().expect("an hour has not passed");
+            assert!(until >= before + nominal * 4 / 5);
+            assert!(until <= Instant::now() + nominal * 6 / 5);
+            nominal = (nominal * 2).min(LONGEST_PAUSE);
+        }
+        patience.since = Instant::now().checked_sub(longest / 2);
+        assert!(patience.since.is_none() || patience.next_pause().is_none());
     }
 }

@@ -22,6 +22,7 @@ const DEFAULT_EXPIRATION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 const DEFAULT_LONGEST_WAIT: Duration = Duration::from_secs(30);
 const DEFAULT_BUDGET: Duration = Duration::from_millis(100);
 const DEFAULT_LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+const DEFAULT_LOCAL_CAPACITY: usize = 32 << 20;
 
 /// A namespace is in every key, so that it must leave room for one.
 const LONGEST_NAMESPACE: usize = 64;
@@ -40,6 +41,7 @@ pub struct RuntimeBuilder {
     pub(super) sealing: SealingSettings,
     compress: bool,
     caching: bool,
+    local_capacity: usize,
 }
 
 impl RuntimeBuilder {
@@ -56,6 +58,7 @@ impl RuntimeBuilder {
             sealing: SealingSettings::default(),
             compress: true,
             caching: true,
+            local_capacity: DEFAULT_LOCAL_CAPACITY,
         }
     }
 
@@ -170,6 +173,16 @@ impl RuntimeBuilder {
         self
     }
 
+    /// The most that copies of values take in this process, beside a backend that others write as well, in bytes; 32 MiB unless given.
+    ///
+    /// They are kept where the backend tells of changes, as a single Redis server does, or for as long as a function's `local = "5s"` allows. Each
+    /// counts as its entry would be long without compression, and its bookkeeping. With 0 none are kept, and nothing is asked to tell of changes.
+    /// The embedded [`Memory`] has a size of its own.
+    pub fn local_capacity(mut self, bytes: usize) -> Self {
+        self.local_capacity = bytes;
+        self
+    }
+
     /// The time that entries are dated with and checked against; the system's unless given.
     ///
     /// The default backend has it too; one that is [given](Self::backend) has its own, see [`Memory::with_clock`].
@@ -210,7 +223,7 @@ impl RuntimeBuilder {
             return Err(ConfigErrorKind::NoCapacity.into());
         }
         Ok(Runtime(Arc::new(Inner {
-            tier: Tier::new(store.memory.clone()),
+            tier: Tier::new(store.memory.clone(), self.local_capacity),
             namespace,
             store,
             limits,

@@ -134,8 +134,8 @@ impl EntryKeys {
         if !self.commitment.ct_eq(commitment).to_bool() {
             return Err(Forged);
         }
-        let mut body = vec![0; sealed.len()];
-        self.cipher.open(&self.nonce, sealed, tag, &mut body)?;
+        let mut body = sealed.to_vec();
+        self.cipher.open(&self.nonce, &mut body, tag)?;
         Ok(body)
     }
 }
@@ -164,11 +164,22 @@ impl ChunkKeys {
 
     /// Piece number `index`, if that is what was stored.
     pub(crate) fn open_piece(&self, index: u32, stored: &[u8]) -> Result<Vec<u8>, Forged> {
-        let (sealed, tag) = stored.split_last_chunk::<TAG_LEN>().ok_or(Forged)?;
-        let mut piece = vec![0; sealed.len()];
-        self.cipher
-            .open(&self.nonce(index), sealed, tag, &mut piece)?;
+        let mut piece = Vec::new();
+        self.open_piece_onto(index, stored, &mut piece)?;
         Ok(piece)
+    }
+
+    /// The same, appended to `out`, which is of no use after an error.
+    pub(crate) fn open_piece_onto(
+        &self,
+        index: u32,
+        stored: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), Forged> {
+        let (sealed, tag) = stored.split_last_chunk::<TAG_LEN>().ok_or(Forged)?;
+        let start = out.len();
+        out.extend_from_slice(sealed);
+        self.cipher.open(&self.nonce(index), &mut out[start..], tag)
     }
 
     /// The base with the index, big-endian, on its end.

@@ -66,18 +66,31 @@ impl Comparison<'_> {
         read: impl Fn() -> Result<T, E>,
         known: impl Fn(Passage) -> u32,
     ) -> Result<Verdict, E> {
+        // Others may learn more meanwhile, and how a value is looked at depends on it.
+        let kept = RefCell::new(BTreeMap::new());
+        let known = |passage| {
+            let mut kept = kept.borrow_mut();
+            *kept.entry(passage).or_insert_with(|| known(passage))
+        };
         let mut patience = Patience::new(self);
         let mut unordered = HashSet::new();
         let mut back = read()?;
-        let mut seen = self.view(&unordered, value);
+        let mut seen = self.view(&unordered, &known, value);
         let mut times = 1;
         loop {
-            if !seen.is_as(&self.view(&unordered, &back)) {
-                if !self.find_unordered(&mut unordered, value, &back, &read, &mut patience)? {
+            if !seen.is_as(&self.view(&unordered, &known, &back)) {
+                if !self.find_unordered(
+                    &mut unordered,
+                    &known,
+                    value,
+                    &back,
+                    &read,
+                    &mut patience,
+                )? {
                     let by_order = self.orders(value).is_sorted_as(&self.orders(&back));
                     return Ok(Verdict::Another { by_order });
                 }
-                seen = self.view(&unordered, value);
+                seen = self.view(&unordered, &known, value);
             }
             if seen
                 .trials
@@ -106,6 +119,7 @@ impl Comparison<'_> {
     fn find_unordered<T: Serialize, E>(
         self,
         unordered: &mut HashSet<Path>,
+        known: &dyn Fn(Passage) -> u32,
         value: &T,
         back: &T,
         read: impl Fn() -> Result<T, E>,
@@ -120,18 +134,18 @@ impl Comparison<'_> {
                 break;
             }
             let again = self.orders(&read()?);
-            let known = unordered.len();
+            let found = unordered.len();
             let differing = first
                 .of
                 .iter()
                 .filter(|(path, order)| again.of.get(path) != Some(order));
             unordered.extend(differing.map(|(path, _)| *path));
-            if unordered.len() == known {
+            if unordered.len() == found {
                 continue;
             }
             if self
-                .view(unordered, value)
-                .is_as(&self.view(unordered, back))
+                .view(unordered, known, value)
+                .is_as(&self.view(unordered, known, back))
             {
                 return Ok(true);
             }
@@ -140,11 +154,17 @@ impl Comparison<'_> {
     }
 
     /// The value without the order of what is `unordered`.
-    fn view<T: Serialize>(self, unordered: &HashSet<Path>, value: &T) -> Seen {
+    fn view<T: Serialize>(
+        self,
+        unordered: &HashSet<Path>,
+        known: &dyn Fn(Passage) -> u32,
+        value: &T,
+    ) -> Seen {
         let course = Course::default();
         let sorting = Sorting {
             course: &course,
             unordered,
+            known,
             open: RefCell::default(),
         };
         let digest = self.digest(&course, &sorting, value);
@@ -253,6 +273,8 @@ fn are_equal<T: Copy + PartialEq>(one: Option<T>, other: Option<T>) -> bool {
 struct Sorting<'a> {
     course: &'a Course,
     unordered: &'a HashSet<Path>,
+    /// The bits that were shown of a passage.
+    known: &'a dyn Fn(Passage) -> u32,
     /// The lists and maps that the value is in the middle of, and whether they are sorted.
     open: RefCell<Vec<(Begun, bool)>>,
 }
@@ -267,10 +289,14 @@ impl Arrangement for Sorting<'_> {
             Hashed::No => false,
             Hashed::Perhaps => self.unordered.contains(&path),
         };
-        self.open.borrow_mut().push((begun, sorted));
+        let known = (self.known)(begun.passage(path.number()));
+        let told = known < Trial::CERTAIN || begun.order.shown == Shown::Each;
+        if told {
+            self.open.borrow_mut().push((begun, sorted));
+        }
         Arranged {
             sorted,
-            told: true,
+            told,
             // Where nothing is without an order, places don't count, and each takes a digest.
             by_key: begun.order.hashed != Hashed::Yes && !self.unordered.is_empty(),
         }
@@ -282,7 +308,9 @@ impl Arrangement for Sorting<'_> {
         };
         if parts.len() > 1 {
             let bits = if sorted { Trial::CERTAIN } else { bits(parts) };
-            self.course.ended(begun, path.number(), bits);
+            let shown = begun.order.shown;
+            let passage = begun.passage(path.number());
+            self.course.adds(passage, Trial { bits, shown });
         }
     }
 }

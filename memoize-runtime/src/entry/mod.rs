@@ -45,6 +45,7 @@ mod reject;
 mod sealed;
 mod stored;
 
+pub(crate) use codec::Buffer;
 pub(crate) use compress::{expand, expanded_len, shrink};
 pub(crate) use draft::{BodyMeta, Draft, Unfinished};
 #[cfg(feature = "testing")]

@@ -13,9 +13,10 @@ use std::sync::{Mutex, PoisonError, RwLock};
 
 use serde::de::DeserializeOwned;
 
+use super::codec::Buffer;
 use super::comparison::{Comparison, Verdict};
 use super::conform::{Divergence, Fault, Watch};
-use super::fingerprint::shape::{Node, Shape};
+use super::fingerprint::shape::{Node, Scalar, Shape};
 use super::fingerprint::{Fingerprint, Panics, trace};
 use super::header::Codec;
 use super::nesting::{Level, is_busy};
@@ -293,6 +294,31 @@ impl StoredType {
             return Err(Reject::Undecodable);
         };
         self.codec.decode_then(bytes, keep)
+    }
+
+    /// Whether all that is read is bytes or text, so that a value can [take](Self::take_then) them.
+    pub(crate) fn is_bytes(&self) -> bool {
+        let mut node = self.shape.node(Shape::ROOT);
+        while let Node::Newtype(_, inner) = node {
+            node = self.shape.node(*inner);
+        }
+        self.codec == Codec::Postcard && matches!(node, Node::Scalar(Scalar::Str | Scalar::Bytes))
+    }
+
+    /// Hands the value whose bytes are in the buffer to `keep`, which must not panic.
+    ///
+    /// # Errors
+    ///
+    /// `Undecodable`.
+    pub(crate) fn take_then<T: DeserializeOwned>(
+        &self,
+        buffer: &Buffer,
+        keep: impl FnOnce(T),
+    ) -> Result<(), Reject> {
+        let Some(_level) = Level::enter(self) else {
+            return Err(Reject::Undecodable);
+        };
+        self.codec.take_then(buffer, keep)
     }
 
     /// Which values are read back: what the shape doesn't show has to be shown by each.

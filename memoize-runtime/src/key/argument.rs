@@ -26,17 +26,25 @@ use crate::call::Key;
 /// One part of a key: how it becomes bytes, and how these are shown in the key's text.
 pub trait Part: Copy {
     #[doc(hidden)]
-    fn record(&self, to: &mut Recorder);
+    fn record(&self, to: &mut Recorder<'_>);
 
     #[doc(hidden)]
     #[expect(private_interfaces, reason = "only the key builder calls it")]
     fn show(from: &mut Recorded<'_>, key: &mut FullKey);
 }
 
-/// The parts of a key, in their order: `()`, or a list and one more.
+/// The parts of a key, in their order: `()`, [`Finds`], or a list and one more.
 pub trait Parts: Copy {
+    /// What a call that begins with them has found of its `R`. Nothing is there where nothing is looked for: a future that holds such a
+    /// call may then be sent, whatever `R` is.
     #[doc(hidden)]
-    fn record(&self, to: &mut Recorder);
+    type Found<R>;
+
+    #[doc(hidden)]
+    fn found<R>(&self, find: impl FnOnce() -> Option<R>) -> Self::Found<R>;
+
+    #[doc(hidden)]
+    fn record(&self, to: &mut Recorder<'_>);
 
     /// Adds the text of each part, with `before` it what the developer wrote there.
     #[doc(hidden)]
@@ -46,16 +54,47 @@ pub trait Parts: Copy {
 
 #[expect(private_interfaces, reason = "only the key builder calls it")]
 impl Parts for () {
+    type Found<R> = ();
+
     #[inline]
-    fn record(&self, _: &mut Recorder) {}
+    fn found<R>(&self, _: impl FnOnce() -> Option<R>) {}
+
+    #[inline]
+    fn record(&self, _: &mut Recorder<'_>) {}
+
+    fn show(_: &mut Recorded<'_>, _: &mut FullKey, _: &mut dyn FnMut(&mut FullKey)) {}
+}
+
+/// The beginning of a key whose value is looked for as soon as it is complete, if this says so.
+#[derive(Clone, Copy)]
+pub struct Finds(pub(crate) bool);
+
+#[expect(private_interfaces, reason = "only the key builder calls it")]
+impl Parts for Finds {
+    type Found<R> = Option<R>;
+
+    #[inline]
+    fn found<R>(&self, find: impl FnOnce() -> Option<R>) -> Option<R> {
+        if self.0 { find() } else { None }
+    }
+
+    #[inline]
+    fn record(&self, _: &mut Recorder<'_>) {}
 
     fn show(_: &mut Recorded<'_>, _: &mut FullKey, _: &mut dyn FnMut(&mut FullKey)) {}
 }
 
 #[expect(private_interfaces, reason = "only the key builder calls it")]
 impl<L: Parts, P: Part> Parts for (L, P) {
+    type Found<R> = L::Found<R>;
+
     #[inline]
-    fn record(&self, to: &mut Recorder) {
+    fn found<R>(&self, find: impl FnOnce() -> Option<R>) -> L::Found<R> {
+        self.0.found(find)
+    }
+
+    #[inline]
+    fn record(&self, to: &mut Recorder<'_>) {
         self.0.record(to);
         self.1.record(to);
     }
@@ -172,7 +211,7 @@ impl<T: ?Sized> Copy for AsBytes<'_, T> {}
 #[expect(private_interfaces, reason = "only the key builder calls it")]
 impl<T: Plain + ?Sized> Part for AsBytes<'_, T> {
     #[inline]
-    fn record(&self, to: &mut Recorder) {
+    fn record(&self, to: &mut Recorder<'_>) {
         self.0.record(to);
     }
 
@@ -187,7 +226,7 @@ pub struct Shown<D>(pub(crate) D);
 
 #[expect(private_interfaces, reason = "only the key builder calls it")]
 impl<D: Display + Copy> Part for Shown<D> {
-    fn record(&self, to: &mut Recorder) {
+    fn record(&self, to: &mut Recorder<'_>) {
         to.shown(&self.0);
     }
 
@@ -213,7 +252,7 @@ impl<T: ?Sized> Copy for Digested<'_, T> {}
 
 #[expect(private_interfaces, reason = "only the key builder calls it")]
 impl<T: Serialize + ?Sized> Part for Digested<'_, T> {
-    fn record(&self, to: &mut Recorder) {
+    fn record(&self, to: &mut Recorder<'_>) {
         to.digest(digest(self.0).ok());
     }
 
@@ -236,7 +275,7 @@ impl<T: ?Sized> Copy for Named<T> {}
 #[expect(private_interfaces, reason = "only the key builder calls it")]
 impl<T: ?Sized> Part for Named<T> {
     #[inline]
-    fn record(&self, _: &mut Recorder) {}
+    fn record(&self, _: &mut Recorder<'_>) {}
 
     fn show(_: &mut Recorded<'_>, key: &mut FullKey) {
         key.shown(type_name::<T>());
@@ -246,7 +285,7 @@ impl<T: ?Sized> Part for Named<T> {
 /// What has one obvious text, which leaves nothing out, and bytes that stand for it.
 pub trait Plain: Display {
     #[doc(hidden)]
-    fn record(&self, to: &mut Recorder);
+    fn record(&self, to: &mut Recorder<'_>);
 
     #[doc(hidden)]
     #[expect(private_interfaces, reason = "only the key builder calls it")]
@@ -259,7 +298,7 @@ macro_rules! plain_integers {
         impl Plain for $integer {
             #[inline]
             #[allow(clippy::cast_sign_loss, clippy::cast_lossless, reason = "it is cast back")]
-            fn record(&self, to: &mut Recorder) {
+            fn record(&self, to: &mut Recorder<'_>) {
                 to.word(*self as u64);
             }
 
@@ -279,7 +318,7 @@ macro_rules! plain_long_integers {
         impl Plain for $integer {
             #[inline]
             #[allow(clippy::cast_sign_loss, clippy::cast_possible_truncation, reason = "both halves are recorded")]
-            fn record(&self, to: &mut Recorder) {
+            fn record(&self, to: &mut Recorder<'_>) {
                 to.word(*self as u64);
                 to.word((*self >> 64) as u64);
             }
@@ -297,7 +336,7 @@ plain_long_integers! { u128, i128 }
 #[expect(private_interfaces, reason = "only the key builder calls it")]
 impl Plain for bool {
     #[inline]
-    fn record(&self, to: &mut Recorder) {
+    fn record(&self, to: &mut Recorder<'_>) {
         to.word(u64::from(*self));
     }
 
@@ -309,7 +348,7 @@ impl Plain for bool {
 #[expect(private_interfaces, reason = "only the key builder calls it")]
 impl Plain for char {
     #[inline]
-    fn record(&self, to: &mut Recorder) {
+    fn record(&self, to: &mut Recorder<'_>) {
         to.word(u64::from(*self));
     }
 
@@ -324,7 +363,7 @@ macro_rules! plain_texts {
         #[expect(private_interfaces, reason = "only the key builder calls it")]
         impl Plain for $text {
             #[inline]
-            fn record(&self, to: &mut Recorder) {
+            fn record(&self, to: &mut Recorder<'_>) {
                 to.text(self);
             }
 
@@ -342,7 +381,7 @@ macro_rules! plain_references {
         #[expect(private_interfaces, reason = "only the key builder calls it")]
         impl<T: Plain + ?Sized> Plain for $reference {
             #[inline]
-            fn record(&self, to: &mut Recorder) {
+            fn record(&self, to: &mut Recorder<'_>) {
                 (**self).record(to);
             }
 

@@ -6,7 +6,9 @@
 
 use std::fmt::Display;
 use std::hash::{Hash, Hasher};
+use std::{iter, mem};
 
+use super::argument::Parts;
 use crate::guard::guard;
 
 /// The words of two or three usual arguments.
@@ -16,100 +18,98 @@ const INLINE: usize = 5;
 const SPOILED: u64 = 1 << 63;
 
 /// The recorded parts of one key.
+///
+/// No enum of what is near and what is far: to move one that was just written would load more bytes at once than any store put
+/// there, and wait for them.
 #[derive(Clone)]
-pub(crate) struct Arguments(Buffer);
-
-#[derive(Clone)]
-enum Buffer {
-    /// Words beyond the length are zero.
-    Inline {
-        len: u8,
-        words: [u64; INLINE],
-    },
-    Heap(Vec<u64>),
+pub(crate) struct Arguments {
+    len: usize,
+    /// The first ones; those beyond the length are zero.
+    near: [u64; INLINE],
+    /// The others.
+    far: Box<[u64]>,
 }
 
-/// Writes [`Arguments`].
-pub struct Recorder {
-    arguments: Arguments,
+/// Writes [`Arguments`] in the place where they stay.
+pub struct Recorder<'a> {
+    arguments: &'a mut Arguments,
     usable: bool,
 }
 
 /// Reads [`Arguments`], by the types that they were written by.
-pub struct Recorded<'a>(&'a [u64]);
+pub struct Recorded<'a> {
+    near: &'a [u64],
+    far: &'a [u64],
+}
 
 impl Arguments {
     #[inline]
-    fn words(&self) -> &[u64] {
-        match &self.0 {
-            Buffer::Inline { len, words } => &words[..usize::from(*len).min(INLINE)],
-            Buffer::Heap(words) => words,
+    pub(crate) fn new() -> Self {
+        Self {
+            len: 0,
+            near: [0; INLINE],
+            far: Box::default(),
         }
+    }
+
+    /// Adds the arguments of a call; says whether each could be written.
+    #[inline]
+    pub(crate) fn record(&mut self, parts: &impl Parts) -> bool {
+        let mut recorder = Recorder::new(self);
+        parts.record(&mut recorder);
+        recorder.usable
+    }
+
+    #[inline]
+    fn near(&self) -> &[u64] {
+        &self.near[..self.len.min(INLINE)]
     }
 
     /// The only word, where there is no other.
     #[inline]
     pub(crate) fn only(&self) -> Option<u64> {
-        match &self.0 {
-            Buffer::Inline { len: 1, words } => Some(words[0]),
-            _ => None,
-        }
+        (self.len == 1).then_some(self.near[0])
     }
 
     pub(crate) fn read(&self) -> Recorded<'_> {
-        Recorded(self.words())
-    }
-
-    #[inline]
-    fn push(&mut self, word: u64) {
-        if let Buffer::Inline { len, words } = &mut self.0
-            && let Some(free) = words.get_mut(usize::from(*len))
-        {
-            *free = word;
-            *len += 1;
-        } else {
-            self.push_far(word);
+        Recorded {
+            near: self.near(),
+            far: &self.far,
         }
     }
 
     /// So many words more, to be written at once, where they have room beside those that are there.
     #[inline]
     fn room(&mut self, count: usize) -> Option<&mut [u64]> {
-        let Buffer::Inline { len, words } = &mut self.0 else {
-            return None;
-        };
-        let taken = usize::from(*len);
-        let room = words.get_mut(taken..)?.get_mut(..count)?;
-        *len += u8::try_from(count).ok()?;
+        let room = self.near.get_mut(self.len..)?.get_mut(..count)?;
+        self.len += count;
         Some(room)
     }
 
+    /// Adds words of which some have no room.
     #[cold]
-    fn push_far(&mut self, word: u64) {
-        match &mut self.0 {
-            Buffer::Inline { words, .. } => {
-                let mut far = Vec::with_capacity(4 * INLINE);
-                far.extend_from_slice(words);
-                far.push(word);
-                self.0 = Buffer::Heap(far);
+    fn extend(&mut self, words: &mut dyn Iterator<Item = u64>) {
+        if let Some(room) = self.near.get_mut(self.len..) {
+            for (free, word) in room.iter_mut().zip(&mut *words) {
+                *free = word;
+                self.len += 1;
             }
-            Buffer::Heap(words) => words.push(word),
         }
+        let mut far = mem::take(&mut self.far).into_vec();
+        far.extend(words);
+        self.far = far.into_boxed_slice();
+        self.len = INLINE + self.far.len();
     }
 }
 
 impl PartialEq for Arguments {
     #[inline]
     fn eq(&self, other: &Self) -> bool {
-        match (&self.0, &other.0) {
-            // Of one function and as long as each other, or else different before they end: the length says nothing more.
-            (Buffer::Inline { words: a, .. }, Buffer::Inline { words: b, .. }) => {
-                let differences = a.iter().zip(b).map(|(a, b)| a ^ b);
-                differences.fold(0, |all, word| all | word) == 0
-            }
-            (Buffer::Heap(a), Buffer::Heap(b)) => a == b,
-            _ => false,
-        }
+        // Of one function and as long as each other, or else different before they end: the length says nothing more.
+        let differences = self.near.iter().zip(&other.near).map(|(a, b)| a ^ b);
+        let are_near_same = differences.fold(0, |all, word| all | word) == 0;
+        // Where there is nothing to compare it isn't begun: a masked load at the address that stands for nothing takes 100 ns.
+        are_near_same && (self.len <= INLINE || self.far == other.far)
     }
 }
 
@@ -119,32 +119,28 @@ impl Hash for Arguments {
     #[inline]
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         // By two, which is how the hash takes them.
-        for pair in self.words().chunks(2) {
+        for pair in self.near().chunks(2).chain(self.far.chunks(2)) {
             let [low, high] = [pair[0], pair.get(1).copied().unwrap_or(0)];
             hasher.write_u128(u128::from(high) << 64 | u128::from(low));
         }
     }
 }
 
-impl Recorder {
+impl<'a> Recorder<'a> {
     #[inline]
-    pub(crate) fn new() -> Self {
-        let words = [0; INLINE];
+    fn new(arguments: &'a mut Arguments) -> Self {
         Self {
-            arguments: Arguments(Buffer::Inline { len: 0, words }),
+            arguments,
             usable: true,
         }
     }
 
-    /// What was written, and whether each part could be.
-    #[inline]
-    pub(crate) fn finish(self) -> (Arguments, bool) {
-        (self.arguments, self.usable)
-    }
-
     #[inline]
     pub(crate) fn word(&mut self, word: u64) {
-        self.arguments.push(word);
+        match self.arguments.room(1) {
+            Some(room) => room[0] = word,
+            None => self.arguments.extend(&mut iter::once(word)),
+        }
     }
 
     #[inline]
@@ -161,13 +157,10 @@ impl Recorder {
             }
             return;
         }
-        self.word(len);
-        for chunk in chunks {
-            self.word(u64::from_le_bytes(*chunk));
-        }
-        if !rest.is_empty() {
-            self.word(last_word(rest));
-        }
+        let whole = chunks.iter().map(|chunk| u64::from_le_bytes(*chunk));
+        let last = (!rest.is_empty()).then(|| last_word(rest));
+        self.arguments
+            .extend(&mut iter::once(len).chain(whole).chain(last));
     }
 
     /// The text of a value, whose `Display` is the user's code: it may fail or panic, and a key may not.
@@ -194,11 +187,12 @@ impl Recorder {
 
 impl Recorded<'_> {
     pub(crate) fn word(&mut self) -> u64 {
-        let Some((word, rest)) = self.0.split_first() else {
-            return 0;
+        let words = if self.near.is_empty() {
+            &mut self.far
+        } else {
+            &mut self.near
         };
-        self.0 = rest;
-        *word
+        words.split_off_first().copied().unwrap_or(0)
     }
 
     pub(crate) fn text(&mut self) -> String {
@@ -245,9 +239,9 @@ mod tests {
     use super::{Arguments, INLINE, Recorder};
 
     fn recorded(record: impl FnOnce(&mut Recorder)) -> Arguments {
-        let mut recorder = Recorder::new();
-        record(&mut recorder);
-        recorder.finish().0
+        let mut arguments = Arguments::new();
+        record(&mut Recorder::new(&mut arguments));
+        arguments
     }
 
     #[test]
@@ -281,7 +275,7 @@ mod tests {
             assert_eq!(read.text(), text);
             assert_eq!(read.shown(), (length.to_string(), true));
             assert_eq!(read.digest(), Some([9; 32]));
-            assert!(read.0.is_empty());
+            assert!(read.near.is_empty() && read.far.is_empty());
         }
     }
 
@@ -294,10 +288,10 @@ mod tests {
                 Err(std::fmt::Error)
             }
         }
-        let mut recorder = Recorder::new();
+        let mut arguments = Arguments::new();
+        let mut recorder = Recorder::new(&mut arguments);
         recorder.shown(&Fails);
-        let (arguments, usable) = recorder.finish();
-        assert!(!usable);
+        assert!(!recorder.usable);
         assert_eq!(arguments.read().shown(), ("half".to_owned(), false));
     }
 }

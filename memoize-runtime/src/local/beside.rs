@@ -16,9 +16,6 @@ use crate::clock::Clock;
 use crate::entry::SEALED_PREFIX;
 use crate::process;
 
-/// The most that copies take.
-const BYTES: usize = 32 << 20;
-
 /// Longer than any question takes. What is asked longer is not kept where there is a crowd, that is all.
 const LONGEST_QUESTION: Duration = Duration::from_secs(60);
 
@@ -132,10 +129,10 @@ impl Tracking {
 }
 
 impl Beside {
-    pub(super) fn new(namespace: &str, clock: &Arc<dyn Clock>) -> Self {
+    pub(super) fn new(namespace: &str, capacity: usize, clock: &Arc<dyn Clock>) -> Self {
         Self {
             clock: Arc::clone(clock),
-            memory: Memory::with_clock(BYTES, Arc::clone(clock)),
+            memory: Memory::with_clock(capacity, Arc::clone(clock)),
             process: process::current(),
             plain: Tracking::new(format!("{namespace}:")),
             sealed: Tracking::new(SEALED_PREFIX.to_owned()),

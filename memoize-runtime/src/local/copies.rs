@@ -6,9 +6,10 @@ use super::front::Front;
 use super::slot::{Facts, Shelved, Slot};
 use crate::Cacheable;
 use crate::call::origin::Origin;
-use crate::config::Runtime;
+use crate::config::{Current, Runtime};
 use crate::guard::guard;
 use crate::instance::Instance;
+use crate::key::arguments::Arguments;
 use crate::seat::Seat;
 use crate::site::Site;
 
@@ -27,10 +28,13 @@ impl<T: Clone + Send + Sync + 'static> Copied for T {}
 ///
 /// They are function pointers for the same reason as in `Outcome`.
 pub(crate) struct Copies<R> {
-    /// The value for the call's arguments, if there is one.
-    pub(crate) hit: fn(&Origin) -> Option<R>,
-    /// The same for arguments that are one word, outside of any scope: the call needn't be in memory then.
-    pub(crate) hit_by_word: HitByWord<R>,
+    /// The value for some arguments, if there is one. What it takes fits in registers.
+    hit: fn(&'static Runtime, &'static Site, &'static Instance, &Arguments) -> Option<R>,
+    /// The same for arguments that are one word.
+    pub(crate) hit_by_word:
+        fn(&'static Runtime, &'static Site, &'static Instance, u64) -> Option<R>,
+    /// The same on a runtime that may not be the process's own.
+    hit_in_scope: fn(&Runtime, &'static Site, &'static Instance, &Arguments) -> Option<R>,
     /// A copy to be kept; none of what is no value, or whose `Clone` panics.
     pub(crate) keep: fn(&R, Facts) -> Option<Arc<dyn Shelved>>,
     /// What was kept as the function returns it.
@@ -38,8 +42,6 @@ pub(crate) struct Copies<R> {
     /// Has later calls with the same arguments find what was kept.
     pub(crate) settle: fn(&Origin, Arc<dyn Shelved>),
 }
-
-type HitByWord<R> = fn(&'static Runtime, &'static Site, &'static Instance, u64) -> Option<R>;
 
 /// What comes of reading a value.
 pub(crate) enum Reading<R> {
@@ -50,10 +52,33 @@ pub(crate) enum Reading<R> {
     OtherType,
 }
 
+impl<R> Copies<R> {
+    /// A hit of the fastest kind: a copy of the value for these arguments, if there is one that may be used now.
+    #[inline]
+    pub(crate) fn find(
+        &self,
+        runtime: &Current,
+        site: &'static Site,
+        instance: &'static Instance,
+        arguments: &Arguments,
+    ) -> Option<R> {
+        match (runtime, arguments.only()) {
+            (Current::Process(runtime), Some(word)) => {
+                (self.hit_by_word)(runtime, site, instance, word)
+            }
+            (Current::Process(runtime), None) => (self.hit)(runtime, site, instance, arguments),
+            (Current::Scoped(runtime), _) => {
+                (self.hit_in_scope)(runtime, site, instance, arguments)
+            }
+        }
+    }
+}
+
 impl<T: Copied + Cacheable> Copies<T> {
     pub(crate) const VALUE: Self = Self {
         hit: hit::<T>,
         hit_by_word: hit_by_word::<T>,
+        hit_in_scope: hit_in_scope::<T>,
         keep: |value, facts| keep(value, facts),
         read: |kept| read::<T>(kept),
         settle: settle::<T>,
@@ -62,9 +87,14 @@ impl<T: Copied + Cacheable> Copies<T> {
 
 impl<T: Copied + Cacheable, E> Copies<Result<T, E>> {
     pub(crate) const RESULT: Self = Self {
-        hit: |origin| hit::<T>(origin).map(Ok),
+        hit: |runtime, site, instance, arguments| {
+            hit::<T>(runtime, site, instance, arguments).map(Ok)
+        },
         hit_by_word: |runtime, site, instance, word| {
             hit_by_word::<T>(runtime, site, instance, word).map(Ok)
+        },
+        hit_in_scope: |runtime, site, instance, arguments| {
+            hit_in_scope::<T>(runtime, site, instance, arguments).map(Ok)
         },
         keep: |result, facts| keep(result.as_ref().ok()?, facts),
         read: |kept| match read::<T>(kept) {
@@ -76,14 +106,20 @@ impl<T: Copied + Cacheable, E> Copies<Result<T, E>> {
     };
 }
 
-fn hit<T: Copied>(origin: &Origin) -> Option<T> {
+#[inline(never)]
+fn hit<T: Copied>(
+    runtime: &'static Runtime,
+    site: &'static Site,
+    instance: &'static Instance,
+    arguments: &Arguments,
+) -> Option<T> {
     let seat = Seat::current();
     if seat.is_ending() {
         return None;
     }
-    let copy = |front: &Front<T>| front.copy(&origin.arguments, &origin.runtime);
-    let value = origin.instance.with_front(&origin.runtime, copy)??;
-    origin.observer().hit_from(seat);
+    let front: &Front<T> = instance.front_of(runtime)?;
+    let value = front.copy(arguments, runtime)?;
+    runtime.observer(site).hit_from(seat);
     Some(value)
 }
 
@@ -100,6 +136,25 @@ fn hit_by_word<T: Copied>(
     }
     let front: &Front<T> = instance.front_of(runtime)?;
     let value = front.copy_by_word(word, runtime)?;
+    runtime.observer(site).hit_from(seat);
+    Some(value)
+}
+
+fn hit_in_scope<T: Copied>(
+    runtime: &Runtime,
+    site: &'static Site,
+    instance: &'static Instance,
+    arguments: &Arguments,
+) -> Option<T> {
+    let seat = Seat::current();
+    if seat.is_ending() {
+        return None;
+    }
+    let front = runtime.tier().front::<T>(instance)?;
+    let value = match arguments.only() {
+        Some(word) => front.copy_by_word(word, runtime)?,
+        None => front.copy(arguments, runtime)?,
+    };
     runtime.observer(site).hit_from(seat);
     Some(value)
 }

@@ -37,13 +37,10 @@ impl<T: Copied> Front<T> {
         }
     }
 
-    /// A copy of the value for these arguments, if there is one that may be used now.
+    /// A copy of the value for these arguments, which are not one word, if there is one that may be used now.
     #[inline]
     pub(super) fn copy(&self, arguments: &Arguments, runtime: &Runtime) -> Option<T> {
-        match arguments.only() {
-            Some(word) => self.copy_by_word(word, runtime),
-            None => self.copy_of(self.values.pin().get(arguments)?, runtime),
-        }
+        self.copy_of(self.values.pin().get(arguments)?, runtime)
     }
 
     /// The same for an only word.

@@ -61,6 +61,8 @@ pub(crate) struct Tier {
     memory: Option<Memory>,
     /// Where copies are kept with any other, once there is something to be kept.
     beside: OnceLock<Arc<Beside>>,
+    /// How many bytes of those, if any.
+    capacity: usize,
     /// By the address of the instance, which is never freed.
     fronts: HashMap<usize, Arc<dyn Any + Send + Sync>, RandomState>,
     /// Unlike that of all other tiers.
@@ -68,12 +70,13 @@ pub(crate) struct Tier {
 }
 
 impl Tier {
-    /// Values are kept in `memory`, if that is the backend.
-    pub(crate) fn new(memory: Option<Memory>) -> Self {
+    /// Values are kept in `memory`, if that is the backend, and else in `capacity` bytes of its own.
+    pub(crate) fn new(memory: Option<Memory>, capacity: usize) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Self {
             memory,
             beside: OnceLock::new(),
+            capacity,
             fronts: HashMap::with_hasher(RandomState::default()),
             id: NEXT.fetch_add(1, Ordering::Relaxed),
         }
@@ -90,17 +93,18 @@ impl Tier {
         beside.is_of_this_process().then_some(beside)
     }
 
-    /// The same, begun if there are none; none where values are kept in place of entries, and where those of a parent are in the way.
+    /// The same, begun if there are none; none where values are kept in place of entries, where none are to be kept, and
+    /// where those of a parent are in the way.
     pub(crate) fn beside_or_new(
         &self,
         namespace: &str,
         clock: &Arc<dyn Clock>,
     ) -> Option<&Arc<Beside>> {
-        if self.memory.is_some() {
+        if self.memory.is_some() || self.capacity == 0 {
             return None;
         }
         self.beside
-            .get_or_init(|| Arc::new(Beside::new(namespace, clock)));
+            .get_or_init(|| Arc::new(Beside::new(namespace, self.capacity, clock)));
         self.beside()
     }
 
@@ -148,12 +152,12 @@ mod tests {
     #[test]
     fn a_forked_child_has_no_copies() {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let (parent, child) = (Tier::new(None), Tier::new(None));
+        let (parent, child) = (Tier::new(None, 1 << 20), Tier::new(None, 1 << 20));
         assert!(parent.beside().is_none());
         assert!(parent.beside_or_new("n", &clock).is_some());
         assert!(parent.beside().is_some());
         // What it finds there are its parent's.
-        let parents = Beside::new("n", &clock).of_another_process();
+        let parents = Beside::new("n", 1 << 20, &clock).of_another_process();
         assert!(child.beside.set(Arc::new(parents)).is_ok());
         assert!(child.beside().is_none());
         assert!(child.beside_or_new("n", &clock).is_none());

@@ -85,6 +85,11 @@ impl Proxy {
         self.shared.swallow.store(replies, Ordering::Relaxed);
     }
 
+    /// Hands replies on so many at a time from now on: who waits for one before it asks the next waits in vain.
+    pub fn group(&self, replies: u64) {
+        self.shared.group.store(replies, Ordering::Relaxed);
+    }
+
     /// Has the next value that is read stay here until what is returned is dropped; all else is handed on.
     pub fn hold(&self) -> Held<'_> {
         let (release, until) = mpsc::channel();
@@ -149,6 +154,7 @@ struct Shared {
     connections: AtomicU64,
     replies: AtomicU64,
     swallow: AtomicU64,
+    group: AtomicU64,
     /// Whoever reads the next value takes this, and hands it on when the other end is gone.
     hold: Mutex<Option<Receiver<()>>>,
     /// The same for questions, with how many pass before.
@@ -168,6 +174,7 @@ impl Default for Shared {
             connections: AtomicU64::new(0),
             replies: AtomicU64::new(0),
             swallow: AtomicU64::new(0),
+            group: AtomicU64::new(1),
             hold: Mutex::default(),
             hold_question: Mutex::default(),
             count: AtomicU64::new(0),
@@ -244,6 +251,7 @@ impl Shared {
         mut random: Random,
     ) -> io::Result<()> {
         let mut replies = BufReader::new(server);
+        let (mut grouped, mut count) = (Vec::new(), 0);
         while let Some(mut reply) = read_frame(&mut replies)? {
             self.replies.fetch_add(1, Ordering::Relaxed);
             let one_less = |left: u64| left.checked_sub(1);
@@ -253,6 +261,12 @@ impl Shared {
             {
                 return Ok(());
             }
+            grouped.append(&mut reply);
+            count += 1;
+            if count < self.group.load(Ordering::Relaxed) {
+                continue;
+            }
+            (reply, count) = (mem::take(&mut grouped), 0);
             let is_value = reply.starts_with(b"$");
             let hold = is_value.then(|| lock(&self.hold).take()).flatten();
             if let Some(until) = hold {

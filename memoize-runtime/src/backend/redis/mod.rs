@@ -83,7 +83,7 @@ const LONGEST: Duration = Duration::from_secs(5);
 ///
 /// # Copies in this process
 ///
-/// Of a single server (`redis://`, `rediss://` and `redis+unix://`), values that can be cloned and sent are kept in this process too, up to 32 MiB,
+/// Of a single server (`redis://`, `rediss://` and `redis+unix://`), values that can be cloned and sent are kept in this process too, up to 32 MiB unless [`local_capacity`](crate::RuntimeBuilder::local_capacity) says otherwise,
 /// and a hit asks nobody. One more connection, with a thread of its own, is told of changes (client tracking, by RESP3 whatever the URL says;
 /// `+client|tracking +hello +ping`): a change is seen once its news has arrived. A connection that is silent is asked each second, so
 /// that two seconds is the longest that it is believed in vain. Without it, and while it is lost, all is asked of the server. A second one is told of what is

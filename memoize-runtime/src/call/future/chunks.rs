@@ -91,7 +91,7 @@ pub(super) async fn store(
 ) -> Option<Fill> {
     loop {
         let writer = &mut chunked.writer;
-        let Some((name, bytes)) = writer.full_chunk().or_else(|| writer.last_chunk()) else {
+        let Some((name, bytes)) = writer.chunk_of_value() else {
             break;
         };
         let life = chunked.chunk_life(request.runtime.now_ms());

@@ -25,9 +25,10 @@ impl Aead for AwsLc {
             .expect("the tag has the length of the algorithm's")
     }
 
-    fn open(&self, nonce: &Nonce, sealed: &[u8], tag: &Tag, text: &mut [u8]) -> Result<(), Forged> {
+    fn open(&self, nonce: &Nonce, text: &mut [u8], tag: &Tag) -> Result<(), Forged> {
         self.0
-            .open_separate_gather(once(nonce), aead::Aad::empty(), sealed, tag, text)
+            .open_in_place_separate_tag(once(nonce), aead::Aad::empty(), tag, text)
+            .map(|_| ())
             .map_err(|_| Forged)
     }
 }

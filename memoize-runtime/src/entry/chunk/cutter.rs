@@ -15,6 +15,8 @@ pub(super) struct Cutter {
     buffer: Hidden<Vec<u8>>,
     /// Where in the buffer the stream begins that was not cut yet.
     start: usize,
+    /// How much of the buffer's end was cut from there last.
+    cut_from_end: usize,
     raw_len: u64,
     items: u64,
 }
@@ -26,6 +28,7 @@ impl Cutter {
             piece_len,
             buffer: Hidden(Vec::new()),
             start: 0,
+            cut_from_end: 0,
             raw_len: 0,
             items: 0,
         }
@@ -42,6 +45,7 @@ impl Cutter {
             piece_len,
             buffer: Hidden(buffer),
             start,
+            cut_from_end: 0,
             raw_len,
             items: 1,
         }
@@ -92,6 +96,23 @@ impl Cutter {
         let piece = &self.buffer[self.start..];
         self.start = self.buffer.len();
         (!piece.is_empty()).then_some(piece)
+    }
+
+    /// The last piece that is left of a stream that is whole, of which nothing was cut from its beginning; and its number.
+    ///
+    /// So the memory of a large value goes as that of its pieces comes.
+    pub(super) fn piece_from_end(&mut self) -> Option<(u32, &[u8])> {
+        let end = self.buffer.len() - self.cut_from_end;
+        self.buffer.truncate(end);
+        // Not each time, as it may be moved.
+        if end <= self.buffer.capacity() / 2 {
+            self.buffer.shrink_to_fit();
+        }
+        let before_last = (end - self.start).checked_sub(1)? / self.piece_len;
+        let piece = &self.buffer[self.start + before_last * self.piece_len..];
+        self.cut_from_end = piece.len();
+        // Where there are more than can be counted, the first that is cut says so.
+        Some((u32::try_from(before_last).unwrap_or(u32::MAX), piece))
     }
 
     /// The last so many bytes of the stream, which were not forgotten yet.
@@ -198,6 +219,23 @@ mod tests {
         assert_eq!(rest(&mut cutter), [b"g\x00"]);
         assert_eq!(cutter.last_piece(), None);
         assert_eq!((cutter.raw_len(), cutter.items()), (10, 3));
+    }
+
+    #[test]
+    fn a_value_is_cut_from_its_end() {
+        for length in [0, 1, 6, 7, 8, 15, 100] {
+            let buffer = [&[9; 44][..], &vec![7; length]].concat();
+            let expected = rest(&mut Cutter::of_one(8, buffer.clone(), 44));
+            let mut cutter = Cutter::of_one(8, buffer, 44);
+            let mut pieces = Vec::new();
+            while let Some((index, piece)) = cutter.piece_from_end() {
+                pieces.insert(0, piece.to_vec());
+                assert_eq!(pieces.len() + index as usize, expected.len());
+                let (held, left) = (cutter.buffer.capacity(), (index as usize + 1) * 8 + 44);
+                assert!(held <= 2 * left + 64, "{held} bytes for {left}");
+            }
+            assert_eq!(pieces, expected, "{length}");
+        }
     }
 
     #[test]

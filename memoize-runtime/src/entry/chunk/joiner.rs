@@ -1,6 +1,7 @@
 //! Pieces in, items out.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -8,22 +9,43 @@ use bytes::Bytes;
 use crate::entry::reject::Reject;
 use crate::hidden::Hidden;
 
+/// The most room that is made for an item because its length says so; what is longer grows as it comes.
+const BELIEVED: usize = 64 << 20;
+
 /// Puts the items together that a [`Cutter`](super::cutter::Cutter) took apart.
 ///
-/// Nothing is allocated because the bytes claim a length: an item that is in several pieces grows as they come.
+/// For an item that is in several pieces room is made at once, since to grow a large one would move it time and again. No
+/// memory is touched before there is something to put there.
 #[derive(Debug)]
 pub(super) struct Joiner {
     pieces: Hidden<VecDeque<Bytes>>,
     /// The piece that items are taken from, and how far it was read.
     current: Hidden<Bytes>,
     at: usize,
-    /// An item that began in an earlier piece, as far as it is there.
+    /// An item that began in an earlier piece, or its length, as far as it is there.
     carry: Hidden<Vec<u8>>,
-    /// Whether the item in `carry` was handed out.
-    carry_is_done: bool,
+    carried: Carried,
+    /// Whether an item has its own length once more before it, which is left out of what is carried.
+    are_bytes: bool,
     /// What of the stream was not yet read.
     bytes_left: u64,
     items_left: u64,
+}
+
+/// What is carried from piece to piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Carried {
+    Nothing,
+    /// The length of an item.
+    Length,
+    /// The length of the bytes in an item of so many.
+    OwnLength(usize),
+    /// An item of which so much isn't there.
+    Item {
+        missing: usize,
+    },
+    /// One that was handed out.
+    Done,
 }
 
 /// What there is to be taken next.
@@ -51,7 +73,8 @@ impl Joiner {
             current: Hidden(Bytes::new()),
             at: 0,
             carry: Hidden(Vec::new()),
-            carry_is_done: false,
+            carried: Carried::Nothing,
+            are_bytes: false,
             bytes_left: raw_len,
             items_left: items,
         }
@@ -75,10 +98,36 @@ impl Joiner {
         Ok(())
     }
 
+    /// Each item is bytes or text, as postcard writes them: one that is put together is a [buffer](Self::buffer_of) of these alone.
+    pub(super) fn expect_bytes(&mut self) {
+        self.are_bytes = true;
+    }
+
     pub(super) fn push(&mut self, piece: Bytes) {
         self.pieces.push_back(piece);
     }
 
+    /// Where the next so many bytes of the stream are to be appended in place of being [pushed](Self::push): if all there is was read,
+    /// and they belong to one item. Only they may be, and must be.
+    pub(super) fn room_for(&mut self, bytes: usize) -> Option<&mut Vec<u8>> {
+        let is_read = self.at == self.current.len() && self.pieces.is_empty();
+        let Carried::Item { missing } = self.carried else {
+            return None;
+        };
+        if !is_read || bytes > missing {
+            return None;
+        }
+        self.bytes_left = self.bytes_left.checked_sub(bytes as u64)?;
+        self.make_room(missing, bytes);
+        self.carried = Carried::Item {
+            missing: missing - bytes,
+        };
+        // What was read is needed no more, and may be as long as what comes.
+        (*self.current, self.at) = (Bytes::new(), 0);
+        Some(&mut self.carry)
+    }
+
+    /// The bytes of an item, with their own length where they have one.
     #[inline]
     pub(super) fn bytes_of(&self, item: &Item) -> &[u8] {
         let bytes: &[u8] = if item.is_carried {
@@ -87,6 +136,12 @@ impl Joiner {
             &self.current
         };
         &bytes[item.range.clone()]
+    }
+
+    /// The bytes of an item that was put together, where [such](Self::expect_bytes) are expected, without their length. They are
+    /// gone from here.
+    pub(super) fn buffer_of(&mut self, item: &Item) -> Option<Vec<u8>> {
+        (item.is_carried && self.are_bytes).then(|| mem::take(&mut *self.carry))
     }
 
     /// Finds the next item.
@@ -122,12 +177,10 @@ impl Joiner {
 
     #[inline]
     fn next_whole(&mut self) -> Option<Range<usize>> {
-        if self.items_left == 0 || !self.carry.is_empty() {
+        if self.items_left == 0 || self.carried != Carried::Nothing {
             return None;
         }
-        let Ok(Frame::Whole(item)) = frame(self.current.get(self.at..)?) else {
-            return None;
-        };
+        let item = whole(self.current.get(self.at..)?)?;
         self.bytes_left = self.bytes_left.checked_sub(item.end as u64)?;
         self.items_left -= 1;
         let range = self.at + item.start..self.at + item.end;
@@ -137,22 +190,24 @@ impl Joiner {
 
     #[cold]
     fn next_in_parts(&mut self) -> Result<Found, Reject> {
-        if self.carry_is_done {
+        if self.carried == Carried::Done {
             *self.carry = Vec::new();
-            self.carry_is_done = false;
+            self.carried = Carried::Nothing;
             return self.next();
         }
         loop {
-            let missing = match frame(&self.carry)? {
-                Frame::Whole(range) => {
+            let missing = match self.carried {
+                Carried::Item { missing: 0 } => {
                     self.items_left -= 1;
-                    self.carry_is_done = true;
+                    self.carried = Carried::Done;
                     return Ok(Found::Item(Item {
-                        range,
+                        range: 0..self.carry.len(),
                         is_carried: true,
                     }));
                 }
-                Frame::Missing(missing) => missing,
+                Carried::Item { missing } => missing,
+                // Byte by byte, up to its last.
+                _ => 1,
             };
             if missing as u64 > self.bytes_left {
                 return Err(Reject::Damaged);
@@ -164,42 +219,63 @@ impl Joiner {
                 (*self.current, self.at) = (piece, 0);
             }
             let part = missing.min(self.current.len() - self.at);
+            self.make_room(missing, part);
             self.carry
                 .extend_from_slice(&self.current[self.at..self.at + part]);
-            self.take(part)?;
+            self.bytes_left -= part as u64;
+            self.at += part;
+            self.carried = self.carried_with(part)?;
         }
     }
 
-    #[inline]
-    fn take(&mut self, bytes: usize) -> Result<(), Reject> {
-        self.bytes_left = self
-            .bytes_left
-            .checked_sub(bytes as u64)
-            .ok_or(Reject::Damaged)?;
-        self.at += bytes;
-        Ok(())
+    /// What is carried when so much was added to it.
+    fn carried_with(&mut self, part: usize) -> Result<Carried, Reject> {
+        let of_item = match self.carried {
+            Carried::Item { missing } => {
+                return Ok(Carried::Item {
+                    missing: missing - part,
+                });
+            }
+            Carried::OwnLength(of_item) => Some(of_item),
+            _ => None,
+        };
+        let Some((length, prefix)) = length(&self.carry)? else {
+            return Ok(of_item.map_or(Carried::Length, Carried::OwnLength));
+        };
+        self.carry.clear();
+        match of_item {
+            None if self.are_bytes => Ok(Carried::OwnLength(length)),
+            Some(of_item) if length.checked_add(prefix) != Some(of_item) => Err(Reject::Damaged),
+            _ => Ok(Carried::Item { missing: length }),
+        }
+    }
+
+    /// Of what is missing, `part` comes next.
+    fn make_room(&mut self, missing: usize, part: usize) {
+        let len = self.carry.len();
+        if self.carry.capacity() - len < part {
+            let believed = missing.min(len.max(BELIEVED));
+            self.carry.reserve_exact(believed.max(part));
+        }
     }
 }
 
-/// An item with its length before it, at the start of some bytes.
-enum Frame {
-    /// It is there as a whole; the range is that of the item alone.
-    Whole(Range<usize>),
-    /// At least so many more bytes are needed, and at least one.
-    Missing(usize),
-}
-
+/// Where an item is that stands at the start of these bytes with its length before it, if it is there as a whole.
 #[inline]
-fn frame(bytes: &[u8]) -> Result<Frame, Reject> {
+fn whole(bytes: &[u8]) -> Option<Range<usize>> {
     match bytes {
         [length, rest @ ..] if *length < 0x80 && rest.len() >= usize::from(*length) => {
-            Ok(Frame::Whole(1..1 + usize::from(*length)))
+            Some(1..1 + usize::from(*length))
         }
-        _ => long_frame(bytes),
+        _ => {
+            let (length, prefix) = length(bytes).ok()??;
+            (bytes.len() - prefix >= length).then(|| prefix..prefix + length)
+        }
     }
 }
 
-fn long_frame(bytes: &[u8]) -> Result<Frame, Reject> {
+/// A length at the start of these bytes, and how many of them it takes; none where its end isn't there.
+fn length(bytes: &[u8]) -> Result<Option<(usize, usize)>, Reject> {
     let mut length = 0_u64;
     for (index, &byte) in bytes.iter().enumerate() {
         let group = u64::from(byte & 0x7F);
@@ -209,16 +285,11 @@ fn long_frame(bytes: &[u8]) -> Result<Frame, Reject> {
         }
         length |= group << shift;
         if byte < 0x80 {
-            let start = index + 1;
             let length = usize::try_from(length).map_err(|_| Reject::Damaged)?;
-            let there = bytes.len() - start;
-            return Ok(match length.checked_sub(there) {
-                None | Some(0) => Frame::Whole(start..start + length),
-                Some(missing) => Frame::Missing(missing),
-            });
+            return Ok(Some((length, index + 1)));
         }
     }
-    Ok(Frame::Missing(1))
+    Ok(None)
 }
 
 #[cfg(test)]
@@ -260,6 +331,82 @@ mod tests {
         }
         pieces.extend(cutter.last_piece().map(<[u8]>::to_vec));
         pieces
+    }
+
+    /// The only item of a stream, which is bytes with their length before them: taken out or as it stands, and given piece by piece where
+    /// there is room for it.
+    fn bytes_in(pieces: &[Vec<u8>], raw_len: u64) -> Result<(Vec<u8>, bool), Reject> {
+        let mut joiner = Joiner::new(raw_len, 1);
+        joiner.expect_bytes();
+        let mut pieces = pieces.iter();
+        loop {
+            match joiner.next()? {
+                Found::End => return Err(Reject::Truncated),
+                Found::Item(item) => {
+                    let taken = joiner.buffer_of(&item);
+                    let is_taken = taken.is_some();
+                    let bytes = taken.unwrap_or_else(|| joiner.bytes_of(&item).to_vec());
+                    assert!(matches!(joiner.next()?, Found::End));
+                    return Ok((bytes, is_taken));
+                }
+                Found::Beyond => {
+                    let piece = pieces.next().ok_or(Reject::Truncated)?;
+                    match joiner.room_for(piece.len()) {
+                        Some(room) => room.extend_from_slice(piece),
+                        None => joiner.push(piece.clone().into()),
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_are_put_together_without_their_length() {
+        for len in [0, 1, 5, 126, 127, 128, 300, 20_000] {
+            let bytes = vec![7; len];
+            let written = postcard::to_stdvec(&bytes).expect("bytes");
+            for piece_len in [1, 2, 3, 7, 100, 127, 128, 129, 40_000] {
+                let pieces = cut(std::slice::from_ref(&written), piece_len);
+                let (found, is_taken) = bytes_in(&pieces, total(&pieces)).expect("it is whole");
+                assert!(is_taken || pieces.len() == 1, "{len} {piece_len}");
+                assert_eq!(found, if is_taken { &bytes } else { &written }[..]);
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_whose_own_length_is_another_are_refused() {
+        for written in [
+            &b"\x03abcd"[..],
+            b"\x05abcd",
+            b"",
+            b"\x80",
+            b"\x80\x80\x80\x80abcd",
+        ] {
+            let pieces = cut(&[written.to_vec()], 2);
+            let found = bytes_in(&pieces, total(&pieces));
+            if pieces.len() > 1 {
+                assert!(found.is_err(), "{written:?}: {found:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn room_is_made_once_and_no_more_than_is_believed() {
+        let claimed = BELIEVED as u64 * 1000;
+        let mut joiner = Joiner::new(claimed + 5, 1);
+        let mut prefix = Vec::new();
+        let mut rest = claimed;
+        while rest > 0 {
+            prefix.push((rest & 0x7F) as u8 | if rest > 0x7F { 0x80 } else { 0 });
+            rest >>= 7;
+        }
+        assert_eq!(prefix.len(), 6);
+        joiner.bytes_left = claimed + 6;
+        joiner.push(prefix.into());
+        joiner.push(vec![7; 100].into());
+        assert!(matches!(joiner.next(), Ok(Found::Beyond)));
+        assert_eq!(joiner.carry.capacity(), BELIEVED);
     }
 
     fn total(pieces: &[Vec<u8>]) -> u64 {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use twox_hash::xxhash3_64::{RawHasher, SecretBuffer};
 
 use super::generation::Generation;
-use crate::crypto::{ChunkKeys, Forged};
+use crate::crypto::{ChunkKeys, Forged, TAG_LEN};
 use crate::entry::compress;
 use crate::entry::reject::Reject;
 use crate::hidden::Hidden;
@@ -57,6 +57,29 @@ impl Packer {
     ) -> Result<Bytes, Reject> {
         let piece = self.open(index, stored, raw_len)?;
         self.expand(piece, raw_len)
+    }
+
+    /// The same, appended to `out`, where it is opened if it was not compressed.
+    ///
+    /// # Errors
+    ///
+    /// As before; `out` is then of no use.
+    pub(super) fn unpack_onto(
+        &self,
+        index: u32,
+        stored: &Bytes,
+        raw_len: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Reject> {
+        match &self.wrapper {
+            Wrapper::Sealed(keys) if stored.len() == raw_len + TAG_LEN => keys
+                .open_piece_onto(index, stored, out)
+                .map_err(|Forged| self.wrapper.broken()),
+            _ => {
+                out.extend_from_slice(&self.unpack(index, stored, raw_len)?);
+                Ok(())
+            }
+        }
     }
 
     /// What was wrapped, compressed or not, of a piece that had `raw_len` bytes.

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::joiner::{Found, Item, Joiner};
 use super::piece::Packer;
 use super::{ChunkNames, Manifest, Resealer, WINDOW};
+use crate::entry::Buffer;
 use crate::entry::guard::Guard;
 use crate::entry::header::{Flags, Header};
 use crate::entry::reject::Reject;
@@ -83,6 +84,13 @@ impl Reader {
         for (index, chunk) in window.zip(chunks) {
             let chunk = chunk.ok_or(Reject::Incomplete)?;
             let raw_len = self.manifest.len_of(index);
+            if resealer.is_none()
+                && let Some(room) = self.joiner.room_for(raw_len)
+            {
+                self.packer.unpack_onto(index, &chunk, raw_len, room)?;
+                self.supplied = index + 1;
+                continue;
+            }
             let piece = self.packer.open(index, &chunk, raw_len)?;
             let to_seal = resealer
                 .as_deref_mut()
@@ -122,6 +130,16 @@ impl Reader {
     #[inline]
     pub(crate) fn bytes_of(&self, item: &Item) -> &[u8] {
         self.joiner.bytes_of(item)
+    }
+
+    /// Each item is bytes or text that postcard wrote: one that is in several chunks is found in a [buffer](Self::buffer_of).
+    pub(crate) fn expect_bytes(&mut self) {
+        self.joiner.expect_bytes();
+    }
+
+    /// The bytes of the item that was found last, where they are in a buffer of their own: without their length, and gone from here.
+    pub(crate) fn buffer_of(&mut self, item: &Item) -> Option<Buffer> {
+        self.joiner.buffer_of(item).map(Buffer::new)
     }
 
     /// The names of all chunks.

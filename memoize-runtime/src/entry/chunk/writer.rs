@@ -23,7 +23,8 @@ pub(crate) struct Destination<'a> {
 /// Turns a stream into the chunks of a new generation, one at a time.
 ///
 /// The driver asks for [`full_chunk`](Self::full_chunk) after each item until there is none, and at the end once for
-/// [`last_chunk`](Self::last_chunk); when all of them are stored, the [`manifest`](Self::manifest) may be.
+/// [`last_chunk`](Self::last_chunk), or of a single value for each [`chunk_of_value`](Self::chunk_of_value); when all of them are stored,
+/// the [`manifest`](Self::manifest) may be.
 #[derive(Debug)]
 pub(crate) struct Writer {
     generation: Generation,
@@ -106,6 +107,13 @@ impl Writer {
         Some(chunk)
     }
 
+    /// The next chunk of a single value to be stored, the last one first, and its name.
+    pub(crate) fn chunk_of_value(&mut self) -> Option<(CacheKey, Bytes)> {
+        let (index, piece) = self.cutter.piece_from_end()?;
+        self.chunks = self.chunks.max(index.saturating_add(1));
+        Some((self.names.of(index), self.packer.pack(index, piece)))
+    }
+
     /// The chunk for what is left at the end of the stream, if anything is.
     pub(crate) fn last_chunk(&mut self) -> Option<(CacheKey, Bytes)> {
         let piece = self.cutter.last_piece()?;
@@ -136,7 +144,7 @@ impl Writer {
         }
     }
 
-    /// The names of all chunks that were given out.
+    /// The names of all chunks that were given out; of a single value also of those that are to be.
     pub(crate) fn names(&self) -> impl Iterator<Item = CacheKey> {
         self.names.of_stream(self.chunks)
     }

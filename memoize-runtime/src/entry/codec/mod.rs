@@ -4,8 +4,11 @@
 //! of the cache. So a panic in them ends here (where panics unwind), and an error is nothing but that:
 //! its text may quote the value, and does not leave this module.
 
+mod buffer;
 mod msgpack;
 mod postcard;
+
+pub(crate) use buffer::Buffer;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -84,6 +87,19 @@ impl Codec {
         let read = guard(|| match self {
             Self::Postcard => postcard::read(bytes, keep),
             Self::Msgpack => msgpack::read(bytes).map(keep),
+        });
+        read.flatten().ok_or(Reject::Undecodable)
+    }
+
+    /// The same for a value that is nothing but bytes or text, which takes the buffer. Postcard only.
+    pub(crate) fn take_then<T: DeserializeOwned>(
+        self,
+        buffer: &Buffer,
+        keep: impl FnOnce(T),
+    ) -> Result<(), Reject> {
+        let read = guard(|| match self {
+            Self::Postcard => postcard::take(buffer).map(keep),
+            Self::Msgpack => None,
         });
         read.flatten().ok_or(Reject::Undecodable)
     }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::super::bounded::Budget;
+use super::Buffer;
 
 pub(super) fn write<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Option<()> {
     postcard::serialize_with_flavor(value, Append(out)).ok()
@@ -20,6 +21,10 @@ pub(super) fn read<T: DeserializeOwned>(bytes: &[u8], keep: impl FnOnce(T)) -> O
         }
         _ => None,
     }
+}
+
+pub(super) fn take<T: DeserializeOwned>(buffer: &Buffer) -> Option<T> {
+    T::deserialize(buffer).ok()
 }
 
 /// Appends postcard's output to a buffer that holds the start of an entry. Postcard's own flavor would take the buffer

@@ -100,6 +100,16 @@ impl Begun {
     }
 }
 
+impl Begun {
+    /// What goes through it, where it stands at this `place` in the value.
+    pub(crate) fn passage(self, place: u64) -> Passage {
+        Passage {
+            branch: if self.is_unseen { place } else { 0 },
+            ..self.passage
+        }
+    }
+}
+
 /// Told by a [`Watch`](super::Watch), step by step.
 #[derive(Debug, Default)]
 pub(crate) struct Course {
@@ -125,18 +135,8 @@ impl Course {
         self.adds(Passage::new(node, branch as u64), Trial::OF_BRANCH);
     }
 
-    /// A list or map with more than one element came to its end, `place` being that in the value.
-    pub(crate) fn ended(&self, begun: Begun, place: u64, bits: u32) {
-        let mut passage = begun.passage;
-        if begun.is_unseen {
-            passage.branch = place;
-        }
-        let shown = begun.order.shown;
-        self.adds(passage, Trial { bits, shown });
-    }
-
-    /// Of the lists in one place, the one that shows least counts.
-    fn adds(&self, passage: Passage, trial: Trial) {
+    /// A value goes through this, which shows so much of it: of the lists in one place, the one that shows least counts.
+    pub(crate) fn adds(&self, passage: Passage, trial: Trial) {
         let mut gone_through = self.gone_through.borrow_mut();
         let known = gone_through.entry(passage).or_insert(trial);
         known.bits = known.bits.min(trial.bits);
