@@ -160,7 +160,8 @@ fn previous_secrets_from_the_environment() {
                     "",
                 ),
                 ("bad", &numbered(0), format!("{one},{two},hunter2"), third),
-                ("bad", &numbered(0), format!("{one},{two},"), third),
+                ("good", &numbered(0), format!("{one},{two},{three},\n"), ""),
+                ("bad", &numbered(0), format!("{one},{two},,"), third),
                 ("bad", &numbered(0), format!("{one}{two}x"), "number 1"),
                 ("bad", &numbered(0), format!("{one},{one}"), "the same"),
                 ("bad", &one, format!("{two},{one}"), "the same"),
@@ -203,6 +204,12 @@ fn each_refusal_says_what_to_do() {
         ),
         (Secret::from_bytes(HEX), "use `from_hex`"),
         (Secret::from_bytes(HEX.to_uppercase()), "use `from_hex`"),
+        (Secret::from_base64(HEX), "use `from_hex`"),
+        (Secret::from_bytes(BASE64), "use `from_base64`"),
+        (
+            Secret::from_file(&TemporaryFile::new("quoted", format!("\"{HEX}\"")).0),
+            "without quotes, name or byte order mark",
+        ),
         (
             Secret::from_file(&TemporaryFile::new("utf16le", utf16(u16::to_le_bytes)).0),
             "ASCII or UTF-8",

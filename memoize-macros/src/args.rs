@@ -313,9 +313,16 @@ fn no_value(input: ParseStream<'_>, name: &Ident) -> syn::Result<()> {
     if !input.peek(Token![=]) {
         return Ok(());
     }
-    let message = match name.to_string().as_str() {
-        "encrypt" => "`encrypt` takes no value; leave it out to not encrypt",
-        _ => "`share_errors` takes no value; leave it out to not share them",
+    let ahead = input.fork();
+    ahead.parse::<Token![=]>()?;
+    let is_false = ahead.parse::<LitBool>().is_ok_and(|value| !value.value);
+    let message = match (name.to_string().as_str(), is_false) {
+        ("encrypt", false) => "`encrypt` takes no value; write `encrypt`",
+        ("encrypt", true) => {
+            "`encrypt` takes no value; leave it out, and the runtime's `force_encryption` still seals"
+        }
+        (_, false) => "`share_errors` takes no value; write `share_errors`",
+        (_, true) => "`share_errors` takes no value; leave it out to not share them",
     };
     Err(syn::Error::new(name.span(), message))
 }

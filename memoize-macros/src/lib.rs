@@ -58,7 +58,7 @@ use crate::model::Model;
 /// |---|---|---|
 /// | `key = "user:<id>"` | the key template, see below | the function's path and every argument |
 /// | `expiration = 3600`, `"1h30m"`, or an expression | life of an entry: seconds, a text of `w`, `d`, `h`, `m`, `s`, `ms`, or a `Duration` | the runtime's, 30 days |
-/// | `encrypt` | seals values and names with the runtime's secret, see [`encryption`](https://docs.rs/cache-memoize/latest/cache_memoize/encryption/) | the runtime's `force_encryption` |
+/// | `encrypt` | seals values and names with the runtime's secret, see [`encryption`](https://docs.rs/cache-memoize/latest/cache_memoize/guide/encryption/) | the runtime's `force_encryption` |
 /// | `encryption_key = expr` | seals with a `&Secret` of the function's own | |
 /// | `skip(refresh), force_overwrite = refresh` | a `bool`: true runs the body and stores what it returns | `false` |
 /// | `cache_if = path or closure` | `Fn(&T) -> bool`: whether a computed value is stored | always |

@@ -530,10 +530,17 @@ fn a_codec_without_its_feature_is_an_error() {
 #[cfg(feature = "encrypt")]
 #[test]
 fn encrypt_takes_no_value() {
-    for value in ["true", "false"] {
+    for (value, fix) in [
+        ("true", "write `encrypt`"),
+        ("1", "write `encrypt`"),
+        (
+            "false",
+            "leave it out, and the runtime's `force_encryption` still seals",
+        ),
+    ] {
         assert_eq!(
             errors(&format!("encrypt = {value}"), "fn f() -> u8 { 1 }"),
-            ["`encrypt` takes no value; leave it out to not encrypt"]
+            [format!("`encrypt` takes no value; {fix}")]
         );
     }
 }

@@ -82,6 +82,8 @@ pub(crate) enum SecretProblem {
     Utf16,
     /// Hexadecimal digits in place of what they stand for.
     Undecoded,
+    /// The same in base64.
+    UndecodedBase64,
     Unset,
     NotAName,
     Unreadable(io::ErrorKind),
@@ -197,10 +199,15 @@ impl fmt::Display for SecretProblem {
                 "has {digits} hexadecimal digits, and an even number is needed; look for one that is lost, or {MAKE}"
             ),
             Self::NotBase64 => f.write_str("is not base64; make a secret with `openssl rand -base64 32`"),
-            Self::NotEncoded => write!(f, "is neither hexadecimal nor base64; {MAKE}"),
+            Self::NotEncoded => write!(
+                f,
+                "is neither hexadecimal nor base64; write only the digits, without quotes, name or byte order mark, and commas only between \
+                 several previous secrets, or {MAKE}"
+            ),
             Self::NotText => write!(f, "is not valid UTF-8; {MAKE}"),
             Self::Utf16 => f.write_str("begins as text in UTF-16 does; write it in ASCII or UTF-8"),
             Self::Undecoded => f.write_str("has hexadecimal digits only; use `from_hex`"),
+            Self::UndecodedBase64 => f.write_str("is text in base64; use `from_base64`"),
             Self::Unset => write!(f, "is not set; {MAKE}, and set it to that"),
             Self::NotAName => f.write_str(
                 "is not the name of a variable; give it a name, and the secret itself to `from_hex` or `from_base64`",

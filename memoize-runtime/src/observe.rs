@@ -70,7 +70,8 @@ counters! {
     incomplete / Incomplete,
     /// Lookups that found an entry which is less protected than the code asks for.
     downgraded / Downgraded,
-    /// Lookups that found an entry sealed with a secret that isn't known here.
+    /// Lookups that found an entry which says that it is sealed with another secret than the one its name was made with. What is sealed
+    /// with a secret that isn't known here has a name that nobody here asks for: it is `absent`.
     unknown_key / UnknownKey,
     /// Entries that lookups could not use, and found beside another one, while secrets are rotated. Each is counted under its reason
     /// as well, and is no miss: the call hits by the other one, or misses because of it.
@@ -235,20 +236,34 @@ impl Observer<'_> {
     }
 
     pub(crate) fn rejected(&self, reject: Reject) {
-        self.count(event_of(reject));
+        self.count_rejected(reject);
         self.missed(reject.name());
     }
 
     /// What was found beside another entry, which counts for the call.
     pub(crate) fn passed_over(&self, rejects: &[Reject]) {
         for reject in rejects {
-            self.count(event_of(*reject));
+            self.count_rejected(*reject);
             self.count(Event::PassedOver);
             tracing::debug!(
                 target: "cache_memoize",
                 function = %self.function,
                 reason = reject.name(),
                 "an entry was passed over"
+            );
+        }
+    }
+
+    /// Warns of what no entry of ours is: of the first, and ever more rarely, or who writes to the cache could fill the log.
+    fn count_rejected(&self, reject: Reject) {
+        let count = self.count(event_of(reject)) + 1;
+        if reject.is_foul_play() && count.is_power_of_two() {
+            tracing::warn!(
+                target: "cache_memoize",
+                function = %self.function,
+                reason = reject.name(),
+                count,
+                "an entry was found that nobody wrote who has its secret; look who else can write to the cache"
             );
         }
     }

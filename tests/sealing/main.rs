@@ -3,6 +3,7 @@
 
 mod attribute;
 mod chunks;
+mod log;
 mod open;
 mod reasons;
 mod rotation;

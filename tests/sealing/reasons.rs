@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use cache_memoize::{Bytes, Memo, Stats};
 
 use super::chunks::is_stream_computed;
-use super::{KEY, Open, is_computed, memo, sealed};
+use super::log::logged;
+use super::{KEY, Open, VALUE, is_computed, memo, sealed};
 
 type Change = fn(&mut Vec<u8>);
 type Counted = fn(Stats) -> u64;
@@ -91,6 +92,34 @@ fn each_reason_is_counted_apart() {
             let stats = runtime.stats();
             assert_eq!((counted(stats), stats.misses()), (1, 2), "{reason}");
         }
+    }
+}
+
+#[test]
+fn what_nobody_of_ours_wrote_is_warned_of_ever_more_rarely() {
+    let cases: [(&str, Change, &[u32]); 4] = [
+        ("tampered", |entry| *end(entry) ^= 1, &[1, 2, 4]),
+        ("downgraded", |entry| entry[3] ^= 1, &[1, 2, 4]),
+        ("unknown_key", |entry| entry[4] ^= 1, &[1, 2, 4]),
+        ("expired", |entry| entry[24..32].fill(0), &[]),
+    ];
+    for (reason, change, warned) in cases {
+        let backend = Open::default();
+        let runtime = sealed(&backend);
+        assert!(is_computed(&runtime, memo));
+        let log = logged(|| {
+            for _ in 0..5 {
+                backend.change_entry(change);
+                assert!(is_computed(&runtime, memo));
+            }
+        });
+        assert_eq!(log.lines().count(), warned.len(), "{log}");
+        for (line, count) in log.lines().zip(warned) {
+            assert!(line.contains("WARN"), "{line}");
+            let shown = format!("reason=\"{reason}\" count={count}");
+            assert!(line.ends_with(&shown), "{line}");
+        }
+        assert!(!log.contains("Ada") && !log.contains(VALUE), "{log}");
     }
 }
 

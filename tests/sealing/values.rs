@@ -1,11 +1,8 @@
 //! What is stored of values, under which names, and with which secret.
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
-use std::thread;
-
 use cache_memoize::{Bytes, KeyOptions, Memo, Memory, Runtime, Secret, make_cache_key};
 
+use super::log::logged;
 use super::{KEY, Open, VALUE, build, is_computed, memo, sealed, secret};
 
 #[test]
@@ -59,41 +56,14 @@ fn without_a_secret_nothing_is_stored_on_a_shared_backend() {
     assert!(!is_computed(&runtime, plain));
 }
 
-/// What was logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut log = self.0.lock().expect("no test panics in here");
-        log.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[test]
 fn that_there_is_no_secret_is_said_once_and_clearly() {
-    let log = Log::default();
-    let (writer, here) = (log.clone(), thread::current().id());
-    let of_this_thread = move || {
-        if thread::current().id() == here {
-            writer.clone()
-        } else {
-            Log::default()
-        }
-    };
-    // For all threads: what is first logged by one without a subscriber may be taken for of no interest to anybody.
-    let subscriber = tracing_subscriber::fmt().with_writer(of_this_thread);
-    subscriber.with_ansi(false).init();
     let runtime = build(Runtime::builder().backend(Open::default()));
-    for _ in 0..3 {
-        assert!(is_computed(&runtime, memo));
-    }
-    let log = log.0.lock().expect("no test panics in here");
-    let log = str::from_utf8(&log).expect("text");
+    let log = logged(|| {
+        for _ in 0..3 {
+            assert!(is_computed(&runtime, memo));
+        }
+    });
     assert_eq!(log.matches("there is no secret").count(), 1, "{log}");
     assert!(
         log.contains("WARN") && log.contains("`CACHE_MEMOIZE_SECRET`"),

@@ -51,6 +51,7 @@ impl Runtime {
     /// One [is installed already](ConfigError::is_already_installed); it stays.
     pub fn install(self) -> Result<(), ConfigError> {
         let cannot_seal = self.lacks_a_secret();
+        let key_id = self.given_key_id();
         INSTALLED
             .set(self)
             .map_err(|_| ConfigErrorKind::AlreadyInstalled)?;
@@ -61,11 +62,18 @@ impl Runtime {
             );
         }
         if cannot_seal {
-            // The first of them warns.
-            tracing::info!(
+            // Whether there is such a function shows only when it is called; the first that is warns again, by its name.
+            tracing::warn!(
                 target: "cache_memoize",
                 "there is no secret for this shared backend, so functions with `encrypt` would compute every time; \
                  give one to `secret`, or set `CACHE_MEMOIZE_SECRET`"
+            );
+        }
+        if let Some(key_id) = key_id {
+            tracing::info!(
+                target: "cache_memoize",
+                key_id = format_args!("{key_id:08x}"),
+                "entries are sealed; processes that show another `key_id` have another secret, and share none of them"
             );
         }
         Ok(())

@@ -37,6 +37,12 @@ impl Runtime {
     pub(super) fn lacks_a_secret(&self) -> bool {
         cfg!(feature = "encrypt") && self.caches() && self.sealing().ring().is_none()
     }
+
+    /// The id of the current secret, which its entries show to everybody; of one that was made at random it tells nothing.
+    pub(super) fn given_key_id(&self) -> Option<u32> {
+        let ring = self.sealing().ring()?;
+        self.limits().shared.then(|| ring.current().keys().id())
+    }
 }
 
 /// The settings as they are given.
@@ -179,6 +185,19 @@ mod tests {
         assert!(!built(shared(&memory).caching(false)).lacks_a_secret());
         assert!(!built(shared(&memory).secret(secret)).lacks_a_secret());
         assert!(!built(Runtime::builder()).lacks_a_secret());
+    }
+
+    #[test]
+    fn the_key_id_is_told_where_others_have_to_have_the_same() {
+        let memory = Memory::new(1 << 20);
+        let secret = Secret::unchecked(b"told apart");
+        let id = secret.keys().id();
+        assert_eq!(
+            built(shared(&memory).secret(secret)).given_key_id(),
+            Some(id)
+        );
+        assert_eq!(built(shared(&memory)).given_key_id(), None);
+        assert_eq!(built(Runtime::builder()).given_key_id(), None);
     }
 
     #[test]

@@ -48,7 +48,7 @@ impl Reject {
             Self::NotAnEntry => "not_an_entry",
             Self::Version => "version",
             Self::Flags => "flags",
-            Self::Downgrade => "downgrade",
+            Self::Downgrade => "downgraded",
             Self::Unexpected => "unexpected",
             Self::UnknownKey => "unknown_key",
             Self::Fingerprint => "fingerprint",
@@ -60,5 +60,10 @@ impl Reject {
             Self::Incomplete => "incomplete",
             Self::Undecodable => "undecodable",
         }
+    }
+
+    /// Whether no entry that was written with one of the secrets is ever refused for this.
+    pub(crate) fn is_foul_play(self) -> bool {
+        matches!(self, Self::Tampered | Self::Downgrade | Self::UnknownKey)
     }
 }

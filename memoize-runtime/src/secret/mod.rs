@@ -60,14 +60,20 @@ impl Secret {
     ///
     /// # Errors
     /// There are fewer than [`MIN_BYTES`](Self::MIN_BYTES), they are obviously not random, or this build has no sealing
-    /// (feature `encrypt`). So with the other constructors. Also if they are 64 or more hexadecimal digits, which stand for another
-    /// secret, that of [`from_hex`](Self::from_hex).
+    /// (feature `encrypt`). So with the other constructors. Also if they are 64 or more hexadecimal digits, or 32 bytes written in base64
+    /// with its padding: these stand for another secret, that of [`from_hex`](Self::from_hex) or [`from_base64`](Self::from_base64).
     pub fn from_bytes(bytes: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
         let bytes = bytes.as_ref();
-        if bytes.len() >= 2 * Self::MIN_BYTES && bytes.iter().all(u8::is_ascii_hexdigit) {
-            return Err(SecretOrigin::Given.fault()(SecretProblem::Undecoded));
-        }
-        Self::checked(bytes).map_err(SecretOrigin::Given.fault())
+        let problem = if is_long_hex(bytes) {
+            Err(SecretProblem::Undecoded)
+        } else if is_padded_base64(bytes) {
+            Err(SecretProblem::UndecodedBase64)
+        } else {
+            Ok(())
+        };
+        problem
+            .and_then(|()| Self::checked(bytes))
+            .map_err(SecretOrigin::Given.fault())
     }
 
     /// A secret that is written in hexadecimal, as by `openssl rand -hex 32`; white space around it is left out.
@@ -85,11 +91,15 @@ impl Secret {
     /// understood, and white space around it is left out.
     ///
     /// # Errors
-    /// Also if the text is not base64.
+    /// Also if the text is not base64, or has 64 or more hexadecimal digits only.
     pub fn from_base64(text: &str) -> Result<Self, ConfigError> {
         let text = text.trim();
-        decode_base64(text)
-            .ok_or(SecretProblem::NotBase64)
+        let decoded = if is_long_hex(text.as_bytes()) {
+            Err(SecretProblem::Undecoded)
+        } else {
+            decode_base64(text).ok_or(SecretProblem::NotBase64)
+        };
+        decoded
             .and_then(|bytes| Self::checked_text(text, &bytes))
             .map_err(SecretOrigin::Given.fault())
     }
@@ -167,7 +177,9 @@ impl Secret {
         text: String,
     ) -> Result<Vec<Self>, ConfigError> {
         let text = Zeroizing::new(text);
-        let parts = (1..).zip(text.split(','));
+        // A comma behind the last one is no slip that loses anything.
+        let list = text.trim_end();
+        let parts = (1..).zip(list.strip_suffix(',').unwrap_or(list).split(','));
         parts
             .map(|(nth, part)| {
                 let origin = SecretOrigin::Listed { variable, nth };
@@ -229,6 +241,18 @@ impl SecretOrigin {
             ConfigErrorKind::Secret { origin, problem }.into()
         }
     }
+}
+
+/// Whether it is a secret in hexadecimal, which has another meaning in any other form. Of random ones none is.
+fn is_long_hex(text: &[u8]) -> bool {
+    text.len() >= 2 * Secret::MIN_BYTES && text.iter().all(u8::is_ascii_hexdigit)
+}
+
+/// The same for the 44 characters that `openssl rand -base64 32` writes.
+fn is_padded_base64(text: &[u8]) -> bool {
+    text.len() == 44
+        && text.ends_with(b"=")
+        && str::from_utf8(text).is_ok_and(|text| decode_base64(text).is_some())
 }
 
 /// The bytes that `text` writes with two hexadecimal digits each.

@@ -76,7 +76,7 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// statistics show them as `evalsha` and `get`. A user of
 /// the server (ACL) needs `+get +set +del +unlink +pttl +evalsha +eval`, in a cluster `+cluster|slots +asking`, for a database other than 0 `+select`, of
 /// sentinels `+sentinel|get-master-addr-by-name` and of their masters `+role`, and the keys
-/// `~namespace:*` and, for the records of leases, `~{namespace:*`; sealed keys begin with neither.
+/// `~namespace:*` and, for the records of leases, `~{namespace:*`; for sealed ones also `~cm1e:*` and `~{cm1e:*`, whatever the namespace.
 ///
 /// Evicted or lost records of leases cost computations, never a wrong value. Replication is asynchronous: after a failover an
 /// invalidation may be lost.
