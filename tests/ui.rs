@@ -1,6 +1,6 @@
 //! What the attribute says to code that it can't memoize, and what it compiles under odd circumstances.
 //!
-//! `TRYBUILD=overwrite cargo test --features msgpack --test ui` writes the expected errors.
+//! `TRYBUILD=overwrite cargo test --all-features --test ui` writes the expected errors.
 
 #[test]
 fn errors() {

@@ -179,8 +179,8 @@ fn sizes(bench: &Bench) -> Curve {
         along: "bytes",
         lines: lines.map(|(line, ..)| line).into(),
         why: "Up to some KiB the cost of the call itself counts, then that of a byte. It falls where values leave the processor's \
-              caches, and from about 4 MiB on, where they go in chunks: each takes a buffer of its whole length then, for which the \
-              system may have to provide the memory anew, page by page.",
+              caches, and most beyond 32 MiB, where glibc gives each buffer back to the system, which provides the next one page by page: \
+              with an allocator that keeps them it falls far less.",
     }
 }
 

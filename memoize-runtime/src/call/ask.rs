@@ -35,7 +35,11 @@ pub(super) fn admit<'r>(
 ) -> Result<Option<Permit<'r>>, NoAnswer> {
     if deadline.has_passed() {
         // Of the backend that says no more than what took the time did.
-        let late = BackendError::new("the call's budget was used up");
+        let late = BackendError::new(if cfg!(debug_assertions) {
+            "the call's budget was used up; raise `budget`, or build dependencies with `opt-level = 3`, as what is large takes long to seal"
+        } else {
+            "the call's budget was used up; raise `budget`"
+        });
         request.observer().fault(operation, &late);
         return Err(NoAnswer::Failed);
     }

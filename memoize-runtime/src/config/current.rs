@@ -62,8 +62,8 @@ impl Runtime {
             );
         }
         if cannot_seal {
-            // Whether there is such a function shows only when it is called; the first that is warns again, by its name.
-            tracing::warn!(
+            // Whether there is such a function shows only when one is called, and that warns. With `force_encryption` nothing was built.
+            tracing::info!(
                 target: "cache_memoize",
                 "there is no secret for this shared backend, so functions with `encrypt` would compute every time; \
                  give one to `secret`, or set `CACHE_MEMOIZE_SECRET`"

@@ -25,7 +25,7 @@ pub(super) trait Aead: for<'k> From<&'k Key> {
     /// Encrypts `text` where it is; the tag is to be stored behind it.
     fn seal(&self, nonce: &Nonce, text: &mut [u8]) -> Tag;
 
-    /// Decrypts `text` where it is: from one place to another takes one of the libraries half as long again, a copy included.
+    /// Decrypts `text` where it is: one of the libraries takes longer from one place to another than a copy and this.
     ///
     /// # Errors
     /// The tag is not that of these bytes; `text` is then not to be used.

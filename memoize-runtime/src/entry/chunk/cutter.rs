@@ -100,7 +100,7 @@ impl Cutter {
 
     /// The last piece that is left of a stream that is whole, of which nothing was cut from its beginning; and its number.
     ///
-    /// So the memory of a large value goes as that of its pieces comes.
+    /// So what was cut of a large value can be let go before all of it is.
     pub(super) fn piece_from_end(&mut self) -> Option<(u32, &[u8])> {
         let end = self.buffer.len() - self.cut_from_end;
         self.buffer.truncate(end);

@@ -90,7 +90,8 @@ impl Proof {
         self.next_rest.store(1, Ordering::Relaxed);
         let mut known = self.known();
         known.values = known.values.saturating_add(1);
-        if known.learn(evidence) || known.values == MAX_VALUES {
+        // The first settles it where there is nothing that could be met.
+        if known.learn(evidence) || [1, MAX_VALUES].contains(&known.values) {
             let is_whole = known.settle(shape);
             self.is_whole.store(is_whole, Ordering::Relaxed);
         }
