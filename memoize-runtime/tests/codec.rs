@@ -284,7 +284,8 @@ impl<'de, Number: Deserialize<'de>> Deserialize<'de> for ByTag<Number> {
     }
 }
 
-/// The trace saw what stands behind one tag, the first that it tried. What stands behind the other isn't stored, as a change of it would not be seen.
+/// The trace saw what stands behind one tag, the first that it tried. What stands behind the other isn't stored, as a change of it
+/// would not be seen.
 #[test]
 fn of_what_depends_on_a_tag_only_what_was_seen_is_stored() {
     fn holds_one_kind(codec: fn(Memo) -> Memo) {
