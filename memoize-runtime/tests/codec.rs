@@ -4,15 +4,13 @@ mod common;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::fmt::Debug;
+use std::fmt;
+use std::marker::PhantomData;
 
-use cache_memoize::{Cacheable, Memo, cache_memoize};
-use common::{logged, runtime};
+use cache_memoize::{Memo, cache_memoize};
+use common::{is_refused, logged, postcard, runtime};
+use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
-
-trait Stored: Cacheable + Clone + PartialEq + Debug {}
-
-impl<T: Cacheable + Clone + PartialEq + Debug> Stored for T {}
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -101,24 +99,17 @@ fn what_postcard_refuses_runs_uncached_and_is_told_once() {
 
 #[test]
 fn each_of_serdes_other_forms_is_refused() {
-    fn is_refused<T: Stored>(value: &T) {
-        let runtime = runtime();
-        runtime.scope(|| {
-            for _ in 0..2 {
-                assert_eq!(Memo::new("key").get_or_compute(|| value.clone()), *value);
-            }
-        });
-        let stats = runtime.stats();
-        assert_eq!((stats.computations, stats.unstorable), (2, 2), "{value:?}");
-    }
-    is_refused(&Amount::Number(1));
-    is_refused(&Some(vec![Tagged::A { a: 1 }]));
-    is_refused(&(1_u8, Adjacent::A(1)));
-    is_refused(&Adjacent::B);
-    is_refused(&Flat {
-        id: 1,
-        rest: BTreeMap::new(),
-    });
+    is_refused(postcard, &Amount::Number(1));
+    is_refused(postcard, &Some(vec![Tagged::A { a: 1 }]));
+    is_refused(postcard, &(1_u8, Adjacent::A(1)));
+    is_refused(postcard, &Adjacent::B);
+    is_refused(
+        postcard,
+        &Flat {
+            id: 1,
+            rest: BTreeMap::new(),
+        },
+    );
 }
 
 /// Leaves a field out now and then.
@@ -185,33 +176,26 @@ fn streams_of_what_cannot_be_stored_run_uncached() {
 
 #[cfg(feature = "msgpack")]
 mod msgpack {
+    use super::common::{is_held, msgpack};
     use super::*;
 
     #[test]
     fn it_holds_what_postcard_refuses() {
-        is_held(&order(7));
-    }
-
-    fn is_held<T: Stored>(value: &T) {
-        let runtime = runtime();
-        runtime.scope(|| {
-            for _ in 0..2 {
-                let found = Memo::new("key").msgpack().get_or_compute(|| value.clone());
-                assert_eq!(found, *value);
-            }
-        });
-        assert_eq!(runtime.stats().hits, 1, "{value:?}");
+        is_held(msgpack, &order(7));
     }
 
     #[test]
     fn it_holds_serdes_other_forms() {
-        is_held(&Amount::Number(1));
-        is_held(&Some(vec![Tagged::A { a: 1 }]));
-        is_held(&[Adjacent::A(1), Adjacent::B]);
-        is_held(&Flat {
-            id: 1,
-            rest: BTreeMap::from([("a".into(), 1)]),
-        });
+        is_held(msgpack, &Amount::Number(1));
+        is_held(msgpack, &Some(vec![Tagged::A { a: 1 }]));
+        is_held(msgpack, &[Adjacent::A(1), Adjacent::B]);
+        is_held(
+            msgpack,
+            &Flat {
+                id: 1,
+                rest: BTreeMap::from([("a".into(), 1)]),
+            },
+        );
     }
 
     /// Both are read from a number, the first that is tried wins: what comes back would not be what was stored.
@@ -262,6 +246,94 @@ mod msgpack {
         });
         assert_eq!(runtime.stats().unstorable, 2);
     }
+}
+
+/// What is read as a pair of a tag and what the tag says, by hand, as derived code does with `tag` and `content`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+enum ByTag<Number> {
+    Number(u8, Number),
+    Text(u8, String),
+}
+
+impl<'de, Number: Deserialize<'de>> Deserialize<'de> for ByTag<Number> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Pair<Number>(PhantomData<Number>);
+
+        impl<'de, Number: Deserialize<'de>> Visitor<'de> for Pair<Number> {
+            type Value = ByTag<Number>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a tag and its content")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let tag = seq.next_element()?;
+                let tag: u8 = tag.ok_or_else(|| A::Error::invalid_length(0, &self))?;
+                let read = if tag % 2 == 1 {
+                    let number = seq.next_element()?;
+                    number.map(|number| ByTag::Number(tag, number))
+                } else {
+                    seq.next_element()?.map(|text| ByTag::Text(tag, text))
+                };
+                read.ok_or_else(|| A::Error::invalid_length(1, &self))
+            }
+        }
+
+        deserializer.deserialize_tuple(2, Pair(PhantomData))
+    }
+}
+
+/// The trace saw what stands behind one tag, the first that it tried. What stands behind the other isn't stored, as a change of it
+/// would not be seen.
+#[test]
+fn of_what_depends_on_a_tag_only_what_was_seen_is_stored() {
+    fn holds_one_kind(codec: fn(Memo) -> Memo) {
+        let runtime = runtime();
+        runtime.scope(|| {
+            let number = |n: u8| ByTag::Number(2 * n + 1, u32::from(n));
+            let text = |n: u8| ByTag::Text(2 * n, "text".to_owned());
+            for value in (0..20).flat_map(|n| [number(n), text(n)]) {
+                let tag = match value {
+                    ByTag::Number(tag, _) | ByTag::Text(tag, _) => tag,
+                };
+                let memo = || codec(Memo::new(("tag", u64::from(tag))));
+                assert_eq!(memo().get_or_compute(|| value.clone()), value);
+                assert_eq!(memo().get_or_compute(|| value.clone()), value);
+            }
+        });
+        let stats = runtime.stats();
+        assert_eq!(
+            (stats.hits, stats.stores, stats.unstorable),
+            (20, 20, 40),
+            "{stats:?}"
+        );
+    }
+    holds_one_kind(|memo| memo);
+    #[cfg(feature = "msgpack")]
+    holds_one_kind(Memo::msgpack);
+}
+
+/// After a deployment what the tag stands for is another type.
+#[test]
+fn a_change_of_what_stands_behind_a_tag_is_a_miss() {
+    fn is_seen(codec: fn(Memo) -> Memo) {
+        let runtime = runtime();
+        runtime.scope(|| {
+            let memo = || codec(Memo::new("key"));
+            for _ in 0..2 {
+                let old = || ByTag::Number(1, 300_u32);
+                let new = || ByTag::Number(1, 300_u64);
+                assert_eq!(memo().get_or_compute(old), old());
+                assert_eq!(memo().get_or_compute(new), new());
+            }
+        });
+        let stats = runtime.stats();
+        assert_eq!((stats.hits, stats.wrong_type), (0, 3), "{stats:?}");
+    }
+    is_seen(|memo| memo);
+    #[cfg(feature = "msgpack")]
+    is_seen(Memo::msgpack);
 }
 
 /// Comes back to the function that returns it, as soon as it is looked at.

@@ -1,9 +1,10 @@
 //! Types of widespread crates, each as a field beside another one that changes: what they check when they are read must not
 //! hide the change, and they must come back as they were.
 
-use std::fmt::Debug;
+mod common;
 
-use cache_memoize::{Cacheable, Memo, Runtime};
+use cache_memoize::Memo;
+use common::{Stored, runtime};
 use serde::{Deserialize, Serialize};
 
 /// In a struct, fields are gone to by their names, and nothing has to be made up.
@@ -22,12 +23,8 @@ struct Behind<T, U>(u8, T, U);
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Within<T, U>(Option<Vec<T>>, U);
 
-trait Stored: Cacheable + Clone + PartialEq + Debug {}
-
-impl<T: Cacheable + Clone + PartialEq + Debug> Stored for T {}
-
 fn changes<Old: Stored, New: Stored>(old: &Old, new: &New, memo: fn() -> Memo) {
-    let runtime = Runtime::builder().build().expect("the defaults are valid");
+    let runtime = runtime();
     runtime.scope(|| {
         for _ in 0..2 {
             assert_eq!(&memo().get_or_compute(|| old.clone()), old);
@@ -167,7 +164,7 @@ crates! {
 #[test]
 fn serde_json() {
     let value = ::serde_json::json!({ "list": [1, -2, 3.5, null, true, "text"], "empty": {} });
-    let runtime = Runtime::builder().build().expect("the defaults are valid");
+    let runtime = runtime();
     runtime.scope(|| {
         for _ in 0..2 {
             let found = Memo::new("key").get_or_compute(|| value.clone());

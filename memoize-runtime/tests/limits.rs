@@ -7,49 +7,20 @@ use std::fmt::{self, Debug};
 use std::marker::PhantomData;
 use std::thread;
 
-use cache_memoize::{Cacheable, Memo, Stats};
-use common::{logged, runtime};
+use cache_memoize::Memo;
+use common::{Stored, asked_twice, is_held, logged, postcard, runtime};
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::ser::SerializeTuple;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Asks twice for each of `values`, which have to come back all times.
-fn asked_twice<T: Cacheable + Clone + PartialEq + Debug>(
-    memo: impl Fn(u64) -> Memo,
-    values: &[T],
-) -> Stats {
-    let runtime = runtime();
-    runtime.scope(|| {
-        for (key, value) in (0..).zip(values) {
-            for _ in 0..2 {
-                let found = memo(key).get_or_compute(|| value.clone());
-                assert!(found == *value, "another value with key {key}");
-            }
-        }
-    });
-    runtime.stats()
-}
-
-fn postcard(key: u64) -> Memo {
-    Memo::new(("value", key))
-}
-
 /// All but the last value are held, and the log says why that isn't.
-fn last_is_refused<T: Cacheable + Clone + PartialEq + Debug>(
-    memo: impl Fn(u64) -> Memo,
-    values: &[T],
-) -> String {
+fn last_is_refused<T: Stored>(memo: impl Fn(u64) -> Memo, values: &[T]) -> String {
     logged(|| {
         let stats = asked_twice(memo, values);
         let held = values.len() as u64 - 1;
         assert_eq!((stats.stores, stats.hits), (held, held), "{stats:?}");
         assert_eq!(stats.unstorable, 2);
     })
-}
-
-fn is_held<T: Cacheable + Clone + PartialEq + Debug>(memo: impl Fn(u64) -> Memo, value: T) {
-    let stats = asked_twice(memo, &[value]);
-    assert_eq!((stats.stores, stats.hits), (1, 1), "{stats:?}");
 }
 
 fn assert_says(log: &str, words: &[&str]) {
@@ -195,9 +166,9 @@ fn what_stands_behind_something_out_of_reach_is_refused() {
     let map = OneByOne(BTreeMap::from([(strict(), POINT)]));
     let log = last_is_refused(postcard, &[map]);
     assert_says(&log, &["field=\"{}\"", "msgpack"]);
-    is_held(postcard, BTreeMap::from([(strict(), POINT)]));
-    is_held(postcard, OneByOne(BTreeMap::from([(1_u8, POINT)])));
-    is_held(postcard, (POINT, strict()));
+    is_held(postcard, &BTreeMap::from([(strict(), POINT)]));
+    is_held(postcard, &OneByOne(BTreeMap::from([(1_u8, POINT)])));
+    is_held(postcard, &(POINT, strict()));
 }
 
 /// As many bytes.
@@ -247,7 +218,7 @@ impl<'de, const N: usize> Deserialize<'de> for Bytes<N> {
 
 #[test]
 fn a_tuple_wider_than_is_looked_at_is_refused() {
-    is_held(postcard, Bytes(Box::new([1; 4096])));
+    is_held(postcard, &Bytes(Box::new([1; 4096])));
     let log = last_is_refused(postcard, &[Bytes(Box::new([1; 4097]))]);
     assert_says(&log, &["field=\"4096\"", "use a `Vec`"]);
 }
@@ -292,7 +263,7 @@ impl<'de, const N: usize> Deserialize<'de> for Text<N> {
 #[test]
 #[expect(clippy::large_stack_arrays, reason = "it is what this is about")]
 fn what_is_large_behind_a_box_is_refused() {
-    is_held(postcard, Box::new(Text([b'a'; 16_000])));
+    is_held(postcard, &Box::new(Text([b'a'; 16_000])));
     let log = last_is_refused(postcard, &[Box::new(Text([b'a'; 66_000]))]);
     assert_says(&log, &["too large"]);
 }
@@ -387,7 +358,7 @@ fn the_order_counts_unless_it_is_that_of_a_hash_table() {
     };
     let log = last_is_refused(postcard, &[pairs("cab")]);
     assert_says(&log, &["read back it was another value"]);
-    is_held(postcard, pairs("abc"));
+    is_held(postcard, &pairs("abc"));
     // Of one kind, so that only their names tell the two apart.
     let tagged = |list: &str| Tagged {
         list: letters(list).collect(),
@@ -395,7 +366,7 @@ fn the_order_counts_unless_it_is_that_of_a_hash_table() {
     };
     let log = last_is_refused(postcard, &[tagged("abc")]);
     assert_says(&log, &["read back it was another value"]);
-    is_held(postcard, tagged("aba"));
+    is_held(postcard, &tagged("aba"));
 }
 
 #[cfg(feature = "msgpack")]
@@ -404,11 +375,8 @@ mod msgpack {
 
     use serde_json::{Value, json};
 
+    use super::common::msgpack;
     use super::*;
-
-    fn msgpack(key: u64) -> Memo {
-        postcard(key).msgpack()
-    }
 
     #[test]
     fn what_is_nested_too_deeply_is_not_written() {
@@ -424,13 +392,13 @@ mod msgpack {
 
     #[test]
     fn what_is_not_written_behind_something_out_of_reach_is_refused() {
-        is_held(msgpack, (strict(), POINT));
+        is_held(msgpack, &(strict(), POINT));
         last_is_refused(msgpack, &[LastOfTwo(strict(), 7)]);
     }
 
     #[test]
     fn a_memo_says_what_cannot_be_seen() {
-        let log = logged(|| is_held(msgpack, json!({"a": [1]})));
+        let log = logged(|| is_held(msgpack, &json!({"a": [1]})));
         assert_says(&log, &["function=memo", "raise `version`"]);
     }
 
@@ -454,7 +422,7 @@ mod msgpack {
         let rest = letters("abcdefgh").map(|letter| (letter, json!(1)));
         is_held(
             msgpack,
-            Open {
+            &Open {
                 id: 1,
                 rest: rest.collect(),
             },

@@ -3,42 +3,13 @@
 mod common;
 
 use std::collections::HashSet;
-use std::fmt::Debug;
 use std::hash::{BuildHasherDefault, DefaultHasher};
 
-use cache_memoize::{Cacheable, Memo, Stats, cache_memoize};
-use common::{logged, runtime};
+use cache_memoize::{Memo, cache_memoize};
+use common::{Stored, is_held, is_refused, logged, postcard, runtime};
 use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-/// Asks twice for `value`, which has to come back both times.
-fn asked_twice<T: Cacheable + Clone + PartialEq + Debug>(
-    memo: impl Fn() -> Memo,
-    value: &T,
-) -> Stats {
-    let runtime = runtime();
-    runtime.scope(|| {
-        for _ in 0..2 {
-            assert_eq!(memo().get_or_compute(|| value.clone()), *value);
-        }
-    });
-    runtime.stats()
-}
-
-fn postcard() -> Memo {
-    Memo::new("key")
-}
-
-fn is_refused<T: Cacheable + Clone + PartialEq + Debug>(memo: impl Fn() -> Memo, value: &T) {
-    let stats = asked_twice(memo, value);
-    assert_eq!((stats.stores, stats.unstorable), (0, 2), "{value:?}");
-}
-
-fn is_held<T: Cacheable + Clone + PartialEq + Debug>(memo: impl Fn() -> Memo, value: &T) {
-    let stats = asked_twice(memo, value);
-    assert_eq!((stats.stores, stats.hits), (1, 1), "{value:?}");
-}
 
 /// Calls the function that returns it whenever it is read, as one may that is looked up by a number.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -151,7 +122,7 @@ struct Optional {
     b: Option<u8>,
 }
 
-fn told<T: Cacheable + Clone + PartialEq + Debug>(value: &T, memo: impl Fn() -> Memo) -> String {
+fn told<T: Stored>(value: &T, memo: impl Fn(u64) -> Memo) -> String {
     logged(|| is_refused(memo, value))
 }
 
@@ -236,7 +207,7 @@ fn each_field_that_cannot_be_seen_is_named() {
         b: vec![],
         c: 1,
     };
-    let log = logged(|| is_held(|| postcard().msgpack(), &value));
+    let log = logged(|| is_held(common::msgpack, &value));
     assert_eq!(log.matches("may not be seen").count(), 2, "{log}");
     assert!(log.contains("field=\"a\""), "{log}");
     assert!(log.contains("field=\"b[]\""), "{log}");
@@ -328,7 +299,7 @@ fn what_only_json_holds_is_refused_with_what_to_write() {
     let logs = [
         told(&answer, postcard),
         #[cfg(feature = "msgpack")]
-        told(&answer, || postcard().msgpack()),
+        told(&answer, common::msgpack),
     ];
     for log in logs {
         assert!(
@@ -391,11 +362,8 @@ mod msgpack {
 
     use serde_json::{Value, json};
 
+    use super::common::msgpack;
     use super::*;
-
-    fn msgpack() -> Memo {
-        postcard().msgpack()
-    }
 
     #[expect(
         clippy::trivially_copy_pass_by_ref,

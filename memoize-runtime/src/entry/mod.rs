@@ -29,36 +29,26 @@
 mod bounded;
 pub(crate) mod chunk;
 mod codec;
-mod comparison;
 mod compress;
-mod conform;
 mod draft;
-mod fingerprint;
 mod guard;
 mod header;
-mod nesting;
 mod padding;
 mod plain;
-mod proof;
-mod refusal;
 mod reject;
 mod sealed;
-mod stored;
+mod types;
 
 pub(crate) use codec::Buffer;
 pub(crate) use compress::{expand, expanded_len, shrink};
 pub(crate) use draft::{BodyMeta, Draft, Unfinished};
-#[cfg(feature = "testing")]
-pub(crate) use fingerprint::Panics;
-pub(crate) use fingerprint::{Shape, with_version};
 pub(crate) use guard::{Body, Guard};
 pub(crate) use header::{Codec, Expect, Flags, Header};
 pub(crate) use padding::Padding;
-pub(crate) use refusal::Refusal;
 pub(crate) use reject::Reject;
 #[cfg(test)]
 pub(crate) use sealed::SEALED;
 pub(crate) use sealed::{NAME_PREFIX as SEALED_PREFIX, Opened, Seal};
 #[cfg(feature = "testing")]
-pub(crate) use stored::shape_where;
-pub(crate) use stored::{StoredType, Unencodable, shape_of};
+pub(crate) use types::{Panics, shape_where};
+pub(crate) use types::{Refusal, Shape, StoredType, Unencodable, shape_of, with_version};

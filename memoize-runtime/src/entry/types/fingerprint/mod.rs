@@ -20,7 +20,7 @@ mod trace;
 use sha2::{Digest, Sha256};
 use twox_hash::XxHash3_64;
 
-use super::header::Codec;
+use crate::entry::header::Codec;
 pub(crate) use shape::Shape;
 pub(crate) use trace::{Panics, trace};
 

@@ -17,8 +17,8 @@ use twox_hash::XxHash3_64;
 use super::conform::{Begun, Course, Passage, Trial, Watch};
 use super::fingerprint::Shape;
 use super::fingerprint::shape::{Hashed, Shown};
-use super::header::Codec;
 use crate::backend::Deadline;
+use crate::entry::header::Codec;
 use crate::key::digest::{Arranged, Arrangement, MAX_TOLD, Order, Path, View, digest_in};
 
 /// How often a value that is in another order is read again, at most, to see what is in another order then.

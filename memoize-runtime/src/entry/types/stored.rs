@@ -13,18 +13,18 @@ use std::sync::{Mutex, PoisonError, RwLock};
 
 use serde::de::DeserializeOwned;
 
-use super::codec::Buffer;
 use super::comparison::{Comparison, Verdict};
 use super::conform::{Divergence, Fault, Watch};
 use super::fingerprint::shape::{Node, Scalar, Shape};
 use super::fingerprint::{Fingerprint, Panics, trace};
-use super::header::Codec;
 use super::nesting::{Level, is_busy};
 use super::proof::{Proof, Wanted};
 use super::refusal::{Refusal, without_key};
-use super::reject::Reject;
 use crate::Cacheable;
 use crate::backend::Deadline;
+use crate::entry::codec::Buffer;
+use crate::entry::header::Codec;
+use crate::entry::reject::Reject;
 use crate::observe::{self, Function};
 
 /// The type that one function stores, its codec, and what is known of the two.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::fingerprint::shape::{Node, Shape, Unseen, Why};
-use super::header::Codec;
+use crate::entry::header::Codec;
 
 const UNREACHED: &str = "a change of it could not be seen, as no value is known that could stand before it; \
                          write `codec = \"msgpack\"`, or make it a named field of a struct";

@@ -8,8 +8,8 @@ use serde::ser::{
 };
 
 use super::super::fingerprint::shape::{Field, Id, Node, Scalar, Segment, Unseen, Why};
-use super::super::header::Codec;
 use super::{Fault, Place, Watch};
+use crate::entry::header::Codec;
 
 /// How many were announced, and how many came.
 #[derive(Clone, Copy)]

@@ -16,9 +16,9 @@ use std::cell::{Cell, RefCell};
 
 use serde::ser::{Serialize, Serializer};
 
-use super::bounded::{MAX_DEPTH, most_elements};
 use super::fingerprint::shape::{Field, Id, Node, Payload, Scalar, Segment, Shape, Variant};
-use super::header::Codec;
+use crate::entry::bounded::{MAX_DEPTH, most_elements};
+use crate::entry::header::Codec;
 use course::Kind;
 pub(crate) use course::{Begun, Course, Passage, Search, Trial};
 

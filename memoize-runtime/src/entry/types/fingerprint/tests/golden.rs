@@ -28,7 +28,10 @@ macro_rules! golden {
 }
 
 fn is_golden<T: DeserializeOwned>(codec: Codec, fingerprint: &str, text: &str) {
-    let shape = trace::<T>(codec, crate::entry::fingerprint::Panics::OF_THIS_BUILD);
+    let shape = trace::<T>(
+        codec,
+        crate::entry::types::fingerprint::Panics::OF_THIS_BUILD,
+    );
     let found = Fingerprint::new(&shape, codec).finish();
     assert_eq!(shape.to_string(), text, "{}", codec.name());
     assert_eq!(format!("{found:016x}"), fingerprint, "{}", codec.name());
@@ -190,19 +193,19 @@ fn what_is_unseen_says_why() {
     let texts = [
         (
             text::<Untagged>(),
-            r#"any "memoize_runtime::entry::fingerprint::tests::golden::Untagged" 24/8"#,
+            r#"any "memoize_runtime::entry::types::fingerprint::tests::golden::Untagged" 24/8"#,
         ),
         (
             text::<Tagged>(),
-            r#"any "memoize_runtime::entry::fingerprint::tests::golden::Tagged" 2/1"#,
+            r#"any "memoize_runtime::entry::types::fingerprint::tests::golden::Tagged" 2/1"#,
         ),
         (
             text::<Adjacent>(),
-            r#"struct "Adjacent" {"kind": enum "Adjacent" {"Number", "Nothing"}, "value": buffered "memoize_runtime::entry::fingerprint::tests::golden::Adjacent" 2/1}"#,
+            r#"struct "Adjacent" {"kind": enum "Adjacent" {"Number", "Nothing"}, "value": buffered "memoize_runtime::entry::types::fingerprint::tests::golden::Adjacent" 2/1}"#,
         ),
         (
             text::<Flattened>(),
-            r#"map {identifier "memoize_runtime::entry::fingerprint::tests::golden::Flattened" 32/8: buffered "memoize_runtime::entry::fingerprint::tests::golden::Flattened" 32/8}"#,
+            r#"map {identifier "memoize_runtime::entry::types::fingerprint::tests::golden::Flattened" 32/8: buffered "memoize_runtime::entry::types::fingerprint::tests::golden::Flattened" 32/8}"#,
         ),
         (
             text::<Option<serde_json::Value>>(),
@@ -214,7 +217,7 @@ fn what_is_unseen_says_why() {
         ),
         (
             text::<(Picky, u8, u16)>(),
-            r#"tuple (str, unreached "(memoize_runtime::entry::fingerprint::tests::golden::Picky, u8, u16)" 4/2 * 2)"#,
+            r#"tuple (str, unreached "(memoize_runtime::entry::types::fingerprint::tests::golden::Picky, u8, u16)" 4/2 * 2)"#,
         ),
         (
             text::<Option<[[[u64; 32]; 32]; 16]>>(),
