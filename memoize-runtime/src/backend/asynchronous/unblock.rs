@@ -322,10 +322,10 @@ mod tests {
         let (unblock, _was_asked, _tell) = slow();
         let late = unblock.get("key", Deadline::after(Duration::from_millis(1)));
         let error = block_on(pin!(late), None).expect("without end");
-        assert_eq!(
-            error.expect_err("nobody tells it").to_string(),
-            "no answer in time"
-        );
+        let error = error.expect_err("nobody tells it").to_string();
+        // The other one where it takes a thread long to start.
+        let said = ["no answer in time", "no thread was free in time to ask it"];
+        assert!(said.contains(&error.as_str()), "{error}");
         let broken = unblock.get("panics", Deadline::NEVER);
         let error = block_on(pin!(broken), None).expect("without end");
         assert_eq!(error.expect_err("it panics").to_string(), "it panicked");
