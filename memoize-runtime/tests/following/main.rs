@@ -235,18 +235,23 @@ fn threads_that_come_at_one_time_follow_one() {
     const COUNT: usize = 2000;
     let runtime = runtime();
     let source = Source::new(COUNT);
-    let start = Barrier::new(THREADS);
+    let (start, all_came) = (Barrier::new(THREADS), Barrier::new(THREADS));
     thread::scope(|scope| {
         for n in 0..THREADS {
-            let (runtime, source, start) = (&runtime, &source, &start);
+            let (runtime, source) = (&runtime, &source);
+            let (start, all_came) = (&start, &all_came);
             scope.spawn(move || {
                 start.wait();
                 runtime.scope(|| {
-                    if n % 2 == 0 {
-                        assert!(source.iter().eq((0..COUNT).map(item)));
+                    let mut items: Items = if n % 2 == 0 {
+                        source.iter()
                     } else {
-                        assert!(Blocking(source.stream()).eq((0..COUNT).map(item)));
-                    }
+                        Box::new(Blocking(source.stream()))
+                    };
+                    let first = items.next();
+                    // Who writes is not done before all have come.
+                    all_came.wait();
+                    assert!(first.into_iter().chain(items).eq((0..COUNT).map(item)));
                 });
             });
         }
