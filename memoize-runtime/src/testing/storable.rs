@@ -135,6 +135,7 @@ mod tests {
         assert_eq!(storable::<Order>("msgpack"), Ok(()));
     }
 
+    #[cfg(feature = "msgpack")]
     #[derive(serde::Serialize, serde::Deserialize)]
     struct Behind(Order, u8);
 
