@@ -47,8 +47,11 @@ impl<T> Shards<T> {
     /// Whether something of this name `is` what is looked for. Takes no lock where the table is empty; only to be relied on for what
     /// is as right without it.
     pub(crate) fn has(&self, name: &str, is: impl FnOnce(&T) -> bool) -> bool {
-        self.count.load(Ordering::Relaxed) > 0
-            && self.lock(name).get(name).is_some_and(|found| is(found))
+        !self.is_empty() && self.lock(name).get(name).is_some_and(|found| is(found))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count.load(Ordering::Relaxed) == 0
     }
 
     #[cfg(any(test, feature = "testing"))]

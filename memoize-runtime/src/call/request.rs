@@ -348,21 +348,27 @@ impl Request {
 
     /// Whether this process is computing the value, so that it would be waited for.
     pub(super) fn is_led(&self, place: &Place<'_>) -> bool {
-        let flights = self.runtime.flights();
-        flights.contains(place.name().as_str(), self.fingerprint)
+        let is_led = || {
+            let flights = self.runtime.flights();
+            flights.contains(place.name().as_str(), self.fingerprint)
+        };
+        !self.runtime.is_idle() && is_led()
     }
 
     /// Whether this process is writing the stream, so that it would be followed.
     pub(super) fn is_written(&self, place: &Place<'_>) -> bool {
         let (name, now_ms) = (place.name().as_str(), self.runtime.now_ms());
-        let writers = self.runtime.writers();
-        writers.contains(name, self.fingerprint, now_ms)
+        let is_written = || {
+            let writers = self.runtime.writers();
+            writers.contains(name, self.fingerprint, now_ms)
+        };
+        !self.runtime.is_idle() && is_written()
     }
 
     /// Joins the others that compute this entry now.
     pub(crate) fn join(&self, name: &CacheKey) -> Joined<Landed, Lease> {
         self.runtime.flights().join(
-            process::current(),
+            process::recent(),
             name.as_str(),
             self.fingerprint,
             self.overwrite,

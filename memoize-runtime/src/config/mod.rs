@@ -21,6 +21,7 @@ use crate::clock::Clock;
 use crate::flight::Flights;
 use crate::local::{Beside, Tier};
 use crate::observe::{Counters, Journal, Observer, Stats};
+use crate::process::Own;
 use crate::progress::Writers;
 use crate::site::Site;
 use sealing::Sealing;
@@ -57,15 +58,29 @@ struct Inner {
     budget: Duration,
     /// None for a backend that never waits, and where it is switched off.
     breaker: Option<Breaker>,
-    /// The entries that are being computed, as they go to where they are kept.
-    flights: Flights<Landed, Lease>,
-    /// The streams that are being written.
-    writers: Writers,
+    under_way: Own<UnderWay>,
     sealing: Sealing,
     compress: bool,
     caching: bool,
     counters: Counters,
     journal: Journal,
+}
+
+/// What a process is in the middle of.
+struct UnderWay {
+    /// The entries that are being computed, as they go to where they are kept.
+    flights: Flights<Landed, Lease>,
+    /// The streams that are being written.
+    writers: Writers,
+}
+
+impl UnderWay {
+    fn new() -> Self {
+        Self {
+            flights: Flights::new(),
+            writers: Writers::new(),
+        }
+    }
 }
 
 impl Runtime {
@@ -121,7 +136,7 @@ impl Runtime {
     }
 
     pub(crate) fn flights(&self) -> &Flights<Landed, Lease> {
-        &self.0.flights
+        &self.under_way().flights
     }
 
     #[inline]
@@ -130,7 +145,17 @@ impl Runtime {
     }
 
     pub(crate) fn writers(&self) -> &Writers {
-        &self.0.writers
+        &self.under_way().writers
+    }
+
+    /// Whether nothing was under way a moment ago. It doesn't even ask which process this is, which the others here do.
+    pub(crate) fn is_idle(&self) -> bool {
+        let under_way = self.0.under_way.recent();
+        under_way.is_none_or(|all| all.flights.is_empty() && all.writers.is_empty())
+    }
+
+    fn under_way(&self) -> &UnderWay {
+        self.0.under_way.get_or_make(UnderWay::new)
     }
 
     /// Where copies are kept beside the backend; none where the backend itself keeps values.
@@ -140,8 +165,9 @@ impl Runtime {
 
     /// Takes what is being computed for an entry out of sight, and copies of it, as it has changed.
     pub(crate) fn void(&self, name: &str) {
-        self.0.flights.void(name);
-        self.0.writers.void(name);
+        let UnderWay { flights, writers } = self.under_way();
+        flights.void(name);
+        writers.void(name);
         self.forget_copy(name);
     }
 
