@@ -11,6 +11,7 @@ pub(crate) use current::Current;
 use store::Store;
 
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -184,6 +185,10 @@ impl Runtime {
         }
     }
 }
+
+// A panic leaves it as it was: nothing is locked while a function's or a backend's code runs, and calls are guarded against theirs.
+impl UnwindSafe for Runtime {}
+impl RefUnwindSafe for Runtime {}
 
 impl fmt::Debug for Runtime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
