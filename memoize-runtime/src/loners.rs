@@ -31,14 +31,12 @@ impl Loners {
 
     pub(crate) fn enter<'a>(&'a self, name: &'a str) -> Lone<'a> {
         let mut shard = self.0.lock(name);
-        let together = match shard.get(name) {
-            Some(together) => Arc::clone(together),
-            None => {
-                let together = Arc::default();
-                let _nothing = shard.insert(name, Arc::clone(&together));
-                together
-            }
-        };
+        let found = shard.get(name).cloned();
+        let together = found.unwrap_or_else(|| {
+            let new = Arc::default();
+            let _nothing = shard.insert(name, Arc::clone(&new));
+            new
+        });
         together.count.fetch_add(1, Ordering::Relaxed);
         drop(shard);
         Lone {
