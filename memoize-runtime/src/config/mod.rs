@@ -11,6 +11,7 @@ pub(crate) use current::Current;
 use store::Store;
 
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use crate::call::landed::Landed;
 use crate::clock::Clock;
 use crate::flight::Flights;
 use crate::local::{Beside, Tier};
+use crate::loners::Loners;
 use crate::observe::{Counters, Journal, Observer, Stats};
 use crate::process::Own;
 use crate::progress::Writers;
@@ -72,6 +74,8 @@ struct UnderWay {
     flights: Flights<Landed, Lease>,
     /// The streams that are being written.
     writers: Writers,
+    /// What is computed beside those.
+    loners: Loners,
 }
 
 impl UnderWay {
@@ -79,6 +83,7 @@ impl UnderWay {
         Self {
             flights: Flights::new(),
             writers: Writers::new(),
+            loners: Loners::new(),
         }
     }
 }
@@ -144,6 +149,10 @@ impl Runtime {
         &self.0.tier
     }
 
+    pub(crate) fn loners(&self) -> &Loners {
+        &self.under_way().loners
+    }
+
     pub(crate) fn writers(&self) -> &Writers {
         &self.under_way().writers
     }
@@ -165,9 +174,10 @@ impl Runtime {
 
     /// Takes what is being computed for an entry out of sight, and copies of it, as it has changed.
     pub(crate) fn void(&self, name: &str) {
-        let UnderWay { flights, writers } = self.under_way();
-        flights.void(name);
-        writers.void(name);
+        let all = self.under_way();
+        all.flights.void(name);
+        all.loners.void(name);
+        all.writers.void(name);
         self.forget_copy(name);
     }
 
@@ -210,6 +220,10 @@ impl Runtime {
         }
     }
 }
+
+// A panic leaves it as it was: nothing is locked while a function's or a backend's code runs, and calls are guarded against theirs.
+impl UnwindSafe for Runtime {}
+impl RefUnwindSafe for Runtime {}
 
 impl fmt::Debug for Runtime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
