@@ -3,14 +3,19 @@
 //! What is found out about a type is kept for the whole process, so tests that mind have types of their own, by a number.
 
 mod common;
+#[path = "common/forward.rs"]
+mod forward;
 
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
-use cache_memoize::{Memo, Stats};
+use cache_memoize::{Backend, Limits, Memo, Memory, Runtime, Stats};
 use common::{Stored, runtime};
+use forward::forward;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Asks for each of the values more often than once: each time it has to be the one that was computed.
@@ -556,6 +561,47 @@ fn reads<T: Stored>(values: u32, value: &T) -> u32 {
         }
     });
     READ.get()
+}
+
+/// Takes more than half of [`BUDGET`] each time that it is read.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct Slow(Vec<u8>);
+
+const BUDGET: Duration = Duration::from_secs(1);
+
+impl<'de> Deserialize<'de> for Slow {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename = "Slow")]
+        struct Inner(Vec<u8>);
+        let inner = Inner::deserialize(deserializer)?;
+        READ.set(READ.get() + 1);
+        thread::sleep(BUDGET * 3 / 4);
+        Ok(Self(inner.0))
+    }
+}
+
+/// In the memory of this process, which might take long, for all that it says.
+struct Slowly(Memory);
+
+impl Backend for Slowly {
+    forward!(0 => get, set, delete);
+
+    fn limits(&self) -> Limits {
+        self.0.limits().blocking(true)
+    }
+}
+
+#[test]
+fn items_are_read_back_for_half_of_the_budget_at_most() {
+    let backend = Slowly(Memory::new(1 << 20));
+    let runtime = Runtime::builder().backend(backend).budget(BUDGET).build();
+    let runtime = runtime.expect("it is valid");
+    READ.set(0);
+    let items = || [Slow(vec![2, 1])];
+    let found: Vec<_> = runtime.scope(|| Memo::new("slow").iter(|| items().into_iter()).collect());
+    assert_eq!(found, items());
+    assert_eq!((READ.get(), runtime.stats().unstorable), (1, 1));
 }
 
 #[test]

@@ -402,7 +402,7 @@ mod tests {
         value: &T,
         deadline: Deadline,
     ) -> Result<(), Unencodable> {
-        stored.encode(value, &mut Vec::new(), deadline)
+        stored.encode(value, &mut Vec::new(), &|| deadline)
     }
 
     /// It is read once each time.

@@ -241,7 +241,7 @@ impl StoredType {
     }
 
     /// Appends the bytes of a value that will be read back as the same one, as far as serde can tell; what takes long is bounded by
-    /// the `deadline`.
+    /// the `deadline`, which is asked for only then.
     ///
     /// # Errors
     ///
@@ -250,7 +250,7 @@ impl StoredType {
         &self,
         value: &T,
         out: &mut Vec<u8>,
-        deadline: Deadline,
+        deadline: &dyn Fn() -> Deadline,
     ) -> Result<(), Unencodable> {
         let Some(_level) = Level::enter(self) else {
             return Err(Unencodable::Nested);
@@ -338,7 +338,7 @@ impl StoredType {
         wanted: &Wanted,
         watch: &Watch<'_>,
         bytes: &[u8],
-        deadline: Deadline,
+        deadline: &dyn Fn() -> Deadline,
     ) -> Result<(), Unencodable> {
         if let Some(fault) = watch.fault_of_the_whole(bytes.len()) {
             return Err(Unencodable::of_the_whole(fault));
@@ -367,13 +367,13 @@ impl StoredType {
         &self,
         value: &T,
         bytes: &[u8],
-        deadline: Deadline,
+        deadline: &dyn Fn() -> Deadline,
     ) -> Result<(), Unencodable> {
         let comparison = Comparison {
             shape: &self.shape,
             codec: self.codec,
             bytes: bytes.len(),
-            deadline,
+            deadline: deadline(),
         };
         let read = || {
             let read = self.codec.decode(bytes);
