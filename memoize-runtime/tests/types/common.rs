@@ -1,6 +1,4 @@
-//! What several tests need.
-
-#![allow(dead_code, reason = "each test is a program, and none uses all of it")]
+//! What all of them need.
 
 use std::cell::RefCell;
 use std::fmt::Debug;
