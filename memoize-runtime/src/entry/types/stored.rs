@@ -12,6 +12,7 @@ use std::convert::identity;
 use std::sync::{Mutex, PoisonError, RwLock};
 
 use serde::de::DeserializeOwned;
+use twox_hash::XxHash3_64;
 
 use super::comparison::{Comparison, Verdict};
 use super::conform::{Divergence, Fault, Watch};
@@ -382,7 +383,8 @@ impl StoredType {
         let known = |passage| self.proof.bits(passage);
         match comparison.compare::<T, _>(value, read, known)? {
             Verdict::Same(evidence) => {
-                self.proof.add(self.shape.told_apart(), evidence);
+                let hash = XxHash3_64::oneshot(bytes);
+                self.proof.add(self.shape.told_apart(), hash, evidence);
                 Ok(())
             }
             Verdict::Undecided(evidence) => {
