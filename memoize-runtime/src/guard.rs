@@ -1,6 +1,6 @@
 //! Running code that isn't ours, where its panic must not get further.
 
-use std::mem;
+use std::mem::{self, needs_drop};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
@@ -12,6 +12,35 @@ pub(crate) fn guard<T>(foreign: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(foreign))
         .map_err(mem::forget)
         .ok()
+}
+
+/// Drops a value of the user's that is the cache's own copy; says whether its `Drop` returned.
+pub(crate) fn discard<T>(copy: T) -> bool {
+    if needs_drop::<T>() {
+        guard(|| drop(copy)).is_some()
+    } else {
+        true
+    }
+}
+
+/// A copy that is the cache's own, if there is one: [discarded](discard) by whoever has it last.
+pub(crate) struct Own<T>(pub(crate) Option<T>);
+
+impl<T: Clone> Own<T> {
+    /// Another one, for the user; none where its `Clone` panics.
+    #[inline]
+    pub(crate) fn copy(&self) -> Option<T> {
+        let copy = self.0.as_ref()?;
+        guard(|| copy.clone())
+    }
+}
+
+impl<T> Drop for Own<T> {
+    fn drop(&mut self) {
+        if let Some(copy) = self.0.take() {
+            discard(copy);
+        }
+    }
 }
 
 /// Wakes them all: a waker is its executor's code, and one that panics doesn't cost the others their wake-up.
@@ -65,5 +94,7 @@ mod tests {
     fn nothing_of_a_panic_gets_out() {
         assert_eq!(guard(|| 1), Some(1));
         assert_eq!(guard(|| -> u8 { panic_any(Bomb) }), None);
+        assert!(discard(String::new()) && !discard(Bomb));
+        drop(Own(Some(Bomb)));
     }
 }

@@ -17,6 +17,7 @@ mod census;
 mod cold_key;
 mod everywhere;
 mod eviction;
+mod foreign;
 mod item;
 mod outages;
 mod round_trips;

@@ -255,12 +255,14 @@ impl Memory {
         kept: Kept,
         life: Duration,
     ) -> bool {
-        let item = self.store.item(kept, life);
+        // What isn't taken stays here until nothing is locked: the value's `Drop` is the user's code.
+        let mut item = Some(self.store.item(kept, life));
         let mut leases = self.store.leases.of(key);
         let stands = leases.take(key, lease);
-        let replaced = stands.then(|| self.store.insert(key, item));
+        let filling = item.take_if(|_| stands);
+        let replaced = filling.map(|item| self.store.insert(key, item));
         drop(leases);
-        drop(replaced);
+        drop((replaced, item));
         Store::keep_swept(&self.store, process);
         stands
     }

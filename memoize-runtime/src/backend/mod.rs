@@ -358,6 +358,15 @@ impl BackendError {
         }
     }
 
+    /// The same for another who asked, without what caused it.
+    pub(crate) fn copy(&self) -> Self {
+        Self {
+            reason: self.reason,
+            source: None,
+            tells: self.tells,
+        }
+    }
+
     pub(crate) fn tells(&self) -> Tells {
         self.tells
     }

@@ -432,7 +432,8 @@ pub(crate) async fn invalidate(request: &Request) -> bool {
 
 /// As [`sync::remove`](super::sync).
 async fn remove(request: &Request, place: &Place<'_>, deadline: Deadline) -> bool {
-    let found = fetch(request, place, deadline).await.unwrap_or_default();
+    let found = fetch(request, place, deadline.halfway());
+    let found = found.await.unwrap_or_default();
     request.runtime.void(place.name().as_str());
     // In the order of the blocking driver, for its reason.
     let names = place.several_names();

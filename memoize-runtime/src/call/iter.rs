@@ -20,6 +20,7 @@ use crate::backend::Deadline;
 use crate::config::Runtime;
 use crate::entry::chunk::{Item, Next, fingerprint_of_stream};
 use crate::flight::block_on;
+use crate::guard::discard;
 
 /// The items of a memoized function: from the cache, or from the function's own iterator.
 ///
@@ -317,6 +318,7 @@ impl<I: Iterator> Running<I> {
             if !(outcome.is_value)(item) {
                 return next;
             }
+            discard(next);
         }
     }
 

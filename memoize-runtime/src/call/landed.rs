@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use crate::guard::guard;
+use crate::guard::{Own, guard};
 use crate::local::Kept;
 
 /// What lands in a flight.
@@ -33,11 +33,11 @@ impl<T, E: Clone + Send + Sync + 'static> SharesErrors for Result<T, E> {
         share: |result| {
             let error = result.as_ref().err()?;
             let copy = guard(|| error.clone())?;
-            Some(Arc::new(copy))
+            Some(Arc::new(Own(Some(copy))))
         },
         take: |failure| {
-            let error = failure.downcast_ref::<E>()?;
-            guard(|| error.clone()).map(Err)
+            let error = failure.downcast_ref::<Own<E>>()?;
+            error.copy().map(Err)
         },
     };
 }

@@ -16,6 +16,7 @@ use crate::backend::{Bytes, Deadline};
 use crate::engine::{Lookup, Opened, Renewal};
 use crate::entry::Reject;
 use crate::entry::chunk::Reader;
+use crate::guard::Own;
 use crate::local::Kept;
 
 /// The value that is found, or the right to store one; what was sealed with a previous secret is stored anew on the way.
@@ -197,11 +198,11 @@ fn gather<R>(
     resealing: &mut Option<Box<Resealing>>,
     deadline: Deadline,
 ) -> Result<R, Missed> {
-    let mut value = None;
-    while let Gathered::Starved = gather_some(request, reader, outcome, &mut value)? {
+    let mut value = Own(None);
+    while let Gathered::Starved = gather_some(request, reader, outcome, &mut value.0)? {
         chunks::supply(request, reader, resealing, deadline)?;
     }
-    value.ok_or(Missed::Rejected(Reject::Damaged))
+    value.0.take().ok_or(Missed::Rejected(Reject::Damaged))
 }
 
 /// What was found under each name.

@@ -23,6 +23,7 @@ use super::turn::{Caller, Missed, Right};
 use crate::backend::Deadline;
 use crate::config::Runtime;
 use crate::entry::chunk::{Next, fingerprint_of_stream};
+use crate::guard::discard;
 use crate::timer::timeout;
 
 pin_project! {
@@ -179,6 +180,7 @@ where
                         if !(this.outcome.is_value)(&item) {
                             return Poll::Ready(Some(item));
                         }
+                        discard(item);
                         continue;
                     } else if this.items.is_none() {
                         // The body panicked, and it is polled all the same.

@@ -268,7 +268,8 @@ pub(crate) fn invalidate(request: &Request) -> bool {
 
 /// Removes what is under the names of a place, with its chunks; says whether that was acknowledged.
 fn remove(request: &Request, place: &Place<'_>, deadline: Deadline) -> bool {
-    let found = fetch(request, place, deadline).unwrap_or_default();
+    // Only what is in chunks has to be read. What takes long to read leaves time to remove it.
+    let found = fetch(request, place, deadline.halfway()).unwrap_or_default();
     request.runtime.void(place.name().as_str());
     // The previous names before and after the current one: who looks under the one and then the others has its lease voided, or
     // finds nothing under them. Which of them is the current one, a process that is not done rotating sees the other way round.

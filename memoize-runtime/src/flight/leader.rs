@@ -99,9 +99,10 @@ impl<T, L> Leader<T, L> {
     /// Gives `value` to all who wait. Until the leader is dropped, those who come get it too.
     pub(crate) fn land(&self, value: T) {
         let mut state = self.flight.lock();
-        state.land(value);
+        let replaced = state.land(value);
         let woken = state.take_woken();
         drop(state);
+        drop(replaced);
         woken.wake();
     }
 

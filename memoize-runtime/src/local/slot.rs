@@ -1,7 +1,6 @@
 //! One value that is kept as it is.
 
 use std::any::Any;
-use std::mem::needs_drop;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
@@ -15,7 +14,7 @@ use crate::call::outcome::Outcome;
 use crate::call::place::Place;
 use crate::engine::{Filling, Policy};
 use crate::entry::{Expect, Flags, Header, Padding, Reject, StoredType};
-use crate::guard::guard;
+use crate::guard::Own;
 use crate::hidden::Hidden;
 use crate::key::CacheKey;
 use crate::key::arguments::Arguments;
@@ -24,8 +23,7 @@ use crate::key::arguments::Arguments;
 pub(crate) struct Slot<T> {
     /// Whether it is in the store: not before, and not once it was removed.
     is_stored: AtomicBool,
-    /// None only while it is dropped.
-    value: Option<T>,
+    value: Own<T>,
     facts: Facts,
     /// Where it can be found by the arguments of a call.
     home: OnceLock<(Weak<Front<T>>, Arguments)>,
@@ -119,7 +117,7 @@ impl<T: Copied> Slot<T> {
     pub(super) fn new(value: T, facts: Facts) -> Self {
         Self {
             is_stored: AtomicBool::new(false),
-            value: Some(value),
+            value: Own(Some(value)),
             facts,
             home: OnceLock::new(),
         }
@@ -152,8 +150,7 @@ impl<T: Copied> Slot<T> {
     /// A copy of the value; none where its `Clone` panics.
     #[inline]
     pub(super) fn copy(&self) -> Option<T> {
-        let value = self.value.as_ref()?;
-        guard(|| value.clone())
+        self.value.copy()
     }
 
     /// Sets where it is found, if it is found nowhere yet.
@@ -207,7 +204,7 @@ impl<T: Copied + Cacheable> Shelved for Slot<T> {
             key_bytes: 0,
             compress: facts.compress,
         };
-        let value = self.value.as_ref()?;
+        let value = self.value.0.as_ref()?;
         match policy.fill(
             value,
             &Outcome::VALUE,
@@ -222,15 +219,5 @@ impl<T: Copied + Cacheable> Shelved for Slot<T> {
 
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
         self
-    }
-}
-
-impl<T> Drop for Slot<T> {
-    /// On whichever thread it is, perhaps that of another function's call.
-    fn drop(&mut self) {
-        if needs_drop::<T>() {
-            let value = self.value.take();
-            guard(|| drop(value));
-        }
     }
 }

@@ -223,6 +223,26 @@ fn a_budget_that_is_used_up_is_not_used_again() {
 }
 
 #[test]
+fn what_takes_too_long_to_read_is_invalidated_all_the_same() {
+    let invalidate: [fn() -> bool; 2] = [
+        || Memo::new("k").invalidate(),
+        || smol::block_on(Memo::new("k").invalidate_async()),
+    ];
+    for invalidate in invalidate {
+        let stuck = Server {
+            stuck_at: Some("get"),
+            ..Server::new()
+        };
+        let runtime = build(settings(&stuck).budget(Duration::from_secs(1)));
+        runtime.scope(|| {
+            assert_eq!(CALLS[0](1), 1);
+            assert!(invalidate());
+            assert_eq!(CALLS[0](2), 2);
+        });
+    }
+}
+
+#[test]
 fn each_step_of_a_stream_has_the_budget() {
     let server = Server::new();
     let runtime = build(settings(&server).compress(false));

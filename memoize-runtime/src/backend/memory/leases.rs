@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use foldhash::fast::RandomState;
 
 use crate::backend::Lease;
+use crate::process;
 
 const SHARDS: usize = 16;
 
@@ -31,6 +32,8 @@ struct Shard {
 
 struct Held {
     lease: Lease,
+    /// Whose it is: who had it in the parent of a forked child isn't there to use it.
+    process: u32,
     /// None where the clock can't tell it: until it is used or ended.
     until: Option<Instant>,
 }
@@ -38,6 +41,10 @@ struct Held {
 impl Held {
     fn stands(&self, now: Instant) -> bool {
         self.until.is_none_or(|until| until > now)
+    }
+
+    fn is_of_this_process(&self) -> bool {
+        self.process == process::current()
     }
 }
 
@@ -49,6 +56,8 @@ pub(super) struct Locked<'a> {
 
 impl Leases {
     pub(super) fn new() -> Self {
+        // So that what was found out last is there.
+        process::current();
         Self {
             shards: [(); SHARDS].map(|()| {
                 Mutex::new(Shard {
@@ -93,15 +102,21 @@ impl Locked<'_> {
         let now = Instant::now();
         self.make_room(now);
         let lease = Lease::new(self.next_token.fetch_add(1, Ordering::Relaxed));
-        let until = now.checked_add(life);
-        self.shard.held.insert(key.into(), Held { lease, until });
+        let held = Held {
+            lease,
+            // Each miss asks the system once, and not twice: a forked child that didn't yet may lose its first lease to another caller.
+            process: process::recent(),
+            until: now.checked_add(life),
+        };
+        self.shard.held.insert(key.into(), held);
         lease
     }
 
     pub(super) fn grant_if_free(&mut self, key: &str, life: Duration) -> Option<Lease> {
         let held = self.shard.held.get(key);
-        let is_free = held.is_none_or(|held| !held.stands(Instant::now()));
-        is_free.then(|| self.grant(key, life))
+        let is_taken =
+            held.is_some_and(|held| held.stands(Instant::now()) && held.is_of_this_process());
+        (!is_taken).then(|| self.grant(key, life))
     }
 
     /// Ends this lease; says whether it stood.
@@ -153,6 +168,20 @@ mod tests {
                 .grant_if_free("key", Duration::MAX)
                 .is_some()
         );
+    }
+
+    #[test]
+    fn a_forked_child_is_granted_what_its_parent_has() {
+        let leases = Leases::new();
+        let parents = leases.of("key").grant("key", Duration::MAX);
+        assert_eq!(leases.of("key").grant_if_free("key", Duration::MAX), None);
+        let mut locked = leases.of("key");
+        let held = locked.shard.held.get_mut("key");
+        held.expect("it was granted").process ^= 1;
+        let childs = locked.grant_if_free("key", Duration::MAX);
+        let childs = childs.expect("its holder isn't there");
+        assert_eq!(locked.grant_if_free("key", Duration::MAX), None, "its own");
+        assert!(!locked.take("key", parents) && locked.take("key", childs));
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! What the store keeps, for how long, and within which bounds.
 
-use std::sync::Arc;
+use std::any::Any;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Backend, Bytes, Clock, Deadline, Memory};
+use super::{Backend, Bytes, Clock, Deadline, Kept, Memory, process};
+use crate::local::{Facts, Shelved};
 
 #[derive(Clone, Default)]
 struct Turned(Arc<AtomicU64>);
@@ -72,7 +75,7 @@ fn expired_entries_leave_without_being_asked_for_and_the_sweeper_comes_back() {
         let start = Instant::now();
         while !memory.is_empty() {
             assert!(start.elapsed() < Duration::from_secs(60), "round {round}");
-            std::thread::yield_now();
+            thread::yield_now();
         }
     }
 }
@@ -99,6 +102,64 @@ fn a_value_of_the_limit_is_kept_whatever_the_capacity() {
     }
 }
 
+/// A value whose `Drop` asks for the same key.
+struct Asks(Memory);
+
+impl Drop for Asks {
+    fn drop(&mut self) {
+        let memory = self.0.clone();
+        let (answer, answered) = mpsc::channel();
+        thread::spawn(move || {
+            let asked = memory.get_or_lease("key", Duration::MAX, Deadline::NEVER);
+            // If it comes too late nobody hears it.
+            let _ = answer.send(asked.is_ok());
+        });
+        let answered = answered.recv_timeout(Duration::from_secs(10));
+        assert_eq!(answered, Ok(true), "something is locked");
+    }
+}
+
+impl Shelved for Asks {
+    fn facts(&self) -> &Facts {
+        unreachable!("it is never found")
+    }
+
+    fn weight(&self) -> u64 {
+        1
+    }
+
+    fn begin(&self) {}
+
+    fn end(&self) {}
+
+    fn leave(&self) {}
+
+    fn to_bytes(&self) -> Option<Bytes> {
+        None
+    }
+
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
+}
+
+#[test]
+fn values_are_dropped_without_a_lock() {
+    let memory = Memory::new(1 << 20);
+    let value = || Kept::Value(Arc::new(Asks(memory.clone())));
+    let fill = |lease| memory.fill_kept(process::current(), "key", lease, value(), Duration::MAX);
+    let lease = || {
+        let lease = memory.lease("key", Duration::MAX, Deadline::NEVER);
+        lease.expect("memory always answers")
+    };
+    let outdated = lease();
+    assert!(fill(lease()), "the first");
+    assert!(!fill(outdated), "which isn't taken");
+    assert!(fill(lease()), "in place of the first");
+    memory.clear();
+    assert!(memory.is_empty());
+}
+
 #[test]
 fn the_sweeper_ends_with_its_store() {
     let memory = Memory::new(1 << 20);
@@ -109,6 +170,6 @@ fn the_sweeper_ends_with_its_store() {
     let start = Instant::now();
     while store.strong_count() > 0 {
         assert!(start.elapsed() < Duration::from_secs(60));
-        std::thread::yield_now();
+        thread::yield_now();
     }
 }

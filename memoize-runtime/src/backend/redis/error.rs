@@ -15,6 +15,8 @@ pub(super) enum Failure {
     Stale(BackendError),
     /// There was no more time.
     Late,
+    /// Something that isn't ours was about to come.
+    TooLong,
     Other(BackendError),
 }
 
@@ -24,12 +26,18 @@ impl Failure {
         match self {
             Self::Stale(error) | Self::Other(error) => error,
             Self::Late => late(),
+            Self::TooLong => too_long(),
         }
     }
 }
 
 pub(super) fn late() -> BackendError {
     BackendError::new(LATE)
+}
+
+/// The server works, and has something of another program under a key of ours.
+pub(super) fn too_long() -> BackendError {
+    BackendError::refusal("the answer is longer than any of ours")
 }
 
 impl From<BackendError> for Failure {
@@ -134,7 +142,6 @@ pub(super) fn of_io(error: io::Error) -> BackendError {
         Kind::TimedOut | Kind::WouldBlock => LATE,
         Kind::NotFound => "there is no such host or socket",
         Kind::PermissionDenied => "no permission to connect",
-        Kind::FileTooLarge => "the answer is longer than any of ours",
         Kind::InvalidData => "the TLS handshake failed, or the data makes no sense",
         _ => "the connection failed",
     };

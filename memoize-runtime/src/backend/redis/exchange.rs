@@ -222,6 +222,7 @@ impl Exchange {
                 router.late();
                 Err(error::late())
             }
+            Failure::TooLong => Err(error::too_long()),
             Failure::Stale(error) | Failure::Other(error) => {
                 // Nor is it believed that it is the right server.
                 router.doubt();

@@ -16,6 +16,7 @@ use crate::call::turn::{Gathered, Missed, Right, gather_some};
 use crate::engine::Opened;
 use crate::entry::Reject;
 use crate::entry::chunk::Reader;
+use crate::guard::Own;
 use crate::local::Kept;
 
 /// As [`lookup::look_up`](crate::call::lookup::look_up).
@@ -192,9 +193,9 @@ async fn gather<R>(
     resealing: &mut Option<Box<Resealing>>,
     deadline: Deadline,
 ) -> Result<R, Missed> {
-    let mut value = None;
-    while let Gathered::Starved = gather_some(request, reader, outcome, &mut value)? {
+    let mut value = Own(None);
+    while let Gathered::Starved = gather_some(request, reader, outcome, &mut value.0)? {
         chunks::supply(request, reader, resealing, deadline).await?;
     }
-    value.ok_or(Missed::Rejected(Reject::Damaged))
+    value.0.take().ok_or(Missed::Rejected(Reject::Damaged))
 }

@@ -9,6 +9,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ops::Deref;
 use std::time::Instant;
 
 use serde::Serialize;
@@ -60,10 +61,10 @@ impl Comparison<'_> {
     /// # Errors
     ///
     /// Those of `read`.
-    pub(super) fn compare<T: Serialize, E>(
+    pub(super) fn compare<T: Serialize, B: Deref<Target = T>, E>(
         self,
         value: &T,
-        read: impl Fn() -> Result<T, E>,
+        read: impl Fn() -> Result<B, E>,
         known: impl Fn(Passage) -> u32,
     ) -> Result<Verdict, E> {
         // Others may learn more meanwhile, and how a value is looked at depends on it.
@@ -78,7 +79,7 @@ impl Comparison<'_> {
         let mut seen = self.view(&unordered, &known, value);
         let mut times = 1;
         loop {
-            if !seen.is_as(&self.view(&unordered, &known, &back)) {
+            if !seen.is_as(&self.view(&unordered, &known, &*back)) {
                 if !self.find_unordered(
                     &mut unordered,
                     &known,
@@ -87,7 +88,7 @@ impl Comparison<'_> {
                     &read,
                     &mut patience,
                 )? {
-                    let by_order = self.orders(value).is_sorted_as(&self.orders(&back));
+                    let by_order = self.orders(value).is_sorted_as(&self.orders(&*back));
                     return Ok(Verdict::Another { by_order });
                 }
                 seen = self.view(&unordered, &known, value);
@@ -116,13 +117,13 @@ impl Comparison<'_> {
     }
 
     /// Adds what is in another order each time, if the value came `back` as another one for no other reason.
-    fn find_unordered<T: Serialize, E>(
+    fn find_unordered<T: Serialize, B: Deref<Target = T>, E>(
         self,
         unordered: &mut HashSet<Path>,
         known: &dyn Fn(Passage) -> u32,
         value: &T,
         back: &T,
-        read: impl Fn() -> Result<T, E>,
+        read: impl Fn() -> Result<B, E>,
         patience: &mut Patience,
     ) -> Result<bool, E> {
         let (written, first) = (self.orders(value), self.orders(back));
@@ -133,7 +134,7 @@ impl Comparison<'_> {
             if !patience.has_more() {
                 break;
             }
-            let again = self.orders(&read()?);
+            let again = self.orders(&*read()?);
             let found = unordered.len();
             let differing = first
                 .of

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::comparison::Evidence;
 use super::conform::{Passage, Search, Trial};
 use super::fingerprint::Shape;
+use super::stored::Unencodable;
 
 /// Values that are read back to see parts of the type that no value had before; some are never seen. After a value that came back
 /// as another one, each is read back.
@@ -47,6 +48,9 @@ struct Known {
     /// Where no other values than those that go through one of these are read back any more.
     wanted: Option<Arc<[Passage]>>,
 }
+
+/// As a rest: one that never ends.
+const FOR_GOOD: u32 = u32::MAX;
 
 /// Which values are read back.
 pub(super) enum Wanted {
@@ -123,18 +127,34 @@ impl Proof {
         self.is_whole.store(false, Ordering::Relaxed);
     }
 
-    /// Whether this value is to be passed over.
+    /// A value that was read back panicked when it was dropped. To find that out is a panic each time, so no value is read back any more.
+    pub(super) fn give_up(&self) {
+        self.rest.store(FOR_GOOD, Ordering::Relaxed);
+    }
+
+    /// Why this value is to be passed over, if it is.
     #[inline]
-    pub(super) fn rests(&self) -> bool {
-        self.rest.load(Ordering::Relaxed) > 0 && self.counts_rest()
+    pub(super) fn rests(&self) -> Option<Unencodable> {
+        if self.rest.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        self.counts_rest()
     }
 
     #[cold]
-    fn counts_rest(&self) -> bool {
-        let less = |rest: u32| rest.checked_sub(1);
-        self.rest
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less)
-            .is_ok()
+    fn counts_rest(&self) -> Option<Unencodable> {
+        let less = |rest: u32| match rest {
+            FOR_GOOD => Some(FOR_GOOD),
+            rest => rest.checked_sub(1),
+        };
+        let rest = self
+            .rest
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        match rest {
+            Ok(FOR_GOOD) => Some(Unencodable::Undroppable),
+            Ok(_) => Some(Unencodable::Asymmetric),
+            Err(_) => None,
+        }
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

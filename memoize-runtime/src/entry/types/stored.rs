@@ -9,6 +9,7 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::convert::identity;
+use std::ops::Deref;
 use std::sync::{Mutex, PoisonError, RwLock};
 
 use serde::de::DeserializeOwned;
@@ -26,6 +27,7 @@ use crate::backend::Deadline;
 use crate::entry::codec::Buffer;
 use crate::entry::header::Codec;
 use crate::entry::reject::Reject;
+use crate::guard::discard;
 use crate::observe::{self, Function};
 
 /// The type that one function stores, its codec, and what is known of the two.
@@ -61,6 +63,8 @@ pub(crate) enum Unencodable {
     Asymmetric,
     /// The time that there was didn't do to find out whether what was read back came in its order by chance.
     Undecided,
+    /// What was read back panicked when it was dropped.
+    Undroppable,
     /// It was to be stored from within the `Serialize` or `Deserialize` of such a value.
     Nested,
 }
@@ -89,6 +93,9 @@ impl Unencodable {
                 "whether its lists are read in their order is not known yet, as reading it takes too long to do it often; \
                  it will be after some more calls"
             }
+            Self::Undroppable => {
+                "its `Drop` panicked on a copy that was read back; let `Drop` return, since what is stored is copied and dropped"
+            }
             Self::Nested => "it was to be stored while another value of its type was",
         }
     }
@@ -97,9 +104,12 @@ impl Unencodable {
     pub(crate) fn path(&self) -> &str {
         match self {
             Self::Diverged(divergence) => &divergence.path,
-            Self::Failed | Self::Unreadable | Self::Asymmetric | Self::Undecided | Self::Nested => {
-                ""
-            }
+            Self::Failed
+            | Self::Unreadable
+            | Self::Asymmetric
+            | Self::Undecided
+            | Self::Undroppable
+            | Self::Nested => "",
         }
     }
 }
@@ -256,8 +266,8 @@ impl StoredType {
         let Some(_level) = Level::enter(self) else {
             return Err(Unencodable::Nested);
         };
-        if self.proof.rests() {
-            return Err(Unencodable::Asymmetric);
+        if let Some(why) = self.proof.rests() {
+            return Err(why);
         }
         let start = out.len();
         let wanted = self.wanted();
@@ -376,12 +386,23 @@ impl StoredType {
             bytes: bytes.len(),
             deadline: deadline(),
         };
+        let drop_panicked = Cell::new(false);
         let read = || {
-            let read = self.codec.decode(bytes);
-            read.map_err(|_| Unencodable::Unreadable)
+            if drop_panicked.get() {
+                return Err(Unencodable::Undroppable);
+            }
+            match self.codec.decode(bytes) {
+                Ok(copy) => Ok(ReadBack::new(copy, &drop_panicked)),
+                Err(_) => Err(Unencodable::Unreadable),
+            }
         };
         let known = |passage| self.proof.bits(passage);
-        match comparison.compare::<T, _>(value, read, known)? {
+        let verdict = comparison.compare::<T, _, _>(value, read, known);
+        if drop_panicked.get() {
+            self.proof.give_up();
+            return Err(Unencodable::Undroppable);
+        }
+        match verdict? {
             Verdict::Same(evidence) => {
                 let hash = XxHash3_64::oneshot(bytes);
                 self.proof.add(self.shape.told_apart(), hash, evidence);
@@ -395,6 +416,38 @@ impl StoredType {
                 self.proof.refute(by_order);
                 Err(Unencodable::Asymmetric)
             }
+        }
+    }
+}
+
+/// A copy that is there to be compared.
+struct ReadBack<'a, T> {
+    /// None only while it is dropped.
+    copy: Option<T>,
+    drop_panicked: &'a Cell<bool>,
+}
+
+impl<'a, T> ReadBack<'a, T> {
+    fn new(copy: T, drop_panicked: &'a Cell<bool>) -> Self {
+        Self {
+            copy: Some(copy),
+            drop_panicked,
+        }
+    }
+}
+
+impl<T> Deref for ReadBack<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.copy.as_ref().expect("it isn't dropped yet")
+    }
+}
+
+impl<T> Drop for ReadBack<'_, T> {
+    fn drop(&mut self) {
+        if !discard(self.copy.take()) {
+            self.drop_panicked.set(true);
         }
     }
 }

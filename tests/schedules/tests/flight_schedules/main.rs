@@ -692,3 +692,36 @@ fn a_body_that_forked_is_not_waited_for_by_itself() {
     };
     shuttle::check_random(once, 1);
 }
+
+/// What lands in a flight, as an error that is shared is: its `Drop` is the user's code, which may call what it likes.
+#[derive(Clone)]
+struct Calls(Option<Flights<Calls, u64>>);
+
+impl Drop for Calls {
+    fn drop(&mut self) {
+        if let Some(flights) = self.0.take() {
+            flights.void("key");
+        }
+    }
+}
+
+#[test]
+fn what_another_leader_landed_is_dropped_without_a_lock() {
+    let once = || {
+        let flights = Flights::<Calls, u64>::new();
+        let Joined::Plays(Part::Leads(leader)) = flights.join(process::id(), "key", 0, false)
+        else {
+            panic!("it is the first");
+        };
+        leader.land(Calls(Some(flights.clone())));
+        assert_eq!(flights.sizes(), (1, 0));
+        // As the one does that relieves it.
+        leader.land(Calls(None));
+        assert_eq!(
+            flights.sizes(),
+            (0, 0),
+            "it was dropped, and voided the flight"
+        );
+    };
+    shuttle::check_random(once, 1);
+}

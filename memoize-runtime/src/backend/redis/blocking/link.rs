@@ -96,7 +96,7 @@ impl Link {
                 Ok(Value::Push { .. }) => {}
                 Ok(answer) => received.push(answer),
                 Err(_) if reader.left == 0 => {
-                    return Err(error::of_io(ErrorKind::FileTooLarge.into()).into());
+                    return Err(Failure::TooLong);
                 }
                 Err(error) if is_first && reader.left == ANSWER_BYTES => {
                     return Err(self.failure(error));

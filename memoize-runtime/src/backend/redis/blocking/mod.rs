@@ -59,7 +59,9 @@ impl Client {
                     }
                     Err(failure) => {
                         // None of the others is believed to work.
-                        self.pool.forget(&group.address);
+                        if !matches!(failure, Failure::TooLong) {
+                            self.pool.forget(&group.address);
+                        }
                         exchange.fail(&group, failure, &shared.router)?;
                     }
                 }

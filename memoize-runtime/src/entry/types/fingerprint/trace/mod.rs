@@ -36,7 +36,7 @@ use serde::de::DeserializeOwned;
 use super::merge::merge;
 use super::shape::{Facts, Shape};
 use crate::entry::header::Codec;
-use crate::guard::guard;
+use crate::guard::{discard, guard};
 use follow::Follow;
 pub(crate) use foreign::Panics;
 use graph::Graph;
@@ -48,7 +48,7 @@ pub(crate) fn trace<T: DeserializeOwned>(codec: Codec, panics: Panics) -> Shape 
     loop {
         // A run leaves the graph whole, wherever the user's code ends it.
         let run = || Follow::root(&graph, Facts::of::<T>()).seed(PhantomData::<T>);
-        let returned = guard(run).is_some();
+        let returned = guard(run).map(discard).is_some();
         if graph.borrow_mut().settle(returned) {
             break;
         }
