@@ -1,4 +1,6 @@
-//! What all of them need.
+//! What several tests need.
+
+#![allow(dead_code, reason = "each test is a program, and none uses all of it")]
 
 use std::cell::RefCell;
 use std::fmt::Debug;
