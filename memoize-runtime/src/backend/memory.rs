@@ -8,6 +8,7 @@ mod tests;
 
 use std::cell::RefCell;
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::{self, Thread};
@@ -482,6 +483,10 @@ impl Store {
         }
     }
 }
+
+// A panic leaves it as it was: nothing is locked while a clock's or a value's code runs.
+impl UnwindSafe for Memory {}
+impl RefUnwindSafe for Memory {}
 
 impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

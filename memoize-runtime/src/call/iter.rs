@@ -164,9 +164,11 @@ fn find_stored(request: &Request) -> Result<Stored, (Missed, Claim)> {
     };
     // What the lookup of a hit was granted is given up with it.
     let mut right = Right::new(request, place.name(), Caller::Thread);
+    let written = request.written(&place);
+    right.is_under_way = written.is_some();
     let found = read_first(request, &place, &mut right);
     found.map_err(|missed| {
-        let claim = Claim::of(request, &place, &mut right, &missed);
+        let claim = Claim::of(request, &place, &mut right, &missed, written);
         (missed, claim)
     })
 }
@@ -176,7 +178,6 @@ fn read_first(
     place: &Place<'_>,
     right: &mut Right<'_>,
 ) -> Result<Stored, Missed> {
-    right.is_under_way = request.is_written(place);
     let found = fetch_or_lease(request, place, right)?;
     let mut stored = Stored::open(request, place, &found, right)?;
     // The first chunks are part of the lookup: where they are lost it is a miss like any other.

@@ -80,6 +80,9 @@ impl Recorder {
         let lease = claim.granted();
         let met = match claim {
             Claim::None => None,
+            Claim::Written(progress) => request
+                .place()
+                .map(|place| Met::Follows(Following::new(&request, &place, Arc::clone(progress)))),
             _ => Met::at(&request, caller, !is_taken, lease.as_ref()),
         };
         match met {

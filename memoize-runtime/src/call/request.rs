@@ -17,6 +17,7 @@ use crate::key::{CacheKey, FullKey};
 use crate::local::{Facts, Kept, Local, Names, Reading, Shelved, Ticket, Trust};
 use crate::observe::{Counters, Function, Observer};
 use crate::process;
+use crate::progress::Progress;
 use crate::site::Site;
 
 /// A key and a policy, on the runtime that was current when the call began.
@@ -352,11 +353,11 @@ impl Request {
         flights.contains(place.name().as_str(), self.fingerprint)
     }
 
-    /// Whether this process is writing the stream, so that it would be followed.
-    pub(super) fn is_written(&self, place: &Place<'_>) -> bool {
+    /// The stream as this process is writing it, to be followed.
+    pub(super) fn written(&self, place: &Place<'_>) -> Option<Arc<Progress>> {
         let (name, now_ms) = (place.name().as_str(), self.runtime.now_ms());
         let writers = self.runtime.writers();
-        writers.contains(name, self.fingerprint, now_ms)
+        writers.find(name, self.fingerprint, now_ms)
     }
 
     /// Joins the others that compute this entry now.

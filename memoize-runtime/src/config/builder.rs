@@ -14,6 +14,7 @@ use crate::error::{ConfigError, ConfigErrorKind};
 use crate::flight::Flights;
 use crate::key::escape_namespace;
 use crate::local::Tier;
+use crate::loners::Loners;
 use crate::observe::{Counters, Journal};
 use crate::progress::Writers;
 
@@ -235,6 +236,7 @@ impl RuntimeBuilder {
             breaker: self.breaker.filter(|_| limits.blocking).map(Breaker::new),
             flights: Flights::new(),
             writers: Writers::new(),
+            loners: Loners::new(),
             sealing: self.sealing.build(limits)?,
             compress: self.compress,
             caching: self.caching,

@@ -11,6 +11,7 @@ pub(crate) use current::Current;
 use store::Store;
 
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use crate::call::landed::Landed;
 use crate::clock::Clock;
 use crate::flight::Flights;
 use crate::local::{Beside, Tier};
+use crate::loners::Loners;
 use crate::observe::{Counters, Journal, Observer, Stats};
 use crate::progress::Writers;
 use crate::site::Site;
@@ -61,6 +63,8 @@ struct Inner {
     flights: Flights<Landed, Lease>,
     /// The streams that are being written.
     writers: Writers,
+    /// What is computed beside those.
+    loners: Loners,
     sealing: Sealing,
     compress: bool,
     caching: bool,
@@ -129,6 +133,10 @@ impl Runtime {
         &self.0.tier
     }
 
+    pub(crate) fn loners(&self) -> &Loners {
+        &self.0.loners
+    }
+
     pub(crate) fn writers(&self) -> &Writers {
         &self.0.writers
     }
@@ -141,6 +149,7 @@ impl Runtime {
     /// Takes what is being computed for an entry out of sight, and copies of it, as it has changed.
     pub(crate) fn void(&self, name: &str) {
         self.0.flights.void(name);
+        self.0.loners.void(name);
         self.0.writers.void(name);
         self.forget_copy(name);
     }
@@ -184,6 +193,10 @@ impl Runtime {
         }
     }
 }
+
+// A panic leaves it as it was: nothing is locked while a function's or a backend's code runs, and calls are guarded against theirs.
+impl UnwindSafe for Runtime {}
+impl RefUnwindSafe for Runtime {}
 
 impl fmt::Debug for Runtime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -153,7 +153,8 @@ impl<T: Clone, L> Flights<T, L> {
 
     /// Whether who joins this flight now would wait. Only to be relied on for what is as right without it.
     pub(crate) fn contains(&self, name: &str, kind: u64) -> bool {
-        self.0.flights.has(name, |flight| flight.kind == kind)
+        let found = self.0.flights.find(name);
+        found.is_some_and(|flight| flight.kind == kind)
     }
 
     /// How many flights are in the table, and how many of those wait for others.
