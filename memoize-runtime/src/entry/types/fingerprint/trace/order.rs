@@ -74,7 +74,7 @@ fn is_of_std(name: &str) -> bool {
     ["alloc::", "std::"].iter().any(|of| name.starts_with(of))
 }
 
-/// Whether what is in a sorted collection keeps no other order. What is as large may be one of its own or a list, as those are of a size.
+/// Whether it is read through a collection that sorts. What this becomes can't be told from a list, as the two are of one size.
 fn is_sorted(name: &'static str) -> bool {
     matches!(split(name).0, "BTreeMap" | "BTreeSet")
 }
