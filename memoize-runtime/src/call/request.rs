@@ -311,7 +311,7 @@ impl Request {
         }
         // Most values are short, and a buffer that grows is slower to get than one that has room.
         let mut bytes = Vec::with_capacity(64);
-        (outcome.encode)(value, self.stored, &mut bytes, deadline)
+        (outcome.encode)(value, self.stored, &mut bytes, &|| deadline)
             .map_err(Unstored::Unencodable)?;
         // A larger one is written in chunks.
         if bytes.len() > policy.largest / 2 {
