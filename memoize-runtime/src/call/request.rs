@@ -213,7 +213,7 @@ impl Request {
         };
         let facts = Facts {
             name: place.name().clone(),
-            full_key: place.full_key().map(Into::into),
+            full_key: place.shared_full_key(),
             stored: self.stored,
             created_ms: header.created_ms,
             expires_ms: header.expires_ms,
@@ -319,7 +319,7 @@ impl Request {
         }
         let facts = Facts {
             name: place.name().clone(),
-            full_key: place.full_key().map(Into::into),
+            full_key: place.shared_full_key(),
             stored: self.stored,
             created_ms: now_ms,
             expires_ms: now_ms.saturating_add(policy.life_ms),
