@@ -20,6 +20,7 @@ mod eviction;
 mod foreign;
 mod fork;
 mod item;
+mod late;
 mod outages;
 mod round_trips;
 mod storm;
