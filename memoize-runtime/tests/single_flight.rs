@@ -366,6 +366,42 @@ fn an_invalidation_during_a_computation_wins() {
 }
 
 #[test]
+fn an_invalidation_wins_over_a_refresh_beside_a_leader() {
+    for awaited in [false, true] {
+        for runtime in [fresh(), plain()] {
+            let (leads, refreshes) = (Gate::new(), Gate::new());
+            let old = |overwrite: bool, gate: &Gate| {
+                let memo = || Memo::new("changed").force_overwrite(overwrite);
+                let compute = || {
+                    gate.pass();
+                    "old".to_owned()
+                };
+                if awaited {
+                    let call = async { memo().get_or_compute_async(|| async { compute() }).await };
+                    smol::block_on(runtime.scope_async(call))
+                } else {
+                    runtime.scope(|| memo().get_or_compute(compute))
+                }
+            };
+            thread::scope(|scope| {
+                scope.spawn(|| old(false, &leads));
+                leads.begin.wait();
+                scope.spawn(|| old(true, &refreshes));
+                refreshes.begin.wait();
+                assert!(runtime.scope(|| Memo::new("changed").invalidate()));
+                leads.end.wait();
+                refreshes.end.wait();
+            });
+            let newer = || "newer".to_owned();
+            let now = runtime.scope(|| Memo::new("changed").get_or_compute(newer));
+            assert_eq!(now, "newer", "awaited: {awaited}");
+            assert_eq!(runtime.stats().outdated, 2);
+            assert_eq!(flights(&runtime), 0);
+        }
+    }
+}
+
+#[test]
 fn an_invalidation_wins_over_an_iterator_that_began_before() {
     let runtime = fresh();
     runtime.scope(|| {

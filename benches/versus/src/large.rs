@@ -37,11 +37,7 @@ pub fn rows(bench: &Bench) -> Vec<Row> {
     let mut rows = Vec::new();
     for (how, variable, goal) in [
         ("", None, at_least(0.7)),
-        (
-            ", by an allocator that keeps its memory",
-            Some(KEPT),
-            at_least(0.7),
-        ),
+        (", memory kept", Some(KEPT), at_least(0.7)),
     ] {
         bench.progress(&format!("12 MiB{how}"));
         let found = bench.pinned(0, || alone::ask_with(variable, &["large", rounds]));

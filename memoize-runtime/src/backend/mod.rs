@@ -52,8 +52,9 @@ use std::time::{Duration, Instant};
 ///   may an entry; `fill` then says `false`, and the value is computed once more.
 ///
 /// They have defaults for a backend without leases: everybody is granted one, and `fill` is `set`. There is then single
-/// flight within each process, and an invalidation wins within the process, save that a value may be seen for the moment
-/// between its being written and its being taken back.
+/// flight within each process, and an invalidation wins over the values that the same [runtime](crate::Runtime) computes, save that one may
+/// be seen for the moment between its being written and its being taken back. Over what another process computes, and over iterators and
+/// streams, it doesn't win: what they began before it they store after it.
 pub trait Backend: Send + Sync + 'static {
     /// The bytes under `key`, if there are any.
     ///
@@ -355,6 +356,15 @@ impl BackendError {
         Self {
             tells: Tells::Nothing,
             ..Self::new(reason)
+        }
+    }
+
+    /// The same for another who asked, without what caused it.
+    pub(crate) fn copy(&self) -> Self {
+        Self {
+            reason: self.reason,
+            source: None,
+            tells: self.tells,
         }
     }
 

@@ -88,11 +88,13 @@ pub(super) fn panicked() -> BackendError {
 
 #[cfg(test)]
 mod tests {
-    use std::future::{Future, pending, ready};
+    use std::future::{Future, pending, poll_fn, ready};
+    use std::mem::replace;
     use std::pin::pin;
     use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
     use std::sync::{Arc, Condvar, Mutex};
-    use std::task::{Context, Waker};
+    use std::task::{Context, Poll, Waker};
+    use std::thread;
     use std::time::Duration;
 
     use crate::flight::block_on;
@@ -259,6 +261,57 @@ mod tests {
         assert!(waits(), "the next one");
     }
 
+    /// Answers when it is polled for the second time.
+    struct AtSecond;
+
+    impl AtSecond {
+        fn answer<'a, T: Send + 'a>(answer: T) -> Answer<'a, T> {
+            let mut polled = false;
+            let mut answer = Some(answer);
+            Box::pin(poll_fn(move |_| {
+                if replace(&mut polled, true) {
+                    Poll::Ready(Ok(answer.take().expect("it is polled until it answers")))
+                } else {
+                    Poll::Pending
+                }
+            }))
+        }
+    }
+
+    impl AsyncBackend for AtSecond {
+        fn get<'a>(&'a self, _: &'a str, _: Deadline) -> Answer<'a, Option<Bytes>> {
+            Self::answer(None)
+        }
+        fn set<'a>(&'a self, _: &'a str, _: Bytes, _: Duration, _: Deadline) -> Answer<'a, ()> {
+            Self::answer(())
+        }
+        fn delete<'a>(&'a self, _: &'a str, _: Deadline) -> Answer<'a, ()> {
+            Self::answer(())
+        }
+        fn limits(&self) -> Limits {
+            Limits::new()
+        }
+    }
+
+    #[test]
+    fn a_task_that_is_polled_late_says_nothing_about_the_backend() {
+        let settings = Runtime::builder()
+            .async_backend(AtSecond)
+            .budget(Duration::from_millis(20));
+        let runtime = settings.build().expect("valid settings");
+        for n in 0..20 {
+            let call = async move { Memo::new(("k", n)).get_or_compute_async(|| ready(n)).await };
+            let mut call = pin!(runtime.scope_async(call));
+            let context = &mut Context::from_waker(Waker::noop());
+            while call.as_mut().poll(context).is_pending() {
+                // An executor that has other things to do.
+                thread::sleep(Duration::from_millis(25));
+            }
+        }
+        let stats = runtime.stats();
+        assert!(stats.absent > 10 && stats.skipped == 0, "{stats:?}");
+    }
+
     /// Answers once it is told to, and says how many wait for that.
     #[derive(Clone, Default)]
     struct Gate(Arc<(Mutex<(bool, usize)>, Condvar)>);
@@ -314,15 +367,17 @@ mod tests {
 
     #[test]
     fn what_our_threads_had_no_time_to_ask_says_nothing_about_the_backend() {
-        const THREADS: usize = 64;
+        const THREADS: usize = 256;
         let gate = Gate::default();
         let settings = Runtime::builder()
             .backend(Gated(gate.clone(), Memory::new(1 << 20)))
             .budget(Duration::from_millis(5));
         let runtime = settings.build().expect("valid settings");
         let backend = runtime.async_backend();
-        let busy: Vec<_> = (0..THREADS)
-            .map(|_| backend.get("busy", Deadline::NEVER))
+        let keys: Vec<_> = (0..THREADS).map(|n| n.to_string()).collect();
+        let busy: Vec<_> = keys
+            .iter()
+            .map(|key| backend.get(key, Deadline::NEVER))
             .collect();
         gate.wait_for(THREADS);
         let call = |n: u64| {

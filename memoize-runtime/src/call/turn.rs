@@ -19,6 +19,7 @@ use crate::flight::{Leader, Offer, Part, Running, Waiter};
 use crate::guard::guard;
 use crate::key::CacheKey;
 use crate::local::Kept;
+use crate::loners::Lone;
 use crate::observe::Observer;
 
 /// Why a lookup gave nothing.
@@ -174,6 +175,8 @@ pub(super) struct Right<'r> {
     pub(super) is_under_way: bool,
     /// Whether there is no lease because the backend failed or wasn't asked, which was told.
     pub(super) failed: bool,
+    /// By what an invalidation finds it where it leads nobody and the backend has no lease to void.
+    lone: Option<Lone<'r>>,
 }
 
 impl<'r> Right<'r> {
@@ -189,6 +192,7 @@ impl<'r> Right<'r> {
             replaces: request.overwrite,
             is_under_way: false,
             failed: false,
+            lone: None,
         }
     }
 
@@ -278,6 +282,10 @@ impl<'r> Right<'r> {
         if let Some(leader) = &self.leader {
             self.lease = leader.settle(self.lease.take());
         }
+        if self.leader.is_none() && self.lease == Some(Lease::UNCONDITIONAL) {
+            let loners = self.request.runtime.loners();
+            self.lone = Some(loners.enter(self.name.as_str()));
+        }
     }
 
     /// Makes known that the computation runs on this thread, as long as what is returned lives.
@@ -344,6 +352,7 @@ impl<'r> Right<'r> {
 
     fn is_void(&self) -> bool {
         self.leader.as_ref().is_some_and(Leader::is_void)
+            || self.lone.as_ref().is_some_and(Lone::is_void)
     }
 }
 

@@ -17,7 +17,7 @@ use super::{BackendError, Bytes, Deadline, Lease, Limits, Lookup};
 /// What an [`AsyncBackend`] answers with.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, BackendError>> + Send + 'a>>;
 
-/// A [`Backend`](super::Backend) for async functions: the same contract, and the following.
+/// A [`Backend`](super::Backend) for async functions: the same contract, the same exceptions where it knows no leases, and the following.
 ///
 /// - Neither a method nor the polling of what it returns blocks the thread.
 /// - An answer may be dropped at any time. What it was to do may then have happened or not.

@@ -7,7 +7,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Backend, Bytes, Clock, Deadline, Kept, Memory, process};
+use crate::clock::millis;
 use crate::local::{Facts, Shelved};
+
+const FAR: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Default)]
 struct Turned(Arc<AtomicU64>);
@@ -65,6 +68,58 @@ fn a_sweep_frees_what_expired_and_nothing_else() {
     clock.0.store(200, Ordering::Relaxed);
     memory.sweep();
     assert_eq!((memory.len(), memory.bytes()), (0, 0));
+}
+
+/// The room of the most that was ever there would be half of what a million small entries take.
+#[test]
+fn the_room_of_what_left_is_given_back() {
+    const MANY: usize = 10_000;
+    let clock = Turned::default();
+    // Several shards.
+    let memory = Memory::with_clock(64 << 20, clock.clone());
+    let room = || memory.store.entries.room();
+    let store_many = || (0..MANY).for_each(|n| set(&memory, &format!("{n}"), 10, FAR));
+    let empty = room();
+    set(&memory, "stays", 10, Duration::from_secs(3600));
+
+    for round in 0..3 {
+        store_many();
+        let full = room();
+        assert!(full > 50 * MANY, "{full}");
+        match round {
+            0 => {
+                clock.0.fetch_add(millis(FAR), Ordering::Relaxed);
+                memory.sweep();
+            }
+            1 => {
+                (0..MANY).for_each(|n| {
+                    let deleted = memory.delete(&format!("{n}"), Deadline::NEVER);
+                    deleted.expect("memory always answers");
+                });
+                memory.sweep();
+            }
+            _ => memory.clear(),
+        }
+        assert!(room() < full / 50, "round {round}: {} of {full}", room());
+        assert_eq!(memory.len(), usize::from(round < 2));
+        assert_eq!(memory.kept("stays").is_some(), round < 2);
+    }
+    assert_eq!((room(), memory.bytes()), (empty, 0));
+}
+
+#[test]
+fn half_of_the_entries_are_no_reason_to_move_the_others() {
+    let clock = Turned::default();
+    let memory = Memory::with_clock(1 << 20, clock.clone());
+    for n in 0..1000 {
+        let life = if n % 2 == 0 { FAR } else { 2 * FAR };
+        set(&memory, &format!("{n}"), 10, life);
+    }
+    let full = memory.store.entries.room();
+    clock.0.store(millis(FAR), Ordering::Relaxed);
+    memory.sweep();
+    assert_eq!(memory.len(), 500);
+    assert_eq!(memory.store.entries.room(), full);
 }
 
 #[test]

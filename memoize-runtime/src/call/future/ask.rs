@@ -78,7 +78,12 @@ impl<T> Future for Asking<'_, T> {
             Some(Poll::Pending) if this.until.is_none() => return Poll::Pending,
             Some(Poll::Pending) => Err(BackendError::new("no answer in time")),
         };
-        let (permit, deadline) = (permit.take(), this.deadline);
+        // One that is there is not waited for any more: where it is late, its task was polled late.
+        let deadline = match answer {
+            Ok(_) => Deadline::NEVER,
+            Err(_) => this.deadline,
+        };
+        let permit = permit.take();
         Poll::Ready(told(this.request, this.operation, deadline, permit, answer))
     }
 }

@@ -1,29 +1,37 @@
 //! A few threads that do what blocks.
 
 use std::collections::VecDeque;
-use std::future::Future;
 use std::io;
 use std::mem;
-use std::pin::Pin;
 use std::process;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::backend::BackendError;
-use crate::guard::{guard, wake_all};
+use super::lock;
+use super::reply::{Promise, Reply, promise};
+use crate::backend::{BackendError, Deadline};
+use crate::guard::guard;
 
 /// So many are started as they are needed, and more where something waits for long: a backend that answers at once is not worth more.
 const FEW_THREADS: usize = 8;
-const MOST_THREADS: usize = 64;
+pub(super) const MOST_THREADS: usize = 256;
 const LONG: Duration = Duration::from_millis(10);
-const MOST_WAITING: usize = 1024;
+
+/// So many writes wait at most, and as many lookups.
+pub(super) const MOST_WAITING: usize = 1024;
 
 /// How long a thread stays without anything to do.
 const LINGERS: Duration = Duration::from_secs(10);
 
-type Job = Box<dyn FnOnce() + Send>;
+/// Something to do.
+pub(super) trait Job: Send {
+    /// Whether it is still to be done. Once it is not, it is dropped.
+    fn is_wanted(&self) -> bool;
+
+    /// Does it, if it is still to be done.
+    fn run(self: Box<Self>);
+}
 
 pub(super) struct Pool {
     queue: Mutex<Queue>,
@@ -32,8 +40,11 @@ pub(super) struct Pool {
 
 #[derive(Default)]
 struct Queue {
-    /// With the moment since which each of them waits.
-    jobs: VecDeque<(Instant, Job)>,
+    /// They come first: what was computed would be lost, and a lease that isn't given back keeps others waiting.
+    writes: Lane,
+    lookups: Lane,
+    /// How long the lookup had waited that came last to its turn.
+    last_wait: Duration,
     threads: usize,
     idle: usize,
     /// Whether there is one more that watches over them.
@@ -41,6 +52,9 @@ struct Queue {
     /// Whose threads are counted: a forked child has none.
     process: u32,
 }
+
+/// What waits, with the moment since which it does.
+type Lane = VecDeque<(Instant, Box<dyn Job>)>;
 
 impl Pool {
     pub(super) fn new() -> Arc<Self> {
@@ -50,55 +64,93 @@ impl Pool {
         })
     }
 
-    /// Has `work` done by a thread; the reply is nothing where it panics.
+    /// Has something done before all lookups, whether or not the reply is awaited; it is nothing where `work` panics.
     ///
     /// # Errors
     /// Too much is waiting already, or no thread can be started.
-    pub(super) fn run<T: Send + 'static>(
+    pub(super) fn write<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<Reply<T>, BackendError> {
         let (promise, reply) = promise();
-        self.queue(Box::new(move || {
-            promise.begin();
-            promise.keep(guard(work));
-        }))?;
+        self.queue(|queue| &mut queue.writes, Write { promise, work })?;
         Ok(reply)
     }
 
-    /// The same for work that is of no use to anybody else: it isn't begun once the reply is dropped.
+    /// Has something done that is of no use to anybody else: it isn't begun once the reply is dropped, nor after `latest`.
     ///
     /// # Errors
-    /// As for [`run`](Self::run).
-    pub(super) fn run_if_awaited<T: Send + 'static>(
+    /// As for [`write`](Self::write).
+    pub(super) fn look_up<T: Send + 'static>(
         self: &Arc<Self>,
+        latest: Deadline,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<Reply<T>, BackendError> {
         let (promise, reply) = promise();
-        self.queue(Box::new(move || {
-            if promise.is_awaited() {
-                promise.begin();
-                promise.keep(guard(work));
-            }
-        }))?;
+        let lookup = LookUp {
+            promise,
+            latest,
+            work,
+        };
+        self.queue_lookup(lookup)?;
         Ok(reply)
     }
 
-    fn queue(self: &Arc<Self>, job: Job) -> Result<(), BackendError> {
+    /// The same for a lookup that has its own ways to be told of.
+    ///
+    /// # Errors
+    /// As for [`write`](Self::write).
+    pub(super) fn queue_lookup(
+        self: &Arc<Self>,
+        job: impl Job + 'static,
+    ) -> Result<(), BackendError> {
+        self.queue(|queue| &mut queue.lookups, job)
+    }
+
+    /// How long something has to wait for a thread these days.
+    pub(super) fn wait(&self) -> Duration {
+        lock(&self.queue).last_wait
+    }
+
+    fn queue(
+        self: &Arc<Self>,
+        lane: fn(&mut Queue) -> &mut Lane,
+        job: impl Job + 'static,
+    ) -> Result<(), BackendError> {
+        let job: Box<dyn Job> = Box::new(job);
         let mut queue = lock(&self.queue);
         queue.forget_threads_of_a_parent();
-        if queue.jobs.len() >= MOST_WAITING {
+        let mut given_up = Vec::new();
+        if lane(&mut queue).len() >= MOST_WAITING {
+            given_up = take_unwanted(lane(&mut queue));
+        }
+        let admitted = self.admit(&mut queue, lane);
+        if admitted.is_ok() {
+            lane(&mut queue).push_back((Instant::now(), job));
+        } else {
+            given_up.push(job);
+        }
+        drop(queue);
+        // Dropped without the lock: it wakes tasks, by code of their executors.
+        drop(given_up);
+        self.added.notify_one();
+        admitted
+    }
+
+    fn admit(
+        self: &Arc<Self>,
+        queue: &mut Queue,
+        lane: fn(&mut Queue) -> &mut Lane,
+    ) -> Result<(), BackendError> {
+        if lane(queue).len() >= MOST_WAITING {
             return Err(BackendError::unasked("too many questions at one time"));
         }
-        if queue.idle <= queue.jobs.len()
-            && let Err(error) = self.start_one_more(&mut queue)
+        if queue.idle <= queue.waiting()
+            && let Err(error) = self.start_one_more(queue)
             && queue.threads == 0
         {
             return Err(BackendError::new("no thread could be started").with_source(error));
         }
-        queue.jobs.push_back((Instant::now(), job));
-        drop(queue);
-        self.added.notify_one();
         Ok(())
     }
 
@@ -124,10 +176,10 @@ impl Pool {
     fn work(self: &Arc<Self>) {
         let mut queue = lock(&self.queue);
         loop {
-            while let Some((_, job)) = queue.jobs.pop_front() {
+            while let Some(job) = queue.take() {
                 drop(queue);
                 // The drop of what it owns is foreign code, too: a thread that it ended would be counted for ever.
-                guard(job);
+                guard(|| job.run());
                 queue = lock(&self.queue);
             }
             queue.idle += 1;
@@ -137,7 +189,7 @@ impl Pool {
                 .unwrap_or_else(PoisonError::into_inner);
             queue = woken;
             queue.idle -= 1;
-            if waited.timed_out() && queue.jobs.is_empty() {
+            if waited.timed_out() && queue.waiting() == 0 {
                 queue.threads -= 1;
                 return;
             }
@@ -150,13 +202,17 @@ impl Pool {
         loop {
             thread::sleep(LONG);
             let mut queue = lock(&self.queue);
+            let given_up = take_unwanted(&mut queue.lookups);
             for _ in 0..queue.late().min(MOST_THREADS - queue.threads) {
                 if self.start(Self::work).is_ok() {
                     queue.threads += 1;
                 }
             }
-            if queue.jobs.is_empty() || queue.threads == MOST_THREADS {
-                queue.has_spare = false;
+            let is_done = queue.waiting() == 0 || queue.threads == MOST_THREADS;
+            queue.has_spare = !is_done;
+            drop(queue);
+            guard(|| drop(given_up));
+            if is_done {
                 return;
             }
         }
@@ -164,10 +220,24 @@ impl Pool {
 }
 
 impl Queue {
+    fn take(&mut self) -> Option<Box<dyn Job>> {
+        if let Some((_, write)) = self.writes.pop_front() {
+            return Some(write);
+        }
+        let (since, lookup) = self.lookups.pop_front()?;
+        self.last_wait = since.elapsed();
+        Some(lookup)
+    }
+
+    fn waiting(&self) -> usize {
+        self.writes.len() + self.lookups.len()
+    }
+
     /// How many have waited for long.
     fn late(&self) -> usize {
-        let is_late = |(since, _): &&(Instant, Job)| since.elapsed() >= LONG;
-        self.jobs.iter().take_while(is_late).count()
+        let is_late = |(since, _): &&(Instant, Box<dyn Job>)| since.elapsed() >= LONG;
+        let late_of = |lane: &Lane| lane.iter().take_while(is_late).count();
+        late_of(&self.writes) + late_of(&self.lookups)
     }
 
     fn forget_threads_of_a_parent(&mut self) {
@@ -176,94 +246,56 @@ impl Queue {
             let before = mem::take(self);
             self.process = this_process;
             // Nobody here awaits them, and dropping them would wake the parent's tasks.
-            mem::forget(before.jobs);
+            mem::forget((before.writes, before.lookups));
         }
     }
 }
 
-/// What comes of some work; dropping it doesn't stop what was begun, whose result is dropped as well.
-pub(super) struct Reply<T> {
-    since: Instant,
-    slot: Arc<Mutex<Slot<T>>>,
+/// Takes what is not to be done any more out of the lane, so that it is in nobody's way.
+fn take_unwanted(lane: &mut Lane) -> Vec<Box<dyn Job>> {
+    let (wanted, unwanted) = mem::take(lane)
+        .into_iter()
+        .partition(|(_, job)| job.is_wanted());
+    *lane = wanted;
+    let unwanted: Lane = unwanted;
+    unwanted.into_iter().map(|(_, job)| job).collect()
 }
 
-struct Slot<T> {
-    begun: Option<Instant>,
-    outcome: Outcome<T>,
+struct Write<T, W> {
+    promise: Promise<T>,
+    work: W,
 }
 
-enum Outcome<T> {
-    Awaited(Option<Waker>),
-    /// Nothing where the work panicked or was thrown away.
-    Known(Option<T>),
-}
-
-struct Promise<T>(Arc<Mutex<Slot<T>>>);
-
-fn promise<T>() -> (Promise<T>, Reply<T>) {
-    let slot = Arc::new(Mutex::new(Slot {
-        begun: None,
-        outcome: Outcome::Awaited(None),
-    }));
-    let reply = Reply {
-        since: Instant::now(),
-        slot: Arc::clone(&slot),
-    };
-    (Promise(slot), reply)
-}
-
-impl<T> Promise<T> {
-    fn is_awaited(&self) -> bool {
-        Arc::strong_count(&self.0) > 1
+impl<T: Send, W: FnOnce() -> T + Send> Job for Write<T, W> {
+    fn is_wanted(&self) -> bool {
+        true
     }
 
-    fn begin(&self) {
-        lock(&self.0).begun = Some(Instant::now());
+    fn run(self: Box<Self>) {
+        let Self { promise, work } = *self;
+        promise.begin();
+        promise.keep(guard(work));
+    }
+}
+
+struct LookUp<T, W> {
+    promise: Promise<T>,
+    latest: Deadline,
+    work: W,
+}
+
+impl<T: Send, W: FnOnce() -> T + Send> Job for LookUp<T, W> {
+    fn is_wanted(&self) -> bool {
+        self.promise.is_awaited() && !self.latest.has_passed()
     }
 
-    fn keep(&self, value: Option<T>) {
-        let before = mem::replace(&mut lock(&self.0).outcome, Outcome::Known(value));
-        if let Outcome::Awaited(Some(waker)) = before {
-            wake_all([waker]);
+    fn run(self: Box<Self>) {
+        if self.is_wanted() {
+            let Self { promise, work, .. } = *self;
+            promise.begin();
+            promise.keep(guard(work));
         }
     }
-}
-
-impl<T> Drop for Promise<T> {
-    fn drop(&mut self) {
-        let is_kept = matches!(lock(&self.0).outcome, Outcome::Known(_));
-        if !is_kept && self.is_awaited() {
-            self.keep(None);
-        }
-    }
-}
-
-impl<T> Reply<T> {
-    /// Whether the work has waited for a thread for longer than it was done since, if it was begun at all.
-    pub(super) fn mostly_waited(&self) -> bool {
-        let begun = lock(&self.slot).begun;
-        begun.is_none_or(|begun| begun.elapsed() < begun.duration_since(self.since))
-    }
-}
-
-impl<T> Future for Reply<T> {
-    type Output = Option<T>;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<T>> {
-        let waker = context.waker().clone();
-        let mut slot = lock(&self.slot);
-        let before = match &mut slot.outcome {
-            Outcome::Known(value) => return Poll::Ready(value.take()),
-            Outcome::Awaited(before) => before.replace(waker),
-        };
-        drop(slot);
-        drop(before);
-        Poll::Pending
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -287,35 +319,15 @@ mod tests {
         let pool = Pool::new();
         for _ in 0..2 * MOST_THREADS {
             let (tell, told) = mpsc::channel();
-            let nobody_awaits = pool.run(move || {
+            let nobody_awaits = pool.write(move || {
                 told.recv().expect("it is told");
                 Bomb
             });
             drop(nobody_awaits.expect("few wait"));
             tell.send(()).expect("it listens");
         }
-        let reply = pool.run(|| 1).expect("few wait");
+        let reply = pool.write(|| 1).expect("few wait");
         let until = Instant::now() + Duration::from_secs(30);
         assert_eq!(block_on(pin!(reply), Some(until)), Some(Some(1)));
-    }
-
-    #[test]
-    fn whose_time_it_was() {
-        let (promise, reply) = promise::<()>();
-        assert!(reply.mostly_waited(), "not begun");
-        promise.begin();
-        let slot = &reply.slot;
-        let ago = |secs| {
-            let moment = Instant::now().checked_sub(Duration::from_secs(secs));
-            moment.expect("the machine runs for some seconds")
-        };
-        for (since, begun, mostly_waited) in [(3, 1, true), (3, 2, false)] {
-            lock(slot).begun = Some(ago(begun));
-            let reply = Reply {
-                since: ago(since),
-                slot: Arc::clone(slot),
-            };
-            assert_eq!(reply.mostly_waited(), mostly_waited, "{since} {begun}");
-        }
     }
 }

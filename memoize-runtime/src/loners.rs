@@ -1,0 +1,76 @@
+//! Computations that no flight knows, as another of the same key does or did: so that an invalidation finds them.
+//!
+//! A backend with leases voids theirs; they are only here for one without.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use crate::shards::Shards;
+
+pub(crate) struct Loners(Shards<Together>);
+
+/// Those who compute one key side by side.
+#[derive(Default)]
+struct Together {
+    /// How many they are. It changes under the table's lock.
+    count: AtomicUsize,
+    is_void: AtomicBool,
+}
+
+/// One of them, until it is dropped.
+pub(crate) struct Lone<'a> {
+    table: &'a Loners,
+    name: &'a str,
+    together: Arc<Together>,
+}
+
+impl Loners {
+    pub(crate) fn new() -> Self {
+        Self(Shards::new())
+    }
+
+    pub(crate) fn enter<'a>(&'a self, name: &'a str) -> Lone<'a> {
+        let mut shard = self.0.lock(name);
+        let found = shard.get(name).cloned();
+        let together = found.unwrap_or_else(|| {
+            let new = Arc::default();
+            let _nothing = shard.insert(name, Arc::clone(&new));
+            new
+        });
+        together.count.fetch_add(1, Ordering::Relaxed);
+        drop(shard);
+        Lone {
+            table: self,
+            name,
+            together,
+        }
+    }
+
+    /// What is computed for `name` is not to be stored; what is begun from now on is.
+    pub(crate) fn void(&self, name: &str) {
+        let removed = self.0.lock(name).remove(name);
+        if let Some(together) = removed {
+            together.is_void.store(true, Ordering::SeqCst);
+        }
+    }
+
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl Lone<'_> {
+    pub(crate) fn is_void(&self) -> bool {
+        self.together.is_void.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Lone<'_> {
+    fn drop(&mut self) {
+        let mut shard = self.table.0.lock(self.name);
+        if self.together.count.fetch_sub(1, Ordering::Relaxed) == 1 {
+            shard.remove_same(self.name, &self.together);
+        }
+    }
+}
