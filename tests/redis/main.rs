@@ -22,6 +22,7 @@ mod eviction;
 mod foreign;
 mod fork;
 mod item;
+mod late;
 mod outages;
 mod round_trips;
 mod storm;

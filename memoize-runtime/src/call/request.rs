@@ -213,7 +213,7 @@ impl Request {
         };
         let facts = Facts {
             name: place.name().clone(),
-            full_key: place.full_key().map(Into::into),
+            full_key: place.shared_full_key(),
             stored: self.stored,
             created_ms: header.created_ms,
             expires_ms: header.expires_ms,
@@ -311,7 +311,7 @@ impl Request {
         }
         // Most values are short, and a buffer that grows is slower to get than one that has room.
         let mut bytes = Vec::with_capacity(64);
-        (outcome.encode)(value, self.stored, &mut bytes, deadline)
+        (outcome.encode)(value, self.stored, &mut bytes, &|| deadline)
             .map_err(Unstored::Unencodable)?;
         // A larger one is written in chunks.
         if bytes.len() > policy.largest / 2 {
@@ -319,7 +319,7 @@ impl Request {
         }
         let facts = Facts {
             name: place.name().clone(),
-            full_key: place.full_key().map(Into::into),
+            full_key: place.shared_full_key(),
             stored: self.stored,
             created_ms: now_ms,
             expires_ms: now_ms.saturating_add(policy.life_ms),

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use super::{Backend, Bytes, Clock, Deadline, Kept, Memory, process};
 use crate::clock::millis;
-use crate::local::{Facts, Shelved};
+use crate::entry::StoredType;
+use crate::key::CacheKey;
+use crate::local::{Facts, Shelved, Trust};
 
 const FAR: Duration = Duration::from_secs(60);
 
@@ -157,12 +159,30 @@ fn a_value_of_the_limit_is_kept_whatever_the_capacity() {
     }
 }
 
+fn facts(name: &str) -> Facts {
+    Facts {
+        name: CacheKey::from_text(name, usize::MAX),
+        full_key: None,
+        stored: StoredType::unstored(),
+        created_ms: 0,
+        expires_ms: u64::MAX,
+        cost: Duration::ZERO,
+        compress: false,
+        asked_ms: 0,
+        trust: Trust::Own,
+        bytes: 0,
+    }
+}
+
 /// A value whose `Drop` asks for the same key.
-struct Asks(Memory);
+struct Asks {
+    memory: Memory,
+    facts: Facts,
+}
 
 impl Drop for Asks {
     fn drop(&mut self) {
-        let memory = self.0.clone();
+        let memory = self.memory.clone();
         let (answer, answered) = mpsc::channel();
         thread::spawn(move || {
             let asked = memory.get_or_lease("key", Duration::MAX, Deadline::NEVER);
@@ -176,7 +196,7 @@ impl Drop for Asks {
 
 impl Shelved for Asks {
     fn facts(&self) -> &Facts {
-        unreachable!("it is never found")
+        &self.facts
     }
 
     fn weight(&self) -> u64 {
@@ -201,7 +221,12 @@ impl Shelved for Asks {
 #[test]
 fn values_are_dropped_without_a_lock() {
     let memory = Memory::new(1 << 20);
-    let value = || Kept::Value(Arc::new(Asks(memory.clone())));
+    let value = || {
+        Kept::Value(Arc::new(Asks {
+            memory: memory.clone(),
+            facts: facts("key"),
+        }))
+    };
     let fill = |lease| memory.fill_kept(process::current(), "key", lease, value(), Duration::MAX);
     let lease = || {
         let lease = memory.lease("key", Duration::MAX, Deadline::NEVER);
