@@ -20,6 +20,7 @@ use crate::key::CacheKey;
 use crate::local::Kept;
 use crate::observe::Abandoned;
 use crate::process;
+use crate::progress::this_thread;
 
 /// Returns the value from the cache, or computes and stores it.
 ///
@@ -106,7 +107,7 @@ fn take_turn<R>(
         Joined::Plays(part) => part,
         Joined::Waits(waiter) => {
             right.offer_to(&waiter);
-            wait(waiter, &mut patience)
+            wait(request, waiter, &mut patience)
         }
     };
     let stores_nothing = matches!(part, Part::Inside | Part::Beside);
@@ -140,7 +141,15 @@ fn take_turn<R>(
 }
 
 /// Waits for what a flight lands, or until this call is to compute.
-fn wait(mut waiter: Waiter<Landed, Lease>, patience: &mut Patience) -> Part<Landed, Lease> {
+fn wait(
+    request: &Request,
+    mut waiter: Waiter<Landed, Lease>,
+    patience: &mut Patience,
+) -> Part<Landed, Lease> {
+    let flights = request.runtime.flights();
+    let Some(_blocked) = flights.block(this_thread(), waiter.target()) else {
+        return Part::Inside;
+    };
     loop {
         if let Some(part) = block_on(Pin::new(&mut waiter), patience.until()) {
             return part;
