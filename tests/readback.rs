@@ -3,14 +3,20 @@
 //! What is found out about a type is kept for the whole process, so tests that mind have types of their own, by a number.
 
 mod common;
+#[path = "common/forward.rs"]
+mod forward;
 
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
-use cache_memoize::{Memo, Stats};
+use cache_memoize::{Backend, Limits, Memo, Memory, Runtime, Stats};
 use common::{Stored, runtime};
+use forward::forward;
+use serde::ser::SerializeTupleStruct;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Asks for each of the values more often than once: each time it has to be the one that was computed.
@@ -419,6 +425,66 @@ fn a_list_that_was_sorted_is_no_proof_for_one_that_is_not() {
     in_each_codec(&[unsorted], never);
 }
 
+types! {
+    /// As large as the set that it is read through, and none.
+    #[serde(from = "BTreeSet<u8>", into = "Vec<u8>")]
+    struct SortedByFrom(Vec<u8>);
+
+    /// Is such a set.
+    struct OwnSet(BTreeSet<u8>);
+}
+
+impl From<BTreeSet<u8>> for SortedByFrom {
+    fn from(set: BTreeSet<u8>) -> Self {
+        Self(set.into_iter().collect())
+    }
+}
+
+impl From<SortedByFrom> for Vec<u8> {
+    fn from(list: SortedByFrom) -> Self {
+        list.0
+    }
+}
+
+#[test]
+fn what_sorts_is_no_proof_however_often_it_comes_back() {
+    let sorted: Vec<_> = (2..20)
+        .map(|len| SortedByFrom((0..len).collect()))
+        .collect();
+    in_each_codec(&sorted, always);
+    in_each_codec(&[SortedByFrom(vec![2, 1]), SortedByFrom(vec![1, 1])], never);
+    in_each_codec(
+        &[OwnSet((0..20).collect()), OwnSet((1..3).collect())],
+        always,
+    );
+}
+
+/// The two are written in each other's place.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+struct Swapped(u8, u8);
+
+impl Serialize for Swapped {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut written = serializer.serialize_tuple_struct("Swapped", 2)?;
+        written.serialize_field(&self.1)?;
+        written.serialize_field(&self.0)?;
+        written.end()
+    }
+}
+
+/// Neither before nor after it is known.
+#[test]
+fn two_of_the_same_do_not_show_that_they_are_swapped() {
+    let of_same = || (0..40).map(|n| Swapped(n, n));
+    let different = || std::iter::once(Swapped(1, 2));
+    in_each_codec(
+        &of_same().take(1).chain(different()).collect::<Vec<_>>(),
+        |_| {},
+    );
+    let all: Vec<_> = different().chain(of_same()).chain(different()).collect();
+    in_each_codec(&all, |stats| assert!(stats.hits > 0, "{stats:?}"));
+}
+
 /// One part without an order says nothing of another.
 #[test]
 fn the_order_of_each_part_counts_by_itself() {
@@ -547,26 +613,76 @@ impl<'de> Deserialize<'de> for Counted {
     }
 }
 
-/// How often values are read back of which this many are stored.
-fn reads<T: Stored>(values: u32, value: &T) -> u32 {
+/// How often a value is read back that is stored so many times.
+fn reads<T: Stored>(times: u32, value: &T) -> u32 {
+    reads_of((0..times).map(|_| value.clone()))
+}
+
+/// How often values are read back that are stored one after the other.
+fn reads_of<T: Stored>(values: impl Iterator<Item = T>) -> u32 {
     READ.set(0);
     runtime().scope(|| {
-        for key in 0..values {
+        for (key, value) in values.enumerate() {
             Memo::new(("counted", key)).get_or_compute(|| value.clone());
         }
     });
     READ.get()
 }
 
+/// Takes more than half of [`BUDGET`] each time that it is read.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct Slow(Vec<u8>);
+
+const BUDGET: Duration = Duration::from_secs(1);
+
+impl<'de> Deserialize<'de> for Slow {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename = "Slow")]
+        struct Inner(Vec<u8>);
+        let inner = Inner::deserialize(deserializer)?;
+        READ.set(READ.get() + 1);
+        thread::sleep(BUDGET * 3 / 4);
+        Ok(Self(inner.0))
+    }
+}
+
+/// In the memory of this process, which might take long, for all that it says.
+struct Slowly(Memory);
+
+impl Backend for Slowly {
+    forward!(0 => get, set, delete);
+
+    fn limits(&self) -> Limits {
+        self.0.limits().blocking(true)
+    }
+}
+
+#[test]
+fn items_are_read_back_for_half_of_the_budget_at_most() {
+    let backend = Slowly(Memory::new(1 << 20));
+    let runtime = Runtime::builder().backend(backend).budget(BUDGET).build();
+    let runtime = runtime.expect("it is valid");
+    READ.set(0);
+    let items = || [Slow(vec![2, 1])];
+    let found: Vec<_> = runtime.scope(|| Memo::new("slow").iter(|| items().into_iter()).collect());
+    assert_eq!(found, items());
+    assert_eq!((READ.get(), runtime.stats().unstorable), (1, 1));
+}
+
 #[test]
 fn values_are_read_back_until_all_parts_are_proved() {
-    assert_eq!(reads(100, &(Some(1_u8), vec![1_u8], Counted(1))), 16);
+    assert_eq!(
+        reads_of((0..100).map(|n| (Some(n), [n].to_vec(), Counted(n)))),
+        16
+    );
     // Whether it has an order at all is seen in the first, and that two elements are in theirs by chance is excluded.
-    assert_eq!(reads(100, &(Some(1_u8), vec![1_u8, 2], Counted(1))), 48);
-    let list: Vec<u8> = (0..60).collect();
-    assert_eq!(reads(100, &(Some(1_u8), Box::new(list), Counted(1))), 1);
-    // What never comes is not waited for.
+    assert_eq!(reads(1, &(vec![1_u8, 2], Counted(1))), 48);
+    let list = || Box::new((0..60).collect::<Vec<u8>>());
+    assert_eq!(reads_of((0..100).map(|n| (Some(n), list(), Counted(n)))), 4);
+    // What never comes is not waited for, nor are other values.
     assert_eq!(reads(100, &(None::<u8>, Counted(1))), 16);
+    assert_eq!(reads(100, &Counted(1)), 16);
 }
 
 /// Counts how often it is read, and comes back in another order. By its size it could be hashed.

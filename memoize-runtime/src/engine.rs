@@ -227,7 +227,7 @@ impl Policy<'_> {
             Guard::Sealed(_) => self.padding,
         };
         let mut draft = Draft::new(guard, meta(cost, &header), padding);
-        (outcome.encode)(value, self.stored, draft.buffer(), deadline)
+        (outcome.encode)(value, self.stored, draft.buffer(), &|| deadline)
             .map_err(Unstored::Unencodable)?;
         if draft.entry_len() > self.largest {
             let (buffer, value) = draft.into_parts();

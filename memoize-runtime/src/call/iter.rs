@@ -13,6 +13,7 @@ use super::place::Place;
 use super::reading::{Claim, Following, Opening, Reading, Source, Stored};
 use super::recorder::{Begun, Publication, Recorder};
 use super::request::Request;
+use super::rotation::Whether;
 use super::sync::fill_by;
 use super::turn::{Caller, Missed, Right};
 use crate::backend::Deadline;
@@ -162,9 +163,11 @@ fn find_stored(request: &Request) -> Result<Stored, (Missed, Claim)> {
     };
     // What the lookup of a hit was granted is given up with it.
     let mut right = Right::new(request, place.name(), Caller::Thread);
+    let written = request.written(&place);
+    right.is_under_way = written.is_some();
     let found = read_first(request, &place, &mut right);
     found.map_err(|missed| {
-        let claim = Claim::of(request, &place, &mut right, &missed);
+        let claim = Claim::of(request, &place, &mut right, &missed, written);
         (missed, claim)
     })
 }
@@ -174,7 +177,6 @@ fn read_first(
     place: &Place<'_>,
     right: &mut Right<'_>,
 ) -> Result<Stored, Missed> {
-    right.is_under_way = request.is_written(place);
     let found = fetch_or_lease(request, place, right)?;
     let mut stored = Stored::open(request, place, &found, right)?;
     // The first chunks are part of the lookup: where they are lost it is a miss like any other.
@@ -331,7 +333,7 @@ impl<I: Iterator> Running<I> {
         if let Some(Publication { lease, fill }) = recorder.publication() {
             let request = recorder.request();
             if let Some(place) = request.place() {
-                let filled = fill_by(request, &place, lease, fill, deadline);
+                let filled = fill_by(request, &place, lease, fill, Whether::Found, deadline);
                 drop(place);
                 recorder.published(filled, deadline);
             }

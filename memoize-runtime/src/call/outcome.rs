@@ -12,7 +12,7 @@ use crate::local::{Copied, Copies};
 /// after them deals with any `R`.
 pub(crate) struct Outcome<R> {
     pub(crate) is_value: fn(&R) -> bool,
-    pub(crate) encode: fn(&R, &StoredType, &mut Vec<u8>, Deadline) -> Result<(), Unencodable>,
+    pub(crate) encode: Encode<R>,
     /// Puts what was decoded into an empty place; see [`decode`](Self::decode).
     pub(crate) decode_into: DecodeInto<R>,
     /// Of a value that is nothing but bytes or text.
@@ -27,6 +27,9 @@ pub(crate) struct Outcome<R> {
     pub(crate) stored: fn(Codec) -> &'static StoredType,
 }
 
+/// What takes long is bounded by the deadline, which is asked for only then.
+type Encode<R> =
+    fn(&R, &StoredType, &mut Vec<u8>, &dyn Fn() -> Deadline) -> Result<(), Unencodable>;
 type DecodeInto<R> = fn(&[u8], &StoredType, &mut Option<R>) -> Result<(), Reject>;
 type TakeInto<R> = fn(&Buffer, &StoredType, &mut Option<R>) -> Result<(), Reject>;
 

@@ -48,6 +48,8 @@ pub(super) enum Claim {
     /// would take it from the one before, and nothing would ever be stored. Nor is another process waited for: the consumer
     /// wants the first item.
     Taken,
+    /// Nothing was asked for, as this process writes it: to be followed, though its writer may have come to its end since.
+    Written(Arc<Progress>),
     /// The backend is left alone.
     None,
     /// It is to be had in place of whoever has it: there is an entry to be replaced, or nothing is known.
@@ -68,11 +70,13 @@ impl Claim {
         place: &Place<'_>,
         right: &mut Right<'_>,
         missed: &Missed,
+        written: Option<Arc<Progress>>,
     ) -> Self {
-        match missed {
-            Missed::Unanswered => Self::Open,
-            Missed::Skipped => Self::None,
-            _ => match right.lease.take() {
+        match (missed, written) {
+            (Missed::Skipped, _) => Self::None,
+            (_, Some(progress)) => Self::Written(progress),
+            (Missed::Unanswered, None) => Self::Open,
+            (_, None) => match right.lease.take() {
                 Some(lease) => Self::Granted(lease),
                 // With no life to live, nothing was asked for.
                 None if right.replaces || request.policy(place).life_ms == 0 => Self::Open,

@@ -80,6 +80,9 @@ impl Recorder {
         let lease = claim.granted();
         let met = match claim {
             Claim::None => None,
+            Claim::Written(progress) => request
+                .place()
+                .map(|place| Met::Follows(Following::new(&request, &place, Arc::clone(progress)))),
             _ => Met::at(&request, caller, !is_taken, lease.as_ref()),
         };
         match met {
@@ -234,11 +237,9 @@ impl Recorder {
             return self.remove();
         }
         let writer = &mut recording.chunked.writer;
-        let stored = self.request.stored;
-        let before = writer.raw_len();
-        if let Err(why) =
-            writer.push(|buffer| (outcome.encode)(item, stored, buffer, Deadline::NEVER))
-        {
+        let (stored, before) = (self.request.stored, writer.raw_len());
+        let deadline = || self.request.deadline();
+        if let Err(why) = writer.push(|buffer| (outcome.encode)(item, stored, buffer, &deadline)) {
             self.request.unstorable(&Unstored::Unencodable(why));
             self.remove();
         } else if let Some(publisher) = &recording.publisher {

@@ -17,6 +17,7 @@ use crate::key::{CacheKey, FullKey};
 use crate::local::{Facts, Kept, Local, Names, Reading, Shelved, Ticket, Trust};
 use crate::observe::{Counters, Function, Observer};
 use crate::process;
+use crate::progress::Progress;
 use crate::site::Site;
 
 /// A key and a policy, on the runtime that was current when the call began.
@@ -212,7 +213,7 @@ impl Request {
         };
         let facts = Facts {
             name: place.name().clone(),
-            full_key: place.full_key().map(Into::into),
+            full_key: place.shared_full_key(),
             stored: self.stored,
             created_ms: header.created_ms,
             expires_ms: header.expires_ms,
@@ -310,7 +311,7 @@ impl Request {
         }
         // Most values are short, and a buffer that grows is slower to get than one that has room.
         let mut bytes = Vec::with_capacity(64);
-        (outcome.encode)(value, self.stored, &mut bytes, deadline)
+        (outcome.encode)(value, self.stored, &mut bytes, &|| deadline)
             .map_err(Unstored::Unencodable)?;
         // A larger one is written in chunks.
         if bytes.len() > policy.largest / 2 {
@@ -318,7 +319,7 @@ impl Request {
         }
         let facts = Facts {
             name: place.name().clone(),
-            full_key: place.full_key().map(Into::into),
+            full_key: place.shared_full_key(),
             stored: self.stored,
             created_ms: now_ms,
             expires_ms: now_ms.saturating_add(policy.life_ms),
@@ -348,21 +349,27 @@ impl Request {
 
     /// Whether this process is computing the value, so that it would be waited for.
     pub(super) fn is_led(&self, place: &Place<'_>) -> bool {
-        let flights = self.runtime.flights();
-        flights.contains(place.name().as_str(), self.fingerprint)
+        let is_led = || {
+            let flights = self.runtime.flights();
+            flights.contains(place.name().as_str(), self.fingerprint)
+        };
+        !self.runtime.is_idle() && is_led()
     }
 
-    /// Whether this process is writing the stream, so that it would be followed.
-    pub(super) fn is_written(&self, place: &Place<'_>) -> bool {
+    /// The stream as this process is writing it, to be followed.
+    pub(super) fn written(&self, place: &Place<'_>) -> Option<Arc<Progress>> {
         let (name, now_ms) = (place.name().as_str(), self.runtime.now_ms());
+        if self.runtime.is_idle() {
+            return None;
+        }
         let writers = self.runtime.writers();
-        writers.contains(name, self.fingerprint, now_ms)
+        writers.find(name, self.fingerprint, now_ms)
     }
 
     /// Joins the others that compute this entry now.
     pub(crate) fn join(&self, name: &CacheKey) -> Joined<Landed, Lease> {
         self.runtime.flights().join(
-            process::current(),
+            process::recent(),
             name.as_str(),
             self.fingerprint,
             self.overwrite,

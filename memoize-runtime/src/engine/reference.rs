@@ -273,7 +273,7 @@ impl Case {
             Content::Stream(items) => items.clone(),
             Content::Value(value) => {
                 let mut bytes = Vec::new();
-                let encoded = self.stored().encode(value, &mut bytes, Deadline::NEVER);
+                let encoded = self.stored().encode(value, &mut bytes, &|| Deadline::NEVER);
                 encoded.expect("it can be stored");
                 vec![bytes]
             }

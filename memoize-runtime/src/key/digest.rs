@@ -22,6 +22,8 @@
 //!
 //! Digests are part of the names of stored entries, so a change of this encoding makes all of those a miss.
 
+mod arrangement;
+
 use std::fmt::{self, Display};
 
 use serde::Serialize;
@@ -29,6 +31,7 @@ use serde::ser::{self, Serializer};
 use sha2::{Digest, Sha256};
 
 use crate::guard::guard;
+pub(crate) use arrangement::{Arranged, Arrangement, MAX_TOLD, Order, Path, View};
 
 /// The value can't be digested: its `Serialize` failed or panicked. Why is not kept, as the text may quote the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,95 +98,6 @@ enum Tag {
     NewtypeVariant = 29,
     TupleVariant = 30,
     StructVariant = 31,
-}
-
-/// What counts of a value.
-#[derive(Clone, Copy)]
-pub(crate) struct View<'v> {
-    pub(crate) order: Order<'v>,
-    /// Which of two forms a type takes that has one for people.
-    pub(crate) is_human_readable: bool,
-}
-
-/// Where the order counts in which elements and entries are given.
-#[derive(Clone, Copy)]
-pub(crate) enum Order<'v> {
-    InSequences,
-    As(&'v dyn Arrangement),
-}
-
-/// Decides about the order of each sequence and map by itself.
-pub(crate) trait Arrangement {
-    /// One begins here.
-    fn of(&self, path: Path) -> Arranged;
-
-    /// The digests of what was in it, in the order in which it was given; of one that isn't sorted the first [`MAX_TOLD`].
-    fn ended(&self, path: Path, parts: &[[u8; 32]]);
-}
-
-/// Elements of a sequence that is not sorted, of which digests are taken one by one.
-pub(crate) const MAX_TOLD: usize = 1024;
-
-/// How the parts of a sequence or map are taken.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Arranged {
-    /// Their order doesn't count.
-    pub(crate) sorted: bool,
-    /// [`Arrangement::ended`] is to be told of them, too.
-    pub(crate) told: bool,
-    /// The values of a map may be as different as fields of a struct, so that each key leads to another place.
-    pub(crate) by_key: bool,
-}
-
-/// The way to a part of a value, all elements of a sequence being in one place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Path(u64);
-
-impl Path {
-    const ROOT: Self = Self(0);
-    const INSIDE: u64 = 1;
-    const BEHIND: u64 = 2;
-    const KEY: u64 = 3;
-    const VALUE: u64 = 4;
-    const VARIANTS: u64 = 5;
-
-    pub(crate) fn number(self) -> u64 {
-        self.0
-    }
-
-    fn step(self, step: u64) -> Self {
-        Self((self.0.rotate_left(23) ^ step).wrapping_mul(0x9e37_79b9_7f4a_7c15))
-    }
-}
-
-impl View<'_> {
-    const OF_KEYS: Self = Self {
-        order: Order::InSequences,
-        is_human_readable: false,
-    };
-
-    fn of_sequence(self, path: Path) -> Arranged {
-        match self.order {
-            Order::InSequences => Arranged::default(),
-            Order::As(arrangement) => arrangement.of(path),
-        }
-    }
-
-    fn of_map(self, path: Path) -> Arranged {
-        match self.order {
-            Order::InSequences => Arranged {
-                sorted: true,
-                ..Arranged::default()
-            },
-            Order::As(arrangement) => arrangement.of(path),
-        }
-    }
-
-    fn ended(self, path: Path, parts: &[[u8; 32]]) {
-        if let Order::As(arrangement) = self.order {
-            arrangement.ended(path, parts);
-        }
-    }
 }
 
 /// Feeds the encoding of a value to a hash, as it goes.

@@ -99,17 +99,10 @@ impl Writers {
     }
 
     /// The stream of this name and type that is being written, to be followed. One that has expired meanwhile is not handed to those
-    /// who come now.
+    /// who come now. Waits for nobody where nothing is written.
     pub(crate) fn find(&self, name: &str, fingerprint: u64, now_ms: u64) -> Option<Arc<Progress>> {
-        let writers = self.0.lock(name);
-        let found = writers.get(name)?;
-        found.is_for(fingerprint, now_ms).then(|| Arc::clone(found))
-    }
-
-    /// Whether there is one. Waits for nobody where nothing is written.
-    pub(crate) fn contains(&self, name: &str, fingerprint: u64, now_ms: u64) -> bool {
-        let is_for = |found: &Progress| found.is_for(fingerprint, now_ms);
-        self.0.has(name, is_for)
+        let found = self.0.find(name);
+        found.filter(|found| found.is_for(fingerprint, now_ms))
     }
 
     /// Follows the stream of this name and type that is being written meanwhile, or makes known this one, which is begun.
@@ -180,6 +173,10 @@ impl Writers {
     pub(crate) fn leave(&self, progress: &Arc<Progress>) {
         let name = &progress.name;
         self.0.lock(name).remove_same(name, progress);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     #[cfg(any(test, feature = "testing"))]

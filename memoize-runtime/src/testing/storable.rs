@@ -63,7 +63,7 @@ pub fn storable_value<T: Cacheable>(value: &T, codec: &str) -> Result<(), String
     let stored = stored.as_ref().unwrap_or(StoredType::unstored());
     held(stored)?;
     stored
-        .encode(value, &mut Vec::new(), Deadline::NEVER)
+        .encode(value, &mut Vec::new(), &|| Deadline::NEVER)
         .map_err(|fault| {
             let refusal = Refusal {
                 path: fault.path().to_owned(),

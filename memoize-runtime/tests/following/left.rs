@@ -1,13 +1,14 @@
 //! Who was left by a writer, or can't wait for it: what it goes on with, and what is stored.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Barrier, Mutex};
+use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use super::remote::Remote;
-use super::{Blocking, Items, Mishap, Source, each_pair, item, items, runtime};
+use super::{Blocking, Items, Mishap, Source, each_pair, forward, item, items, runtime};
 use cache_memoize::testing::flights;
-use cache_memoize::{Memo, Memory, Runtime};
+use cache_memoize::{Backend, BackendError, Bytes, Deadline, Lease, Memo, Memory, Runtime};
 
 /// A runtime with a backend that knows leases.
 fn leasing() -> Runtime {
@@ -85,6 +86,69 @@ fn who_is_left_after_an_invalidation_stores_by_a_lease_of_its_own() {
         assert_eq!(all.count(), 19);
         assert_eq!((runtime.stats().stores, runtime.stats().outdated), (1, 1));
     });
+}
+
+/// A backend behind which a writer comes to its end, after what is asked next has been answered.
+#[derive(Clone)]
+struct Late {
+    memory: Memory,
+    writing: Arc<Mutex<Option<Items>>>,
+    is_read_on: bool,
+}
+
+impl Backend for Late {
+    forward!(memory => set, delete, limits, get_or_lease, lease, release);
+
+    fn get(&self, key: &str, deadline: Deadline) -> Result<Option<Bytes>, BackendError> {
+        let found = self.memory.get(key, deadline);
+        let writing = self.writing.lock().expect("nobody panics here").take();
+        if self.is_read_on {
+            writing.into_iter().flatten().for_each(drop);
+        }
+        found
+    }
+
+    fn fill(
+        &self,
+        key: &str,
+        lease: Lease,
+        value: Bytes,
+        life: Duration,
+        deadline: Deadline,
+    ) -> Result<bool, BackendError> {
+        self.memory.fill(key, lease, value, life, deadline)
+    }
+}
+
+#[test]
+fn who_comes_as_the_writer_leaves_gets_its_items_or_stores_its_own() {
+    for is_read_on in [true, false] {
+        for is_stream in [true, false] {
+            let late = Late {
+                memory: Memory::new(16 << 20),
+                writing: Arc::default(),
+                is_read_on,
+            };
+            let builder = Runtime::builder().backend(late.clone());
+            let runtime = builder.build().expect("valid settings");
+            runtime.scope(|| {
+                let source = Source::new(20);
+                let mut writing = source.iter();
+                assert_eq!(writing.next(), Some(item(0)));
+                *late.writing.lock().expect("nobody panics here") = Some(writing);
+                let coming: Items = if is_stream {
+                    Box::new(Blocking(source.stream()))
+                } else {
+                    source.iter()
+                };
+                assert!(coming.eq(items(20)));
+                assert_eq!(source.runs(), if is_read_on { 1 } else { 2 });
+            });
+            let stats = runtime.stats();
+            assert_eq!((stats.stores, stats.outdated), (1, 0), "{is_read_on}");
+            assert_eq!(flights(&runtime), 0);
+        }
+    }
 }
 
 /// Reads on, on threads of their own, from wherever each of them is.

@@ -1,5 +1,7 @@
 //! A reader that comes while another writes the stream follows it, and goes on by itself where that comes to nothing.
 
+#[path = "../../../tests/common/forward.rs"]
+mod forward;
 mod itself;
 mod left;
 #[path = "../remote/mod.rs"]
@@ -16,6 +18,7 @@ use std::time::Duration;
 
 use cache_memoize::testing::flights;
 use cache_memoize::{Memo, Memory, Runtime};
+use forward::forward;
 use futures::executor::block_on;
 use futures::stream::{self, Stream, StreamExt};
 use remote::Remote;

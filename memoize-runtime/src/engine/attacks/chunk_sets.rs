@@ -360,7 +360,7 @@ impl<'p> Attack<'p> {
             Form::Value => {
                 let mut bytes = Vec::new();
                 let value = value(key, kind, made);
-                let encoded = KINDS[kind].encode(&value, &mut bytes, Deadline::NEVER);
+                let encoded = KINDS[kind].encode(&value, &mut bytes, &|| Deadline::NEVER);
                 encoded.expect("it can be stored");
                 vec![bytes]
             }

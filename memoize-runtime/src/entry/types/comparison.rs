@@ -208,10 +208,7 @@ impl Comparison<'_> {
 impl Trial {
     /// Whether this many readings show enough, beside the bits that are known.
     fn is_done(self, times: u32, known: u32) -> bool {
-        let known = match self.shown {
-            Shown::Few | Shown::Values(_) => known,
-            Shown::Each => 0,
-        };
+        let known = if self.shown.is_by_each() { 0 } else { known };
         // One that shows nothing has no other order.
         self.bits == 0 || known.saturating_add(self.bits.saturating_mul(times)) >= Self::CERTAIN
     }
@@ -255,9 +252,12 @@ impl Seen {
 
     /// What so many readings show for other values.
     fn evidence(&self, times: u32) -> Evidence {
-        let bits = |trial: &Trial| match trial.shown {
-            Shown::Few | Shown::Values(_) => trial.bits.saturating_mul(times),
-            Shown::Each => 0,
+        let bits = |trial: &Trial| {
+            if trial.shown.is_by_each() {
+                0
+            } else {
+                trial.bits.saturating_mul(times)
+            }
         };
         let trials = self.trials.iter();
         trials
@@ -291,7 +291,7 @@ impl Arrangement for Sorting<'_> {
             Hashed::Perhaps => self.unordered.contains(&path),
         };
         let known = (self.known)(begun.passage(path.number()));
-        let told = known < Trial::CERTAIN || begun.order.shown == Shown::Each;
+        let told = known < Trial::CERTAIN || begun.order.shown.is_by_each();
         if told {
             self.open.borrow_mut().push((begun, sorted));
         }
@@ -308,8 +308,12 @@ impl Arrangement for Sorting<'_> {
             return;
         };
         if parts.len() > 1 {
-            let bits = if sorted { Trial::CERTAIN } else { bits(parts) };
             let shown = begun.order.shown;
+            let bits = if sorted || shown == Shown::EachOnce {
+                Trial::CERTAIN
+            } else {
+                bits(parts)
+            };
             let passage = begun.passage(path.number());
             self.course.adds(passage, Trial { bits, shown });
         }
@@ -403,7 +407,7 @@ mod tests {
         value: &T,
         deadline: Deadline,
     ) -> Result<(), Unencodable> {
-        stored.encode(value, &mut Vec::new(), deadline)
+        stored.encode(value, &mut Vec::new(), &|| deadline)
     }
 
     /// It is read once each time.

@@ -1,6 +1,6 @@
 //! What is known of whether the values of one type come back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,6 +12,10 @@ use super::stored::Unencodable;
 /// Values that are read back to see parts of the type that no value had before; some are never seen. After a value that came back
 /// as another one, each is read back.
 const MAX_VALUES: u32 = 16;
+
+/// Different values that come back, at least, before one is believed that was not read back. The first may be one of the few that a
+/// `Serialize` and `Deserialize` agree on: 0 where a sign is lost, two of the same where they are swapped.
+const MIN_DIFFERENT: usize = 4;
 
 /// Passages that are remembered. There are more only in what can't be seen, and what that shows of them is forgotten.
 const MAX_PASSAGES: usize = 4096;
@@ -33,6 +37,8 @@ pub(super) struct Proof {
 struct Known {
     /// How many values came back.
     values: u32,
+    /// The hashes of some that differ, as many as have to.
+    different: BTreeSet<u64>,
     /// How certain it is of what they went through that it wasn't chance.
     bits: BTreeMap<Passage, u32>,
     /// A value came back as another one.
@@ -60,6 +66,7 @@ impl Proof {
             is_whole: AtomicBool::new(false),
             known: Mutex::new(Known {
                 values: 0,
+                different: BTreeSet::new(),
                 bits: BTreeMap::new(),
                 is_refuted: false,
                 is_disordered: false,
@@ -89,13 +96,13 @@ impl Proof {
         shown.filter(|_| !known.is_disordered).unwrap_or_default()
     }
 
-    /// A value of this shape came back, and this was shown by it.
-    pub(super) fn add(&self, shape: &Shape, evidence: Evidence) {
+    /// A value of this shape and hash came back, and this was shown by it.
+    pub(super) fn add(&self, shape: &Shape, hash: u64, evidence: Evidence) {
         self.next_rest.store(1, Ordering::Relaxed);
         let mut known = self.known();
         known.values = known.values.saturating_add(1);
-        // The first settles it where there is nothing that could be met.
-        if known.learn(evidence) || [1, MAX_VALUES].contains(&known.values) {
+        let is_different = known.different.len() < MIN_DIFFERENT && known.different.insert(hash);
+        if known.learn(evidence) || is_different || known.values == MAX_VALUES {
             let is_whole = known.settle(shape);
             self.is_whole.store(is_whole, Ordering::Relaxed);
         }
@@ -174,8 +181,9 @@ impl Known {
 
     /// Decides which values are read back from now on; says whether none are.
     fn settle(&mut self, shape: &Shape) -> bool {
-        let is_all_met = self.bits.len() >= shape.passages();
-        if !is_all_met && (self.values < MAX_VALUES || self.is_refuted) {
+        let is_all_met =
+            self.bits.len() >= shape.passages() && self.different.len() >= MIN_DIFFERENT;
+        if self.is_refuted || !is_all_met && self.values < MAX_VALUES {
             return false;
         }
         let is_shown = |passage: &Passage| {

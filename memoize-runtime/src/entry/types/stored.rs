@@ -13,6 +13,7 @@ use std::ops::Deref;
 use std::sync::{Mutex, PoisonError, RwLock};
 
 use serde::de::DeserializeOwned;
+use twox_hash::XxHash3_64;
 
 use super::comparison::{Comparison, Verdict};
 use super::conform::{Divergence, Fault, Watch};
@@ -251,7 +252,7 @@ impl StoredType {
     }
 
     /// Appends the bytes of a value that will be read back as the same one, as far as serde can tell; what takes long is bounded by
-    /// the `deadline`.
+    /// the `deadline`, which is asked for only then.
     ///
     /// # Errors
     ///
@@ -260,7 +261,7 @@ impl StoredType {
         &self,
         value: &T,
         out: &mut Vec<u8>,
-        deadline: Deadline,
+        deadline: &dyn Fn() -> Deadline,
     ) -> Result<(), Unencodable> {
         let Some(_level) = Level::enter(self) else {
             return Err(Unencodable::Nested);
@@ -348,7 +349,7 @@ impl StoredType {
         wanted: &Wanted,
         watch: &Watch<'_>,
         bytes: &[u8],
-        deadline: Deadline,
+        deadline: &dyn Fn() -> Deadline,
     ) -> Result<(), Unencodable> {
         if let Some(fault) = watch.fault_of_the_whole(bytes.len()) {
             return Err(Unencodable::of_the_whole(fault));
@@ -377,13 +378,13 @@ impl StoredType {
         &self,
         value: &T,
         bytes: &[u8],
-        deadline: Deadline,
+        deadline: &dyn Fn() -> Deadline,
     ) -> Result<(), Unencodable> {
         let comparison = Comparison {
             shape: &self.shape,
             codec: self.codec,
             bytes: bytes.len(),
-            deadline,
+            deadline: deadline(),
         };
         let drop_panicked = Cell::new(false);
         let read = || {
@@ -403,7 +404,8 @@ impl StoredType {
         }
         match verdict? {
             Verdict::Same(evidence) => {
-                self.proof.add(self.shape.told_apart(), evidence);
+                let hash = XxHash3_64::oneshot(bytes);
+                self.proof.add(self.shape.told_apart(), hash, evidence);
                 Ok(())
             }
             Verdict::Undecided(evidence) => {

@@ -179,15 +179,18 @@ impl Call {
     /// Looks up, and joins.
     fn begin(&self) -> Part {
         let world = &self.world;
-        let is_under_way = world.writers.contains("key", 0, 0);
+        let written = world.writers.find("key", 0, 0);
         let mut store = world.store();
         if let Some(entry) = &store.entry {
             return Part::Found(entry.clone());
         }
-        let is_free = !is_under_way && store.lease.is_none();
+        let is_free = written.is_none() && store.lease.is_none();
         let granted = is_free.then(|| store.grant());
         let stores = store.stores;
         drop(store);
+        if let (Some(progress), None) = (written, &self.left) {
+            return Part::Follows(progress);
+        }
         let lease = granted.map(Arc::new).or_else(|| self.shared());
         let joined = match world.writers.find("key", 0, 0) {
             Some(progress) => Joined::Follows(progress),
@@ -435,6 +438,26 @@ fn of_all_who_are_left_one_writes() {
             let [runs, failures, overtaken] = world.counts();
             assert_eq!(failures, 1);
             assert!((2..=2 + overtaken).contains(&runs), "{runs}, {overtaken}");
+            assert!(world.store().entry.is_some());
+            world.is_settled();
+        });
+    }
+}
+
+#[test]
+fn who_comes_as_the_writer_leaves_gets_its_items_or_stores_its_own() {
+    for writer in [Body::Returns, Body::Ends(0), Body::Ends(3)] {
+        check(move || {
+            let world = World::new();
+            let mut writing = Call::new(&world, Waits::OnThread);
+            let begun = writing.begin();
+            let call = Call::new(&world, Waits::OnThread);
+            let coming = thread::spawn(move || call.call(Body::Returns));
+            writing.finish(begun, writer);
+            let given = coming.join().expect("no panic");
+            assert_eq!(given, Some(items(0)));
+            let [runs, failures, _] = world.counts();
+            assert_eq!(runs, 1 + failures);
             assert!(world.store().entry.is_some());
             world.is_settled();
         });

@@ -74,8 +74,17 @@ pub(crate) enum Shown {
     Few,
     /// Those of values that have it read by this seed.
     Values(Option<TypeId>),
-    /// Each value's own: it is read through a collection that has another order, or none.
+    /// Each value's own: it is read through a collection that has no order, so that one reading may be chance.
     Each,
+    /// Each value's own, of which one does: it is read through a collection that sorts it.
+    EachOnce,
+}
+
+impl Shown {
+    /// Whether other values show nothing.
+    pub(crate) fn is_by_each(self) -> bool {
+        matches!(self, Self::Each | Self::EachOnce)
+    }
 }
 
 /// Whether the order of a list or map is no part of it.

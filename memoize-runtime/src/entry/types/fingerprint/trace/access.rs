@@ -29,6 +29,20 @@ impl<'g> Inside<'g> {
     pub(super) fn aim(self) -> usize {
         self.graph.borrow_mut().aim(self.id)
     }
+
+    /// Gives `seed` what it asks for, but for what is asked after the end of the run.
+    pub(super) fn answer<'de, S: DeserializeSeed<'de>>(
+        self,
+        seed: S,
+        within_run: impl FnOnce(S) -> Result<S::Value, Stop>,
+    ) -> Result<Option<S::Value>, Stop> {
+        let afterthought = self.graph.borrow_mut().afterthought();
+        match afterthought {
+            None => within_run(seed).map(Some),
+            Some(Afterthought::Nothing) => Ok(None),
+            Some(Afterthought::Sample) => sample(self.graph, seed).map(Some),
+        }
+    }
 }
 
 const VALUE: usize = 1;
@@ -48,19 +62,8 @@ impl<'g> Entries<'g> {
     }
 }
 
-impl<'de> MapAccess<'de> for Entries<'_> {
-    type Error = Stop;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(
-        &mut self,
-        seed: K,
-    ) -> Result<Option<K::Value>, Stop> {
-        let afterthought = self.inside.graph.borrow_mut().afterthought();
-        match afterthought {
-            Some(Afterthought::Nothing) => return Ok(None),
-            Some(Afterthought::Sample) => return sample(self.inside.graph, seed).map(Some),
-            None => {}
-        }
+impl Entries<'_> {
+    fn key<'de, K: DeserializeSeed<'de>>(&self, seed: K) -> Result<K::Value, Stop> {
         self.inside.graph.borrow_mut().step()?;
         let child = self.inside.child(self.aim);
         if self.aim != VALUE {
@@ -70,7 +73,18 @@ impl<'de> MapAccess<'de> for Entries<'_> {
         if self.inside.graph.borrow().asks_for_names(self.inside.id) {
             return Err(child.buffered());
         }
-        sample(self.inside.graph, seed).map(Some)
+        sample(self.inside.graph, seed)
+    }
+}
+
+impl<'de> MapAccess<'de> for Entries<'_> {
+    type Error = Stop;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Stop> {
+        self.inside.answer(seed, |seed| self.key(seed))
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Stop> {

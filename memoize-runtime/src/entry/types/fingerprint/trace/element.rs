@@ -5,7 +5,6 @@ use serde::de::{DeserializeSeed, SeqAccess, Visitor};
 use super::access::Inside;
 use super::draft::{Ask, Child, List, MAX_WIDTH};
 use super::follow::stateless;
-use super::graph::Afterthought;
 use super::sample::sample;
 use super::stop::Stop;
 
@@ -91,17 +90,18 @@ impl<'de> SeqAccess<'de> for Elements<'_> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, Stop> {
-        let afterthought = self.inside.graph.borrow_mut().afterthought();
-        match afterthought {
-            Some(Afterthought::Nothing) => return Ok(None),
-            Some(Afterthought::Sample) => return sample(self.inside.graph, seed).map(Some),
-            None => {}
-        }
+        let inside = self.inside;
+        inside.answer(seed, |seed| self.element(seed))
+    }
+}
+
+impl Elements<'_> {
+    fn element<'de, S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Stop> {
         let step = self.step::<S>()?;
         let at = self.at;
         self.at += 1;
         match step {
-            Step::Pass => sample(self.inside.graph, seed).map(Some),
+            Step::Pass => sample(self.inside.graph, seed),
             Step::Follow => {
                 let end = self.inside.child(at).seed(seed);
                 self.close_after(at);
@@ -109,9 +109,7 @@ impl<'de> SeqAccess<'de> for Elements<'_> {
             }
         }
     }
-}
 
-impl Elements<'_> {
     /// The last element of a tuple needs no run of its own to say that it was the last.
     fn close_after(&self, at: usize) {
         let mut graph = self.inside.graph.borrow_mut();

@@ -9,8 +9,6 @@ use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use super::access::Inside;
 use super::draft::{Child, Unknown, Way};
 use super::element::Elements;
-use super::graph::Afterthought;
-use super::sample::sample;
 use super::stop::Stop;
 
 /// A name that no struct has.
@@ -63,13 +61,7 @@ impl<'de> SeqAccess<'de> for Order<'_> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, Stop> {
-        let afterthought = self.inside.graph.borrow_mut().afterthought();
-        match afterthought {
-            Some(Afterthought::Nothing) => return Ok(None),
-            Some(Afterthought::Sample) => return sample(self.inside.graph, seed).map(Some),
-            None => {}
-        }
-        Err(learn_order(self.inside))
+        self.inside.answer(seed, |_| Err(learn_order(self.inside)))
     }
 }
 
@@ -87,13 +79,20 @@ impl<'de> MapAccess<'de> for Named<'_> {
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, Stop> {
-        let (graph, id) = (self.inside.graph, self.inside.id);
-        let afterthought = graph.borrow_mut().afterthought();
-        match afterthought {
-            Some(Afterthought::Nothing) => return Ok(None),
-            Some(Afterthought::Sample) => return sample(graph, seed).map(Some),
-            None => {}
+        self.inside.answer(seed, |seed| self.key(seed))
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Stop> {
+        if self.inside.graph.borrow().is_over() {
+            return Err(Stop);
         }
+        Err(self.inside.child(self.aim).seed(seed))
+    }
+}
+
+impl Named<'_> {
+    fn key<'de, K: DeserializeSeed<'de>>(&self, seed: K) -> Result<K::Value, Stop> {
+        let (graph, id) = (self.inside.graph, self.inside.id);
         graph.borrow_mut().step()?;
         let asks_unknown = graph.borrow_mut().draft(id).unknown == Unknown::ToBeAsked;
         if asks_unknown {
@@ -110,18 +109,9 @@ impl<'de> MapAccess<'de> for Named<'_> {
         if let Some(key) = key_of(&key, self.names.len()) {
             self.check_alias(key)?;
         }
-        Ok(Some(key))
+        Ok(key)
     }
 
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Stop> {
-        if self.inside.graph.borrow().is_over() {
-            return Err(Stop);
-        }
-        Err(self.inside.child(self.aim).seed(seed))
-    }
-}
-
-impl Named<'_> {
     /// Names that are read as one and the same key are aliases of each other, unless all names are read so: then keys
     /// are no enum, and don't tell.
     fn check_alias(&self, key: u64) -> Result<(), Stop> {

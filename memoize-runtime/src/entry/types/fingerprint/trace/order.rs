@@ -42,7 +42,9 @@ pub(super) fn order(place: Place, read: Facts) -> Order {
     let hashed = is_hashed(place.facts, read);
     let shown = if content(place.facts.name).name == read.name && is_of_std(read.name) {
         Shown::Few
-    } else if hashed != Hashed::Yes && is_rearranged(place.facts, read) {
+    } else if is_sorted(read.name) {
+        Shown::EachOnce
+    } else if hashed != Hashed::Yes && becomes_a_list(place.facts, read) {
         Shown::Each
     } else {
         Shown::Values(place.seed)
@@ -72,13 +74,15 @@ fn is_of_std(name: &str) -> bool {
     ["alloc::", "std::"].iter().any(|of| name.starts_with(of))
 }
 
-/// Whether it is read through a map or set that is not what it becomes.
-fn is_rearranged(place: Facts, read: Facts) -> bool {
-    let is_sorted = matches!(split(read.name).0, "BTreeMap" | "BTreeSet");
+/// Whether it is read through a collection that sorts. What this becomes can't be told from a list, as the two are of one size.
+fn is_sorted(name: &'static str) -> bool {
+    matches!(split(name).0, "BTreeMap" | "BTreeSet")
+}
+
+/// Whether it is read through what is hashed, and doesn't become that.
+fn becomes_a_list(place: Facts, read: Facts) -> bool {
     let becomes_another = !have_one_size(place, read) || place.name.contains(READ_WITH);
-    (is_sorted || has_name_of_hash(read.name))
-        && becomes_another
-        && !content(place.name).is_behind_pointer
+    has_name_of_hash(read.name) && becomes_another && !content(place.name).is_behind_pointer
 }
 
 fn has_name_of_hash(name: &'static str) -> bool {
@@ -193,7 +197,9 @@ mod tests {
         assert_eq!(shown_as::<List, Vec<u8>>(), by_values);
         assert_eq!(shown_as::<Linked, Linked>(), by_values);
         assert_eq!(shown_as::<Pairs, HashMap<u8, u8>>(), Shown::Each);
-        assert_eq!(shown_as::<List, BTreeSet<u8>>(), by_values);
+        assert_eq!(shown_as::<BTreeSet<u8>, BTreeSet<u8>>(), Shown::Few);
+        assert_eq!(shown_as::<List, BTreeSet<u8>>(), Shown::EachOnce);
+        assert_eq!(shown_as::<Box<List>, BTreeSet<u8>>(), Shown::EachOnce);
         let _ = |pairs: Pairs| pairs.0;
     }
 }

@@ -1,10 +1,8 @@
 //! Types of widespread crates, each as a field beside another one that changes: what they check when they are read must not
 //! hide the change, and they must come back as they were.
 
-mod common;
-
+use crate::common::{Stored, runtime};
 use cache_memoize::Memo;
-use common::{Stored, runtime};
 use serde::{Deserialize, Serialize};
 
 /// In a struct, fields are gone to by their names, and nothing has to be made up.

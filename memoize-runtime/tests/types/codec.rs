@@ -1,14 +1,12 @@
 //! What a codec can't hold: the function runs as if it were not memoized, and says why, once.
 
-mod common;
-
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
+use crate::common::{is_refused, logged, postcard, runtime};
 use cache_memoize::{Memo, cache_memoize};
-use common::{is_refused, logged, postcard, runtime};
 use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -87,7 +85,7 @@ fn what_postcard_refuses_runs_uncached_and_is_told_once() {
     );
     assert_eq!(log.lines().count(), 1, "{log}");
     for part in [
-        "function=codec::load",
+        "function=types::codec::load",
         "field=\"lines[].amount\"",
         "codec = \\\"msgpack\\\"",
     ] {
@@ -176,8 +174,8 @@ fn streams_of_what_cannot_be_stored_run_uncached() {
 
 #[cfg(feature = "msgpack")]
 mod msgpack {
-    use super::common::{is_held, msgpack};
     use super::*;
+    use crate::common::{is_held, msgpack};
 
     #[test]
     fn it_holds_what_postcard_refuses() {
