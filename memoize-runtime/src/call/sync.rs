@@ -93,6 +93,9 @@ pub(crate) fn get_or_compute<R>(
 }
 
 /// Waits for the value, or for the turn to compute it.
+///
+/// As looking up and storing it is not inlined, so that little is on the stack of a body that calls the function again.
+#[inline(never)]
 fn take_turn<R>(
     request: &Request,
     place: &Place<'_>,
@@ -302,6 +305,7 @@ fn remove(request: &Request, place: &Place<'_>, deadline: Deadline) -> bool {
 }
 
 /// Has the entry of a value written, after its chunks if it is too large for one; says whether it is stored.
+#[inline(never)]
 fn store<R>(
     request: &Request,
     place: &Place<'_>,
