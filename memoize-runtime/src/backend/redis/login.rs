@@ -2,6 +2,7 @@
 
 use redis::{Cmd, Value};
 
+use super::command::arguments;
 use super::error;
 use super::url::{Login, Servers, Target};
 use crate::backend::BackendError;
@@ -89,9 +90,14 @@ impl Greeting {
     /// # Errors
     /// One of the commands was refused, or it is no master.
     pub(super) fn check(&self, answers: &[Value]) -> Result<(), BackendError> {
-        for answer in answers {
+        for (index, answer) in answers.iter().enumerate() {
             if let Value::ServerError(refusal) = answer {
-                return Err(error::of_greeting(refusal));
+                let commands = self.commands();
+                let name = commands
+                    .get(index)
+                    .and_then(|command| arguments(command).next());
+                let name = name.and_then(|name| str::from_utf8(name).ok());
+                return Err(error::of_greeting(name.unwrap_or_default(), refusal));
             }
         }
         if self.to_master && !answers.last().is_some_and(is_master) {

@@ -151,7 +151,7 @@ impl Ear {
                 None => {}
                 Some(Value::ServerError(refusal)) => {
                     return Err(if error::is_lasting(&refusal) {
-                        Ended::Refused(error::of_greeting(&refusal))
+                        Ended::Refused(error::of_tracking(&refusal))
                     } else {
                         Ended::Lost
                     });
