@@ -4,15 +4,14 @@
 //! The others share a cell. When a thread ends, its seat goes to another one, with what was counted there.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use once_cell::sync::OnceCell;
 
 const SEATS: usize = 32;
 
-/// Which seats are taken, a bit for each.
-static TAKEN: Mutex<u32> = Mutex::new(0);
+/// Which seats are taken, a bit for each. What was counted on one is handed on with it.
+static TAKEN: AtomicU32 = AtomicU32::new(0);
 
 /// The seat of this thread.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -47,16 +46,12 @@ impl Seat {
         // are still there as long as this one is.
         let table = papaya::HashMap::<(), ()>::new();
         drop(table.guard());
-        let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
-        let free = taken.trailing_ones() as usize;
-        let seat = match u8::try_from(free) {
-            Ok(free) if usize::from(free) < SEATS => {
-                *taken |= 1 << free;
-                Self(free)
-            }
-            _ => Self::NONE,
-        };
-        drop(taken);
+        let and_the_first_free = |taken: u32| Some(taken | taken.checked_add(1)?);
+        let taken = TAKEN.fetch_update(Ordering::AcqRel, Ordering::Acquire, and_the_first_free);
+        let free = taken
+            .ok()
+            .and_then(|taken| u8::try_from(taken.trailing_ones()).ok());
+        let seat = free.map_or(Self::NONE, Self);
         SEAT.set(seat);
         // Where it can't be given back any more the thread is ending.
         if LEAVING.try_with(|leaving| leaving.0.set(seat)).is_err() {
@@ -79,7 +74,7 @@ impl Drop for Leaving {
         SEAT.set(Seat::ENDING);
         let seat = self.0.get().0;
         if usize::from(seat) < SEATS {
-            *TAKEN.lock().unwrap_or_else(PoisonError::into_inner) &= !(1 << seat);
+            TAKEN.fetch_and(!(1 << seat), Ordering::Release);
         }
     }
 }

@@ -47,10 +47,14 @@ impl<T> Shards<T> {
     /// What is there under this name. Takes no lock where the table is empty; that there is nothing is only to be relied on for what is
     /// as right without it.
     pub(crate) fn find(&self, name: &str) -> Option<Arc<T>> {
-        if self.count.load(Ordering::Relaxed) == 0 {
+        if self.is_empty() {
             return None;
         }
         self.lock(name).get(name).cloned()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count.load(Ordering::Relaxed) == 0
     }
 
     #[cfg(any(test, feature = "testing"))]

@@ -7,45 +7,40 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::mem;
 use std::pin::{Pin, pin};
-use std::process;
+use std::ptr;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::guard::wake_all;
+use crate::process::Own;
 
 /// How long the thread stays without anything to do, so that a load that comes in waves doesn't start one for each.
 const LINGERS: Duration = Duration::from_secs(5);
 
-static TIMER: Timer = Timer {
-    queue: Mutex::new(Queue {
-        sleepers: BTreeMap::new(),
-        next_ticket: 0,
-        owner: 0,
-        runs: false,
-    }),
-    earlier: Condvar::new(),
-};
+/// A forked child has none of its parent's threads: tasks of the parent's are polled there, if anywhere, and their wakers are neither woken nor
+/// dropped in the child, as they are code of executors.
+static TIMER: Own<Timer> = Own::new();
 
+#[derive(Default)]
 struct Timer {
     queue: Mutex<Queue>,
     /// Somebody is to be woken before all others.
     earlier: Condvar,
 }
 
+#[derive(Default)]
 struct Queue {
     sleepers: BTreeMap<(Instant, u64), Waker>,
     next_ticket: u64,
-    /// The process that these are of. A forked child has none of its parent's threads, and finds another number here.
-    owner: u32,
     runs: bool,
 }
 
 /// Waits until a moment.
 pub(crate) struct Sleep {
     until: Instant,
-    ticket: Option<u64>,
+    ticket: Option<(&'static Timer, u64)>,
 }
 
 pub(crate) fn sleep_until(until: Instant) -> Sleep {
@@ -80,19 +75,21 @@ impl Future for Sleep {
         }
         let waker = context.waker().clone();
         let until = self.until;
-        let mut queue = TIMER.lock();
-        queue.forget_parents(process::id());
-        let ticket = *self.ticket.get_or_insert_with(|| queue.new_ticket());
+        let timer = Timer::current();
+        let mut queue = timer.lock();
+        let known = self.ticket.filter(|(of, _)| ptr::eq(*of, timer));
+        let (_, ticket) = known.unwrap_or_else(|| (timer, queue.new_ticket()));
+        self.ticket = Some((timer, ticket));
         let is_first = queue
             .sleepers
             .first_key_value()
             .is_none_or(|(first, _)| (until, ticket) < *first);
         let replaced = queue.sleepers.insert((until, ticket), waker);
-        let runs = TIMER.keep_running(&mut queue);
+        let runs = timer.keep_running(&mut queue);
         drop(queue);
         drop(replaced);
         if is_first {
-            TIMER.earlier.notify_one();
+            timer.earlier.notify_one();
         }
         if runs {
             Poll::Pending
@@ -105,14 +102,20 @@ impl Future for Sleep {
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        if let Some(ticket) = self.ticket {
-            let waker = TIMER.lock().sleepers.remove(&(self.until, ticket));
+        if let Some((timer, ticket)) = self.ticket
+            && ptr::eq(timer, Timer::current())
+        {
+            let waker = timer.lock().sleepers.remove(&(self.until, ticket));
             drop(waker);
         }
     }
 }
 
 impl Timer {
+    fn current() -> &'static Self {
+        TIMER.get_or_make(Self::default)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -165,16 +168,6 @@ impl Queue {
         self.next_ticket
     }
 
-    /// Tasks of the parent's are polled there, if anywhere. Their wakers are neither woken nor dropped here, as they are code of executors
-    /// whose threads are missing.
-    fn forget_parents(&mut self, this_process: u32) {
-        if self.owner != this_process {
-            mem::forget(mem::take(&mut self.sleepers));
-            self.owner = this_process;
-            self.runs = false;
-        }
-    }
-
     fn take_due(&mut self, now: Instant) -> BTreeMap<(Instant, u64), Waker> {
         let later = self.sleepers.split_off(&(now, u64::MAX));
         mem::replace(&mut self.sleepers, later)
@@ -184,9 +177,6 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use std::future::{pending, ready};
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::task::Wake;
 
     use super::*;
     use crate::flight::block_on;
@@ -218,42 +208,6 @@ mod tests {
         assert_eq!(block_on(pin!(timeout(None, ready(1))), None), Some(Some(1)));
     }
 
-    struct Counts(AtomicUsize);
-
-    impl Wake for Counts {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    #[test]
-    fn a_forked_child_wakes_nobody_of_its_parents() {
-        let (parent, child) = (process::id(), process::id() ^ 1);
-        let counts = Arc::new(Counts(AtomicUsize::new(0)));
-        let mut queue = Queue {
-            sleepers: BTreeMap::new(),
-            next_ticket: 1,
-            owner: parent,
-            runs: true,
-        };
-        let sleeps = |queue: &mut Queue| {
-            let ticket = queue.new_ticket();
-            let waker = Waker::from(Arc::clone(&counts));
-            queue.sleepers.insert((Instant::now(), ticket), waker);
-        };
-        sleeps(&mut queue);
-        queue.forget_parents(parent);
-        assert!(queue.runs && queue.sleepers.len() == 1);
-
-        queue.forget_parents(child);
-        assert!(!queue.runs, "it has no thread");
-        sleeps(&mut queue);
-        queue.forget_parents(child);
-        wake_all(queue.take_due(Instant::now()).into_values());
-        assert_eq!(counts.0.load(Ordering::Relaxed), 1, "its own");
-        assert_eq!(Arc::strong_count(&counts), 2, "not even dropped");
-    }
-
     #[test]
     fn who_is_dropped_is_forgotten() {
         let far = Instant::now() + Duration::from_secs(3600);
@@ -266,7 +220,13 @@ mod tests {
             None,
         );
         assert_eq!(polled, Some(None));
-        let is_there = || TIMER.lock().sleepers.keys().any(|(at, _)| *at == far);
+        let is_there = || {
+            Timer::current()
+                .lock()
+                .sleepers
+                .keys()
+                .any(|(at, _)| *at == far)
+        };
         assert!(is_there());
         sleep.set(None);
         assert!(!is_there());

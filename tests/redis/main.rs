@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! CACHE_MEMOIZE_TEST_ROUNDS=100 CACHE_MEMOIZE_TEST_KILLS=200 CACHE_MEMOIZE_TEST_STOPS=50 CACHE_MEMOIZE_TEST_OUTAGES=10 CACHE_MEMOIZE_TEST_FAULTS=10000 \
-//! CACHE_MEMOIZE_TEST_EVICTION_SECONDS=60 \
+//! CACHE_MEMOIZE_TEST_EVICTION_SECONDS=60 CACHE_MEMOIZE_TEST_FORKS=3000 \
 //! cargo test --all-features --test redis -- --nocapture --test-threads 1
 //! ```
 #![cfg(unix)]
@@ -18,7 +18,9 @@ mod cold_key;
 mod everywhere;
 mod eviction;
 mod foreign;
+mod fork;
 mod item;
+mod late;
 mod outages;
 mod round_trips;
 mod storm;

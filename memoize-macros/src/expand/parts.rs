@@ -168,11 +168,11 @@ pub(super) fn memoized(
     let expiration = expiration(model);
     let execution = model.execution();
     let share_errors = share_errors(model);
-    let call = ours!(#call #overwrite #expiration #share_errors);
+    let call = ours!(#call #overwrite #expiration);
     let run = run(model, execution, body);
     let has_temporaries = overwrite.is_some() || expiration.is_some();
-    let work = if has_temporaries || execution != Execution::Blocking {
-        ours!(#before let __call = #call; __call #run)
+    let work = if has_temporaries || share_errors.is_some() || execution != Execution::Blocking {
+        ours!(#before let __call = #call; #share_errors __call #run)
     } else {
         ours!(#before #call #run)
     };
@@ -231,11 +231,11 @@ pub(super) fn expiration(model: &Model) -> Option<TokenStream> {
     })
 }
 
-/// What it asks of the error is told of at the option.
+/// What it asks of the error is told of at the option, and once, though `refresh` asks the same: all of the statement stands there.
 fn share_errors(model: &Model) -> Option<TokenStream> {
     model.options.share_errors.map(|span| {
         let span = Span::mixed_site().located_at(span);
-        quote_spanned!(span=> .share_errors())
+        quote_spanned!(span=> let __call = __call.share_errors();)
     })
 }
 

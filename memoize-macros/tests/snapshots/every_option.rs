@@ -11,10 +11,8 @@ where
     C: Send,
     L: Log,
 {
-    let __call = LoadUser::__of(&id)
-        .force_overwrite(id == 0)
-        .expiration(client.ttl())
-        .share_errors();
+    let __call = LoadUser::__of(&id).force_overwrite(id == 0).expiration(client.ttl());
+    let __call = __call.share_errors();
     __call
         .__run_if(
             is_good,
@@ -60,10 +58,8 @@ impl LoadUser {
         C: Send,
         L: Log,
     {
-        let __call = Self::__of(&id)
-            .force_overwrite(true)
-            .expiration(client.ttl())
-            .share_errors();
+        let __call = Self::__of(&id).force_overwrite(true).expiration(client.ttl());
+        let __call = __call.share_errors();
         __call
             .__run_if(
                 is_good,

@@ -3,10 +3,10 @@
 mod leases;
 #[cfg(all(test, feature = "encrypt"))]
 mod raw_bytes;
+mod table;
 #[cfg(test)]
 mod tests;
 
-use std::cell::RefCell;
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -14,29 +14,12 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use foldhash::fast::RandomState;
-use quick_cache::sync::Cache;
-use quick_cache::{Lifecycle, OptionsBuilder, Weighter};
-
 use super::{Backend, BackendError, Bytes, Deadline, Lease, Limits, Lookup};
 use crate::clock::{Clock, SystemClock, millis};
 use crate::local::Kept;
 use crate::process;
 use leases::Leases;
-
-/// What one entry takes beside its key and value: the table's slot, two allocations and the reference counts. Measured
-/// with a counting allocator and rounded up, so that the bound is one on memory and not on payload alone.
-const OVERHEAD: u64 = 160;
-
-/// The same for a value that is kept as it is: two tables' slots, and five allocations.
-const VALUE_OVERHEAD: u64 = 320;
-
-/// A shard's share bounds the largest value, so a small store has few shards.
-const SHARD_BYTES: u64 = 8 << 20;
-const MOST_SHARDS: u64 = 16;
-
-/// What is taken for the size of an entry when the table is laid out; it grows as it must.
-const TYPICAL_ENTRY: u64 = 512;
+use table::{Item, Left, Pulse, Table};
 
 /// How many entries are taken in one epoch.
 const EPOCH: u64 = 1024;
@@ -61,7 +44,7 @@ pub struct Memory {
 }
 
 struct Store {
-    entries: Cache<Box<str>, Item, ByBytes, RandomState, Ending>,
+    entries: Table,
     /// Locked around each write, so that a fill is one step with the check of its lease.
     leases: Leases,
     clock: Arc<dyn Clock>,
@@ -88,77 +71,6 @@ impl Drop for Store {
     }
 }
 
-#[derive(Clone)]
-struct Item {
-    kept: Kept,
-    expires_ms: u64,
-}
-
-impl Item {
-    /// Says that nobody may use it any more: before it is out of the store, so that what may be used is in it.
-    fn end(&self, pulse: &Pulse) {
-        if let Kept::Value(value) = &self.kept {
-            value.end();
-            // Behind it, so that who finds the same number as before finds what was there before.
-            pulse.ended.fetch_add(1, Ordering::AcqRel);
-        }
-    }
-
-    /// Leaves wherever else it is found. Outside of every lock, since the value may be dropped, which is the user's code.
-    fn leave(self) {
-        if let Kept::Value(value) = self.kept {
-            value.leave();
-        }
-    }
-}
-
-#[derive(Clone)]
-struct ByBytes;
-
-impl Weighter<Box<str>, Item> for ByBytes {
-    fn weight(&self, key: &Box<str>, item: &Item) -> u64 {
-        match &item.kept {
-            Kept::Bytes(bytes) => weight(key.len(), bytes.len()),
-            Kept::Value(value) => VALUE_OVERHEAD + key.len() as u64 + value.weight(),
-        }
-    }
-}
-
-fn weight(key_bytes: usize, value_bytes: usize) -> u64 {
-    OVERHEAD + (key_bytes + value_bytes) as u64
-}
-
-/// What tables of values go by, which every hit reads: in a cache line of its own, away from what every miss writes.
-#[repr(align(128))]
-struct Pulse {
-    /// How many values were ended.
-    ended: AtomicU64,
-    epoch: AtomicU32,
-}
-
-/// Ends what is evicted.
-#[derive(Clone)]
-struct Ending(Arc<Pulse>);
-
-/// What was evicted; it goes once the store is unlocked.
-#[derive(Default)]
-struct Evicted(Vec<Item>);
-
-impl Lifecycle<Box<str>, Item> for Ending {
-    type RequestState = Evicted;
-
-    fn on_evict(&self, evicted: &mut Evicted, _: Box<str>, item: Item) {
-        item.end(&self.0);
-        evicted.0.push(item);
-    }
-}
-
-impl Drop for Evicted {
-    fn drop(&mut self) {
-        self.0.drain(..).for_each(Item::leave);
-    }
-}
-
 impl Memory {
     /// The capacity of the embedded backend that is there when none was configured.
     pub const DEFAULT_BYTES: usize = 128 << 20;
@@ -169,25 +81,14 @@ impl Memory {
     }
 
     /// The same with expirations told by `clock`.
-    #[expect(clippy::missing_panics_doc, reason = "what is expected can't fail")]
     pub fn with_clock(bytes: usize, clock: impl Clock) -> Self {
-        let bytes = bytes as u64;
-        // A power of two, as it would otherwise be rounded up to one, and shards be smaller than they must be.
-        let shards = 1 << (bytes / SHARD_BYTES).clamp(1, MOST_SHARDS).ilog2();
-        let options = OptionsBuilder::new()
-            .weight_capacity(bytes)
-            .estimated_items_capacity(usize::try_from(bytes / TYPICAL_ENTRY).unwrap_or(usize::MAX))
-            .shards(shards)
-            .build()
-            .expect("capacity and item count are set above");
         let pulse = Arc::new(Pulse {
             ended: AtomicU64::new(0),
             epoch: AtomicU32::new(1),
         });
-        let ending = Ending(Arc::clone(&pulse));
         Self {
             store: Arc::new(Store {
-                entries: Cache::with_options(options, ByBytes, RandomState::default(), ending),
+                entries: Table::new(bytes as u64, &pulse),
                 leases: Leases::new(),
                 clock: Arc::new(clock),
                 earliest: AtomicU64::new(u64::MAX),
@@ -223,7 +124,8 @@ impl Memory {
     /// Removes everything. As after an invalidation, what is being computed is not stored.
     pub fn clear(&self) {
         self.store.leases.end_all();
-        self.store.remove_all(|_| true);
+        self.store.entries.remove_all(|_| true);
+        self.store.entries.shrink();
     }
 
     /// Frees all expired entries now. They leave by themselves within a minute; this is for those who can't wait.
@@ -233,7 +135,7 @@ impl Memory {
 
     /// What is kept under `key`.
     pub(crate) fn kept(&self, key: &str) -> Option<Kept> {
-        self.store.entries.get(key).map(|item| item.kept)
+        self.store.entries.get(key)
     }
 
     /// [`set`](Backend::set) of what is kept.
@@ -307,7 +209,7 @@ impl Backend for Memory {
     fn delete(&self, key: &str, _: Deadline) -> Result<(), BackendError> {
         let mut leases = self.store.leases.of(key);
         leases.end(key);
-        let removed = self.store.remove(key);
+        let removed = self.store.entries.remove(key);
         drop(leases);
         drop(removed);
         Ok(())
@@ -361,9 +263,7 @@ impl Backend for Memory {
 
     fn limits(&self) -> Limits {
         let limits = Limits::new();
-        // More than this and one value would push out most of its shard.
-        let room =
-            (self.store.entries.shard_capacity() / 2).saturating_sub(weight(limits.key_bytes, 0));
+        let room = self.store.entries.longest_value(limits.key_bytes);
         limits
             .value_bytes(usize::try_from(room).unwrap_or(usize::MAX))
             .shared(false)
@@ -379,51 +279,31 @@ impl Store {
     }
 
     /// Puts the item in the place of what is returned, to be dropped once nothing is locked.
-    fn insert(&self, key: &str, item: Item) -> Evicted {
+    fn insert(&self, key: &str, item: Item) -> Left {
         let expires_ms = item.expires_ms;
-        if let Kept::Value(value) = &item.kept {
-            value.begin();
-        }
-        let mut evicted = self.remove(key);
-        self.entries
-            .insert_with_lifecycle(key.into(), item, &mut evicted);
+        let left = self.entries.insert(key, item);
         self.earliest.fetch_min(expires_ms, Ordering::Relaxed);
         let inserted = self.inserted.fetch_add(1, Ordering::Relaxed);
         if inserted.is_multiple_of(EPOCH) {
             self.pulse.epoch.fetch_add(1, Ordering::Relaxed);
         }
-        evicted
-    }
-
-    /// Removes what is returned, to be dropped once nothing is locked.
-    fn remove(&self, key: &str) -> Evicted {
-        let removed = self.entries.remove_if(key, |item| {
-            item.end(&self.pulse);
-            true
-        });
-        Evicted(removed.map(|(_, item)| item).into_iter().collect())
-    }
-
-    fn remove_all(&self, which: impl Fn(&Item) -> bool) {
-        let removed = RefCell::new(Evicted::default());
-        self.entries.retain(|_, item| {
-            let goes = which(item);
-            if goes {
-                item.end(&self.pulse);
-                removed.borrow_mut().0.push(item.clone());
-            }
-            !goes
-        });
+        left
     }
 
     fn sweep(&self) {
+        self.remove_expired();
+        // Even where nothing has expired, others may have removed what was there.
+        self.entries.shrink();
+    }
+
+    fn remove_expired(&self) {
         let now = self.clock.unix_millis();
         if self.earliest.load(Ordering::Relaxed) > now {
             return;
         }
         // Reset first: an entry that is written meanwhile lowers it again.
         self.earliest.store(u64::MAX, Ordering::Relaxed);
-        self.remove_all(|item| {
+        self.entries.remove_all(|item| {
             let alive = item.expires_ms > now;
             if alive {
                 self.earliest.fetch_min(item.expires_ms, Ordering::Relaxed);

@@ -316,7 +316,7 @@ async fn fill(
         return false;
     };
     let name = place.name().as_str();
-    let filled = fill_by(request, place, lease, fill, deadline).await;
+    let filled = fill_by(request, place, lease, fill, Whether::Found, deadline).await;
     right.filled(filled, deadline);
     if right.must_take_back(lease) {
         let deleted = ask(request, "delete", deadline, |backend| {
@@ -334,6 +334,7 @@ pub(super) async fn fill_by(
     place: &Place<'_>,
     lease: Lease,
     Fill { kept, life }: Fill,
+    removes: Whether,
     deadline: Deadline,
 ) -> Result<bool, NoAnswer> {
     let name = place.name().as_str();
@@ -351,7 +352,7 @@ pub(super) async fn fill_by(
     match filled {
         Ok(true) => {
             request.observer().stored();
-            rotation::remove_previous(request, place, Whether::Found, deadline).await;
+            rotation::remove_previous(request, place, removes, deadline).await;
         }
         Ok(false) => request.observer().outdated(),
         Err(_) => {}
@@ -363,26 +364,18 @@ pub(super) async fn fill_by(
 async fn write(request: &Request, place: &Place<'_>, fill: Fill, deadline: Deadline) -> bool {
     // A computation that began before must not overwrite it.
     request.runtime.void(place.name().as_str());
-    let Fill { kept, life } = fill;
-    let name = place.name().as_str();
-    let written = ask(request, "set", deadline, |backend| {
-        match (kept, request.shelf(place)) {
-            (Kept::Bytes(bytes), _) => backend.set(name, bytes, life, deadline),
-            (kept, Some(shelf)) => {
-                shelf.keep(name, kept, life);
-                Box::pin(ready(Ok(())))
-            }
-            (Kept::Value(_), None) => Box::pin(ready(Ok(()))),
-        }
-    });
-    let written = written.await.is_ok();
-    // What was asked meanwhile may have been answered with the old one.
-    request.runtime.forget_copy(name);
-    if written {
-        request.observer().stored();
-        rotation::remove_previous(request, place, Whether::Always, deadline).await;
+    let mut right = Right::new(request, place.name(), Caller::Task);
+    if let Ok(lookup) = ask_for_lease(request, place.name(), true, deadline).await {
+        right.looked_up(lookup);
     }
-    written
+    let Some(lease) = right.lease else {
+        return false;
+    };
+    let filled = fill_by(request, place, lease, fill, Whether::Always, deadline).await;
+    right.filled(filled, deadline);
+    // What was asked meanwhile may have been answered with the old one.
+    request.runtime.forget_copy(place.name().as_str());
+    filled.unwrap_or(false)
 }
 
 /// As [`sync::peek`](super::sync::peek).

@@ -14,6 +14,7 @@ use super::place::Place;
 use super::reading::{Claim, Following, Opening, Reading, Source, Stored};
 use super::recorder::{Begun, Publication, Recorder};
 use super::request::Request;
+use super::rotation::Whether;
 use super::sync::fill_by;
 use super::turn::{Caller, Missed, Right};
 use crate::backend::Deadline;
@@ -335,7 +336,7 @@ impl<I: Iterator> Running<I> {
         if let Some(Publication { lease, fill }) = recorder.publication() {
             let request = recorder.request();
             if let Some(place) = request.place() {
-                let filled = fill_by(request, &place, lease, fill, deadline);
+                let filled = fill_by(request, &place, lease, fill, Whether::Found, deadline);
                 drop(place);
                 recorder.published(filled, deadline);
             }

@@ -1,6 +1,7 @@
 //! Where a call's entry is, and what protects it there.
 
 use std::iter;
+use std::sync::Arc;
 
 use crate::config::Runtime;
 use crate::entry::{Guard, Seal};
@@ -91,6 +92,17 @@ impl<'r> Place<'r> {
             Self::Plain { full_key, .. } => Some(full_key.0),
             Self::Sealed { .. } => None,
         }
+    }
+
+    /// The same to be kept, without a copy where it is the name as well.
+    pub(crate) fn shared_full_key(&self) -> Option<Arc<str>> {
+        let (name, full_key) = (self.name(), self.full_key()?);
+        let is_name = name.as_str() == full_key;
+        Some(if is_name {
+            name.to_shared()
+        } else {
+            full_key.into()
+        })
     }
 
     pub(crate) fn is_sealed(&self) -> bool {

@@ -213,7 +213,7 @@ impl Request {
         };
         let facts = Facts {
             name: place.name().clone(),
-            full_key: place.full_key().map(Into::into),
+            full_key: place.shared_full_key(),
             stored: self.stored,
             created_ms: header.created_ms,
             expires_ms: header.expires_ms,
@@ -319,7 +319,7 @@ impl Request {
         }
         let facts = Facts {
             name: place.name().clone(),
-            full_key: place.full_key().map(Into::into),
+            full_key: place.shared_full_key(),
             stored: self.stored,
             created_ms: now_ms,
             expires_ms: now_ms.saturating_add(policy.life_ms),
@@ -349,13 +349,19 @@ impl Request {
 
     /// Whether this process is computing the value, so that it would be waited for.
     pub(super) fn is_led(&self, place: &Place<'_>) -> bool {
-        let flights = self.runtime.flights();
-        flights.contains(place.name().as_str(), self.fingerprint)
+        let is_led = || {
+            let flights = self.runtime.flights();
+            flights.contains(place.name().as_str(), self.fingerprint)
+        };
+        !self.runtime.is_idle() && is_led()
     }
 
     /// The stream as this process is writing it, to be followed.
     pub(super) fn written(&self, place: &Place<'_>) -> Option<Arc<Progress>> {
         let (name, now_ms) = (place.name().as_str(), self.runtime.now_ms());
+        if self.runtime.is_idle() {
+            return None;
+        }
         let writers = self.runtime.writers();
         writers.find(name, self.fingerprint, now_ms)
     }
@@ -363,7 +369,7 @@ impl Request {
     /// Joins the others that compute this entry now.
     pub(crate) fn join(&self, name: &CacheKey) -> Joined<Landed, Lease> {
         self.runtime.flights().join(
-            process::current(),
+            process::recent(),
             name.as_str(),
             self.fingerprint,
             self.overwrite,

@@ -19,6 +19,7 @@ use super::place::Place;
 use super::reading::{Claim, Following, Opening, Reading, Source, Stored};
 use super::recorder::{Begun, Chunk, Publication, Recorder};
 use super::request::Request;
+use super::rotation::Whether;
 use super::turn::{Caller, Missed, Right};
 use crate::backend::Deadline;
 use crate::config::Runtime;
@@ -471,7 +472,7 @@ async fn finish(mut recorder: Recorder) -> State {
     if let Some(Publication { lease, fill }) = recorder.publication() {
         let request = recorder.request();
         if let Some(place) = request.place() {
-            let filled = fill_by(request, &place, lease, fill, deadline).await;
+            let filled = fill_by(request, &place, lease, fill, Whether::Found, deadline).await;
             drop(place);
             recorder.published(filled, deadline);
         }

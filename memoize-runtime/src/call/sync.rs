@@ -184,7 +184,7 @@ fn fill(
         right.tell_unstored();
         return false;
     };
-    let filled = fill_by(request, place, lease, fill, deadline);
+    let filled = fill_by(request, place, lease, fill, Whether::Found, deadline);
     right.filled(filled, deadline);
     if right.must_take_back(lease) {
         let _ = ask(request, "delete", deadline, |backend| {
@@ -201,6 +201,7 @@ pub(super) fn fill_by(
     place: &Place<'_>,
     lease: Lease,
     Fill { kept, life }: Fill,
+    removes: Whether,
     deadline: Deadline,
 ) -> Result<bool, NoAnswer> {
     let name = place.name().as_str();
@@ -214,7 +215,7 @@ pub(super) fn fill_by(
     match filled {
         Ok(true) => {
             request.observer().stored();
-            rotation::remove_previous(request, place, Whether::Found, deadline);
+            rotation::remove_previous(request, place, removes, deadline);
         }
         Ok(false) => request.observer().outdated(),
         Err(_) => {}
@@ -355,27 +356,22 @@ fn store_in_chunks(
     published
 }
 
-/// Writes an entry whatever there is; says whether that was acknowledged.
+/// Writes an entry whatever there is; says whether that was acknowledged. By a lease, so that it overwrites nothing that has come since
+/// where it is delivered late.
 fn write(request: &Request, place: &Place<'_>, fill: Fill, deadline: Deadline) -> bool {
     // A computation that began before must not overwrite it.
     request.runtime.void(place.name().as_str());
-    let Fill { kept, life } = fill;
-    let name = place.name().as_str();
-    let written = ask(request, "set", deadline, |backend| {
-        match (kept, request.shelf(place)) {
-            (Kept::Bytes(bytes), _) => backend.set(name, bytes, life, deadline),
-            (kept, Some(shelf)) => {
-                shelf.keep(name, kept, life);
-                Ok(())
-            }
-            (Kept::Value(_), None) => Ok(()),
-        }
-    });
-    // What was asked meanwhile may have been answered with the old one.
-    request.runtime.forget_copy(name);
-    if written.is_ok() {
-        request.observer().stored();
-        rotation::remove_previous(request, place, Whether::Always, deadline);
+    // As a task's, it is given up without waiting.
+    let mut right = Right::new(request, place.name(), Caller::Task);
+    if let Ok(lookup) = ask_for_lease(request, place.name(), true, deadline) {
+        right.looked_up(lookup);
     }
-    written.is_ok()
+    let Some(lease) = right.lease else {
+        return false;
+    };
+    let filled = fill_by(request, place, lease, fill, Whether::Always, deadline);
+    right.filled(filled, deadline);
+    // What was asked meanwhile may have been answered with the old one.
+    request.runtime.forget_copy(place.name().as_str());
+    filled.unwrap_or(false)
 }

@@ -11,12 +11,10 @@ use crate::backend::{AsyncBackend, Backend, Memory};
 use crate::breaker::{Breaker, Monotonic};
 use crate::clock::{Clock, SystemClock, millis};
 use crate::error::{ConfigError, ConfigErrorKind};
-use crate::flight::Flights;
 use crate::key::escape_namespace;
 use crate::local::Tier;
-use crate::loners::Loners;
 use crate::observe::{Counters, Journal};
-use crate::progress::Writers;
+use crate::process::Own;
 
 const DEFAULT_NAMESPACE: &str = "cache";
 const DEFAULT_EXPIRATION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -234,9 +232,7 @@ impl RuntimeBuilder {
             longest_wait: self.longest_wait,
             budget: self.budget,
             breaker: self.breaker.filter(|_| limits.blocking).map(Breaker::new),
-            flights: Flights::new(),
-            writers: Writers::new(),
-            loners: Loners::new(),
+            under_way: Own::new(),
             sealing: self.sealing.build(limits)?,
             compress: self.compress,
             caching: self.caching,

@@ -23,6 +23,7 @@ use crate::flight::Flights;
 use crate::local::{Beside, Tier};
 use crate::loners::Loners;
 use crate::observe::{Counters, Journal, Observer, Stats};
+use crate::process::Own;
 use crate::progress::Writers;
 use crate::site::Site;
 use sealing::Sealing;
@@ -59,17 +60,32 @@ struct Inner {
     budget: Duration,
     /// None for a backend that never waits, and where it is switched off.
     breaker: Option<Breaker>,
+    under_way: Own<UnderWay>,
+    sealing: Sealing,
+    compress: bool,
+    caching: bool,
+    counters: Counters,
+    journal: Journal,
+}
+
+/// What a process is in the middle of.
+struct UnderWay {
     /// The entries that are being computed, as they go to where they are kept.
     flights: Flights<Landed, Lease>,
     /// The streams that are being written.
     writers: Writers,
     /// What is computed beside those.
     loners: Loners,
-    sealing: Sealing,
-    compress: bool,
-    caching: bool,
-    counters: Counters,
-    journal: Journal,
+}
+
+impl UnderWay {
+    fn new() -> Self {
+        Self {
+            flights: Flights::new(),
+            writers: Writers::new(),
+            loners: Loners::new(),
+        }
+    }
 }
 
 impl Runtime {
@@ -125,7 +141,7 @@ impl Runtime {
     }
 
     pub(crate) fn flights(&self) -> &Flights<Landed, Lease> {
-        &self.0.flights
+        &self.under_way().flights
     }
 
     #[inline]
@@ -134,11 +150,21 @@ impl Runtime {
     }
 
     pub(crate) fn loners(&self) -> &Loners {
-        &self.0.loners
+        &self.under_way().loners
     }
 
     pub(crate) fn writers(&self) -> &Writers {
-        &self.0.writers
+        &self.under_way().writers
+    }
+
+    /// Whether nothing was under way a moment ago. It doesn't even ask which process this is, which the others here do.
+    pub(crate) fn is_idle(&self) -> bool {
+        let under_way = self.0.under_way.recent();
+        under_way.is_none_or(|all| all.flights.is_empty() && all.writers.is_empty())
+    }
+
+    fn under_way(&self) -> &UnderWay {
+        self.0.under_way.get_or_make(UnderWay::new)
     }
 
     /// Where copies are kept beside the backend; none where the backend itself keeps values.
@@ -148,9 +174,10 @@ impl Runtime {
 
     /// Takes what is being computed for an entry out of sight, and copies of it, as it has changed.
     pub(crate) fn void(&self, name: &str) {
-        self.0.flights.void(name);
-        self.0.loners.void(name);
-        self.0.writers.void(name);
+        let all = self.under_way();
+        all.flights.void(name);
+        all.loners.void(name);
+        all.writers.void(name);
         self.forget_copy(name);
     }
 

@@ -15,8 +15,8 @@
 //!   beside that one for themselves.
 //! - The key was invalidated, and the leader fails: those who waited join the flight that newcomers do, once.
 //!
-//! A forked child has its parent's table and none of its threads: flights that began in another process are nobody's, and those
-//! who come begin anew.
+//! A forked child has none of its parent's threads, and a table of its own. Flights of another process that are there all the same are nobody's,
+//! and those who come begin anew.
 //!
 //! A caller that would wait for itself doesn't: the flights that a thread or task leads are known, and so is who waits for
 //! whom.
@@ -155,6 +155,10 @@ impl<T: Clone, L> Flights<T, L> {
     pub(crate) fn contains(&self, name: &str, kind: u64) -> bool {
         let found = self.0.flights.find(name);
         found.is_some_and(|flight| flight.kind == kind)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.flights.is_empty()
     }
 
     /// How many flights are in the table, and how many of those wait for others.

@@ -22,6 +22,7 @@ mod parts;
 pub use parts::KeyParts;
 
 use std::fmt::{self, Write};
+use std::sync::Arc;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 
@@ -40,7 +41,7 @@ const SEPARATOR: char = ':';
 /// for a miss. The text can be given to a backend's own tools. `Debug` doesn't show it, since an argument may be personal
 /// data. A key that ends in `!` or holds one between its parts stands for no entry: a part of it could not be written.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct CacheKey(Box<str>);
+pub struct CacheKey(Arc<str>);
 
 impl CacheKey {
     /// The name for `text` in a backend that takes keys of up to `limit` bytes.
@@ -51,6 +52,11 @@ impl CacheKey {
     /// The key as the backend knows it: printable ASCII, at most 240 bytes.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The same without a copy, as a value's name is kept in several places.
+    pub(crate) fn to_shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
     }
 
     /// The name of a sealed entry.

@@ -1,6 +1,7 @@
 //! One value that is kept as it is.
 
 use std::any::Any;
+use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
@@ -33,7 +34,7 @@ pub(crate) struct Slot<T> {
 pub(crate) struct Facts {
     pub(crate) name: CacheKey,
     /// None of what is sealed, of which no bytes are made.
-    pub(crate) full_key: Option<Box<str>>,
+    pub(crate) full_key: Option<Arc<str>>,
     pub(crate) stored: &'static StoredType,
     pub(crate) created_ms: u64,
     pub(crate) expires_ms: u64,
@@ -167,8 +168,13 @@ impl<T: Copied + Cacheable> Shelved for Slot<T> {
 
     fn weight(&self) -> u64 {
         let facts = &self.facts;
-        let full_key = facts.full_key.as_ref().map_or(0, |text| text.len());
-        (size_of::<Self>() + facts.bytes + facts.name.as_str().len() + full_key) as u64
+        let name = facts.name.as_str();
+        // Where it is not the name, which is there once.
+        let full_key = facts
+            .full_key
+            .as_deref()
+            .filter(|text| !ptr::eq(*text, name));
+        (size_of::<Self>() + facts.bytes + name.len() + full_key.map_or(0, str::len)) as u64
     }
 
     fn begin(&self) {

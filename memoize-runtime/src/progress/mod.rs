@@ -175,6 +175,10 @@ impl Writers {
         self.0.lock(name).remove_same(name, progress);
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn len(&self) -> usize {
         self.0.len()

@@ -49,6 +49,30 @@ fn one_is_granted_and_it_alone_fills_once() {
     }
 }
 
+/// As after the server's clock was set back, since which the records of processes that died would stand for hours.
+#[test]
+fn one_that_would_stand_longer_than_any_is_nobodys() {
+    const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+    let server = RedisServer::start();
+    for (name, client) in clients(&open(&server.url())) {
+        let life = Duration::from_secs(600);
+        let is_granted = |left_ms: u64| {
+            let left_ms = left_ms.to_string();
+            server.command(&["SET", "{key} lease", "77", "PX", &left_ms]);
+            granted(&*client, "key", life).is_some()
+        };
+        assert!(is_granted(DAY_MS - 1), "{name}: it has run out");
+        assert!(!is_granted(DAY_MS + 600_000), "{name}: it stands");
+        assert!(
+            !is_granted(DAY_MS + 1_200_000),
+            "{name}: somebody waits twice as long"
+        );
+        assert!(is_granted(DAY_MS + 1_260_000), "{name}");
+        assert!(is_granted(10 * DAY_MS), "{name}");
+        client.delete("key", soon()).expect(name);
+    }
+}
+
 #[test]
 fn a_write_or_a_removal_voids_it() {
     let server = RedisServer::start();

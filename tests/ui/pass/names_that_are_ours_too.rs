@@ -16,6 +16,12 @@ fn arguments(value: u64, __arg0: u64, id: u64, (__arg1, mut call): (u64, u64)) -
     value + __arg0 + id + __arg1 + call + SITE + __SITE
 }
 
+// `now` is a parameter of what the companions call.
+#[cache_memoize(key = "<now>:<find>:<krate>")]
+fn now(now: u64, find: &str, krate: bool) -> String {
+    format!("{now} {find} {krate}")
+}
+
 struct Repo(Value);
 
 impl Repo {
@@ -65,6 +71,12 @@ fn main() {
     assert_eq!(arguments(1, 2, 3, (4, 5)), 1116);
     assert!(arguments::prime(1, 2, 3, (4, 5), 7));
     assert_eq!(arguments(1, 2, 3, (4, 5)), 7);
+
+    for at in [1, 2, 1] {
+        assert_eq!(now(at, "a", at == 1), format!("{at} a {}", at == 1));
+    }
+    assert_eq!(now::peek(2, "a", false).as_deref(), Some("2 a false"));
+    assert_eq!(now::peek(2, "a", true), None);
 
     let repo = Repo(Value(1));
     assert_eq!(repo.prime(2, 3), 106);

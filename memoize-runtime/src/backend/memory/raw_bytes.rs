@@ -30,7 +30,7 @@ impl Raw {
             bytes: leased.concat().into_bytes(),
             values: 0,
         };
-        for (name, item) in memory.store.entries.iter() {
+        for (name, item) in memory.store.entries.items() {
             raw.bytes.extend_from_slice(name.as_bytes());
             match item.kept {
                 Kept::Bytes(bytes) => raw.bytes.extend_from_slice(&bytes),

@@ -7,7 +7,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Backend, Bytes, Clock, Deadline, Kept, Memory, process};
-use crate::local::{Facts, Shelved};
+use crate::clock::millis;
+use crate::entry::StoredType;
+use crate::key::CacheKey;
+use crate::local::{Facts, Shelved, Trust};
+
+const FAR: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Default)]
 struct Turned(Arc<AtomicU64>);
@@ -67,6 +72,58 @@ fn a_sweep_frees_what_expired_and_nothing_else() {
     assert_eq!((memory.len(), memory.bytes()), (0, 0));
 }
 
+/// The room of the most that was ever there would be half of what a million small entries take.
+#[test]
+fn the_room_of_what_left_is_given_back() {
+    const MANY: usize = 10_000;
+    let clock = Turned::default();
+    // Several shards.
+    let memory = Memory::with_clock(64 << 20, clock.clone());
+    let room = || memory.store.entries.room();
+    let store_many = || (0..MANY).for_each(|n| set(&memory, &format!("{n}"), 10, FAR));
+    let empty = room();
+    set(&memory, "stays", 10, Duration::from_secs(3600));
+
+    for round in 0..3 {
+        store_many();
+        let full = room();
+        assert!(full > 50 * MANY, "{full}");
+        match round {
+            0 => {
+                clock.0.fetch_add(millis(FAR), Ordering::Relaxed);
+                memory.sweep();
+            }
+            1 => {
+                (0..MANY).for_each(|n| {
+                    let deleted = memory.delete(&format!("{n}"), Deadline::NEVER);
+                    deleted.expect("memory always answers");
+                });
+                memory.sweep();
+            }
+            _ => memory.clear(),
+        }
+        assert!(room() < full / 50, "round {round}: {} of {full}", room());
+        assert_eq!(memory.len(), usize::from(round < 2));
+        assert_eq!(memory.kept("stays").is_some(), round < 2);
+    }
+    assert_eq!((room(), memory.bytes()), (empty, 0));
+}
+
+#[test]
+fn half_of_the_entries_are_no_reason_to_move_the_others() {
+    let clock = Turned::default();
+    let memory = Memory::with_clock(1 << 20, clock.clone());
+    for n in 0..1000 {
+        let life = if n % 2 == 0 { FAR } else { 2 * FAR };
+        set(&memory, &format!("{n}"), 10, life);
+    }
+    let full = memory.store.entries.room();
+    clock.0.store(millis(FAR), Ordering::Relaxed);
+    memory.sweep();
+    assert_eq!(memory.len(), 500);
+    assert_eq!(memory.store.entries.room(), full);
+}
+
 #[test]
 fn expired_entries_leave_without_being_asked_for_and_the_sweeper_comes_back() {
     let memory = Memory::new(1 << 20);
@@ -102,12 +159,30 @@ fn a_value_of_the_limit_is_kept_whatever_the_capacity() {
     }
 }
 
+fn facts(name: &str) -> Facts {
+    Facts {
+        name: CacheKey::from_text(name, usize::MAX),
+        full_key: None,
+        stored: StoredType::unstored(),
+        created_ms: 0,
+        expires_ms: u64::MAX,
+        cost: Duration::ZERO,
+        compress: false,
+        asked_ms: 0,
+        trust: Trust::Own,
+        bytes: 0,
+    }
+}
+
 /// A value whose `Drop` asks for the same key.
-struct Asks(Memory);
+struct Asks {
+    memory: Memory,
+    facts: Facts,
+}
 
 impl Drop for Asks {
     fn drop(&mut self) {
-        let memory = self.0.clone();
+        let memory = self.memory.clone();
         let (answer, answered) = mpsc::channel();
         thread::spawn(move || {
             let asked = memory.get_or_lease("key", Duration::MAX, Deadline::NEVER);
@@ -121,7 +196,7 @@ impl Drop for Asks {
 
 impl Shelved for Asks {
     fn facts(&self) -> &Facts {
-        unreachable!("it is never found")
+        &self.facts
     }
 
     fn weight(&self) -> u64 {
@@ -146,7 +221,12 @@ impl Shelved for Asks {
 #[test]
 fn values_are_dropped_without_a_lock() {
     let memory = Memory::new(1 << 20);
-    let value = || Kept::Value(Arc::new(Asks(memory.clone())));
+    let value = || {
+        Kept::Value(Arc::new(Asks {
+            memory: memory.clone(),
+            facts: facts("key"),
+        }))
+    };
     let fill = |lease| memory.fill_kept(process::current(), "key", lease, value(), Duration::MAX);
     let lease = || {
         let lease = memory.lease("key", Duration::MAX, Deadline::NEVER);

@@ -10,17 +10,24 @@ use super::search::{Searches, Searching, Waiting};
 use super::slot::SLOTS;
 use super::url::{Address, Servers};
 use crate::backend::BackendError;
+use crate::process::Own;
 
 /// So many answers that came too late are a reason to ask whether the servers are still the same.
 const MOST_LATE: u32 = 3;
 
-/// What is known about the servers so far.
+/// What is known about the servers so far. Of a single one all is known from the start.
 pub(super) struct Router {
     servers: Servers,
+    state: Own<State>,
+}
+
+#[derive(Default)]
+struct State {
     known: Mutex<Known>,
     searches: Searches,
 }
 
+#[derive(Default)]
 struct Known {
     found: Option<Found>,
     /// Whether it may have changed, so that somebody should ask. Until then it may still do.
@@ -54,29 +61,23 @@ const NOBODY: u16 = u16::MAX;
 
 impl Router {
     pub(super) fn new(servers: Servers) -> Self {
-        let found = match &servers {
-            Servers::One(address) => Some(Found::Master(address.clone())),
-            _ => None,
-        };
         Self {
             servers,
-            known: Mutex::new(Known {
-                found,
-                is_doubted: false,
-                late: 0,
-                searches: 0,
-            }),
-            searches: Searches::default(),
+            state: Own::new(),
         }
     }
 
     /// What who has time until a moment does first. One asks for all, and as long as something is known nobody waits for that.
     pub(super) fn step(&self, until: Instant) -> Step<'_> {
-        let mut known = self.lock();
+        if let Servers::One(_) = &self.servers {
+            return Step::Nothing;
+        }
+        let state = self.state();
+        let mut known = state.lock();
         if known.found.is_some() && !known.is_doubted {
             return Step::Nothing;
         }
-        match self.searches.begin(until) {
+        match state.searches.begin(until) {
             Ok(search) => {
                 known.is_doubted = false;
                 known.late = 0;
@@ -100,7 +101,7 @@ impl Router {
         let Err(error) = found else { return Ok(()) };
         search.fail();
         // What was known before may still do.
-        if self.lock().found.is_some() {
+        if self.state().lock().found.is_some() {
             return Ok(());
         }
         Err(error)
@@ -111,7 +112,10 @@ impl Router {
     /// # Errors
     /// There is none.
     pub(super) fn route(&self, slot: u16) -> Result<Address, BackendError> {
-        match &self.lock().found {
+        if let Servers::One(address) = &self.servers {
+            return Ok(address.clone());
+        }
+        match &self.state().lock().found {
             Some(Found::Master(address)) => Ok(address.clone()),
             Some(Found::Cluster(nodes)) => {
                 let index = usize::from(nodes.by_slot[usize::from(slot)]);
@@ -126,7 +130,7 @@ impl Router {
     /// Whom to ask where the servers are, in this order: of a cluster those known last, then those of the URL.
     pub(super) fn guides(&self) -> VecDeque<Address> {
         let mut guides = VecDeque::new();
-        let known = self.lock();
+        let known = self.state().lock();
         if let Some(Found::Cluster(nodes)) = &known.found {
             guides.extend(nodes.addresses.iter().cloned());
             // In another order each time, so that one which doesn't answer isn't asked first again.
@@ -176,13 +180,13 @@ impl Router {
                 "the server is not a node of a working cluster"
             })
         })?;
-        self.lock().found = Some(found);
+        self.state().lock().found = Some(found);
         Ok(())
     }
 
     /// Notes that a slot is elsewhere, and others may be as well; says whether that can be followed.
     pub(super) fn moved(&self, slot: u16, to: &Address) -> bool {
-        let mut known = self.lock();
+        let mut known = self.state().lock();
         let Some(Found::Cluster(nodes)) = &mut known.found else {
             return false;
         };
@@ -195,13 +199,13 @@ impl Router {
     /// Notes that what is known can't be right, or that a server can't be reached.
     pub(super) fn doubt(&self) {
         if !matches!(self.servers, Servers::One(_)) {
-            self.lock().is_doubted = true;
+            self.state().lock().is_doubted = true;
         }
     }
 
     /// Notes that a server did not answer in time, which one that is busy doesn't either.
     pub(super) fn late(&self) {
-        let mut known = self.lock();
+        let mut known = self.state().lock();
         known.late += 1;
         let is_doubted = known.late >= MOST_LATE;
         drop(known);
@@ -210,6 +214,12 @@ impl Router {
         }
     }
 
+    fn state(&self) -> &State {
+        self.state.get_or_make(State::default)
+    }
+}
+
+impl State {
     fn lock(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }

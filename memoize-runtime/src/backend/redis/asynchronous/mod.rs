@@ -44,7 +44,7 @@ impl Twin {
         Self {
             client: Arc::new(Client {
                 shared: Arc::clone(&redis.shared),
-                table: Table::new(),
+                table: Table::default(),
             }),
             unblock: Unblock::shared(Arc::clone(redis) as Arc<dyn Backend>),
         }

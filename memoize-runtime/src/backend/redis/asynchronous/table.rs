@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::process;
 use std::sync::{Arc, Mutex as SyncMutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -13,28 +12,20 @@ use super::super::error;
 use super::super::url::Address;
 use super::connection::Connection;
 use crate::backend::BackendError;
+use crate::process::Own;
 use crate::timer::timeout;
 
-pub(super) struct Table(SyncMutex<Open>);
+/// A forked child has its parent's sockets, and must neither speak on them nor close them: they are registered with what wakes the parent's tasks.
+#[derive(Default)]
+pub(super) struct Table(Own<SyncMutex<Places>>);
 
-struct Open {
-    /// Whose connections these are. A forked child has its parent's sockets, and must not speak on them.
-    process: u32,
-    /// A connection is read by a task of the runtime that it was opened in, so that each runtime has its own.
-    places: HashMap<(Id, Address), Arc<Place>>,
-}
+/// A connection is read by a task of the runtime that it was opened in, so that each runtime has its own.
+type Places = HashMap<(Id, Address), Arc<Place>>;
 
 /// Locked while it is being opened, so that it is opened once, and for moments otherwise.
 type Place = Mutex<Option<Connection>>;
 
 impl Table {
-    pub(super) fn new() -> Self {
-        Self(SyncMutex::new(Open {
-            process: process::id(),
-            places: HashMap::new(),
-        }))
-    }
-
     /// The connection to a server, and whether it was there before, so that it may have been lost since.
     pub(super) async fn get_or_open(
         &self,
@@ -59,13 +50,13 @@ impl Table {
     pub(super) fn forget(&self, address: &Address, connection: &Connection) {
         let mut open = self.lock();
         let key = (Handle::current().id(), address.clone());
-        let is_there = open.places.get(&key).is_some_and(|place| {
+        let is_there = open.get(&key).is_some_and(|place| {
             // Locked by somebody else, it is being opened anew, or is tried once more.
             place
                 .try_lock()
                 .is_ok_and(|opened| opened.as_ref().is_some_and(|opened| opened.is(connection)))
         });
-        let forgotten = is_there.then(|| open.places.remove(&key));
+        let forgotten = is_there.then(|| open.remove(&key));
         drop(open);
         drop(forgotten);
     }
@@ -73,27 +64,22 @@ impl Table {
     fn place(&self, address: &Address) -> Arc<Place> {
         let mut open = self.lock();
         let key = (Handle::current().id(), address.clone());
-        if let Some(place) = open.places.get(&key) {
+        if let Some(place) = open.get(&key) {
             return Arc::clone(place);
         }
         // Those of runtimes that have ended.
-        open.places.retain(|_, place| {
+        open.retain(|_, place| {
             place.try_lock().map_or(true, |opened| {
                 opened.as_ref().is_some_and(|opened| !opened.is_over())
             })
         });
         let place = Arc::new(Mutex::new(None));
-        open.places.insert(key, Arc::clone(&place));
+        open.insert(key, Arc::clone(&place));
         place
     }
 
-    fn lock(&self) -> MutexGuard<'_, Open> {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let process = process::id();
-        if open.process != process {
-            open.places.clear();
-            open.process = process;
-        }
-        open
+    fn lock(&self) -> MutexGuard<'_, Places> {
+        let places = self.0.get_or_make(SyncMutex::default);
+        places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

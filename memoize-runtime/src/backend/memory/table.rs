@@ -1,0 +1,309 @@
+//! The entries themselves: shards, each of which is bounded by weight, and gives back the room that it no longer needs.
+
+use std::cell::RefCell;
+use std::hash::BuildHasher;
+use std::mem;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use foldhash::fast::RandomState;
+use quick_cache::unsync::Cache;
+use quick_cache::{Lifecycle, OptionsBuilder, Weighter};
+
+use crate::local::Kept;
+
+/// What one entry takes beside its key and value: the table's slot, two allocations and the reference counts. Measured with a counting
+/// allocator, by `weight` of `benches/versus`, and rounded up, so that the bound is one on memory and not on payload alone.
+const OVERHEAD: u64 = 176;
+
+/// The same for a value that is kept as it is: two tables' slots, and four allocations. It is 210 to 330, as arguments of one word take
+/// less, and tables double.
+const VALUE_OVERHEAD: u64 = 320;
+
+/// A shard's share bounds the largest value, so a small store has few shards.
+const SHARD_BYTES: u64 = 8 << 20;
+const MOST_SHARDS: u64 = 16;
+
+/// What is taken for the size of an entry when the eviction is laid out.
+const TYPICAL_ENTRY: u64 = 512;
+
+/// A shard of which this part is in use gives the rest back: less, and it would do so again and again while it is filled.
+const SPARSE: usize = 4;
+
+/// Below this many entries there is nothing to be given back that anybody would notice.
+const FEW: usize = 64;
+
+pub(super) struct Table {
+    /// A power of two.
+    shards: Box<[RwLock<Shard>]>,
+    hasher: RandomState,
+    /// What one shard may hold.
+    shard_bytes: u64,
+}
+
+/// `quick_cache` has a concurrent form as well, whose room can't be given back: it grows with the most entries that were ever there.
+struct Shard {
+    entries: Entries,
+    /// The most entries there were since it last gave room back.
+    most: usize,
+    pulse: Arc<Pulse>,
+}
+
+type Entries = Cache<Arc<str>, Item, ByBytes, RandomState, Ending>;
+
+#[derive(Clone)]
+pub(super) struct Item {
+    pub(super) kept: Kept,
+    pub(super) expires_ms: u64,
+}
+
+/// What tables of values go by, which every hit reads: in a cache line of its own, away from what every miss writes.
+#[repr(align(128))]
+pub(super) struct Pulse {
+    /// How many values were ended.
+    pub(super) ended: AtomicU64,
+    pub(super) epoch: AtomicU32,
+}
+
+/// What left the table, to be dropped once nothing is locked: a value's `Drop` is the user's code.
+#[derive(Default)]
+pub(super) struct Left(Vec<Item>);
+
+#[derive(Clone)]
+struct ByBytes;
+
+/// Ends what is evicted.
+#[derive(Clone)]
+struct Ending(Arc<Pulse>);
+
+impl Table {
+    /// For at most `bytes`.
+    pub(super) fn new(bytes: u64, pulse: &Arc<Pulse>) -> Self {
+        // A power of two, as the last bits of a hash choose among them.
+        let shards = 1 << (bytes / SHARD_BYTES).clamp(1, MOST_SHARDS).ilog2();
+        let shard_bytes = bytes.div_ceil(shards);
+        let shard = |_| RwLock::new(Shard::new(shard_bytes, pulse));
+        Self {
+            shards: (0..shards).map(shard).collect(),
+            hasher: RandomState::default(),
+            shard_bytes,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.read_all().map(|shard| shard.entries.len()).sum()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.read_all().all(|shard| shard.entries.is_empty())
+    }
+
+    pub(super) fn weight(&self) -> u64 {
+        self.read_all().map(|shard| shard.entries.weight()).sum()
+    }
+
+    pub(super) fn capacity(&self) -> u64 {
+        self.shard_bytes * self.shards.len() as u64
+    }
+
+    /// The longest value beside a key of `key_bytes`: more, and it would push out most of its shard.
+    pub(super) fn longest_value(&self, key_bytes: usize) -> u64 {
+        (self.shard_bytes / 2).saturating_sub(weight(key_bytes, 0))
+    }
+
+    pub(super) fn get(&self, key: &str) -> Option<Kept> {
+        let shard = read(self.shard(key));
+        shard.entries.get(key).map(|item| item.kept.clone())
+    }
+
+    /// Puts the item in the place of what leaves.
+    pub(super) fn insert(&self, key: &str, item: Item) -> Left {
+        if let Kept::Value(value) = &item.kept {
+            value.begin();
+        }
+        let key_kept = item.name(key);
+        let mut shard = write(self.shard(key));
+        let mut left = shard.remove(key);
+        shard
+            .entries
+            .insert_with_lifecycle(key_kept, item, &mut left);
+        shard.most = shard.most.max(shard.entries.len());
+        left
+    }
+
+    pub(super) fn remove(&self, key: &str) -> Left {
+        write(self.shard(key)).remove(key)
+    }
+
+    /// Removes all of `which` this is true.
+    pub(super) fn remove_all(&self, which: impl Fn(&Item) -> bool) {
+        for shard in &self.shards {
+            let left = write(shard).remove_all(&which);
+            drop(left);
+        }
+    }
+
+    /// Gives back the room of what was there once.
+    pub(super) fn shrink(&self) {
+        for shard in &self.shards {
+            if read(shard).is_sparse() {
+                let left = write(shard).shrink();
+                drop(left);
+            }
+        }
+    }
+
+    /// All that is there.
+    #[cfg(all(test, feature = "encrypt"))]
+    pub(super) fn items(&self) -> Vec<(Arc<str>, Item)> {
+        let of_shard = |shard: RwLockReadGuard<'_, Shard>| {
+            let items = shard.entries.iter();
+            items
+                .map(|(key, item)| (key.clone(), item.clone()))
+                .collect::<Vec<_>>()
+        };
+        self.read_all().flat_map(of_shard).collect()
+    }
+
+    /// The bytes that the shards themselves take, as far as they are used.
+    #[cfg(test)]
+    pub(super) fn room(&self) -> usize {
+        self.read_all()
+            .map(|shard| shard.entries.memory_used().total())
+            .sum()
+    }
+
+    fn shard(&self, key: &str) -> &RwLock<Shard> {
+        let hash = self.hasher.hash_one(key);
+        let last = self.shards.len() - 1;
+        &self.shards[usize::try_from(hash & last as u64).unwrap_or(0)]
+    }
+
+    fn read_all(&self) -> impl Iterator<Item = RwLockReadGuard<'_, Shard>> {
+        self.shards.iter().map(read)
+    }
+}
+
+impl Shard {
+    fn new(bytes: u64, pulse: &Arc<Pulse>) -> Self {
+        Self {
+            entries: entries(bytes, pulse),
+            most: 0,
+            pulse: Arc::clone(pulse),
+        }
+    }
+
+    fn remove(&mut self, key: &str) -> Left {
+        let removed = self.entries.remove_if(key, |item| {
+            item.end(&self.pulse);
+            true
+        });
+        Left(removed.map(|(_, item)| item).into_iter().collect())
+    }
+
+    fn remove_all(&mut self, which: impl Fn(&Item) -> bool) -> Left {
+        let left = RefCell::new(Left::default());
+        self.entries.retain(|_, item| {
+            let goes = which(item);
+            if goes {
+                item.end(&self.pulse);
+                left.borrow_mut().0.push(item.clone());
+            }
+            !goes
+        });
+        left.into_inner()
+    }
+
+    fn is_sparse(&self) -> bool {
+        self.most > FEW && self.entries.len() < self.most / SPARSE
+    }
+
+    /// Moves what is there to where it takes no more than it must. The eviction begins anew, with nothing seen yet.
+    fn shrink(&mut self) -> Left {
+        let mut left = Left::default();
+        if self.is_sparse() {
+            let fresh = entries(self.entries.capacity(), &self.pulse);
+            let mut old = mem::replace(&mut self.entries, fresh);
+            for (key, item) in old.drain() {
+                self.entries.insert_with_lifecycle(key, item, &mut left);
+            }
+            self.most = self.entries.len();
+        }
+        left
+    }
+}
+
+fn entries(bytes: u64, pulse: &Arc<Pulse>) -> Entries {
+    let options = OptionsBuilder::new()
+        .weight_capacity(bytes)
+        .estimated_items_capacity(usize::try_from(bytes / TYPICAL_ENTRY).unwrap_or(usize::MAX))
+        .build()
+        .expect("capacity and item count are set above");
+    let ending = Ending(Arc::clone(pulse));
+    Cache::with_options(options, ByBytes, RandomState::default(), ending)
+}
+
+impl Item {
+    /// `key` to be kept: a value has it, too.
+    fn name(&self, key: &str) -> Arc<str> {
+        match &self.kept {
+            Kept::Value(value) if value.facts().name.as_str() == key => {
+                value.facts().name.to_shared()
+            }
+            Kept::Value(_) | Kept::Bytes(_) => key.into(),
+        }
+    }
+
+    /// Says that nobody may use it any more: before it is out of the store, so that what may be used is in it.
+    fn end(&self, pulse: &Pulse) {
+        if let Kept::Value(value) = &self.kept {
+            value.end();
+            // Behind it, so that who finds the same number as before finds what was there before.
+            pulse.ended.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    /// Leaves wherever else it is found. Outside of every lock, since the value may be dropped, which is the user's code.
+    fn leave(self) {
+        if let Kept::Value(value) = self.kept {
+            value.leave();
+        }
+    }
+}
+
+impl Drop for Left {
+    fn drop(&mut self) {
+        self.0.drain(..).for_each(Item::leave);
+    }
+}
+
+impl Lifecycle<Arc<str>, Item> for Ending {
+    type RequestState = Left;
+
+    fn on_evict(&self, left: &mut Left, _: Arc<str>, item: Item) {
+        item.end(&self.0);
+        left.0.push(item);
+    }
+}
+
+impl Weighter<Arc<str>, Item> for ByBytes {
+    fn weight(&self, key: &Arc<str>, item: &Item) -> u64 {
+        match &item.kept {
+            Kept::Bytes(bytes) => weight(key.len(), bytes.len()),
+            Kept::Value(value) => VALUE_OVERHEAD + value.weight(),
+        }
+    }
+}
+
+fn weight(key_bytes: usize, value_bytes: usize) -> u64 {
+    OVERHEAD + (key_bytes + value_bytes) as u64
+}
+
+/// What is done under these locks doesn't panic, so there is nothing to distrust afterwards.
+fn read(shard: &RwLock<Shard>) -> RwLockReadGuard<'_, Shard> {
+    shard.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write(shard: &RwLock<Shard>) -> RwLockWriteGuard<'_, Shard> {
+    shard.write().unwrap_or_else(PoisonError::into_inner)
+}
