@@ -179,9 +179,10 @@ impl Known {
         } else {
             MIN_DIFFERENT
         };
-        (0..counts_for).fold(false, |is_new, nth| {
-            self.different.insert(hash.wrapping_add(nth)) || is_new
-        })
+        let before = self.different.len();
+        let hashes = (0..counts_for).map(|nth| hash.wrapping_add(nth));
+        self.different.extend(hashes);
+        self.different.len() > before
     }
 
     fn wants_different(&self) -> bool {
