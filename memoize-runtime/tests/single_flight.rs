@@ -416,6 +416,24 @@ fn an_invalidation_wins_over_an_iterator_that_began_before() {
     assert_eq!(runtime.stats().outdated, 1);
 }
 
+/// A thread is not known for the one that started it and waits for it.
+#[test]
+fn a_body_that_waits_for_a_thread_which_calls_it_goes_on_when_patience_ends() {
+    const PATIENCE: Duration = Duration::from_millis(300);
+    let runtime = build(Runtime::builder().longest_wait(PATIENCE));
+    let call = |body: &dyn Fn() -> u64| runtime.scope(|| Memo::new("k").get_or_compute(body));
+    let began = Instant::now();
+    let value = thread::scope(|scope| {
+        let inner = || scope.spawn(|| call(&|| 1)).join().expect("no panic");
+        call(&|| inner() + 1)
+    });
+    assert_eq!(value, 2);
+    let took = began.elapsed();
+    assert!(took >= PATIENCE, "the circle is seen: {took:?}");
+    assert!(took < 10 * PATIENCE, "{took:?}");
+    assert_eq!(flights(&runtime), 0);
+}
+
 #[test]
 fn a_refresh_overtakes_what_began_before() {
     let runtime = fresh();

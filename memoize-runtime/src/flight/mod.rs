@@ -39,16 +39,17 @@ mod state;
 mod waiter;
 
 pub(crate) use block::block_on;
-pub(crate) use held::Running;
+pub(crate) use held::{Node, Running};
 pub(crate) use leader::Leader;
 pub(crate) use waiter::{Offer, Waiter};
 
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::shards::{Shards, lock};
 use crate::shim::{Mutex, MutexGuard};
-use held::{Held, Waits};
+use held::{Held, Waits, nodes};
 use state::State;
 
 /// The flights of one runtime, whose values are `T`, stored by leases `L`. Clones are the same table.
@@ -151,6 +152,23 @@ impl<T: Clone, L> Flights<T, L> {
         }
     }
 
+    /// Notes that this thread, of this number, is blocked until `target` goes on: as long as what is returned lives. None where that
+    /// would never be, as it waits for what this thread leads or writes.
+    pub(crate) fn block(&self, thread: u64, target: Node) -> Option<Blocked<'_>> {
+        let held = Held::current();
+        let mut waiting: Vec<_> = held.iter().flat_map(nodes).collect();
+        // Those whose locals are torn down have no number of their own.
+        waiting.extend((thread != 0).then_some(Node::Thread(thread)));
+        let waits = &self.0.waits;
+        // Dropped, it takes the lock: it is not to be made where there is nothing to forget.
+        let may_wait = lock(waits).note(&waiting, target);
+        may_wait.then(|| Blocked {
+            waits,
+            waiting,
+            target,
+        })
+    }
+
     /// Whether who joins this flight now would wait. Only to be relied on for what is as right without it.
     pub(crate) fn contains(&self, name: &str, kind: u64) -> bool {
         let found = self.0.flights.find(name);
@@ -185,6 +203,20 @@ impl<T, L> Flights<T, L> {
         drop(state);
         drop(shard);
         woken.wake();
+    }
+}
+
+/// A thread that waits, until dropped.
+pub(crate) struct Blocked<'a> {
+    waits: &'a Mutex<Waits>,
+    waiting: Vec<Node>,
+    target: Node,
+}
+
+impl Drop for Blocked<'_> {
+    fn drop(&mut self) {
+        let waiting = mem::take(&mut self.waiting);
+        lock(self.waits).forget(waiting, self.target);
     }
 }
 
