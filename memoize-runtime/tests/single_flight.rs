@@ -221,6 +221,30 @@ fn nobody_waits_longer_than_the_longest_wait() {
 }
 
 #[test]
+fn what_one_runtime_computes_is_not_taken_for_what_another_does() {
+    const PATIENCE: Duration = Duration::from_millis(20);
+    let (outer, inner) = (fresh(), build(Runtime::builder().longest_wait(PATIENCE)));
+    let gate = Gate::new();
+    thread::scope(|scope| {
+        // The first that is computed in its runtime, as is the one that asks for it.
+        scope.spawn(|| inner.scope(|| Memo::new("key").get_or_compute(|| gate.pass())));
+        gate.begin.wait();
+        let waited = outer.scope(|| {
+            Memo::new("another").get_or_compute(|| {
+                let begin = Instant::now();
+                inner.scope(|| Memo::new("key").get_or_compute(|| ()));
+                begin.elapsed()
+            })
+        });
+        gate.end.wait();
+        assert!(
+            waited >= PATIENCE,
+            "nobody waited for the other: {waited:?}"
+        );
+    });
+}
+
+#[test]
 fn of_those_whose_patience_ends_at_once_one_computes() {
     for invalidates in [false, true] {
         let runtime = build(Runtime::builder().longest_wait(Duration::from_millis(500)));

@@ -58,12 +58,11 @@ pub(crate) struct Flights<T, L>(Arc<Table<T, L>>);
 struct Table<T, L> {
     flights: Shards<Flight<T, L>>,
     waits: Mutex<Waits>,
-    next_id: AtomicU64,
 }
 
 /// One computation that others may wait for.
 struct Flight<T, L> {
-    /// Unlike its name, no other flight has it.
+    /// Unlike its name, no other flight of any table has it: a computation may lead flights of several.
     id: u64,
     name: Box<str>,
     /// What is computed: callers of one name may want different types.
@@ -98,7 +97,6 @@ impl<T: Clone, L> Flights<T, L> {
         Self(Arc::new(Table {
             flights: Shards::new(),
             waits: Mutex::new(Waits::default()),
-            next_id: AtomicU64::new(0),
         }))
     }
 
@@ -115,7 +113,7 @@ impl<T: Clone, L> Flights<T, L> {
             return Joined::Plays(Part::Inside);
         }
         let Some(flight) = found.filter(|flight| flight.process == process) else {
-            let flight = Arc::new(Flight::new(self.next_id(), name, kind, process));
+            let flight = Arc::new(Flight::new(name, kind, process));
             let inherited = shard.insert(name, Arc::clone(&flight));
             drop(shard);
             drop(inherited);
@@ -187,10 +185,6 @@ impl<T: Clone, L> Flights<T, L> {
 }
 
 impl<T, L> Flights<T, L> {
-    fn next_id(&self) -> u64 {
-        self.0.next_id.fetch_add(1, Ordering::Relaxed)
-    }
-
     /// Changes a flight by a step after which it may have no place in the table.
     fn step(&self, flight: &Arc<Flight<T, L>>, step: impl FnOnce(&mut State<T, L>)) {
         let mut shard = self.0.flights.lock(&flight.name);
@@ -227,9 +221,10 @@ impl<T, L> Clone for Flights<T, L> {
 }
 
 impl<T, L> Flight<T, L> {
-    fn new(id: u64, name: &str, kind: u64, process: u32) -> Self {
+    fn new(name: &str, kind: u64, process: u32) -> Self {
+        static NEXT_ID: AtomicU64 = AtomicU64::new(0);
         Self {
-            id,
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             name: name.into(),
             kind,
             process,
