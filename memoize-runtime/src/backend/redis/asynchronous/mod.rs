@@ -15,6 +15,7 @@ use super::command::{self, Request};
 use super::error::{self, Failure};
 use super::exchange::{Exchange, Group, MOST_ROUNDS};
 use super::login::Greeting;
+use super::nodes::Leave;
 use super::router::Step;
 use super::url::Address;
 use super::{Redis, Shared, until};
@@ -39,6 +40,9 @@ struct Client {
 
 type Answers = Result<Vec<Value>, Failure>;
 
+/// What came of asking one server, by which connection, and by whose leave.
+type Asked<'a> = (Group, Connection, Answers, Leave<'a>);
+
 impl Twin {
     pub(super) fn new(redis: &Arc<Redis>) -> Self {
         Self {
@@ -61,9 +65,10 @@ impl Client {
         let until = until(deadline);
         for _ in 0..MOST_ROUNDS {
             self.find_servers(until).await?;
-            for (group, connection, answers) in self.send(exchange, until).await? {
+            for (group, connection, answers, leave) in self.send(exchange, until).await? {
                 match answers {
                     Ok(answers) => {
+                        leave.answered();
                         let taken = exchange.take(&group, answers, &self.shared.router);
                         if !matches!(taken, Ok(true)) {
                             self.table.forget(&group.address, &connection);
@@ -73,7 +78,8 @@ impl Client {
                     Err(failure) => {
                         // It is not believed to work.
                         self.table.forget(&group.address, &connection);
-                        exchange.fail(&group, failure, &self.shared.router)?;
+                        let failed = exchange.fail(&group, failure, &self.shared.router);
+                        failed.map_err(|error| leave.failed(error))?;
                     }
                 }
             }
@@ -89,19 +95,21 @@ impl Client {
         &self,
         exchange: &mut Exchange,
         until: Instant,
-    ) -> Result<Vec<(Group, Connection, Answers)>, BackendError> {
+    ) -> Result<Vec<Asked<'_>>, BackendError> {
         let mut groups = exchange.groups(&self.shared.router)?;
         if groups.len() <= 1 {
             let Some(group) = groups.pop() else {
                 return Ok(Vec::new());
             };
-            let (connection, reused) = self.connection(&group.address, until).await?;
+            let (connection, reused, leave) = self.connection(&group.address, until).await?;
             let asked = connection.ask(&exchange.commands(&group), until).await;
-            return Ok(vec![(group, connection, stale_if(reused, asked))]);
+            return Ok(vec![(group, connection, stale_if(reused, asked), leave)]);
         }
         let mut asking = JoinSet::new();
+        let mut leaves = Vec::with_capacity(groups.len());
         for (index, group) in groups.iter().enumerate() {
-            let (connection, reused) = self.connection(&group.address, until).await?;
+            let (connection, reused, leave) = self.connection(&group.address, until).await?;
+            leaves.push(leave);
             let commands: Vec<_> = exchange.commands(group).into_iter().cloned().collect();
             asking.spawn(async move {
                 let commands: Vec<_> = commands.iter().collect();
@@ -109,13 +117,13 @@ impl Client {
                 (index, connection, stale_if(reused, asked))
             });
         }
-        let mut groups: Vec<_> = groups.into_iter().map(Some).collect();
+        let mut groups: Vec<_> = groups.into_iter().zip(leaves).map(Some).collect();
         let mut answered = Vec::with_capacity(groups.len());
         while let Some(joined) = asking.join_next().await {
             let (index, connection, asked) =
                 joined.map_err(|error| BackendError::new("it panicked").with_source(error))?;
-            if let Some(group) = groups[index].take() {
-                answered.push((group, connection, asked));
+            if let Some((group, leave)) = groups[index].take() {
+                answered.push((group, connection, asked, leave));
             }
         }
         Ok(answered)
@@ -174,16 +182,19 @@ impl Client {
         &self,
         address: &Address,
         until: Instant,
-    ) -> Result<(Connection, bool), BackendError> {
+    ) -> Result<(Connection, bool, Leave<'_>), BackendError> {
+        let leave = self.shared.nodes.admit(address, until)?;
         let greeting = Greeting::to_servers(&self.shared.target);
         let tls = self.shared.tls.as_ref();
         // In a box, as it is large and seldom needed.
         let open = Box::pin(Connection::open(address, tls, &greeting, until));
-        let connection = self.table.get_or_open(address, open, until).await;
-        if connection.is_err() {
-            self.shared.router.doubt();
+        match self.table.get_or_open(address, open, until).await {
+            Ok((connection, reused)) => Ok((connection, reused, leave)),
+            Err(error) => {
+                self.shared.router.doubt();
+                Err(leave.failed(error))
+            }
         }
-        connection
     }
 
     async fn ask_one(&self, request: Request, deadline: Deadline) -> Result<Value, BackendError> {
