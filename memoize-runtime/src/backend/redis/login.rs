@@ -3,6 +3,7 @@
 use redis::{Cmd, Value};
 
 use super::error;
+use super::origin::RunId;
 use super::url::{Login, Servers, Target};
 use crate::backend::BackendError;
 
@@ -13,6 +14,7 @@ pub(super) struct Greeting {
     resp3: bool,
     /// Whether it must be a master's. One that another has replaced takes connections as before, and answers with what it has.
     to_master: bool,
+    asks_run_id: bool,
 }
 
 impl Greeting {
@@ -23,6 +25,15 @@ impl Greeting {
             db: target.db,
             resp3: target.resp3,
             to_master: matches!(target.servers, Servers::Sentinels { .. }),
+            asks_run_id: false,
+        }
+    }
+
+    /// The same, which asks the server which one it is, if that matters.
+    pub(super) fn and_run_id(self, asks_run_id: bool) -> Self {
+        Self {
+            asks_run_id,
+            ..self
         }
     }
 
@@ -33,6 +44,7 @@ impl Greeting {
             db: 0,
             resp3: true,
             to_master: false,
+            asks_run_id: false,
         }
     }
 
@@ -43,6 +55,7 @@ impl Greeting {
             db: 0,
             resp3: false,
             to_master: false,
+            asks_run_id: false,
         }
     }
 
@@ -53,6 +66,7 @@ impl Greeting {
             db: 0,
             resp3: false,
             to_master: false,
+            asks_run_id: false,
         }
     }
 
@@ -83,12 +97,21 @@ impl Greeting {
         if self.to_master {
             commands.push(redis::cmd("ROLE"));
         }
+        if self.asks_run_id {
+            commands.push(run_id());
+        }
         commands
     }
 
+    /// Which server it is, if it was asked and says so.
+    ///
     /// # Errors
     /// One of the commands was refused, or it is no master.
-    pub(super) fn check(&self, answers: &[Value]) -> Result<(), BackendError> {
+    pub(super) fn check(&self, answers: &[Value]) -> Result<Option<RunId>, BackendError> {
+        let (answers, run_id) = match answers {
+            [answers @ .., info] if self.asks_run_id => (answers, RunId::of(info)),
+            _ => (answers, None),
+        };
         for answer in answers {
             if let Value::ServerError(refusal) = answer {
                 return Err(error::of_greeting(refusal));
@@ -97,8 +120,15 @@ impl Greeting {
         if self.to_master && !answers.last().is_some_and(is_master) {
             return Err(BackendError::new("the server is a read-only replica"));
         }
-        Ok(())
+        Ok(run_id)
     }
+}
+
+/// What is answered with what [`RunId::of`] reads.
+pub(super) fn run_id() -> Cmd {
+    let mut info = redis::cmd("INFO");
+    info.arg("server");
+    info
 }
 
 /// What `ROLE` says, in its first part.
