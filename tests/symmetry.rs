@@ -9,6 +9,7 @@
 
 mod common;
 
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use cache_memoize::{Memo, Stats};
@@ -483,7 +484,7 @@ types! {
 
     struct Framed<T> { before: Option<u8>, value: T, after: Vec<u8> }
 
-    #[serde(into = "Vec<u8>", from = "std::collections::BTreeSet<u8>")]
+    #[serde(into = "Vec<u8>", from = "BTreeSet<u8>")]
     struct Sorting(Vec<u8>);
 }
 
@@ -503,10 +504,13 @@ converted! {
     Inverted(Vec<u8>) |mut list| { list.reverse(); list };
     SwappedLists((Vec<u8>, Vec<u8>)) |(a, b)| (b, a);
     Opposite(bool) |value| !value;
+    Turned(BTreeMap<u8, u8>) |map| map.into_iter().map(|(key, value)| (value, key)).collect();
+    TurnedHash(HashMap<u8, u8>) |map| map.into_iter().map(|(key, value)| (value, key)).collect();
+    Complement(HashSet<u8>) |set| set.into_iter().map(|value| 3 - value).collect();
 }
 
-impl From<std::collections::BTreeSet<u8>> for Sorting {
-    fn from(set: std::collections::BTreeSet<u8>) -> Self {
+impl From<BTreeSet<u8>> for Sorting {
+    fn from(set: BTreeSet<u8>) -> Self {
         Self(set.into_iter().collect())
     }
 }
@@ -532,6 +536,12 @@ fn alone_and_framed<T: Stored>(random: fn(&mut Random) -> T, check: fn(Stats)) {
 
 fn list(random: &mut Random) -> Vec<u8> {
     (0..random.below(4)).map(|_| random.byte()).collect()
+}
+
+/// No value is there twice.
+fn pairs(random: &mut Random) -> [(u8, u8); 2] {
+    let value = random.byte();
+    [(random.byte(), value), (random.byte(), value ^ 1)]
 }
 
 fn option(random: &mut Random) -> Option<u8> {
@@ -587,13 +597,17 @@ fn what_is_written_as_another_value_of_the_same_shape() {
     alone_and_framed(|random| SwappedLists((list(random), list(random))), seen);
     alone_and_framed(|random| Opposite(random.byte() > 1), seen);
     alone_and_framed(|random| Sorting(list(random)), seen);
+    alone_and_framed(|random| Turned(pairs(random).into()), seen);
+    alone_and_framed(|random| TurnedHash(pairs(random).into()), seen);
+    alone_and_framed(
+        |random| Complement(list(random).into_iter().collect()),
+        seen,
+    );
 }
 
 /// A set is in another order each time: that is not another value.
 #[test]
 fn sets_and_maps_come_back() {
-    use std::collections::{HashMap, HashSet};
-
     let stats = never_wrong(postcard, |random| {
         let set: HashSet<u64> = (0..20).map(|_| random.next()).collect();
         let map: HashMap<u64, HashSet<u8>> = (0..20)

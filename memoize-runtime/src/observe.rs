@@ -1,5 +1,6 @@
 //! What the cache did: counters for a function and in total, and `tracing` events, neither with a key or a value.
 
+mod faults;
 mod journal;
 
 pub(crate) use journal::Journal;
@@ -9,11 +10,13 @@ pub(crate) use journal::Log;
 use std::borrow::Cow;
 use std::fmt::{self, Display};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use crate::backend::BackendError;
 use crate::breaker::Change;
 use crate::entry::{Refusal, Reject, StoredType};
 use crate::seat::{Seat, SeatedCounter};
+use faults::Faults;
 
 macro_rules! counters {
     ($($(#[doc = $doc:literal])+ $name:ident / $event:ident,)*) => {
@@ -142,6 +145,7 @@ pub(crate) struct Counters {
     hits: SeatedCounter,
     /// All others.
     events: [AtomicU64; EVENTS],
+    faults: Faults,
 }
 
 impl Counters {
@@ -149,6 +153,7 @@ impl Counters {
         Self {
             hits: SeatedCounter::new(),
             events: [const { AtomicU64::new(0) }; EVENTS],
+            faults: Faults::new(),
         }
     }
 
@@ -411,14 +416,20 @@ impl Observer<'_> {
         tracing::debug!(target: "cache_memoize", function = %self.function, "invalidated");
     }
 
-    /// The backend failed; its reason is its own fixed text, without what it was asked for.
+    /// The backend failed; its reason is its own fixed text, without what it was asked for. It is told at once, and then each second with how many
+    /// there were.
     pub(crate) fn fault(&self, operation: &'static str, error: &BackendError) {
         self.count(Event::Fault);
+        let faults = &self.of_function.unwrap_or(self.of_runtime).faults;
+        let Some(times) = faults.tell(operation, error, Instant::now()) else {
+            return;
+        };
         tracing::warn!(
             target: "cache_memoize",
             function = %self.function,
             operation,
             reason = %error,
+            times,
             "the cache failed; the function is not affected"
         );
     }

@@ -95,6 +95,20 @@ fn a_level_of_a_sync_function_takes_less() {
     assert!(memoized < 4 << 10, "{memoized}");
 }
 
+/// The stack that a thread of Rust's has, unless it is told otherwise.
+#[test]
+fn hundreds_of_levels_fit_on_the_stack_of_a_thread() {
+    const DEPTH: u64 = 500;
+    let thread = thread::Builder::new().stack_size(2 << 20);
+    let calls = || {
+        let runtime = Runtime::builder().build().expect("valid settings");
+        assert_eq!(runtime.scope(|| memoized_sync(DEPTH)), DEPTH);
+        assert_eq!(smol::block_on(runtime.scope_async(memoized(DEPTH))), DEPTH);
+    };
+    let done = thread.spawn(calls).expect("a thread").join();
+    done.expect("no level fails");
+}
+
 /// No level waits for another, however many there are.
 #[test]
 fn with_enough_of_a_stack_any_depth_works() {

@@ -221,6 +221,30 @@ fn nobody_waits_longer_than_the_longest_wait() {
 }
 
 #[test]
+fn what_one_runtime_computes_is_not_taken_for_what_another_does() {
+    const PATIENCE: Duration = Duration::from_millis(20);
+    let (outer, inner) = (fresh(), build(Runtime::builder().longest_wait(PATIENCE)));
+    let gate = Gate::new();
+    thread::scope(|scope| {
+        // The first that is computed in its runtime, as is the one that asks for it.
+        scope.spawn(|| inner.scope(|| Memo::new("key").get_or_compute(|| gate.pass())));
+        gate.begin.wait();
+        let waited = outer.scope(|| {
+            Memo::new("another").get_or_compute(|| {
+                let begin = Instant::now();
+                inner.scope(|| Memo::new("key").get_or_compute(|| ()));
+                begin.elapsed()
+            })
+        });
+        gate.end.wait();
+        assert!(
+            waited >= PATIENCE,
+            "nobody waited for the other: {waited:?}"
+        );
+    });
+}
+
+#[test]
 fn of_those_whose_patience_ends_at_once_one_computes() {
     for invalidates in [false, true] {
         let runtime = build(Runtime::builder().longest_wait(Duration::from_millis(500)));
@@ -414,6 +438,24 @@ fn an_invalidation_wins_over_an_iterator_that_began_before() {
         assert_eq!(rows(20).collect::<Vec<_>>(), [10, 11, 12]);
     });
     assert_eq!(runtime.stats().outdated, 1);
+}
+
+/// A thread is not known for the one that started it and waits for it.
+#[test]
+fn a_body_that_waits_for_a_thread_which_calls_it_goes_on_when_patience_ends() {
+    const PATIENCE: Duration = Duration::from_millis(300);
+    let runtime = build(Runtime::builder().longest_wait(PATIENCE));
+    let call = |body: &dyn Fn() -> u64| runtime.scope(|| Memo::new("k").get_or_compute(body));
+    let began = Instant::now();
+    let value = thread::scope(|scope| {
+        let inner = || scope.spawn(|| call(&|| 1)).join().expect("no panic");
+        call(&|| inner() + 1)
+    });
+    assert_eq!(value, 2);
+    let took = began.elapsed();
+    assert!(took >= PATIENCE, "the circle is seen: {took:?}");
+    assert!(took < 10 * PATIENCE, "{took:?}");
+    assert_eq!(flights(&runtime), 0);
 }
 
 #[test]

@@ -38,38 +38,66 @@ fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
-#[test]
-fn ten_thousand_tasks_compute_once() {
-    const BODY: Duration = Duration::from_secs(1);
-    let runtime = fresh();
-    let runs = Arc::new(AtomicU64::new(0));
-    on_tokio(async {
-        let began = Instant::now();
-        let tasks: Vec<_> = (0..10_000)
-            .map(|_| {
-                let (runtime, runs) = (runtime.clone(), Arc::clone(&runs));
-                tokio::spawn(async move {
-                    let call = async {
-                        Memo::new("cold")
-                            .get_or_compute_async(|| async {
-                                tokio::time::sleep(BODY).await;
-                                runs.fetch_add(1, Ordering::Relaxed)
-                            })
-                            .await
-                    };
-                    runtime.scope_async(call).await
-                })
+/// How long the body of ten thousand calls of one cold key takes.
+const BODY: Duration = Duration::from_secs(2);
+
+/// One of those calls: how long it takes.
+async fn call(
+    runtime: Runtime,
+    runs: Arc<AtomicU64>,
+    body: impl Future + Send + 'static,
+) -> Duration {
+    let began = Instant::now();
+    let call = async {
+        Memo::new("cold")
+            .get_or_compute_async(|| async {
+                body.await;
+                runs.fetch_add(1, Ordering::Relaxed)
             })
-            .collect();
-        for task in tasks {
-            assert_eq!(task.await.expect("no panic"), 0);
-        }
-        let slowest = began.elapsed();
-        // A second run would be seen. `benches/single_flight.rs` has the figure.
-        assert!(slowest < BODY * 2, "{slowest:?}");
+            .await
+    };
+    assert_eq!(runtime.scope_async(call).await, 0);
+    began.elapsed()
+}
+
+/// They compute once, each time. The slowest is no later than the value is there: in the best of some rounds, so that a machine that is
+/// busy with something else doesn't count.
+fn ten_thousand_compute_once(spawn_all: impl Fn(&Runtime, &Arc<AtomicU64>) -> Vec<Duration>) {
+    let slowest = || {
+        let (runtime, runs) = (fresh(), Arc::default());
+        let took = spawn_all(&runtime, &runs);
+        assert_eq!((took.len(), runs.load(Ordering::Relaxed)), (10_000, 1));
+        assert_eq!(flights(&runtime), 0);
+        took.into_iter().max().expect("there are some")
+    };
+    assert!((0..5).any(|_| slowest() < BODY * 11 / 10));
+}
+
+#[test]
+fn ten_thousand_tasks_of_tokio_compute_once() {
+    ten_thousand_compute_once(|runtime, runs| {
+        on_tokio(async {
+            let task = |_| {
+                let body = async { tokio::time::sleep(BODY).await };
+                tokio::spawn(call(runtime.clone(), Arc::clone(runs), body))
+            };
+            let tasks: Vec<_> = (0..10_000).map(task).collect();
+            let took = join_all(tasks).await.into_iter();
+            took.map(|took| took.expect("no panic")).collect()
+        })
     });
-    assert_eq!(runs.load(Ordering::Relaxed), 1);
-    assert_eq!(flights(&runtime), 0);
+}
+
+#[test]
+fn ten_thousand_tasks_of_smol_compute_once() {
+    ten_thousand_compute_once(|runtime, runs| {
+        let task = |_| {
+            let body = async { smol::Timer::after(BODY).await };
+            smol::spawn(call(runtime.clone(), Arc::clone(runs), body))
+        };
+        let tasks: Vec<_> = (0..10_000).map(task).collect();
+        smol::block_on(join_all(tasks))
+    });
 }
 
 #[test]

@@ -2,17 +2,14 @@
 //!
 //! A child has its parent's memory, sockets included, and of its threads only the one that forked.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
 
 use cache_memoize::{Runtime, cache_memoize};
-use fork::Fork;
 use test_servers::{Proxy, RedisCluster, RedisServer};
 use tokio::runtime::Builder;
 
+use crate::child::in_child;
 use crate::{rounds, runtime};
 
 #[cache_memoize(key = "forked:<id>", expiration = "1h", local = false)]
@@ -27,22 +24,6 @@ async fn awaited(id: u64) -> u64 {
 
 /// So many values are known to all.
 const KNOWN: u64 = 20;
-
-/// Whether what is done in a child of this process comes to its end, without a panic.
-fn in_child(work: impl FnOnce()) -> bool {
-    match fork::fork().expect("there is room for another process") {
-        Fork::Parent(child) => fork::waitpid(child).expect("it was not waited for") == 0,
-        Fork::Child => {
-            thread::spawn(|| {
-                thread::sleep(Duration::from_secs(30));
-                // As a mark for who looks: it hangs.
-                process::abort();
-            });
-            let done = catch_unwind(AssertUnwindSafe(work));
-            process::exit(i32::from(done.is_err()));
-        }
-    }
-}
 
 /// Asks for what is known, all of which is found: an answer that was meant for another would be none.
 fn hits(runtime: &Runtime) {

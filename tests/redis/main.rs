@@ -14,6 +14,8 @@ mod common;
 
 mod bad_network;
 mod census;
+#[path = "../common/child.rs"]
+mod child;
 mod cold_key;
 mod everywhere;
 mod eviction;

@@ -368,6 +368,10 @@ impl BackendError {
         }
     }
 
+    pub(crate) fn reason(&self) -> &'static str {
+        self.reason
+    }
+
     pub(crate) fn tells(&self) -> Tells {
         self.tells
     }

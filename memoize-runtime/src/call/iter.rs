@@ -3,7 +3,6 @@
 use std::fmt;
 use std::iter::FusedIterator;
 use std::mem;
-use std::pin::pin;
 
 use super::ask::ask;
 use super::budget::Budget;
@@ -20,7 +19,6 @@ use super::turn::{Caller, Missed, Right};
 use crate::backend::Deadline;
 use crate::config::Runtime;
 use crate::entry::chunk::{Item, Next, fingerprint_of_stream};
-use crate::flight::block_on;
 use crate::guard::discard;
 
 /// The items of a memoized function: from the cache, or from the function's own iterator.
@@ -273,8 +271,7 @@ fn fetch(reading: &mut Reading, budget: &mut Budget) -> Result<(), Missed> {
 
 /// Waits for what comes next, and fetches it where it is stored.
 fn follow(request: &Request, following: &mut Following, budget: &mut Budget) -> Result<(), Missed> {
-    let until = following.stalls_at(request);
-    let view = block_on(pin!(following.view(Caller::Thread)), until);
+    let view = following.view_blocking(request);
     let Some((stored, names)) = following.take(request, view)? else {
         return Ok(());
     };

@@ -20,6 +20,7 @@ use crate::guard::Own;
 use crate::local::Kept;
 
 /// The value that is found, or the right to store one; what was sealed with a previous secret is stored anew on the way.
+#[inline(never)]
 pub(super) fn look_up<R>(
     request: &Request,
     place: &Place<'_>,

@@ -1,5 +1,6 @@
 //! What the drivers of iterators and of streams have in common on the way from the cache, or from who writes to it.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,9 +12,10 @@ use super::resealing::Resealing;
 use super::turn::{Caller, Missed, Right};
 use crate::backend::{Bytes, Lease};
 use crate::entry::chunk::{Follower, Item, Next, Reader};
+use crate::flight::{Node, block_on};
 use crate::hidden::Hidden;
 use crate::key::CacheKey;
-use crate::progress::{Progress, View};
+use crate::progress::{Progress, View, this_thread};
 
 /// What the call of a function begins with that returns an iterator or a stream.
 pub(super) enum Opening {
@@ -231,6 +233,22 @@ impl Following {
     /// What comes next; waits until there is something.
     pub(super) async fn view(&self, caller: Caller) -> View {
         self.progress.view(self.follower.supplied(), caller).await
+    }
+
+    /// The same on this thread, which isn't blocked for longer than a writer may stall; none where it did, or where it waits for this
+    /// thread in turn.
+    pub(super) fn view_blocking(&self, request: &Request) -> Option<View> {
+        let mut view = pin!(self.view(Caller::Thread));
+        let at_once = block_on(view.as_mut(), Some(Instant::now()));
+        if at_once.is_some() {
+            return at_once;
+        }
+        let flights = request.runtime.flights();
+        let _blocked = match self.progress.thread() {
+            Some(thread) => Some(flights.block(this_thread(), Node::Thread(thread))?),
+            None => None,
+        };
+        block_on(view, self.stalls_at(request))
     }
 
     /// Takes what was seen in time. What is stored already is left to be fetched: the names, and of how many chunks they are.

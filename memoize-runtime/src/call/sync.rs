@@ -20,6 +20,7 @@ use crate::key::CacheKey;
 use crate::local::Kept;
 use crate::observe::Abandoned;
 use crate::process;
+use crate::progress::this_thread;
 
 /// Returns the value from the cache, or computes and stores it.
 ///
@@ -92,6 +93,9 @@ pub(crate) fn get_or_compute<R>(
 }
 
 /// Waits for the value, or for the turn to compute it.
+///
+/// As looking up and storing it is not inlined, so that little is on the stack of a body that calls the function again.
+#[inline(never)]
 fn take_turn<R>(
     request: &Request,
     place: &Place<'_>,
@@ -106,7 +110,7 @@ fn take_turn<R>(
         Joined::Plays(part) => part,
         Joined::Waits(waiter) => {
             right.offer_to(&waiter);
-            wait(waiter, &mut patience)
+            wait(request, waiter, &mut patience)
         }
     };
     let stores_nothing = matches!(part, Part::Inside | Part::Beside);
@@ -140,7 +144,15 @@ fn take_turn<R>(
 }
 
 /// Waits for what a flight lands, or until this call is to compute.
-fn wait(mut waiter: Waiter<Landed, Lease>, patience: &mut Patience) -> Part<Landed, Lease> {
+fn wait(
+    request: &Request,
+    mut waiter: Waiter<Landed, Lease>,
+    patience: &mut Patience,
+) -> Part<Landed, Lease> {
+    let flights = request.runtime.flights();
+    let Some(_blocked) = flights.block(this_thread(), waiter.target()) else {
+        return Part::Inside;
+    };
     loop {
         if let Some(part) = block_on(Pin::new(&mut waiter), patience.until()) {
             return part;
@@ -293,6 +305,7 @@ fn remove(request: &Request, place: &Place<'_>, deadline: Deadline) -> bool {
 }
 
 /// Has the entry of a value written, after its chunks if it is too large for one; says whether it is stored.
+#[inline(never)]
 fn store<R>(
     request: &Request,
     place: &Place<'_>,

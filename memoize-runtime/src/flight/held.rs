@@ -75,36 +75,47 @@ fn replace(held: Option<Held>) -> Option<Held> {
     HELD.try_with(|slot| slot.replace(held)).unwrap_or(None)
 }
 
-/// Who waits for whom, where a waiter leads flights of its own: from each of those to what it waits for.
+/// Who waits for whom: from each flight that a waiter leads, and from a thread that is blocked, to what it waits for.
 ///
 /// Without this, two threads that each lead what the other wants would wait until their patience is over.
 #[derive(Default)]
-pub(super) struct Waits(HashMap<u64, Vec<u64>>);
+pub(super) struct Waits(HashMap<Node, Vec<Node>>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Node {
+    Flight(u64),
+    /// A thread, by its number. It writes an iterator that others follow, or would.
+    Thread(u64),
+}
 
 impl Waits {
     /// Notes that the leader of `held` waits for `flight`; `false` where that would never end.
     pub(super) fn begin(&mut self, held: Option<&Held>, flight: u64) -> bool {
         // A caller that leads nothing is waited for by nobody.
-        let Some(held) = held else { return true };
-        if self.reaches(flight, held) {
+        held.is_none_or(|held| self.note(&nodes(held).collect::<Vec<_>>(), Node::Flight(flight)))
+    }
+
+    /// Notes that whoever is these waits for `target`; `false` where that would never end.
+    pub(super) fn note(&mut self, waiting: &[Node], target: Node) -> bool {
+        if self.reaches(target, waiting) {
             return false;
         }
-        for led in held.flights() {
-            self.0.entry(led).or_default().push(flight);
+        for node in waiting {
+            self.0.entry(*node).or_default().push(target);
         }
         true
     }
 
-    /// Whether `flight`, or what it waits for, is one of those that are `held`.
-    fn reaches(&self, flight: u64, held: &Held) -> bool {
+    /// Whether `target`, or what it waits for, is one of `these`.
+    fn reaches(&self, target: Node, these: &[Node]) -> bool {
         let mut seen = HashSet::new();
-        let mut next = vec![flight];
-        while let Some(flight) = next.pop() {
-            if held.contains(flight) {
+        let mut next = vec![target];
+        while let Some(node) = next.pop() {
+            if these.contains(&node) {
                 return true;
             }
-            if seen.insert(flight) {
-                next.extend(self.0.get(&flight).into_iter().flatten());
+            if seen.insert(node) {
+                next.extend(self.0.get(&node).into_iter().flatten());
             }
         }
         false
@@ -112,13 +123,17 @@ impl Waits {
 
     pub(super) fn end(&mut self, held: Option<&Held>, flight: u64) {
         let Some(held) = held else { return };
-        for led in held.flights() {
-            if let Some(targets) = self.0.get_mut(&led) {
-                if let Some(at) = targets.iter().position(|target| *target == flight) {
+        self.forget(nodes(held), Node::Flight(flight));
+    }
+
+    pub(super) fn forget(&mut self, waiting: impl IntoIterator<Item = Node>, target: Node) {
+        for node in waiting {
+            if let Some(targets) = self.0.get_mut(&node) {
+                if let Some(at) = targets.iter().position(|one| *one == target) {
                     targets.swap_remove(at);
                 }
                 if targets.is_empty() {
-                    self.0.remove(&led);
+                    self.0.remove(&node);
                 }
             }
         }
@@ -130,9 +145,13 @@ impl Waits {
     }
 }
 
+pub(super) fn nodes(held: &Held) -> impl Iterator<Item = Node> {
+    held.flights().map(Node::Flight)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Held, Waits};
+    use super::{Held, Node, Waits};
 
     fn held(flights: &[u64]) -> Option<Held> {
         flights
@@ -168,6 +187,21 @@ mod tests {
         assert!(waits.begin(c.as_ref(), 1));
         waits.end(a.as_ref(), 2);
         waits.end(c.as_ref(), 1);
+        assert_eq!(waits.len(), 0);
+    }
+
+    #[test]
+    fn a_circle_over_threads_is_seen() {
+        use Node::{Flight, Thread};
+        let mut waits = Waits::default();
+        // One leads a flight, and follows what the other writes.
+        assert!(waits.note(&[Thread(1), Flight(7)], Thread(2)));
+        assert!(!waits.note(&[Thread(2)], Flight(7)));
+        assert!(!waits.note(&[Thread(2)], Thread(1)));
+        assert!(waits.note(&[Thread(3)], Thread(1)));
+        waits.forget([Thread(1), Flight(7)], Thread(2));
+        assert!(waits.note(&[Thread(2)], Thread(1)));
+        waits.forget([Thread(2), Thread(3)], Thread(1));
         assert_eq!(waits.len(), 0);
     }
 

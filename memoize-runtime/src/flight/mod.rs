@@ -39,16 +39,17 @@ mod state;
 mod waiter;
 
 pub(crate) use block::block_on;
-pub(crate) use held::Running;
+pub(crate) use held::{Node, Running};
 pub(crate) use leader::Leader;
 pub(crate) use waiter::{Offer, Waiter};
 
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::shards::{Shards, lock};
 use crate::shim::{Mutex, MutexGuard};
-use held::{Held, Waits};
+use held::{Held, Waits, nodes};
 use state::State;
 
 /// The flights of one runtime, whose values are `T`, stored by leases `L`. Clones are the same table.
@@ -57,12 +58,11 @@ pub(crate) struct Flights<T, L>(Arc<Table<T, L>>);
 struct Table<T, L> {
     flights: Shards<Flight<T, L>>,
     waits: Mutex<Waits>,
-    next_id: AtomicU64,
 }
 
 /// One computation that others may wait for.
 struct Flight<T, L> {
-    /// Unlike its name, no other flight has it.
+    /// Unlike its name, no other flight of any table has it: a computation may lead flights of several.
     id: u64,
     name: Box<str>,
     /// What is computed: callers of one name may want different types.
@@ -97,7 +97,6 @@ impl<T: Clone, L> Flights<T, L> {
         Self(Arc::new(Table {
             flights: Shards::new(),
             waits: Mutex::new(Waits::default()),
-            next_id: AtomicU64::new(0),
         }))
     }
 
@@ -114,7 +113,7 @@ impl<T: Clone, L> Flights<T, L> {
             return Joined::Plays(Part::Inside);
         }
         let Some(flight) = found.filter(|flight| flight.process == process) else {
-            let flight = Arc::new(Flight::new(self.next_id(), name, kind, process));
+            let flight = Arc::new(Flight::new(name, kind, process));
             let inherited = shard.insert(name, Arc::clone(&flight));
             drop(shard);
             drop(inherited);
@@ -151,6 +150,23 @@ impl<T: Clone, L> Flights<T, L> {
         }
     }
 
+    /// Notes that this thread, of this number, is blocked until `target` goes on: as long as what is returned lives. None where that
+    /// would never be, as it waits for what this thread leads or writes.
+    pub(crate) fn block(&self, thread: u64, target: Node) -> Option<Blocked<'_>> {
+        let held = Held::current();
+        let mut waiting: Vec<_> = held.iter().flat_map(nodes).collect();
+        // Those whose locals are torn down have no number of their own.
+        waiting.extend((thread != 0).then_some(Node::Thread(thread)));
+        let waits = &self.0.waits;
+        // Dropped, it takes the lock: it is not to be made where there is nothing to forget.
+        let may_wait = lock(waits).note(&waiting, target);
+        may_wait.then(|| Blocked {
+            waits,
+            waiting,
+            target,
+        })
+    }
+
     /// Whether who joins this flight now would wait. Only to be relied on for what is as right without it.
     pub(crate) fn contains(&self, name: &str, kind: u64) -> bool {
         let found = self.0.flights.find(name);
@@ -169,10 +185,6 @@ impl<T: Clone, L> Flights<T, L> {
 }
 
 impl<T, L> Flights<T, L> {
-    fn next_id(&self) -> u64 {
-        self.0.next_id.fetch_add(1, Ordering::Relaxed)
-    }
-
     /// Changes a flight by a step after which it may have no place in the table.
     fn step(&self, flight: &Arc<Flight<T, L>>, step: impl FnOnce(&mut State<T, L>)) {
         let mut shard = self.0.flights.lock(&flight.name);
@@ -188,6 +200,20 @@ impl<T, L> Flights<T, L> {
     }
 }
 
+/// A thread that waits, until dropped.
+pub(crate) struct Blocked<'a> {
+    waits: &'a Mutex<Waits>,
+    waiting: Vec<Node>,
+    target: Node,
+}
+
+impl Drop for Blocked<'_> {
+    fn drop(&mut self) {
+        let waiting = mem::take(&mut self.waiting);
+        lock(self.waits).forget(waiting, self.target);
+    }
+}
+
 impl<T, L> Clone for Flights<T, L> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
@@ -195,9 +221,10 @@ impl<T, L> Clone for Flights<T, L> {
 }
 
 impl<T, L> Flight<T, L> {
-    fn new(id: u64, name: &str, kind: u64, process: u32) -> Self {
+    fn new(name: &str, kind: u64, process: u32) -> Self {
+        static NEXT_ID: AtomicU64 = AtomicU64::new(0);
         Self {
-            id,
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             name: name.into(),
             kind,
             process,

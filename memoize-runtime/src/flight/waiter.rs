@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::held::Held;
+use super::held::{Held, Node};
 use super::state::View;
 use super::{Flight, Flights, Joined, Leader, Part};
 use crate::guard::wake_all;
@@ -42,6 +42,11 @@ impl<T, L> Waiter<T, L> {
             waits_again: false,
             waits: true,
         }
+    }
+
+    /// What it waits for.
+    pub(crate) fn target(&self) -> Node {
+        Node::Flight(self.flight.id)
     }
 
     /// Offers the leader a lease, which it takes if it has none and doesn't compute yet; else it is the caller's again.

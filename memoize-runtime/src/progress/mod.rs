@@ -220,6 +220,14 @@ impl Progress {
         }
     }
 
+    /// The thread that an iterator is written by, as far as is known; of a stream it may be any.
+    pub(crate) fn thread(&self) -> Option<u64> {
+        match self.writer {
+            Caller::Thread => Some(lock(&self.state).thread),
+            Caller::Task => None,
+        }
+    }
+
     /// Until when to wait for the next item, at `now`; none where the clock can't tell it. For the first item, before which there may
     /// be a slow query, that is `longest_wait` as for a value.
     ///
@@ -410,7 +418,7 @@ impl Drop for Publisher {
 }
 
 /// A number that no other thread has; 0 where the thread's locals are torn down.
-fn this_thread() -> u64 {
+pub(crate) fn this_thread() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     thread_local! {
         static NUMBER: u64 = NEXT.fetch_add(1, Ordering::Relaxed);

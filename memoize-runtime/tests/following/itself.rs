@@ -1,7 +1,7 @@
 //! Nobody waits for what its own thread or task has in hand.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
 use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -137,4 +137,61 @@ fn a_body_that_reads_its_own_stream_computes() {
     });
     assert_eq!(runs.load(Ordering::Relaxed), 4);
     assert_eq!(flights(&runtime), 0);
+}
+
+/// Where two threads meet, once each.
+static MEET: Barrier = Barrier::new(2);
+static RUNS: AtomicUsize = AtomicUsize::new(0);
+
+/// What the second of two computations comes to, of which each asks for the other: the first calls meet, and the calls inside of them are few.
+fn inside<T>(end: T, other: impl FnOnce() -> T) -> T {
+    match RUNS.fetch_add(1, Ordering::SeqCst) {
+        0 | 1 => {
+            MEET.wait();
+            other()
+        }
+        2..8 => other(),
+        _ => end,
+    }
+}
+
+#[cache_memoize(key = "value")]
+fn value() -> u64 {
+    inside(0, || rows().sum())
+}
+
+#[cache_memoize(key = "rows")]
+fn rows() -> Box<dyn Iterator<Item = u64>> {
+    Box::new((0..1).map(|_| inside(0, value)))
+}
+
+#[cache_memoize(key = "other rows")]
+fn other_rows() -> Box<dyn Iterator<Item = u64>> {
+    Box::new((0..1).map(|_| inside(0, || more_rows().sum())))
+}
+
+#[cache_memoize(key = "more rows")]
+fn more_rows() -> Box<dyn Iterator<Item = u64>> {
+    Box::new((0..1).map(|_| inside(0, || other_rows().sum())))
+}
+
+#[test]
+fn a_circle_over_two_threads_is_seen() {
+    let circles: [[fn() -> u64; 2]; 2] = [
+        [value, || rows().sum()],
+        [|| other_rows().sum(), || more_rows().sum()],
+    ];
+    for circle in circles {
+        RUNS.store(0, Ordering::SeqCst);
+        let runtime = runtime();
+        at_once(|| {
+            thread::scope(|scope| {
+                for call in circle {
+                    let runtime = &runtime;
+                    scope.spawn(move || assert_eq!(runtime.scope(call), 0));
+                }
+            });
+        });
+        assert_eq!(flights(&runtime), 0);
+    }
 }

@@ -286,6 +286,31 @@ fn one_whose_grant_was_never_heard_of_is_given_up_with_the_next_lookup() {
     }
 }
 
+/// As that of who computes anew whatever is there.
+#[test]
+fn one_that_was_taken_and_never_heard_of_is_given_up_as_well() {
+    let server = RedisServer::start();
+    let proxy = Proxy::start(server.address(), 0);
+    let redis = open(&format!("redis://{}", proxy.address()));
+    let direct = open(&server.url());
+    for (name, client) in clients(&redis) {
+        let [first, second] = ["first", "second"].map(|key| format!("{name}:{key}"));
+        for key in [&first, &second] {
+            proxy.swallow(1);
+            client.lease(key, HOUR, soon()).expect_err(name);
+            assert_eq!(granted(&direct, key, HOUR), None, "{name}: it stands");
+        }
+        let again = granted(&*client, &first, HOUR);
+        assert!(again.is_some(), "{name}: it doesn't wait for itself");
+        assert_eq!(
+            granted(&direct, &first, HOUR),
+            None,
+            "{name}: nor is it free"
+        );
+        assert!(granted(&direct, &second, HOUR).is_some(), "{name}");
+    }
+}
+
 #[test]
 fn one_that_is_given_up_is_free_at_once() {
     let server = RedisServer::start();

@@ -137,6 +137,8 @@ crates! {
         std::num::Wrapping(5_u8),
         std::sync::Arc::new(5_u8),
         std::sync::Arc::<str>::from("text"),
+        std::borrow::Cow::Borrowed("text"),
+        Box::<[u8]>::from([1, 2]),
         std::marker::PhantomData::<u8>,
     }
     time {

@@ -303,7 +303,7 @@ impl Request {
     }
 }
 
-fn arguments(command: &Cmd) -> impl Iterator<Item = &[u8]> {
+pub(super) fn arguments(command: &Cmd) -> impl Iterator<Item = &[u8]> {
     command.args_iter().filter_map(|argument| match argument {
         redis::Arg::Simple(bytes) => Some(bytes),
         _ => None,

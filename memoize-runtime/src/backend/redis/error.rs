@@ -55,11 +55,27 @@ pub(super) fn of_server(error: ServerError) -> BackendError {
     new(reason(&error)).with_source(RedisError::from(error))
 }
 
-/// Of what a connection begins with. The server's own text is left out, as it may quote the password: that of an unknown command
-/// does, and `HELLO` and `AUTH` may have been renamed.
-pub(super) fn of_greeting(error: &ServerError) -> BackendError {
+/// Of what a connection begins with, one of these commands. The server's own text is left out, as it may quote the password: that of an
+/// unknown command does, and `HELLO` and `AUTH` may have been renamed.
+pub(super) fn of_greeting(command: &str, error: &ServerError) -> BackendError {
+    BackendError::new(match (reason(error), command) {
+        (UNNAMED, "HELLO") => {
+            "the server doesn't know RESP3; leave `protocol=resp3` out of the URL"
+        }
+        (UNNAMED, "SELECT") => {
+            "the server has no such database; give the URL another number, or raise `databases`"
+        }
+        (reason, _) => reason,
+    })
+}
+
+/// Of what a connection begins with by which a server tells of changes.
+pub(super) fn of_tracking(error: &ServerError) -> BackendError {
     BackendError::new(reason(error))
 }
+
+/// That of which nothing more is known.
+const UNNAMED: &str = "the server answered with an error";
 
 fn reason(error: &ServerError) -> &'static str {
     match code(error) {
@@ -77,8 +93,16 @@ fn reason(error: &ServerError) -> &'static str {
         "MISCONF" => "the server can't save its data, and takes no writes",
         "BUSY" => "the server is busy with a script",
         "NOREPLICAS" => "the server has too few replicas for writes",
-        _ => "the server answered with an error",
+        "ERR" if is_crowded(error) => {
+            "the server takes no more connections; raise its `maxclients`"
+        }
+        _ => UNNAMED,
     }
+}
+
+fn is_crowded(error: &ServerError) -> bool {
+    let detail = error.details().unwrap_or_default();
+    detail.starts_with("max number of clients")
 }
 
 /// Whether the server works, and takes just this command not, or not now.

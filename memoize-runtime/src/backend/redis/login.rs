@@ -2,6 +2,7 @@
 
 use redis::{Cmd, Value};
 
+use super::command::arguments;
 use super::error;
 use super::origin::RunId;
 use super::url::{Login, Servers, Target};
@@ -112,9 +113,14 @@ impl Greeting {
             [answers @ .., info] if self.asks_run_id => (answers, RunId::of(info)),
             _ => (answers, None),
         };
-        for answer in answers {
+        for (index, answer) in answers.iter().enumerate() {
             if let Value::ServerError(refusal) = answer {
-                return Err(error::of_greeting(refusal));
+                let commands = self.commands();
+                let name = commands
+                    .get(index)
+                    .and_then(|command| arguments(command).next());
+                let name = name.and_then(|name| str::from_utf8(name).ok());
+                return Err(error::of_greeting(name.unwrap_or_default(), refusal));
             }
         }
         if self.to_master && !answers.last().is_some_and(is_master) {

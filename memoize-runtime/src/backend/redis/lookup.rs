@@ -1,4 +1,5 @@
-//! Lookups, and what becomes of those that are never answered: the server may have granted a lease, and nobody knows of it.
+//! Lookups and other questions for a lease, and what becomes of those that are never answered: the server may have granted one, and nobody
+//! knows of it.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -9,6 +10,7 @@ use redis::Value;
 
 use super::command::{self, Request, nonsense};
 use super::exchange::Exchange;
+use super::only;
 use super::router::Router;
 use super::slot::slot;
 use crate::backend::{BackendError, Bytes, Lease, Lookup};
@@ -45,7 +47,35 @@ pub(super) struct Looking<'a> {
     is_answered: bool,
 }
 
+/// The question for a lease whatever is there, on its way. Dropped before it was answered, it is noted.
+pub(super) struct Taking<'a> {
+    unanswered: &'a Unanswered,
+    key: &'a str,
+    lease: Lease,
+    pub(super) exchange: Exchange,
+    is_answered: bool,
+}
+
 impl Unanswered {
+    /// The question for the lease of `key`.
+    ///
+    /// # Errors
+    /// The system gave no random number.
+    pub(super) fn lease<'a>(
+        &'a self,
+        key: &'a str,
+        life: Duration,
+    ) -> Result<Taking<'a>, BackendError> {
+        let lease = command::new_lease()?;
+        Ok(Taking {
+            unanswered: self,
+            key,
+            lease,
+            exchange: Exchange::new([Request::lease(key, lease, life)]),
+            is_answered: false,
+        })
+    }
+
     /// A lookup of `key`, and of others that are only read.
     ///
     /// # Errors
@@ -160,6 +190,26 @@ impl Drop for Looking<'_> {
             if !self.exchange.beside_is_answered(index) {
                 self.unanswered.note(&key, leases);
             }
+        }
+    }
+}
+
+impl Taking<'_> {
+    /// The lease, as the server has said so.
+    ///
+    /// # Errors
+    /// It has not.
+    pub(super) fn answered(mut self, answers: Vec<Value>) -> Result<Lease, BackendError> {
+        self.is_answered = true;
+        command::done(only(answers)?)?;
+        Ok(self.lease)
+    }
+}
+
+impl Drop for Taking<'_> {
+    fn drop(&mut self) {
+        if !self.is_answered && self.exchange.first_was_sent() {
+            self.unanswered.note(self.key, vec![self.lease]);
         }
     }
 }

@@ -243,9 +243,9 @@ impl Backend for Redis {
     }
 
     fn lease(&self, key: &str, life: Duration, deadline: Deadline) -> Result<Lease, BackendError> {
-        let lease = command::new_lease()?;
-        command::done(self.ask_one(Request::lease(key, lease, life), deadline)?)?;
-        Ok(lease)
+        let mut taking = self.shared.unanswered.lease(key, life)?;
+        let answers = self.ask(&mut taking.exchange, deadline)?;
+        taking.answered(answers)
     }
 
     fn fill(

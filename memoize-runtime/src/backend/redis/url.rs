@@ -119,6 +119,8 @@ const PROTOCOL: Problem =
     "has a `protocol` that is not known; write `protocol=resp2` or `protocol=resp3`";
 const ENCODING: Problem = "holds a `%` that two hexadecimal digits of UTF-8 don't follow; write `%25` for a `%`, and percent-encode \
      user and password";
+const CUT: Problem =
+    "has its `@` behind a `/` or `?`; percent-encode user and password, a `/` as `%2F`";
 const PASSWORD: Problem = "has a user without a password; write `redis://user:password@host/`, or `redis://:password@host/`";
 const NO_TLS: Problem = "asks for TLS, which this build doesn't have; enable the feature `redis-tls` of `cache-memoize`";
 const CA_WITHOUT_TLS: Problem =
@@ -141,7 +143,13 @@ fn parse(url: &str) -> Result<Target, Problem> {
     let mut target = match kind {
         "+unix" if tls => return Err(SCHEME),
         "+unix" => socket(rest)?,
-        "" | "+sentinel" | "+cluster" => network(kind, rest)?,
+        "" | "+sentinel" | "+cluster" => network(kind, rest).map_err(|problem| {
+            // What is made at random often holds a `/`.
+            let authority = rest.trim_start_matches('/').split('/').next();
+            let is_whole = authority.is_some_and(|authority| authority.contains('@'));
+            let is_cut = !is_whole && (rest.contains('@') || query.contains('@'));
+            if is_cut { CUT } else { problem }
+        })?,
         _ => return Err(SCHEME),
     };
     target.tls = tls;
@@ -398,6 +406,9 @@ mod tests {
             ("redis://hunter2@host", "without a password"),
             ("redis://host?user=hunter2", "without a password"),
             ("redis://:hunter2%@host", "`%`"),
+            ("redis://me:hunter2/word@host", "percent-encode"),
+            ("redis://me:1/hunter2@host:1/0", "percent-encode"),
+            ("redis://me:hunter2?@host", "percent-encode"),
             ("redis://:%FFhunter2@host", "`%`"),
             ("redis://host?hunter2=1", "parameter"),
             ("redis://host?protocol=hunter2", "`protocol`"),

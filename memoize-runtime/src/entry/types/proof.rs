@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use twox_hash::XxHash3_64;
+
 use super::comparison::Evidence;
 use super::conform::{Passage, Search, Trial};
 use super::fingerprint::Shape;
@@ -15,7 +17,10 @@ const MAX_VALUES: u32 = 16;
 
 /// Different values that come back, at least, before one is believed that was not read back. The first may be one of the few that a
 /// `Serialize` and `Deserialize` agree on: 0 where a sign is lost, two of the same where they are swapped.
-const MIN_DIFFERENT: usize = 4;
+const MIN_DIFFERENT: u64 = 4;
+
+/// Bytes of which one value has enough parts to differ in, and takes long to read: it counts for all of those.
+const LARGE: usize = 64 << 10;
 
 /// Passages that are remembered. There are more only in what can't be seen, and what that shows of them is forgotten.
 const MAX_PASSAGES: usize = 4096;
@@ -96,12 +101,11 @@ impl Proof {
         shown.filter(|_| !known.is_disordered).unwrap_or_default()
     }
 
-    /// A value of this shape and hash came back, and this was shown by it.
-    pub(super) fn add(&self, shape: &Shape, hash: u64, evidence: Evidence) {
+    /// A value of this shape came back from these bytes, and this was shown by it.
+    pub(super) fn add(&self, shape: &Shape, bytes: &[u8], evidence: Evidence) {
         self.next_rest.store(1, Ordering::Relaxed);
         let mut known = self.known();
-        known.values = known.values.saturating_add(1);
-        let is_different = known.different.len() < MIN_DIFFERENT && known.different.insert(hash);
+        let is_different = known.counts(bytes);
         if known.learn(evidence) || is_different || known.values == MAX_VALUES {
             let is_whole = known.settle(shape);
             self.is_whole.store(is_whole, Ordering::Relaxed);
@@ -163,6 +167,28 @@ impl Proof {
 }
 
 impl Known {
+    /// Counts a value; says whether it is one of the different ones that were missing.
+    fn counts(&mut self, bytes: &[u8]) -> bool {
+        self.values = self.values.saturating_add(1);
+        if !self.wants_different() {
+            return false;
+        }
+        let hash = XxHash3_64::oneshot(bytes);
+        let counts_for = if bytes.len() < LARGE {
+            1
+        } else {
+            MIN_DIFFERENT
+        };
+        let before = self.different.len();
+        let hashes = (0..counts_for).map(|nth| hash.wrapping_add(nth));
+        self.different.extend(hashes);
+        self.different.len() > before
+    }
+
+    fn wants_different(&self) -> bool {
+        (self.different.len() as u64) < MIN_DIFFERENT
+    }
+
     /// Adds what was shown; says whether there was anything new.
     fn learn(&mut self, evidence: Evidence) -> bool {
         let mut is_new = false;
@@ -181,8 +207,7 @@ impl Known {
 
     /// Decides which values are read back from now on; says whether none are.
     fn settle(&mut self, shape: &Shape) -> bool {
-        let is_all_met =
-            self.bits.len() >= shape.passages() && self.different.len() >= MIN_DIFFERENT;
+        let is_all_met = self.bits.len() >= shape.passages() && !self.wants_different();
         if self.is_refuted || !is_all_met && self.values < MAX_VALUES {
             return false;
         }

@@ -379,10 +379,9 @@ impl AsyncBackend for Twin {
             return self.unblock.lease(key, life, deadline);
         }
         Box::pin(async move {
-            let lease = command::new_lease()?;
-            let request = Request::lease(key, lease, life);
-            command::done(self.client.ask_one(request, deadline).await?)?;
-            Ok(lease)
+            let mut taking = self.client.shared.unanswered.lease(key, life)?;
+            let answers = self.client.ask(&mut taking.exchange, deadline).await?;
+            taking.answered(answers)
         })
     }
 

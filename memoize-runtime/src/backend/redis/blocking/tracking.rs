@@ -192,7 +192,7 @@ impl Ear {
     fn ask(&mut self, question: &Cmd, changes: &Changes) -> Result<Value, Ended> {
         match self.answer(question, changes)? {
             Value::ServerError(refusal) if error::is_lasting(&refusal) => {
-                Err(Ended::Refused(error::of_greeting(&refusal)))
+                Err(Ended::Refused(error::of_tracking(&refusal)))
             }
             Value::ServerError(_) => Err(Ended::Lost),
             answer => Ok(answer),

@@ -1,0 +1,96 @@
+//! A process that is forked while its threads compute: its child, which has none of these, waits for none of them.
+
+#![cfg(unix)]
+
+#[path = "common/child.rs"]
+mod child;
+
+use std::sync::{Mutex, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use cache_memoize::{Memo, Memory, Runtime};
+use child::in_child;
+
+/// Longer than a child may take.
+const LONG: Duration = Duration::from_secs(3600);
+
+/// Forks while a thread of this process computes, which has begun when it says so, and ends when nobody holds the gate any more.
+fn forked_meanwhile(
+    runtime: &Runtime,
+    compute: impl FnOnce(&dyn Fn()) + Send,
+    in_the_child: impl FnOnce(),
+) -> bool {
+    let gate = Mutex::new(());
+    let (say, heard) = mpsc::channel();
+    thread::scope(|scope| {
+        let held = gate.lock().expect("nobody panics here");
+        let gate = &gate;
+        scope.spawn(move || {
+            let wait = || {
+                say.send(()).expect("it is waited for");
+                drop(gate.lock());
+            };
+            runtime.scope(|| compute(&wait));
+        });
+        heard.recv().expect("it begins");
+        let done = in_child(|| runtime.scope(in_the_child));
+        drop(held);
+        done
+    })
+}
+
+fn runtime() -> Runtime {
+    let builder = Runtime::builder().backend(Memory::new(16 << 20));
+    builder.longest_wait(LONG).build().expect("valid settings")
+}
+
+fn value(compute: impl FnOnce() -> u8) -> u8 {
+    Memo::new("value").get_or_compute(compute)
+}
+
+/// One test: what another did on a thread of its own, in the middle of it, a child would find so for ever.
+#[test]
+fn a_child_waits_for_none_of_its_parents_threads() {
+    a_child_computes_what_its_parent_is_computing();
+    a_child_stores_the_stream_that_its_parent_is_writing();
+}
+
+fn a_child_computes_what_its_parent_is_computing() {
+    let runtime = runtime();
+    let compute = |wait: &dyn Fn()| {
+        let waiting = || {
+            wait();
+            1
+        };
+        assert_eq!(value(waiting), 1);
+    };
+    let done = forked_meanwhile(&runtime, compute, || {
+        assert_eq!(value(|| 2), 2);
+        assert_eq!(value(|| 3), 2, "it was stored");
+    });
+    assert!(done);
+    assert_eq!(runtime.scope(|| value(|| 4)), 1, "the parent's own");
+}
+
+fn items(first: impl FnOnce() -> u8) -> Vec<u8> {
+    let items = Memo::new("items").iter(|| std::iter::once_with(first).chain(7..9));
+    items.collect()
+}
+
+fn a_child_stores_the_stream_that_its_parent_is_writing() {
+    let runtime = runtime();
+    let compute = |wait: &dyn Fn()| {
+        let waiting = || {
+            wait();
+            1
+        };
+        assert_eq!(items(waiting), [1, 7, 8]);
+    };
+    let done = forked_meanwhile(&runtime, compute, || {
+        assert_eq!(items(|| 2), [2, 7, 8]);
+        assert_eq!(items(|| 3), [2, 7, 8], "it was stored");
+    });
+    assert!(done);
+    assert_eq!(runtime.scope(|| items(|| 4)), [1, 7, 8]);
+}
