@@ -245,7 +245,7 @@ fn spawn(
     let otherwise = Otherwise(Some(otherwise));
     runtime.spawn(async move {
         task.await;
-        otherwise.is_spared();
+        otherwise.spare();
     });
 }
 
@@ -253,7 +253,7 @@ fn spawn(
 struct Otherwise<F: FnOnce()>(Option<F>);
 
 impl<F: FnOnce()> Otherwise<F> {
-    fn is_spared(mut self) {
+    fn spare(mut self) {
         self.0 = None;
     }
 }
