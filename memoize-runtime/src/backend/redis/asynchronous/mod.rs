@@ -1,8 +1,10 @@
 //! The client of async functions: one connection to each server, which answers many at one time, in a tokio runtime.
 
 mod connection;
+mod runtimes;
 mod table;
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,18 +26,20 @@ use crate::backend::{
 };
 use crate::timer::timeout;
 use connection::Connection;
+use runtimes::WithoutIo;
 use table::Table;
 
 /// The same entries as those of a [`Redis`], awaited.
 pub(super) struct Twin {
     client: Arc<Client>,
-    /// For where there is no tokio runtime.
+    /// For where there is no tokio runtime, or one without I/O.
     unblock: Unblock,
 }
 
 struct Client {
     shared: Arc<Shared>,
     table: Table,
+    without_io: WithoutIo,
 }
 
 type Answers = Result<Vec<Value>, Failure>;
@@ -49,9 +53,16 @@ impl Twin {
             client: Arc::new(Client {
                 shared: Arc::clone(&redis.shared),
                 table: Table::default(),
+                without_io: WithoutIo::default(),
             }),
             unblock: Unblock::shared(Arc::clone(redis) as Arc<dyn Backend>),
         }
+    }
+
+    /// That in which the connections can be used, if it is from here.
+    fn runtime(&self) -> Option<Handle> {
+        let runtime = Handle::try_current().ok()?;
+        (!self.client.without_io.has(&runtime)).then_some(runtime)
     }
 }
 
@@ -184,11 +195,20 @@ impl Client {
         until: Instant,
     ) -> Result<(Connection, bool, Leave<'_>), BackendError> {
         let leave = self.shared.nodes.admit(address, until)?;
-        let greeting = Greeting::to_servers(&self.shared.target);
-        let tls = self.shared.tls.as_ref();
+        let origin = self.shared.router.origin();
+        let (epoch, is_tracked) = (origin.epoch(), origin.is_tracked());
         // In a box, as it is large and seldom needed.
-        let open = Box::pin(Connection::open(address, tls, &greeting, until));
-        match self.table.get_or_open(address, open, until).await {
+        let open = Box::pin(self.without_io.open(async {
+            let greeting = Greeting::to_servers(&self.shared.target).and_run_id(is_tracked);
+            let tls = self.shared.tls.as_ref();
+            let mut connection = Connection::open(address, tls, &greeting, until).await?;
+            connection.epoch = epoch;
+            if is_tracked {
+                origin.opened(connection.run_id.take());
+            }
+            Ok(connection)
+        }));
+        match self.table.get_or_open(address, epoch, open, until).await {
             Ok((connection, reused)) => Ok((connection, reused, leave)),
             Err(error) => {
                 self.shared.router.doubt();
@@ -227,14 +247,39 @@ fn stale_if(reused: bool, answers: Answers) -> Answers {
     })
 }
 
-/// Whether the connections can be used from here.
-fn in_tokio() -> bool {
-    Handle::try_current().is_ok()
+/// Has a task done, or `otherwise` where its runtime ends before it is: nothing is done there any more.
+fn spawn(
+    runtime: &Handle,
+    task: impl Future<Output = ()> + Send + 'static,
+    otherwise: impl FnOnce() + Send + 'static,
+) {
+    let otherwise = Otherwise(Some(otherwise));
+    runtime.spawn(async move {
+        task.await;
+        otherwise.spare();
+    });
+}
+
+/// Done on drop.
+struct Otherwise<F: FnOnce()>(Option<F>);
+
+impl<F: FnOnce()> Otherwise<F> {
+    fn spare(mut self) {
+        self.0 = None;
+    }
+}
+
+impl<F: FnOnce()> Drop for Otherwise<F> {
+    fn drop(&mut self) {
+        if let Some(otherwise) = self.0.take() {
+            otherwise();
+        }
+    }
 }
 
 impl AsyncBackend for Twin {
     fn get<'a>(&'a self, key: &'a str, deadline: Deadline) -> Answer<'a, Option<Bytes>> {
-        if !in_tokio() {
+        if self.runtime().is_none() {
             return self.unblock.get(key, deadline);
         }
         Box::pin(
@@ -249,7 +294,7 @@ impl AsyncBackend for Twin {
         life: Duration,
         deadline: Deadline,
     ) -> Answer<'a, ()> {
-        if !in_tokio() {
+        if self.runtime().is_none() {
             return self.unblock.set(key, value, life, deadline);
         }
         Box::pin(async move {
@@ -259,7 +304,7 @@ impl AsyncBackend for Twin {
     }
 
     fn delete<'a>(&'a self, key: &'a str, deadline: Deadline) -> Answer<'a, ()> {
-        if !in_tokio() {
+        if self.runtime().is_none() {
             return self.unblock.delete(key, deadline);
         }
         Box::pin(async move {
@@ -276,7 +321,7 @@ impl AsyncBackend for Twin {
         keys: &'a [&'a str],
         deadline: Deadline,
     ) -> Answer<'a, Vec<Option<Bytes>>> {
-        if !in_tokio() {
+        if self.runtime().is_none() {
             return self.unblock.get_many(keys, deadline);
         }
         Box::pin(async move {
@@ -291,7 +336,7 @@ impl AsyncBackend for Twin {
         life: Duration,
         deadline: Deadline,
     ) -> Answer<'a, ()> {
-        if !in_tokio() {
+        if self.runtime().is_none() {
             return self.unblock.set_many(entries, life, deadline);
         }
         Box::pin(async move {
@@ -304,7 +349,7 @@ impl AsyncBackend for Twin {
     }
 
     fn delete_many<'a>(&'a self, keys: &'a [&'a str], deadline: Deadline) -> Answer<'a, ()> {
-        if !in_tokio() {
+        if self.runtime().is_none() {
             return self.unblock.delete_many(keys, deadline);
         }
         Box::pin(async move {
@@ -318,7 +363,7 @@ impl AsyncBackend for Twin {
         life: Duration,
         deadline: Deadline,
     ) -> Answer<'a, Lookup> {
-        if !in_tokio() {
+        if self.runtime().is_none() {
             return self.unblock.get_or_lease(key, life, deadline);
         }
         Box::pin(async move {
@@ -334,14 +379,14 @@ impl AsyncBackend for Twin {
         life: Duration,
         deadline: Deadline,
     ) -> Answer<'a, (Lookup, Vec<Option<Bytes>>)> {
-        if !in_tokio() {
+        if self.runtime().is_none() {
             return self.unblock.get_many_or_lease(key, others, life, deadline);
         }
         Box::pin(self.client.look_up(key, others, life, deadline))
     }
 
     fn lease<'a>(&'a self, key: &'a str, life: Duration, deadline: Deadline) -> Answer<'a, Lease> {
-        if !in_tokio() {
+        if self.runtime().is_none() {
             return self.unblock.lease(key, life, deadline);
         }
         Box::pin(async move {
@@ -359,7 +404,7 @@ impl AsyncBackend for Twin {
         life: Duration,
         deadline: Deadline,
     ) -> Answer<'a, bool> {
-        if !in_tokio() {
+        if self.runtime().is_none() {
             return self.unblock.fill(key, lease, value, life, deadline);
         }
         Box::pin(async move {
@@ -369,23 +414,34 @@ impl AsyncBackend for Twin {
     }
 
     fn release(&self, key: &str, lease: Lease) {
-        let Ok(runtime) = Handle::try_current() else {
+        let Some(runtime) = self.runtime() else {
             self.unblock.release(key, lease);
             return;
         };
         let client = Arc::clone(&self.client);
         let request = Request::release(key, &[lease]);
-        // Where it can't be done the lease runs out.
-        runtime.spawn(async move { client.ask_one(request, Deadline::NEVER).await.map(drop) });
+        let (key, unblock) = (key.to_owned(), self.unblock.clone());
+        spawn(
+            &runtime,
+            // Where it fails the lease runs out.
+            async move { drop(client.ask_one(request, Deadline::NEVER).await) },
+            move || unblock.release(&key, lease),
+        );
     }
 
     fn discard(&self, keys: &[&str]) {
-        let Ok(runtime) = Handle::try_current() else {
+        let Some(runtime) = self.runtime() else {
             self.unblock.discard(keys);
             return;
         };
         let client = Arc::clone(&self.client);
         let mut requests = super::deletes(keys);
-        runtime.spawn(async move { client.ask(&mut requests, Deadline::NEVER).await.map(drop) });
+        let unblock = self.unblock.clone();
+        let keys: Vec<String> = keys.iter().map(|&key| key.to_owned()).collect();
+        spawn(
+            &runtime,
+            async move { drop(client.ask(&mut requests, Deadline::NEVER).await) },
+            move || unblock.discard(&keys.iter().map(String::as_str).collect::<Vec<_>>()),
+        );
     }
 }

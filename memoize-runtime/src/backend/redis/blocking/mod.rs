@@ -85,15 +85,20 @@ impl Client {
         address: &Address,
         until: Instant,
     ) -> Result<Link, BackendError> {
-        if let Some(link) = self.pool.take(address) {
+        let origin = shared.router.origin();
+        let epoch = origin.epoch();
+        if let Some(link) = self.pool.take(address, epoch) {
             return Ok(link);
         }
-        let greeting = Greeting::to_servers(&shared.target);
+        let is_tracked = origin.is_tracked();
+        let greeting = Greeting::to_servers(&shared.target).and_run_id(is_tracked);
         let opened = Link::open(address, shared.tls.as_ref(), &greeting, until);
-        if opened.is_err() {
-            shared.router.doubt();
+        let mut link = opened.inspect_err(|_| shared.router.doubt())?;
+        link.epoch = epoch;
+        if is_tracked {
+            origin.opened(link.run_id.take());
         }
-        opened
+        Ok(link)
     }
 }
 
