@@ -334,7 +334,7 @@ impl StoredType {
     /// Which values are read back: what the shape doesn't show has to be shown by each.
     #[inline]
     fn wanted(&self) -> Wanted {
-        if self.shape.has_unseen() {
+        if self.shape.is_obscure() {
             Wanted::All
         } else {
             self.proof.wanted()

@@ -16,6 +16,8 @@ pub(crate) type Id = usize;
 pub(crate) struct Shape {
     pub(super) nodes: Vec<Node>,
     has_unseen: bool,
+    /// Fields are read by functions of the user's: `with`, `deserialize_with`.
+    has_readers: bool,
     /// The same with hash sets and maps apart from what serde takes for the same, where that makes a difference.
     apart: Option<Box<Self>>,
 }
@@ -238,6 +240,7 @@ impl Shape {
     pub(crate) const EMPTY: Self = Self {
         nodes: Vec::new(),
         has_unseen: false,
+        has_readers: false,
         apart: None,
     };
 
@@ -246,6 +249,7 @@ impl Shape {
         Self {
             nodes,
             has_unseen,
+            has_readers: false,
             apart: None,
         }
     }
@@ -257,9 +261,22 @@ impl Shape {
         }
     }
 
+    pub(super) fn with_readers(self, has_readers: bool) -> Self {
+        Self {
+            has_readers,
+            ..self
+        }
+    }
+
     /// Whether there are parts that can't be seen.
+    #[cfg(test)]
     pub(crate) fn has_unseen(&self) -> bool {
         self.has_unseen
+    }
+
+    /// Whether that some values come back says nothing of others: a part can't be seen, or is made of what is asked for by a function.
+    pub(crate) fn is_obscure(&self) -> bool {
+        self.has_unseen || self.has_readers
     }
 
     /// The shape in which hash sets and maps are told from what serde takes for the same.

@@ -11,7 +11,7 @@ use super::draft::{Ask, List, Slot};
 use super::element::Elements;
 use super::field;
 use super::graph::Graph;
-use super::order::{Place, order};
+use super::order::{Place, is_read_with, order};
 use super::stop::Stop;
 use super::variant::Variants;
 
@@ -70,6 +70,9 @@ impl<'g> Follow<'g> {
     pub(super) fn seed<'de, S: DeserializeSeed<'de>>(self, seed: S) -> Stop {
         let id = stateless::<S>();
         let facts = Facts::of::<S::Value>();
+        if is_read_with(facts) {
+            self.graph.borrow_mut().has_readers = true;
+        }
         if !self.graph.borrow().has_room_for(facts.size) {
             return self.leaf(Ask::Unseen(Why::Large, facts));
         }

@@ -49,6 +49,8 @@ pub(super) struct Graph {
     pub(super) codec: Codec,
     steps: usize,
     pub(super) samples: Samples,
+    /// Fields are read by functions of the user's.
+    pub(super) has_readers: bool,
 
     /// The nodes that the run at hand went through.
     path: Vec<Id>,
@@ -85,6 +87,7 @@ impl Graph {
             codec,
             steps: 0,
             samples: Samples::new(panics),
+            has_readers: false,
             path: Vec::new(),
             path_bytes: 0,
             over: false,

@@ -53,6 +53,8 @@ pub(crate) fn trace<T: DeserializeOwned>(codec: Codec, panics: Panics) -> Shape 
             break;
         }
     }
-    let (nodes, root) = graph.into_inner().freeze();
-    merge(&nodes, root)
+    let graph = graph.into_inner();
+    let has_readers = graph.has_readers;
+    let (nodes, root) = graph.freeze();
+    merge(&nodes, root).with_readers(has_readers)
 }

@@ -13,6 +13,11 @@ use super::super::shape::{Facts, Hashed, Order, Shown};
 /// What derived code reads a field into that has a `with` or `deserialize_with`.
 const READ_WITH: &str = "::__DeserializeWith";
 
+/// Whether it is read by a function of the user's, which may make something else of what it asks for.
+pub(super) fn is_read_with(facts: Facts) -> bool {
+    facts.name.contains(READ_WITH)
+}
+
 /// What is read becomes this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Place {
@@ -81,7 +86,7 @@ fn is_sorted(name: &'static str) -> bool {
 
 /// Whether it is read through what is hashed, and doesn't become that.
 fn becomes_a_list(place: Facts, read: Facts) -> bool {
-    let becomes_another = !have_one_size(place, read) || place.name.contains(READ_WITH);
+    let becomes_another = !have_one_size(place, read) || is_read_with(place);
     has_name_of_hash(read.name) && becomes_another && !content(place.name).is_behind_pointer
 }
 
