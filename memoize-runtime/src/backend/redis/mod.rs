@@ -11,6 +11,7 @@ mod error;
 mod exchange;
 mod login;
 mod lookup;
+mod nodes;
 mod origin;
 mod router;
 mod search;
@@ -29,6 +30,7 @@ use crate::error::ConfigError;
 use command::Request;
 use exchange::Exchange;
 use lookup::{Looking, Unanswered};
+use nodes::Nodes;
 use router::Router;
 use tls::Tls;
 use url::Target;
@@ -70,8 +72,8 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// of the server say, is followed by another, once and in the same time; what must not be done twice, `prime` say, fails. A forked process uses none of its
 /// parent's.
 ///
-/// The [circuit breaker](crate::RuntimeBuilder::breaker) is one for all nodes of a cluster: one node that is gone makes a part of the questions fail, and
-/// five failures that happen to come in a row have all nodes left alone for a second.
+/// Each node of a cluster has a [circuit breaker](crate::RuntimeBuilder::breaker) of its own, which can't be switched off: what a node has that is gone is
+/// computed, and what the others have is found.
 ///
 /// # What is asked
 ///
@@ -110,6 +112,7 @@ struct Shared {
     target: Target,
     tls: Option<Tls>,
     router: Router,
+    nodes: Nodes,
     blocking: blocking::Client,
     unanswered: Unanswered,
 }
@@ -151,11 +154,13 @@ impl Redis {
 
     fn new(target: Target, tls: Option<Tls>) -> Self {
         let router = Router::new(target.servers.clone());
+        let nodes = Nodes::of(&target.servers);
         Self {
             shared: Arc::new(Shared {
                 target,
                 tls,
                 router,
+                nodes,
                 blocking: blocking::Client::new(),
                 unanswered: Unanswered::default(),
             }),

@@ -17,6 +17,7 @@ use super::command::{self, Request};
 use super::error::{self, Failure};
 use super::exchange::{Exchange, Group, MOST_ROUNDS};
 use super::login::Greeting;
+use super::nodes::Leave;
 use super::router::Step;
 use super::url::Address;
 use super::{Redis, Shared, until};
@@ -42,6 +43,9 @@ struct Client {
 }
 
 type Answers = Result<Vec<Value>, Failure>;
+
+/// What came of asking one server, by which connection, and by whose leave.
+type Asked<'a> = (Group, Connection, Answers, Leave<'a>);
 
 impl Twin {
     pub(super) fn new(redis: &Arc<Redis>) -> Self {
@@ -72,9 +76,10 @@ impl Client {
         let until = until(deadline);
         for _ in 0..MOST_ROUNDS {
             self.find_servers(until).await?;
-            for (group, connection, answers) in self.send(exchange, until).await? {
+            for (group, connection, answers, leave) in self.send(exchange, until).await? {
                 match answers {
                     Ok(answers) => {
+                        leave.answered();
                         let taken = exchange.take(&group, answers, &self.shared.router);
                         if !matches!(taken, Ok(true)) {
                             self.table.forget(&group.address, &connection);
@@ -84,7 +89,8 @@ impl Client {
                     Err(failure) => {
                         // It is not believed to work.
                         self.table.forget(&group.address, &connection);
-                        exchange.fail(&group, failure, &self.shared.router)?;
+                        let failed = exchange.fail(&group, failure, &self.shared.router);
+                        failed.map_err(|error| leave.failed(error))?;
                     }
                 }
             }
@@ -100,19 +106,21 @@ impl Client {
         &self,
         exchange: &mut Exchange,
         until: Instant,
-    ) -> Result<Vec<(Group, Connection, Answers)>, BackendError> {
+    ) -> Result<Vec<Asked<'_>>, BackendError> {
         let mut groups = exchange.groups(&self.shared.router)?;
         if groups.len() <= 1 {
             let Some(group) = groups.pop() else {
                 return Ok(Vec::new());
             };
-            let (connection, reused) = self.connection(&group.address, until).await?;
+            let (connection, reused, leave) = self.connection(&group.address, until).await?;
             let asked = connection.ask(&exchange.commands(&group), until).await;
-            return Ok(vec![(group, connection, stale_if(reused, asked))]);
+            return Ok(vec![(group, connection, stale_if(reused, asked), leave)]);
         }
         let mut asking = JoinSet::new();
+        let mut leaves = Vec::with_capacity(groups.len());
         for (index, group) in groups.iter().enumerate() {
-            let (connection, reused) = self.connection(&group.address, until).await?;
+            let (connection, reused, leave) = self.connection(&group.address, until).await?;
+            leaves.push(leave);
             let commands: Vec<_> = exchange.commands(group).into_iter().cloned().collect();
             asking.spawn(async move {
                 let commands: Vec<_> = commands.iter().collect();
@@ -120,13 +128,13 @@ impl Client {
                 (index, connection, stale_if(reused, asked))
             });
         }
-        let mut groups: Vec<_> = groups.into_iter().map(Some).collect();
+        let mut groups: Vec<_> = groups.into_iter().zip(leaves).map(Some).collect();
         let mut answered = Vec::with_capacity(groups.len());
         while let Some(joined) = asking.join_next().await {
             let (index, connection, asked) =
                 joined.map_err(|error| BackendError::new("it panicked").with_source(error))?;
-            if let Some(group) = groups[index].take() {
-                answered.push((group, connection, asked));
+            if let Some((group, leave)) = groups[index].take() {
+                answered.push((group, connection, asked, leave));
             }
         }
         Ok(answered)
@@ -185,7 +193,8 @@ impl Client {
         &self,
         address: &Address,
         until: Instant,
-    ) -> Result<(Connection, bool), BackendError> {
+    ) -> Result<(Connection, bool, Leave<'_>), BackendError> {
+        let leave = self.shared.nodes.admit(address, until)?;
         let origin = self.shared.router.origin();
         let (epoch, is_tracked) = (origin.epoch(), origin.is_tracked());
         // In a box, as it is large and seldom needed.
@@ -199,11 +208,13 @@ impl Client {
             }
             Ok(connection)
         }));
-        let connection = self.table.get_or_open(address, epoch, open, until).await;
-        if connection.is_err() {
-            self.shared.router.doubt();
+        match self.table.get_or_open(address, epoch, open, until).await {
+            Ok((connection, reused)) => Ok((connection, reused, leave)),
+            Err(error) => {
+                self.shared.router.doubt();
+                Err(leave.failed(error))
+            }
         }
-        connection
     }
 
     async fn ask_one(&self, request: Request, deadline: Deadline) -> Result<Value, BackendError> {
