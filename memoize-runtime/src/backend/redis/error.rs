@@ -100,7 +100,8 @@ fn reason(error: &ServerError) -> &'static str {
     }
 }
 
-fn is_crowded(error: &ServerError) -> bool {
+/// Whether it takes no more connections.
+pub(super) fn is_crowded(error: &ServerError) -> bool {
     let detail = error.details().unwrap_or_default();
     detail.starts_with("max number of clients")
 }

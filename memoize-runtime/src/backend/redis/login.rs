@@ -110,6 +110,8 @@ impl Greeting {
     /// One of the commands was refused, or it is no master.
     pub(super) fn check(&self, answers: &[Value]) -> Result<Option<RunId>, BackendError> {
         let (answers, run_id) = match answers {
+            // One that takes no more connections refuses the first command, whichever that is.
+            [.., Value::ServerError(refusal)] if error::is_crowded(refusal) => (answers, None),
             [answers @ .., info] if self.asks_run_id => (answers, RunId::of(info)),
             _ => (answers, None),
         };
@@ -146,5 +148,36 @@ fn is_master(role: &Value) -> bool {
         Some(Value::BulkString(role)) => role == b"master",
         Some(Value::SimpleString(role)) => role == "master",
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use redis::parse_redis_value;
+
+    use super::{Greeting, Target};
+
+    #[test]
+    fn who_does_not_say_which_server_it_is_may_be_asked() {
+        let target = Target::parse("redis://localhost").expect("it is valid");
+        let greeting = Greeting::to_servers(&target).and_run_id(true);
+        assert_eq!(greeting.commands().len(), 1);
+        let check = |answer: &str| {
+            let answer = parse_redis_value(answer.as_bytes()).expect("it is RESP");
+            greeting.check(&[answer])
+        };
+        for refusal in [
+            "-NOPERM User ann has no permissions to run the 'info' command\r\n",
+            "-ERR unknown command 'INFO'\r\n",
+            "-ERR not here\r\n",
+            "$-1\r\n",
+        ] {
+            let run_id = check(refusal).expect(refusal);
+            assert!(run_id.is_none(), "{refusal}");
+        }
+        assert!(check("$8\r\nrun_id:a\r\n").is_ok_and(|run_id| run_id.is_some()));
+        let crowded = check("-ERR max number of clients reached\r\n");
+        let crowded = crowded.err().expect("nothing can be asked").to_string();
+        assert!(crowded.contains("maxclients"), "{crowded}");
     }
 }
