@@ -680,7 +680,7 @@ fn values_are_read_back_until_all_parts_are_proved() {
     assert_eq!(reads(1, &(vec![1_u8, 2], Counted(1))), 48);
     let list = || Box::new((0..60).collect::<Vec<u8>>());
     assert_eq!(reads_of((0..100).map(|n| (Some(n), list(), Counted(n)))), 4);
-    let large = || Arc::new((0..40_000).collect::<Vec<u32>>());
+    let large = || Box::new((0..40_000).collect::<Vec<u32>>());
     assert_eq!(reads(100, &(Some(1_u8), large(), Counted(1))), 1);
     // What never comes is not waited for, nor are other values.
     assert_eq!(reads(100, &(None::<u8>, Counted(1))), 16);
