@@ -304,7 +304,7 @@ fn a_lookup_answers_all_who_ask_the_same_before_it_begins() {
 fn a_lookup_that_has_no_thread_is_given_up_when_half_of_its_time_is_over() {
     let (unblock, asked, tell) = gated();
     let busy = keep_busy(&unblock, &asked, MOST_THREADS);
-    let deadline = Deadline::after(Duration::from_secs(1));
+    let deadline = Deadline::after(Duration::from_secs(2));
     let lookup = unblock.get_or_lease("key", LIFE, deadline);
     let error = block_on(pin!(lookup), None).expect("without end");
     let error = error.expect_err("nobody has asked");
