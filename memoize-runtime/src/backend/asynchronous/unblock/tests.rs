@@ -294,9 +294,13 @@ fn a_lookup_answers_all_who_ask_the_same_before_it_begins() {
         tell.send(()).expect("it listens");
     }
     let answers: Vec<_> = together.into_iter().chain([after]).map(answered).collect();
-    let granted = answers.iter().filter(|answer| answer.granted().is_some());
-    assert_eq!(granted.count(), 1, "{answers:?}");
-    assert!(answers[0].granted().is_some(), "{answers:?}");
+    let granted: Vec<_> = answers
+        .iter()
+        .map(|answer| answer.granted().is_some())
+        .collect();
+    // Either of the two lookups may come first, and of those who share one it is the first who is granted the lease.
+    let (shared, own) = ([true, false, false, false], [false, false, false, true]);
+    assert!(granted == shared || granted == own, "{answers:?}");
     drop(busy);
 }
 
