@@ -26,6 +26,7 @@ mod late;
 mod outages;
 mod round_trips;
 mod storm;
+mod tasks;
 mod tracking;
 
 use std::env;

@@ -1,15 +1,16 @@
 //! Servers that are killed, stopped, silent and absent.
 
-use std::thread::sleep;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
-use cache_memoize::Runtime;
+use cache_memoize::{Redis, Runtime};
 use test_servers::{BlackHole, RedisCluster, RedisSentinel, RedisServer, closed_port};
 
 use crate::common::Random;
 use crate::item::{Source, awaited, item};
-use crate::rounds;
 use crate::storm::{Invalidation, LONGEST, runtime, storm};
+use crate::{rounds, settings};
 
 /// How long it took after each outage until there were hits again, and how long the outage was.
 #[derive(Default)]
@@ -140,7 +141,11 @@ fn outages(
             recoveries.0.push((back, outage));
         }
     });
-    println!("{what}: {}; {}", tally.check(), recoveries.check());
+    println!(
+        "{rounds} outages of {what}: {}; {}",
+        tally.check(),
+        recoveries.check()
+    );
 }
 
 #[test]
@@ -156,6 +161,71 @@ fn a_node_of_a_cluster_that_is_killed() {
         cluster.restart(killed);
         start.elapsed()
     });
+}
+
+/// What the other nodes have is found, while the threads that want the rest wait in vain.
+#[test]
+fn a_node_of_a_cluster_that_is_silent_is_left_alone_by_itself() {
+    const KEYS: u64 = 60;
+    let mut cluster = RedisCluster::start(3);
+    for node in cluster.nodes() {
+        // Else the nodes that go on would refuse all there is, after a while.
+        node.command(&["CONFIG", "SET", "cluster-require-full-coverage", "no"]);
+    }
+    let redis = Redis::open(&cluster.url()).expect("the URL is valid");
+    let here = settings(redis).budget(LONGEST / 2).build();
+    let here = here.expect("the settings are valid");
+    let source = Source::default();
+    let call = |key| here.scope(|| assert!(item(key, 100, &source).is_of(key, 100)));
+    (0..KEYS).for_each(call);
+    let is_on_the_first = |key: &u64| {
+        let name = here.scope(|| item::key(*key, 100));
+        let nodes = cluster.nodes();
+        nodes[0].try_command(&["GET", name.as_str()]).is_ok()
+    };
+    let (silent, others): (Vec<u64>, Vec<u64>) = (0..KEYS).partition(is_on_the_first);
+    assert!(
+        silent.len() > 5 && others.len() > 20,
+        "{silent:?} {others:?}"
+    );
+    cluster.nodes_mut()[0].stop();
+    let (asked, found) = (AtomicU64::new(0), AtomicU64::new(0));
+    let until = Instant::now() + Duration::from_secs(rounds("SILENT_SECONDS", 3));
+    thread::scope(|scope| {
+        for thread in 0..8 {
+            let (call, silent, others) = (&call, &silent, &others);
+            let (here, asked, found) = (&here, &asked, &found);
+            scope.spawn(move || {
+                let mut random = Random::seeded();
+                // Not in step with the others.
+                let _ = (0..thread).map(|_| random.next()).count();
+                while Instant::now() < until {
+                    let mut one_of = |keys: &[u64]| {
+                        let count = u64::try_from(keys.len()).expect("it is small");
+                        keys[usize::try_from(random.below(count)).expect("it is small")]
+                    };
+                    let (in_vain, key) = (one_of(silent), one_of(others));
+                    if random.below(3) == 0 {
+                        call(in_vain);
+                    } else {
+                        let is_found = here.scope(|| item::peek(key, 100)).is_some();
+                        asked.fetch_add(1, Ordering::Relaxed);
+                        found.fetch_add(u64::from(is_found), Ordering::Relaxed);
+                    }
+                    // Calls in vain are not to outnumber the others only since they take no time.
+                    sleep(Duration::from_millis(1));
+                }
+            });
+        }
+    });
+    cluster.nodes_mut()[0].cont();
+    let (asked, found) = (asked.into_inner(), found.into_inner());
+    println!("a silent node: {found} of {asked} values of the others are found");
+    assert!(
+        found * 10 >= asked * 9,
+        "{found} of {asked}: {:#?}",
+        here.stats()
+    );
 }
 
 /// An invalidation may be lost with the master: replication doesn't wait.

@@ -99,7 +99,7 @@ fn a_hit_on_a_copy_asks_nothing() {
     assert_eq!(here.stats().hits - hits, 900);
     let mut asked = server.command_stats();
     // What it took to ask that, and whether the connections that tell of changes stand.
-    asked.retain(|name, _| !name.starts_with("config") && !["info", "ping"].contains(&&**name));
+    asked.retain(|name, _| !name.starts_with("config") && !["info", "hello"].contains(&&**name));
     assert!(asked.is_empty(), "{asked:?}");
 }
 
@@ -250,6 +250,41 @@ fn a_lost_connection_empties_what_it_vouched_for() {
     });
 }
 
+/// As where a name or a balancer leads to another server by now, and nobody ends what is connected to the first one.
+#[test]
+fn copies_end_when_their_address_leads_to_another_server() {
+    let (first, second) = (RedisServer::start(), RedisServer::start());
+    let proxy = Proxy::start(first.address(), 0);
+    let here = runtime(&format!("redis://{}", proxy.address()));
+    until_local(&first, || assert_eq!(here.scope(|| tracked(1)), 1));
+    proxy.redirect(second.address());
+    let there = runtime(&second.url());
+    assert!(there.scope(|| tracked::prime(1, 11)));
+    // The address is tried out each seven seconds, so that this takes as long.
+    eventually("the other server is asked", || {
+        here.scope(|| tracked(1)) == 11
+    });
+    // What is connected to the first one is not asked again.
+    first.command(&["CONFIG", "RESETSTAT"]);
+    here.scope(|| (2..50).for_each(|id| assert_eq!(tracked(id), id)));
+    assert_eq!(lookups(&first), 0);
+    until_local(&second, || assert_eq!(here.scope(|| tracked(1)), 11));
+}
+
+/// That server takes connections as before, and hears of nothing.
+#[test]
+fn copies_end_when_their_server_is_no_master_any_more() {
+    let server = RedisServer::start();
+    let here = runtime(&server.url());
+    let call = || assert_eq!(here.scope(|| tracked(1)), 1);
+    until_local(&server, call);
+    server.command(&["REPLICAOF", "127.0.0.1", "1"]);
+    eventually("the server is asked", || !is_local(&server, call));
+    (0..20).for_each(|_| assert!(!is_local(&server, call)));
+    server.command(&["REPLICAOF", "NO", "ONE"]);
+    until_local(&server, call);
+}
+
 #[test]
 fn an_emptied_server_empties_the_copies() {
     let server = RedisServer::start();
@@ -265,20 +300,23 @@ fn an_emptied_server_empties_the_copies() {
 #[test]
 fn copies_are_kept_whichever_way_the_server_is_reached() {
     let server = RedisServer::start();
-    // No more than the documentation of `Redis` names.
+    // No more than the documentation of `Redis` names, and less than it advises.
     let commands =
-        "+get +set +del +unlink +pttl +evalsha +eval +select +client|tracking +hello +ping";
-    let mut acl = vec!["ACL", "SETUSER", "ann", "on", ">secret"];
-    acl.extend(
-        ["~cache:*", "~{cache:*"]
-            .into_iter()
-            .chain(commands.split(' ')),
-    );
-    server.command(&acl);
+        "+get +set +del +unlink +pttl +evalsha +eval +select +client|tracking +hello +info";
+    for (user, commands) in [
+        ("ann", commands),
+        ("bob", commands.trim_end_matches(" +info")),
+    ] {
+        let mut acl = vec!["ACL", "SETUSER", user, "on", ">secret"];
+        acl.extend(["~cache:*", "~{cache:*"]);
+        acl.extend(commands.split(' '));
+        server.command(&acl);
+    }
     let address = server.address();
     for url in [
         format!("redis://{address}/?protocol=resp3"),
         format!("redis://ann:secret@{address}/1"),
+        format!("redis://bob:secret@{address}/1"),
         format!("redis+unix://{}", server.socket().display()),
     ] {
         let here = runtime(&url);

@@ -372,6 +372,15 @@ impl BackendError {
         self.reason
     }
 
+    /// The same of a part of the backend, which says nothing about the rest.
+    #[cfg(feature = "redis")]
+    pub(crate) fn telling_nothing(self) -> Self {
+        Self {
+            tells: Tells::Nothing,
+            ..self
+        }
+    }
+
     pub(crate) fn tells(&self) -> Tells {
         self.tells
     }

@@ -327,7 +327,7 @@ mod tokio {
     use std::task::Poll;
     use std::time::Duration;
 
-    use memoize_runtime::AsyncBackend;
+    use memoize_runtime::{AsyncBackend, Backend, Lookup};
     use test_servers::RedisServer;
 
     use crate::clients::{HOUR, open, soon, text};
@@ -341,7 +341,7 @@ mod tokio {
 
     fn twin(server: &RedisServer) -> Arc<dyn AsyncBackend> {
         let redis = Arc::new(open(&server.url()));
-        memoize_runtime::Backend::async_twin(redis).expect("it has one")
+        Backend::async_twin(redis).expect("it has one")
     }
 
     #[test]
@@ -366,6 +366,37 @@ mod tokio {
                 assert_eq!(found, Some(text(&kept)));
             }
         });
+    }
+
+    #[test]
+    fn a_lease_whose_answer_is_dropped_is_given_up() {
+        let server = RedisServer::start();
+        let twin = twin(&server);
+        let key = |n: u32| format!("key:{n}");
+        runtime().block_on(async {
+            // A connection is there, by which it is sent.
+            let found = twin.get("else", soon()).await;
+            assert_eq!(found.expect("it answers"), None);
+            for n in 0..20 {
+                let (key, seen) = (key(n), |answer: Poll<_>| answer.is_ready());
+                let mut answer = twin.lease(&key, HOUR, soon());
+                poll_fn(|context| Poll::Ready(seen(answer.as_mut().poll(context)))).await;
+                // It is sent meanwhile, and dropped before the answer can be there.
+                tokio::task::yield_now().await;
+            }
+            // Each gives up some of those before it.
+            for _ in 0..3 {
+                twin.get_or_lease("else", HOUR, soon())
+                    .await
+                    .expect("it answers");
+            }
+        });
+        let direct = open(&server.url());
+        for n in 0..20 {
+            let lookup = direct.get_or_lease(&key(n), HOUR, soon());
+            let lookup = lookup.expect("it answers");
+            assert!(matches!(lookup, Lookup::Granted(_)), "{n}: {lookup:?}");
+        }
     }
 
     #[test]
@@ -437,7 +468,7 @@ mod tokio {
                 .get_or_lease("key", HOUR, soon())
                 .await
                 .expect("it answers");
-            let memoize_runtime::Lookup::Granted(lease) = lookup else {
+            let Lookup::Granted(lease) = lookup else {
                 panic!("there is nothing yet");
             };
             twin.release("key", lease);

@@ -46,7 +46,7 @@ impl Proxy {
             .local_addr()
             .expect("a bound socket has an address");
         let shared = Arc::new(Shared {
-            server,
+            server: Mutex::new(server),
             seed,
             ..Shared::default()
         });
@@ -58,6 +58,11 @@ impl Proxy {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Forwards to another server from now on; connections that stand stay with whom they are with.
+    pub fn redirect(&self, server: SocketAddr) {
+        *lock(&self.shared.server) = server;
     }
 
     /// What it does from now on.
@@ -145,7 +150,7 @@ impl Drop for Proxy {
 
 #[derive(Debug)]
 struct Shared {
-    server: SocketAddr,
+    server: Mutex<SocketAddr>,
     seed: u64,
     faults: Mutex<Faults>,
     /// The reply to be exchanged next.
@@ -166,7 +171,7 @@ struct Shared {
 impl Default for Shared {
     fn default() -> Self {
         Self {
-            server: ([127, 0, 0, 1], 0).into(),
+            server: Mutex::new(([127, 0, 0, 1], 0).into()),
             seed: 0,
             faults: Mutex::default(),
             spare: Mutex::default(),
@@ -198,7 +203,7 @@ impl Shared {
     }
 
     fn forward(self: Arc<Self>, client: TcpStream, random: Random) -> io::Result<()> {
-        let server = TcpStream::connect(self.server)?;
+        let server = TcpStream::connect(*lock(&self.server))?;
         self.connections.fetch_add(1, Ordering::Relaxed);
         client.set_nodelay(true)?;
         server.set_nodelay(true)?;

@@ -4,6 +4,7 @@ use redis::{Cmd, Value};
 
 use super::command::arguments;
 use super::error;
+use super::origin::RunId;
 use super::url::{Login, Servers, Target};
 use crate::backend::BackendError;
 
@@ -14,6 +15,7 @@ pub(super) struct Greeting {
     resp3: bool,
     /// Whether it must be a master's. One that another has replaced takes connections as before, and answers with what it has.
     to_master: bool,
+    asks_run_id: bool,
 }
 
 impl Greeting {
@@ -24,6 +26,15 @@ impl Greeting {
             db: target.db,
             resp3: target.resp3,
             to_master: matches!(target.servers, Servers::Sentinels { .. }),
+            asks_run_id: false,
+        }
+    }
+
+    /// The same, which asks the server which one it is, if that matters.
+    pub(super) fn and_run_id(self, asks_run_id: bool) -> Self {
+        Self {
+            asks_run_id,
+            ..self
         }
     }
 
@@ -34,6 +45,7 @@ impl Greeting {
             db: 0,
             resp3: true,
             to_master: false,
+            asks_run_id: false,
         }
     }
 
@@ -44,6 +56,7 @@ impl Greeting {
             db: 0,
             resp3: false,
             to_master: false,
+            asks_run_id: false,
         }
     }
 
@@ -54,6 +67,7 @@ impl Greeting {
             db: 0,
             resp3: false,
             to_master: false,
+            asks_run_id: false,
         }
     }
 
@@ -84,12 +98,21 @@ impl Greeting {
         if self.to_master {
             commands.push(redis::cmd("ROLE"));
         }
+        if self.asks_run_id {
+            commands.push(run_id());
+        }
         commands
     }
 
+    /// Which server it is, if it was asked and says so.
+    ///
     /// # Errors
     /// One of the commands was refused, or it is no master.
-    pub(super) fn check(&self, answers: &[Value]) -> Result<(), BackendError> {
+    pub(super) fn check(&self, answers: &[Value]) -> Result<Option<RunId>, BackendError> {
+        let (answers, run_id) = match answers {
+            [answers @ .., info] if self.asks_run_id => (answers, RunId::of(info)),
+            _ => (answers, None),
+        };
         for (index, answer) in answers.iter().enumerate() {
             if let Value::ServerError(refusal) = answer {
                 let commands = self.commands();
@@ -103,8 +126,15 @@ impl Greeting {
         if self.to_master && !answers.last().is_some_and(is_master) {
             return Err(BackendError::new("the server is a read-only replica"));
         }
-        Ok(())
+        Ok(run_id)
     }
+}
+
+/// What is answered with what [`RunId::of`] reads.
+pub(super) fn run_id() -> Cmd {
+    let mut info = redis::cmd("INFO");
+    info.arg("server");
+    info
 }
 
 /// What `ROLE` says, in its first part.

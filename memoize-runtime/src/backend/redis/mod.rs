@@ -11,6 +11,8 @@ mod error;
 mod exchange;
 mod login;
 mod lookup;
+mod nodes;
+mod origin;
 mod router;
 mod search;
 mod slot;
@@ -28,6 +30,7 @@ use crate::error::ConfigError;
 use command::Request;
 use exchange::Exchange;
 use lookup::{Looking, Unanswered};
+use nodes::Nodes;
 use router::Router;
 use tls::Tls;
 use url::Target;
@@ -61,14 +64,16 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// Nothing is connected before something is asked, and what was lost is connected again when it is: the server may be absent
 /// at start, come later and go away. Sync functions have connections of their own, as many as there are threads that ask at one
 /// time, of which up to 32 stay open to each server. With the feature `redis-tokio`, async functions share one connection to
-/// each server; without it, or outside of a tokio runtime, they ask from a few threads, see [`Unblock`](crate::Unblock). A connection
+/// each server; without it, outside of a tokio runtime, or in one that was built without `enable_io`, they ask from a few threads, see
+/// [`Unblock`](crate::Unblock). That I/O is missing tokio says by a panic, once a runtime, which is caught; a program in which panics abort
+/// takes `enable_io`. A connection
 /// is dropped after a missed deadline, an answer that makes no sense and any error that is not a refusal of the command, so that a late answer is never
 /// taken for another's. One that turns out lost, by a restart
 /// of the server say, is followed by another, once and in the same time; what must not be done twice, `prime` say, fails. A forked process uses none of its
 /// parent's.
 ///
-/// The [circuit breaker](crate::RuntimeBuilder::breaker) is one for all nodes of a cluster: one node that is gone makes a part of the questions fail, and
-/// five failures that happen to come in a row have all nodes left alone for a second.
+/// Each node of a cluster has a [circuit breaker](crate::RuntimeBuilder::breaker) of its own, which can't be switched off: what a node has that is gone is
+/// computed, and what the others have is found.
 ///
 /// # What is asked
 ///
@@ -79,14 +84,17 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// `~namespace:*` and, for the records of leases, `~{namespace:*`; for sealed ones also `~cm1e:*` and `~{cm1e:*`, whatever the namespace.
 ///
 /// Evicted or lost records of leases cost computations, never a wrong value. Replication is asynchronous: after a failover an
-/// invalidation may be lost.
+/// invalidation may be lost. So it may where a server restarts from a snapshot, entries that were invalidated since being there again: have it
+/// keep nothing (`save ""`), or all (`appendfsync always`).
 ///
 /// # Copies in this process
 ///
 /// Of a single server (`redis://`, `rediss://` and `redis+unix://`), values that can be cloned and sent are kept in this process too, up to 32 MiB unless [`local_capacity`](crate::RuntimeBuilder::local_capacity) says otherwise,
 /// and a hit asks nobody. One more connection, with a thread of its own, is told of changes (client tracking, by RESP3 whatever the URL says;
-/// `+client|tracking +hello +ping`): a change is seen once its news has arrived. A connection that is silent is asked each second, so
-/// that two seconds is the longest that it is believed in vain. Without it, and while it is lost, all is asked of the server. A second one is told of what is
+/// `+client|tracking +hello +info`): a change is seen once its news has arrived. A connection that is silent is asked each second, so
+/// that two seconds is the longest that it is believed in vain, and nothing is kept of a server that is not a master. Each seven seconds another
+/// connection finds out, by `INFO`, whether the address still leads to the same server; where a server refuses that, all copies are dropped and all
+/// connections made anew each minute. Redis tells nobody of `SWAPDB`. Without the connection, and while it is lost, all is asked of the server. A second one is told of what is
 /// sealed, by all that use the server, once a function has `encrypt` and `local = true`. A process that was forked from one that
 /// keeps values keeps none. Neither does one that asks a cluster, or a master that sentinels name: there only what `local = "5s"` allows is kept.
 ///
@@ -104,6 +112,7 @@ struct Shared {
     target: Target,
     tls: Option<Tls>,
     router: Router,
+    nodes: Nodes,
     blocking: blocking::Client,
     unanswered: Unanswered,
 }
@@ -145,11 +154,13 @@ impl Redis {
 
     fn new(target: Target, tls: Option<Tls>) -> Self {
         let router = Router::new(target.servers.clone());
+        let nodes = Nodes::of(&target.servers);
         Self {
             shared: Arc::new(Shared {
                 target,
                 tls,
                 router,
+                nodes,
                 blocking: blocking::Client::new(),
                 unanswered: Unanswered::default(),
             }),

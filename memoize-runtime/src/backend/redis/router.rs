@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use redis::{Cmd, Value};
 
+use super::origin::Origin;
 use super::search::{Searches, Searching, Waiting};
 use super::slot::SLOTS;
 use super::url::{Address, Servers};
@@ -25,6 +26,7 @@ pub(super) struct Router {
 struct State {
     known: Mutex<Known>,
     searches: Searches,
+    origin: Origin,
 }
 
 #[derive(Default)]
@@ -198,13 +200,23 @@ impl Router {
 
     /// Notes that what is known can't be right, or that a server can't be reached.
     pub(super) fn doubt(&self) {
-        if !matches!(self.servers, Servers::One(_)) {
-            self.state().lock().is_doubted = true;
+        match self.servers {
+            Servers::One(_) => self.origin().doubt(),
+            _ => self.state().lock().is_doubted = true,
         }
+    }
+
+    /// Which server it is, of those that one address may lead to.
+    pub(super) fn origin(&self) -> &Origin {
+        &self.state().origin
     }
 
     /// Notes that a server did not answer in time, which one that is busy doesn't either.
     pub(super) fn late(&self) {
+        // The connection that tells of changes finds out whether it is there.
+        if matches!(self.servers, Servers::One(_)) {
+            return;
+        }
         let mut known = self.state().lock();
         known.late += 1;
         let is_doubted = known.late >= MOST_LATE;

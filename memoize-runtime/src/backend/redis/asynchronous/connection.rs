@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 
 use super::super::error::{self, Failure};
 use super::super::login::Greeting;
+use super::super::origin::RunId;
 use super::super::tls::Tls;
 use super::super::url::Address;
 use crate::backend::BackendError;
@@ -29,6 +30,9 @@ pub(super) struct Connection {
     multiplexed: MultiplexedConnection,
     driver: Arc<Driver>,
     id: u64,
+    pub(super) run_id: Option<RunId>,
+    /// When it was opened, by the count of [`Origin::epoch`](super::super::origin::Origin::epoch).
+    pub(super) epoch: u64,
 }
 
 /// The task that reads and writes. It ends with the last who may ask.
@@ -48,12 +52,12 @@ impl Connection {
         until: Instant,
     ) -> Result<Self, BackendError> {
         let opened = timeout(Some(until), Box::pin(open(address, tls))).await;
-        let connection = opened.unwrap_or_else(|| Err(error::late()))?;
+        let mut connection = opened.unwrap_or_else(|| Err(error::late()))?;
         let commands = greeting.commands();
         if !commands.is_empty() {
             let commands: Vec<_> = commands.iter().collect();
             let answers = connection.ask(&commands, until).await;
-            greeting.check(&answers.map_err(Failure::of_new_connection)?)?;
+            connection.run_id = greeting.check(&answers.map_err(Failure::of_new_connection)?)?;
         }
         Ok(connection)
     }
@@ -143,5 +147,7 @@ async fn over(
         multiplexed,
         driver: Arc::new(Driver(tokio::spawn(driver))),
         id: NEXT.fetch_add(1, Ordering::Relaxed),
+        run_id: None,
+        epoch: 0,
     })
 }

@@ -1,8 +1,10 @@
 //! The client of async functions: one connection to each server, which answers many at one time, in a tokio runtime.
 
 mod connection;
+mod runtimes;
 mod table;
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,6 +17,7 @@ use super::command::{self, Request};
 use super::error::{self, Failure};
 use super::exchange::{Exchange, Group, MOST_ROUNDS};
 use super::login::Greeting;
+use super::nodes::Leave;
 use super::router::Step;
 use super::url::Address;
 use super::{Redis, Shared, until};
@@ -23,21 +26,26 @@ use crate::backend::{
 };
 use crate::timer::timeout;
 use connection::Connection;
+use runtimes::WithoutIo;
 use table::Table;
 
 /// The same entries as those of a [`Redis`], awaited.
 pub(super) struct Twin {
     client: Arc<Client>,
-    /// For where there is no tokio runtime.
+    /// For where there is no tokio runtime, or one without I/O.
     unblock: Unblock,
 }
 
 struct Client {
     shared: Arc<Shared>,
     table: Table,
+    without_io: WithoutIo,
 }
 
 type Answers = Result<Vec<Value>, Failure>;
+
+/// What came of asking one server, by which connection, and by whose leave.
+type Asked<'a> = (Group, Connection, Answers, Leave<'a>);
 
 impl Twin {
     pub(super) fn new(redis: &Arc<Redis>) -> Self {
@@ -45,9 +53,16 @@ impl Twin {
             client: Arc::new(Client {
                 shared: Arc::clone(&redis.shared),
                 table: Table::default(),
+                without_io: WithoutIo::default(),
             }),
             unblock: Unblock::shared(Arc::clone(redis) as Arc<dyn Backend>),
         }
+    }
+
+    /// That in which the connections can be used, if it is from here.
+    fn runtime(&self) -> Option<Handle> {
+        let runtime = Handle::try_current().ok()?;
+        (!self.client.without_io.has(&runtime)).then_some(runtime)
     }
 }
 
@@ -61,9 +76,10 @@ impl Client {
         let until = until(deadline);
         for _ in 0..MOST_ROUNDS {
             self.find_servers(until).await?;
-            for (group, connection, answers) in self.send(exchange, until).await? {
+            for (group, connection, answers, leave) in self.send(exchange, until).await? {
                 match answers {
                     Ok(answers) => {
+                        leave.answered();
                         let taken = exchange.take(&group, answers, &self.shared.router);
                         if !matches!(taken, Ok(true)) {
                             self.table.forget(&group.address, &connection);
@@ -73,7 +89,8 @@ impl Client {
                     Err(failure) => {
                         // It is not believed to work.
                         self.table.forget(&group.address, &connection);
-                        exchange.fail(&group, failure, &self.shared.router)?;
+                        let failed = exchange.fail(&group, failure, &self.shared.router);
+                        failed.map_err(|error| leave.failed(error))?;
                     }
                 }
             }
@@ -89,19 +106,21 @@ impl Client {
         &self,
         exchange: &mut Exchange,
         until: Instant,
-    ) -> Result<Vec<(Group, Connection, Answers)>, BackendError> {
+    ) -> Result<Vec<Asked<'_>>, BackendError> {
         let mut groups = exchange.groups(&self.shared.router)?;
         if groups.len() <= 1 {
             let Some(group) = groups.pop() else {
                 return Ok(Vec::new());
             };
-            let (connection, reused) = self.connection(&group.address, until).await?;
+            let (connection, reused, leave) = self.connection(&group.address, until).await?;
             let asked = connection.ask(&exchange.commands(&group), until).await;
-            return Ok(vec![(group, connection, stale_if(reused, asked))]);
+            return Ok(vec![(group, connection, stale_if(reused, asked), leave)]);
         }
         let mut asking = JoinSet::new();
+        let mut leaves = Vec::with_capacity(groups.len());
         for (index, group) in groups.iter().enumerate() {
-            let (connection, reused) = self.connection(&group.address, until).await?;
+            let (connection, reused, leave) = self.connection(&group.address, until).await?;
+            leaves.push(leave);
             let commands: Vec<_> = exchange.commands(group).into_iter().cloned().collect();
             asking.spawn(async move {
                 let commands: Vec<_> = commands.iter().collect();
@@ -109,13 +128,13 @@ impl Client {
                 (index, connection, stale_if(reused, asked))
             });
         }
-        let mut groups: Vec<_> = groups.into_iter().map(Some).collect();
+        let mut groups: Vec<_> = groups.into_iter().zip(leaves).map(Some).collect();
         let mut answered = Vec::with_capacity(groups.len());
         while let Some(joined) = asking.join_next().await {
             let (index, connection, asked) =
                 joined.map_err(|error| BackendError::new("it panicked").with_source(error))?;
-            if let Some(group) = groups[index].take() {
-                answered.push((group, connection, asked));
+            if let Some((group, leave)) = groups[index].take() {
+                answered.push((group, connection, asked, leave));
             }
         }
         Ok(answered)
@@ -174,16 +193,28 @@ impl Client {
         &self,
         address: &Address,
         until: Instant,
-    ) -> Result<(Connection, bool), BackendError> {
-        let greeting = Greeting::to_servers(&self.shared.target);
-        let tls = self.shared.tls.as_ref();
+    ) -> Result<(Connection, bool, Leave<'_>), BackendError> {
+        let leave = self.shared.nodes.admit(address, until)?;
+        let origin = self.shared.router.origin();
+        let (epoch, is_tracked) = (origin.epoch(), origin.is_tracked());
         // In a box, as it is large and seldom needed.
-        let open = Box::pin(Connection::open(address, tls, &greeting, until));
-        let connection = self.table.get_or_open(address, open, until).await;
-        if connection.is_err() {
-            self.shared.router.doubt();
+        let open = Box::pin(self.without_io.open(async {
+            let greeting = Greeting::to_servers(&self.shared.target).and_run_id(is_tracked);
+            let tls = self.shared.tls.as_ref();
+            let mut connection = Connection::open(address, tls, &greeting, until).await?;
+            connection.epoch = epoch;
+            if is_tracked {
+                origin.opened(connection.run_id.take());
+            }
+            Ok(connection)
+        }));
+        match self.table.get_or_open(address, epoch, open, until).await {
+            Ok((connection, reused)) => Ok((connection, reused, leave)),
+            Err(error) => {
+                self.shared.router.doubt();
+                Err(leave.failed(error))
+            }
         }
-        connection
     }
 
     async fn ask_one(&self, request: Request, deadline: Deadline) -> Result<Value, BackendError> {
@@ -216,14 +247,39 @@ fn stale_if(reused: bool, answers: Answers) -> Answers {
     })
 }
 
-/// Whether the connections can be used from here.
-fn in_tokio() -> bool {
-    Handle::try_current().is_ok()
+/// Has a task done, or `otherwise` where its runtime ends before it is: nothing is done there any more.
+fn spawn(
+    runtime: &Handle,
+    task: impl Future<Output = ()> + Send + 'static,
+    otherwise: impl FnOnce() + Send + 'static,
+) {
+    let otherwise = Otherwise(Some(otherwise));
+    runtime.spawn(async move {
+        task.await;
+        otherwise.spare();
+    });
+}
+
+/// Done on drop.
+struct Otherwise<F: FnOnce()>(Option<F>);
+
+impl<F: FnOnce()> Otherwise<F> {
+    fn spare(mut self) {
+        self.0 = None;
+    }
+}
+
+impl<F: FnOnce()> Drop for Otherwise<F> {
+    fn drop(&mut self) {
+        if let Some(otherwise) = self.0.take() {
+            otherwise();
+        }
+    }
 }
 
 impl AsyncBackend for Twin {
     fn get<'a>(&'a self, key: &'a str, deadline: Deadline) -> Answer<'a, Option<Bytes>> {
-        if !in_tokio() {
+        if self.runtime().is_none() {
             return self.unblock.get(key, deadline);
         }
         Box::pin(
@@ -238,7 +294,7 @@ impl AsyncBackend for Twin {
         life: Duration,
         deadline: Deadline,
     ) -> Answer<'a, ()> {
-        if !in_tokio() {
+        if self.runtime().is_none() {
             return self.unblock.set(key, value, life, deadline);
         }
         Box::pin(async move {
@@ -248,7 +304,7 @@ impl AsyncBackend for Twin {
     }
 
     fn delete<'a>(&'a self, key: &'a str, deadline: Deadline) -> Answer<'a, ()> {
-        if !in_tokio() {
+        if self.runtime().is_none() {
             return self.unblock.delete(key, deadline);
         }
         Box::pin(async move {
@@ -265,7 +321,7 @@ impl AsyncBackend for Twin {
         keys: &'a [&'a str],
         deadline: Deadline,
     ) -> Answer<'a, Vec<Option<Bytes>>> {
-        if !in_tokio() {
+        if self.runtime().is_none() {
             return self.unblock.get_many(keys, deadline);
         }
         Box::pin(async move {
@@ -280,7 +336,7 @@ impl AsyncBackend for Twin {
         life: Duration,
         deadline: Deadline,
     ) -> Answer<'a, ()> {
-        if !in_tokio() {
+        if self.runtime().is_none() {
             return self.unblock.set_many(entries, life, deadline);
         }
         Box::pin(async move {
@@ -293,7 +349,7 @@ impl AsyncBackend for Twin {
     }
 
     fn delete_many<'a>(&'a self, keys: &'a [&'a str], deadline: Deadline) -> Answer<'a, ()> {
-        if !in_tokio() {
+        if self.runtime().is_none() {
             return self.unblock.delete_many(keys, deadline);
         }
         Box::pin(async move {
@@ -307,7 +363,7 @@ impl AsyncBackend for Twin {
         life: Duration,
         deadline: Deadline,
     ) -> Answer<'a, Lookup> {
-        if !in_tokio() {
+        if self.runtime().is_none() {
             return self.unblock.get_or_lease(key, life, deadline);
         }
         Box::pin(async move {
@@ -323,14 +379,14 @@ impl AsyncBackend for Twin {
         life: Duration,
         deadline: Deadline,
     ) -> Answer<'a, (Lookup, Vec<Option<Bytes>>)> {
-        if !in_tokio() {
+        if self.runtime().is_none() {
             return self.unblock.get_many_or_lease(key, others, life, deadline);
         }
         Box::pin(self.client.look_up(key, others, life, deadline))
     }
 
     fn lease<'a>(&'a self, key: &'a str, life: Duration, deadline: Deadline) -> Answer<'a, Lease> {
-        if !in_tokio() {
+        if self.runtime().is_none() {
             return self.unblock.lease(key, life, deadline);
         }
         Box::pin(async move {
@@ -348,7 +404,7 @@ impl AsyncBackend for Twin {
         life: Duration,
         deadline: Deadline,
     ) -> Answer<'a, bool> {
-        if !in_tokio() {
+        if self.runtime().is_none() {
             return self.unblock.fill(key, lease, value, life, deadline);
         }
         Box::pin(async move {
@@ -358,23 +414,34 @@ impl AsyncBackend for Twin {
     }
 
     fn release(&self, key: &str, lease: Lease) {
-        let Ok(runtime) = Handle::try_current() else {
+        let Some(runtime) = self.runtime() else {
             self.unblock.release(key, lease);
             return;
         };
         let client = Arc::clone(&self.client);
         let request = Request::release(key, &[lease]);
-        // Where it can't be done the lease runs out.
-        runtime.spawn(async move { client.ask_one(request, Deadline::NEVER).await.map(drop) });
+        let (key, unblock) = (key.to_owned(), self.unblock.clone());
+        spawn(
+            &runtime,
+            // Where it fails the lease runs out.
+            async move { drop(client.ask_one(request, Deadline::NEVER).await) },
+            move || unblock.release(&key, lease),
+        );
     }
 
     fn discard(&self, keys: &[&str]) {
-        let Ok(runtime) = Handle::try_current() else {
+        let Some(runtime) = self.runtime() else {
             self.unblock.discard(keys);
             return;
         };
         let client = Arc::clone(&self.client);
         let mut requests = super::deletes(keys);
-        runtime.spawn(async move { client.ask(&mut requests, Deadline::NEVER).await.map(drop) });
+        let unblock = self.unblock.clone();
+        let keys: Vec<String> = keys.iter().map(|&key| key.to_owned()).collect();
+        spawn(
+            &runtime,
+            async move { drop(client.ask(&mut requests, Deadline::NEVER).await) },
+            move || unblock.discard(&keys.iter().map(String::as_str).collect::<Vec<_>>()),
+        );
     }
 }

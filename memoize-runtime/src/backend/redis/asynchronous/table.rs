@@ -27,10 +27,12 @@ type Places = HashMap<(Id, Address), Arc<Place>>;
 type Place = Mutex<Option<Connection>>;
 
 impl Table {
-    /// The connection to a server, and whether it was there before, so that it may have been lost since.
+    /// The connection to a server that was opened in this epoch or after it, and whether it was there before, so that it may have been
+    /// lost since.
     pub(super) async fn get_or_open(
         &self,
         address: &Address,
+        epoch: u64,
         open: impl Future<Output = Result<Connection, BackendError>>,
         until: Instant,
     ) -> Result<(Connection, bool), BackendError> {
@@ -38,7 +40,10 @@ impl Table {
         let Some(mut opened) = timeout(Some(until), place.lock()).await else {
             return Err(error::late());
         };
-        if let Some(connection) = opened.as_ref().filter(|connection| !connection.is_over()) {
+        let usable = opened
+            .as_ref()
+            .filter(|connection| connection.epoch >= epoch && !connection.is_over());
+        if let Some(connection) = usable {
             return Ok((connection.clone(), true));
         }
         *opened = None;

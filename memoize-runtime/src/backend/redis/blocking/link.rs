@@ -8,6 +8,7 @@ use redis::{Cmd, Parser, RedisError, Value};
 use super::super::ANSWER_BYTES;
 use super::super::error::{self, Failure};
 use super::super::login::Greeting;
+use super::super::origin::RunId;
 use super::super::tls::{Tls, TlsStream};
 use super::super::url::Address;
 use super::socket::Socket;
@@ -19,6 +20,9 @@ pub(super) struct Link {
     stream: Stream,
     /// Whether somebody else had it before, so that it may have been lost since.
     pub(super) reused: bool,
+    pub(super) run_id: Option<RunId>,
+    /// When it was opened, by the count of [`Origin::epoch`](super::super::origin::Origin::epoch).
+    pub(super) epoch: u64,
 }
 
 enum Stream {
@@ -43,12 +47,14 @@ impl Link {
         let mut link = Self {
             stream,
             reused: false,
+            run_id: None,
+            epoch: 0,
         };
         let commands = greeting.commands();
         if !commands.is_empty() {
             let commands: Vec<_> = commands.iter().collect();
             let answers = link.ask(&commands, until);
-            greeting.check(&answers.map_err(Failure::of_new_connection)?)?;
+            link.run_id = greeting.check(&answers.map_err(Failure::of_new_connection)?)?;
         }
         Ok(link)
     }

@@ -45,14 +45,19 @@ impl Client {
             // To all servers first, so that they work at the same time.
             let mut asked = Vec::new();
             for group in exchange.groups(&shared.router)? {
-                let mut link = self.connect(shared, &group.address, until)?;
+                let leave = shared.nodes.admit(&group.address, until)?;
+                let mut link = match self.connect(shared, &group.address, until) {
+                    Ok(link) => link,
+                    Err(error) => return Err(leave.failed(error)),
+                };
                 let commands = exchange.commands(&group);
                 let sent = link.send(&commands, until).map(|()| commands.len());
-                asked.push((group, link, sent));
+                asked.push((group, link, sent, leave));
             }
-            for (group, mut link, sent) in asked {
+            for (group, mut link, sent, leave) in asked {
                 match sent.and_then(|answers| link.receive(answers, until)) {
                     Ok(answers) => {
+                        leave.answered();
                         if exchange.take(&group, answers, &shared.router)? {
                             self.pool.give_back(&group.address, link);
                         }
@@ -62,7 +67,8 @@ impl Client {
                         if !matches!(failure, Failure::TooLong) {
                             self.pool.forget(&group.address);
                         }
-                        exchange.fail(&group, failure, &shared.router)?;
+                        let failed = exchange.fail(&group, failure, &shared.router);
+                        failed.map_err(|error| leave.failed(error))?;
                     }
                 }
             }
@@ -79,15 +85,20 @@ impl Client {
         address: &Address,
         until: Instant,
     ) -> Result<Link, BackendError> {
-        if let Some(link) = self.pool.take(address) {
+        let origin = shared.router.origin();
+        let epoch = origin.epoch();
+        if let Some(link) = self.pool.take(address, epoch) {
             return Ok(link);
         }
-        let greeting = Greeting::to_servers(&shared.target);
+        let is_tracked = origin.is_tracked();
+        let greeting = Greeting::to_servers(&shared.target).and_run_id(is_tracked);
         let opened = Link::open(address, shared.tls.as_ref(), &greeting, until);
-        if opened.is_err() {
-            shared.router.doubt();
+        let mut link = opened.inspect_err(|_| shared.router.doubt())?;
+        link.epoch = epoch;
+        if is_tracked {
+            origin.opened(link.run_id.take());
         }
-        opened
+        Ok(link)
     }
 }
 

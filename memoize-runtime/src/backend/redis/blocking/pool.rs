@@ -31,8 +31,8 @@ impl Pool {
         }
     }
 
-    /// The connection to this server that was used last.
-    pub(super) fn take(&self, address: &Address) -> Option<Link> {
+    /// The connection to this server that was used last, of those that were opened in this epoch. The others are closed.
+    pub(super) fn take(&self, address: &Address, epoch: u64) -> Option<Link> {
         loop {
             let mut link = self
                 .lock_as(process::current())?
@@ -40,7 +40,7 @@ impl Pool {
                 .get_mut(address)?
                 .pop()?;
             // Outside of the lock: it asks the system.
-            if link.is_quiet() {
+            if link.epoch == epoch && link.is_quiet() {
                 link.reused = true;
                 return Some(link);
             }
@@ -118,7 +118,7 @@ mod tests {
         let (mut peer, _) = server.accept().expect("it was connected");
         let pool = Pool::new();
         pool.give_back(address, link);
-        let used = pool.take(address).expect("this process may use it");
+        let used = pool.take(address, 0).expect("this process may use it");
         pool.give_back(address, used);
         // What the child of a fork does first.
         let child = process::current() ^ 1;

@@ -6,7 +6,10 @@
 //!
 //! Answers come by other connections, so one may arrive after the news that overtook it, or before. Who keeps copies deals with the
 //! first (a [`Ticket`](crate::local::Ticket)); the second is how long the news is on its way. A connection that says nothing is asked
-//! whether it still stands, since one whose peer is gone looks just like it.
+//! whether it still stands, since one whose peer is gone looks just like it, and whether it is still a master's.
+//!
+//! The server must be the one that is asked (`origin`), and an address may lead to another one by now, which nobody hears of as long as all
+//! connections stand. So from time to time, and where a question gives reason to doubt it, the address is tried out.
 
 use std::sync::{Arc, Weak};
 use std::thread;
@@ -15,7 +18,8 @@ use std::time::{Duration, Instant};
 use redis::{Cmd, Parser, PushKind, Value};
 
 use super::super::error::{self, Failure};
-use super::super::login::Greeting;
+use super::super::login::{self, Greeting};
+use super::super::origin::RunId;
 use super::super::url::{Address, Servers};
 use super::super::{Shared, only};
 use super::link::Link;
@@ -24,6 +28,12 @@ use crate::backend::{BackendError, Changes};
 /// How long it may say nothing before it is asked, and how long it may then take: together the longest that a value may be stale
 /// when a network fails silently.
 const BEAT: Duration = Duration::from_secs(1);
+
+/// After this an address is tried out. With the beat before it, and as long for trying, a copy is behind by ten seconds at the most.
+const TRIED_OUT: Duration = Duration::from_secs(7);
+
+/// After this all connections are made anew where servers don't say which one they are: that can't be found out by trying.
+const RENEWED: Duration = Duration::from_secs(57);
 
 /// How long is waited before another connection is tried, at the least and at the most.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
@@ -37,12 +47,14 @@ pub(in super::super) fn start(shared: &Arc<Shared>, prefix: &str, changes: Chang
     let Servers::One(address) = &shared.target.servers else {
         return;
     };
+    shared.router.origin().track();
     let mut tracker = Tracker {
         shared: Arc::downgrade(shared),
         address: address.clone(),
         question: question(prefix),
         changes,
         is_refusal_told: false,
+        epoch: None,
     };
     // Without a thread there are no copies, that is all.
     let _ = thread::Builder::new()
@@ -57,6 +69,8 @@ struct Tracker {
     changes: Changes,
     /// Since changes were told the last time.
     is_refusal_told: bool,
+    /// In which it stood last.
+    epoch: Option<u64>,
 }
 
 /// Why no changes are told any more.
@@ -98,39 +112,72 @@ impl Tracker {
 
     /// Until nobody listens any more.
     fn listen(&mut self) -> Result<(), Ended> {
-        let Some((mut ear, greeting)) = self.connect()? else {
+        let Some(shared) = self.shared.upgrade() else {
             return Ok(());
         };
-        for command in &greeting.commands() {
-            ear.ask(command, &self.changes)?;
+        let mut ear = self.connect(&shared)?;
+        for command in &Greeting::to_track(&shared.target).commands() {
+            must_be_masters(&ear.ask(command, &self.changes)?)?;
         }
+        let run_id = ear.ask_run_id(&self.changes)?;
         ear.ask(&self.question, &self.changes)?;
+        let epoch = shared.router.origin().vouch(run_id.clone(), self.epoch);
+        self.epoch = Some(epoch);
+        drop(shared);
         self.changes.stand();
         self.is_refusal_told = false;
+        let mut tried_out = Instant::now();
+        let mut until = tried_out + BEAT;
         while self.changes.is_heard() {
-            let until = Instant::now() + BEAT;
             while let Some(said) = ear.hear(until)? {
                 if tell(said, &self.changes).is_some() {
                     return Err(Ended::Lost);
                 }
             }
-            ear.ask(&redis::cmd("PING"), &self.changes)?;
+            must_be_masters(&ear.ask(&is_master(), &self.changes)?)?;
+            // What follows is a part of the time until it is asked again.
+            until = Instant::now() + BEAT;
+            let Some(shared) = self.shared.upgrade() else {
+                return Ok(());
+            };
+            let origin = shared.router.origin();
+            if !origin.stands(epoch) {
+                return Err(Ended::Lost);
+            }
+            let often = run_id.as_ref().map_or(RENEWED, |_| TRIED_OUT);
+            if origin.was_doubted() || tried_out.elapsed() >= often {
+                tried_out = Instant::now();
+                self.try_out(&shared, run_id.as_ref(), until)?;
+            }
         }
         Ok(())
     }
 
-    /// A connection, and what it is to begin with; none where the backend is gone.
-    fn connect(&self) -> Result<Option<(Ear, Greeting)>, BackendError> {
-        let Some(shared) = self.shared.upgrade() else {
-            return Ok(None);
-        };
+    /// A connection on which nothing was said.
+    fn connect(&self, shared: &Shared) -> Result<Ear, BackendError> {
         let until = Instant::now() + 2 * BEAT;
         let link = Link::open(&self.address, shared.tls.as_ref(), &Greeting::none(), until)?;
-        let ear = Ear {
+        Ok(Ear {
             link,
             parser: Parser::new(),
-        };
-        Ok(Some((ear, Greeting::to_track(&shared.target))))
+        })
+    }
+
+    /// Whether the address still leads to this server.
+    fn try_out(
+        &self,
+        shared: &Shared,
+        run_id: Option<&RunId>,
+        until: Instant,
+    ) -> Result<(), Ended> {
+        let run_id = run_id.ok_or(Ended::Lost)?;
+        let greeting = Greeting::to_servers(&shared.target).and_run_id(true);
+        let link = Link::open(&self.address, shared.tls.as_ref(), &greeting, until)?;
+        if link.run_id.as_ref() == Some(run_id) {
+            Ok(())
+        } else {
+            Err(Ended::Lost)
+        }
     }
 }
 
@@ -142,21 +189,29 @@ struct Ear {
 
 impl Ear {
     /// Asks, and tells what is said before the answer.
-    fn ask(&mut self, question: &Cmd, changes: &Changes) -> Result<(), Ended> {
+    fn ask(&mut self, question: &Cmd, changes: &Changes) -> Result<Value, Ended> {
+        match self.answer(question, changes)? {
+            Value::ServerError(refusal) if error::is_lasting(&refusal) => {
+                Err(Ended::Refused(error::of_tracking(&refusal)))
+            }
+            Value::ServerError(_) => Err(Ended::Lost),
+            answer => Ok(answer),
+        }
+    }
+
+    /// Which server it is; one that won't say is none.
+    fn ask_run_id(&mut self, changes: &Changes) -> Result<Option<RunId>, Ended> {
+        let answer = self.answer(&login::run_id(), changes)?;
+        Ok(RunId::of(&answer))
+    }
+
+    fn answer(&mut self, question: &Cmd, changes: &Changes) -> Result<Value, Ended> {
         let until = Instant::now() + BEAT;
         let sent = self.link.send(&[question], until);
         sent.map_err(Failure::of_new_connection)?;
         while let Some(said) = self.hear(until)? {
-            match tell(said, changes) {
-                None => {}
-                Some(Value::ServerError(refusal)) => {
-                    return Err(if error::is_lasting(&refusal) {
-                        Ended::Refused(error::of_tracking(&refusal))
-                    } else {
-                        Ended::Lost
-                    });
-                }
-                Some(_) => return Ok(()),
+            if let Some(answer) = tell(said, changes) {
+                return Ok(answer);
             }
         }
         Err(Ended::Lost)
@@ -190,6 +245,30 @@ fn tell(said: Value, changes: &Changes) -> Option<Value> {
     None
 }
 
+/// What is answered with the server's role, by those who may be told of changes.
+fn is_master() -> Cmd {
+    let mut hello = redis::cmd("HELLO");
+    hello.arg(3);
+    hello
+}
+
+/// A replica hears of changes by its master alone, and not at all where the two are apart.
+fn must_be_masters(greeting: &Value) -> Result<(), Ended> {
+    let is = |value: &Value, text: &str| match value {
+        Value::BulkString(bytes) => bytes == text.as_bytes(),
+        Value::SimpleString(other) => other == text,
+        _ => false,
+    };
+    match greeting {
+        Value::Map(facts)
+            if (facts.iter()).any(|(name, role)| is(name, "role") && !is(role, "master")) =>
+        {
+            Err(Ended::Lost)
+        }
+        _ => Ok(()),
+    }
+}
+
 fn question(prefix: &str) -> Cmd {
     let mut tracking = redis::cmd("CLIENT");
     tracking.arg("TRACKING").arg("ON").arg("BCAST");
@@ -202,6 +281,6 @@ fn tell_of_refusal(why: &BackendError) {
         target: "cache_memoize",
         reason = %why,
         "the server doesn't tell of changes, so no values are kept in this process; \
-         it takes Redis 6, and a user with `+client|tracking +hello +ping`"
+         it takes Redis 6, and a user with `+client|tracking +hello +info`"
     );
 }

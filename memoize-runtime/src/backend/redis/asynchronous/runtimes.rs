@@ -1,0 +1,69 @@
+//! Runtimes in which no connection can be opened.
+
+use std::collections::HashSet;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::task::Poll;
+
+use tokio::runtime::{Handle, Id};
+
+use crate::backend::BackendError;
+use crate::guard::guard;
+use crate::process::PerProcess;
+
+/// So many are remembered; then one or the other is tried again.
+const MOST: usize = 1024;
+
+/// Those that were built without I/O: whether it is there, tokio only says by a panic.
+#[derive(Default)]
+pub(super) struct WithoutIo {
+    /// Looked at without the lock, as there are hardly ever any.
+    any: AtomicBool,
+    ids: PerProcess<Mutex<HashSet<Id>>>,
+}
+
+impl WithoutIo {
+    pub(super) fn has(&self, runtime: &Handle) -> bool {
+        self.any.load(Ordering::Relaxed) && self.with_ids(|ids| ids.contains(&runtime.id()))
+    }
+
+    /// What `opening` gives, in the runtime that this is polled in. One in which it panics is not asked for it again.
+    pub(super) async fn open<T>(
+        &self,
+        opening: impl Future<Output = Result<T, BackendError>>,
+    ) -> Result<T, BackendError> {
+        let runtime = Handle::current();
+        // Others may have waited for the one who found it out.
+        if self.has(&runtime) {
+            return Err(without_io());
+        }
+        let mut opening = pin!(opening);
+        poll_fn(|context| {
+            guard(|| opening.as_mut().poll(context)).unwrap_or_else(|| {
+                self.with_ids(|ids| {
+                    if ids.len() >= MOST {
+                        ids.clear();
+                    }
+                    ids.insert(runtime.id());
+                });
+                self.any.store(true, Ordering::Relaxed);
+                Poll::Ready(Err(without_io()))
+            })
+        })
+        .await
+    }
+
+    fn with_ids<T>(&self, act: impl FnOnce(&mut HashSet<Id>) -> T) -> T {
+        let ids = self.ids.get_or_make(Mutex::default);
+        act(&mut ids.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The server is not to blame.
+fn without_io() -> BackendError {
+    BackendError::unasked(
+        "the tokio runtime has no I/O, so that the server is asked from other threads; build it with `enable_io`",
+    )
+}
