@@ -1,17 +1,18 @@
-//! Computations that no flight knows, as another of the same key does or did: so that an invalidation finds them.
+//! Computations that lead no flight, as they run beside another of their key: a `refresh`, say, or one that waited in vain. They are
+//! noted here so that an invalidation finds them.
 //!
-//! A backend with leases voids theirs; they are only here for one without.
+//! That is for backends without leases only: where there are leases, it voids theirs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::shards::Shards;
 
-pub(crate) struct Loners(Shards<Together>);
+pub(crate) struct Loners(Shards<Group>);
 
 /// Those who compute one key side by side.
 #[derive(Default)]
-struct Together {
+struct Group {
     /// How many they are. It changes under the table's lock.
     count: AtomicUsize,
     is_void: AtomicBool,
@@ -21,7 +22,7 @@ struct Together {
 pub(crate) struct Lone<'a> {
     table: &'a Loners,
     name: &'a str,
-    together: Arc<Together>,
+    group: Arc<Group>,
 }
 
 impl Loners {
@@ -32,25 +33,25 @@ impl Loners {
     pub(crate) fn enter<'a>(&'a self, name: &'a str) -> Lone<'a> {
         let mut shard = self.0.lock(name);
         let found = shard.get(name).cloned();
-        let together = found.unwrap_or_else(|| {
+        let group = found.unwrap_or_else(|| {
             let new = Arc::default();
             let _nothing = shard.insert(name, Arc::clone(&new));
             new
         });
-        together.count.fetch_add(1, Ordering::Relaxed);
+        group.count.fetch_add(1, Ordering::Relaxed);
         drop(shard);
         Lone {
             table: self,
             name,
-            together,
+            group,
         }
     }
 
     /// What is computed for `name` is not to be stored; what is begun from now on is.
     pub(crate) fn void(&self, name: &str) {
         let removed = self.0.lock(name).remove(name);
-        if let Some(together) = removed {
-            together.is_void.store(true, Ordering::SeqCst);
+        if let Some(group) = removed {
+            group.is_void.store(true, Ordering::SeqCst);
         }
     }
 
@@ -62,15 +63,15 @@ impl Loners {
 
 impl Lone<'_> {
     pub(crate) fn is_void(&self) -> bool {
-        self.together.is_void.load(Ordering::SeqCst)
+        self.group.is_void.load(Ordering::SeqCst)
     }
 }
 
 impl Drop for Lone<'_> {
     fn drop(&mut self) {
         let mut shard = self.table.0.lock(self.name);
-        if self.together.count.fetch_sub(1, Ordering::Relaxed) == 1 {
-            shard.remove_same(self.name, &self.together);
+        if self.group.count.fetch_sub(1, Ordering::Relaxed) == 1 {
+            shard.remove_same(self.name, &self.group);
         }
     }
 }

@@ -416,8 +416,8 @@ impl Observer<'_> {
         tracing::debug!(target: "cache_memoize", function = %self.function, "invalidated");
     }
 
-    /// The backend failed; its reason is its own fixed text, without what it was asked for. It is told at once, and then each second with how many
-    /// there were.
+    /// The backend failed; its reason is its own fixed text, without what it was asked for. The first of a kind is told of at once, later
+    /// ones once a second at most, with how many there were. Those that come after the last one that is told of are only counted.
     pub(crate) fn fault(&self, operation: &'static str, error: &BackendError) {
         self.count(Event::Fault);
         let faults = &self.of_function.unwrap_or(self.of_runtime).faults;

@@ -23,24 +23,24 @@ pub(crate) fn recent() -> u32 {
     RECENT.load(Ordering::Relaxed)
 }
 
-/// What each process has for itself. A forked child finds a new one, and leaves its parent's as it is: what is locked there may be so for good, by a
-/// thread that the child doesn't have, and sockets and wakers there are still in use.
-pub(crate) struct Own<T>(OnceBox<Of<T>>);
+/// What each process has for itself. A forked child finds a new one, and leaves its parent's as it is: what is locked there may be so for
+/// good, by a thread that the child doesn't have, and sockets and wakers there are still in use.
+pub(crate) struct PerProcess<T>(OnceBox<Of<T>>);
 
 struct Of<T> {
     process: u32,
     thing: T,
     /// That of a process that was forked from this one, or from one of those.
-    next: Own<T>,
+    next: PerProcess<T>,
 }
 
-impl<T> Default for Own<T> {
+impl<T> Default for PerProcess<T> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<T> Own<T> {
+impl<T> PerProcess<T> {
     pub(crate) const fn new() -> Self {
         Self(OnceBox::new())
     }
@@ -81,13 +81,13 @@ impl<T> Own<T> {
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
-    use super::{Own, current};
+    use super::{PerProcess, current};
 
     #[test]
     fn each_process_has_its_own() {
         let count = AtomicU32::new(0);
         let make = || count.fetch_add(1, Ordering::Relaxed);
-        let own = Own::new();
+        let own = PerProcess::new();
         let [child, grandchild] = [1, 2].map(|other| current() ^ other);
         for _ in 0..2 {
             assert_eq!(own.get_or_make(make), &0);

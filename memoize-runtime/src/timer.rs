@@ -14,14 +14,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::guard::wake_all;
-use crate::process::Own;
+use crate::process::PerProcess;
 
 /// How long the thread stays without anything to do, so that a load that comes in waves doesn't start one for each.
 const LINGERS: Duration = Duration::from_secs(5);
 
-/// A forked child has none of its parent's threads: tasks of the parent's are polled there, if anywhere, and their wakers are neither woken nor
-/// dropped in the child, as they are code of executors.
-static TIMER: Own<Timer> = Own::new();
+/// A forked child has none of its parent's threads: tasks of the parent's are polled in the parent, if anywhere, and their wakers are
+/// neither woken nor dropped in the child, as they are code of executors.
+static TIMER: PerProcess<Timer> = PerProcess::new();
 
 #[derive(Default)]
 struct Timer {

@@ -5,8 +5,8 @@
 //! - Each value seen was made by one computation of exactly its function and key, whole as it was made, and its entry had not
 //!   expired when the call that saw it began.
 //! - A stream's items are all there, in their order, none of them twice.
-//! - Where `invalidate` or `prime` returned `true`, no call that began after that sees what began to be computed before it, nor what was primed
-//!   before it: neither where that `prime` returned `false`, as the server had not come to it yet.
+//! - Where `invalidate` or `prime` returned `true`, no call that began after that sees what began to be computed before it, nor what was
+//!   primed before it. That holds for a `prime` that returned `false`, too, as the server had not come to it yet.
 //!
 //! # What isn't held against anybody
 //!

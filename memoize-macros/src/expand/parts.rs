@@ -231,7 +231,8 @@ pub(super) fn expiration(model: &Model) -> Option<TokenStream> {
     })
 }
 
-/// What it asks of the error is told of at the option, and once, though `refresh` asks the same: all of the statement stands there.
+/// A statement, all of which has the span of the option: so the compiler says there what it asks of the error, and once, though `refresh`
+/// asks the same.
 fn share_errors(model: &Model) -> Option<TokenStream> {
     model.options.share_errors.map(|span| {
         let span = Span::mixed_site().located_at(span);

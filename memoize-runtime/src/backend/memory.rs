@@ -138,17 +138,6 @@ impl Memory {
         self.store.entries.get(key)
     }
 
-    /// [`set`](Backend::set) of what is kept.
-    pub(crate) fn keep(&self, key: &str, kept: Kept, life: Duration) {
-        let item = self.store.item(kept, life);
-        let mut leases = self.store.leases.of(key);
-        leases.end(key);
-        let replaced = self.store.insert(key, item);
-        drop(leases);
-        drop(replaced);
-        Store::keep_swept(&self.store, process::current());
-    }
-
     /// [`fill`](Backend::fill) with what is kept, in a process of this number.
     pub(crate) fn fill_kept(
         &self,
@@ -202,7 +191,13 @@ impl Backend for Memory {
         life: Duration,
         _: Deadline,
     ) -> Result<(), BackendError> {
-        self.keep(key, Kept::Bytes(value), life);
+        let item = self.store.item(Kept::Bytes(value), life);
+        let mut leases = self.store.leases.of(key);
+        leases.end(key);
+        let replaced = self.store.insert(key, item);
+        drop(leases);
+        drop(replaced);
+        Store::keep_swept(&self.store, process::current());
         Ok(())
     }
 

@@ -94,7 +94,8 @@ pub(crate) fn get_or_compute<R>(
 
 /// Waits for the value, or for the turn to compute it.
 ///
-/// As looking up and storing it is not inlined, so that little is on the stack of a body that calls the function again.
+/// It isn't inlined, nor are [`look_up`] and [`store`]: what is done before and after the body is not to be on the stack while a body
+/// calls the function again.
 #[inline(never)]
 fn take_turn<R>(
     request: &Request,
@@ -369,12 +370,12 @@ fn store_in_chunks(
     published
 }
 
-/// Writes an entry whatever there is; says whether that was acknowledged. By a lease, so that it overwrites nothing that has come since
-/// where it is delivered late.
+/// Writes an entry whatever there is; says whether it is stored. It does so by a lease of its own: where the server comes to it late, it
+/// overwrites nothing that has come since.
 fn write(request: &Request, place: &Place<'_>, fill: Fill, deadline: Deadline) -> bool {
     // A computation that began before must not overwrite it.
     request.runtime.void(place.name().as_str());
-    // As a task's, it is given up without waiting.
+    // As if it were a task's: where it isn't used, the lease is given up without waiting for the answer.
     let mut right = Right::new(request, place.name(), Caller::Task);
     if let Ok(lookup) = ask_for_lease(request, place.name(), true, deadline) {
         right.looked_up(lookup);

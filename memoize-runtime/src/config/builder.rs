@@ -14,7 +14,7 @@ use crate::error::{ConfigError, ConfigErrorKind};
 use crate::key::escape_namespace;
 use crate::local::Tier;
 use crate::observe::{Counters, Journal};
-use crate::process::Own;
+use crate::process::PerProcess;
 
 const DEFAULT_NAMESPACE: &str = "cache";
 const DEFAULT_EXPIRATION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -232,7 +232,7 @@ impl RuntimeBuilder {
             longest_wait: self.longest_wait,
             budget: self.budget,
             breaker: self.breaker.filter(|_| limits.blocking).map(Breaker::new),
-            under_way: Own::new(),
+            under_way: PerProcess::new(),
             sealing: self.sealing.build(limits)?,
             compress: self.compress,
             caching: self.caching,

@@ -23,7 +23,7 @@ use crate::flight::Flights;
 use crate::local::{Beside, Tier};
 use crate::loners::Loners;
 use crate::observe::{Counters, Journal, Observer, Stats};
-use crate::process::Own;
+use crate::process::PerProcess;
 use crate::progress::Writers;
 use crate::site::Site;
 use sealing::Sealing;
@@ -60,7 +60,7 @@ struct Inner {
     budget: Duration,
     /// None for a backend that never waits, and where it is switched off.
     breaker: Option<Breaker>,
-    under_way: Own<UnderWay>,
+    under_way: PerProcess<UnderWay>,
     sealing: Sealing,
     compress: bool,
     caching: bool,

@@ -95,7 +95,7 @@ impl Waits {
         held.is_none_or(|held| self.note(&nodes(held).collect::<Vec<_>>(), Node::Flight(flight)))
     }
 
-    /// Notes that whoever is these waits for `target`; `false` where that would never end.
+    /// Notes that each of `waiting` waits for `target`; `false` where that would never end.
     pub(super) fn note(&mut self, waiting: &[Node], target: Node) -> bool {
         if self.reaches(target, waiting) {
             return false;

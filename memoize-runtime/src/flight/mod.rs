@@ -15,8 +15,8 @@
 //!   beside that one for themselves.
 //! - The key was invalidated, and the leader fails: those who waited join the flight that newcomers do, once.
 //!
-//! A forked child has none of its parent's threads, and a table of its own. Flights of another process that are there all the same are nobody's,
-//! and those who come begin anew.
+//! A forked child has none of its parent's threads, and a table of its own. Flights of another process that are there all the same are
+//! nobody's, and those who come begin anew.
 //!
 //! A caller that would wait for itself doesn't: the flights that a thread or task leads are known, and so is who waits for
 //! whom.
@@ -150,8 +150,8 @@ impl<T: Clone, L> Flights<T, L> {
         }
     }
 
-    /// Notes that this thread, of this number, is blocked until `target` goes on: as long as what is returned lives. None where that
-    /// would never be, as it waits for what this thread leads or writes.
+    /// Notes, for as long as what is returned lives, that this thread, of this number, is blocked until `target` goes on. None where it
+    /// never would, as it waits for what this thread leads or writes.
     pub(crate) fn block(&self, thread: u64, target: Node) -> Option<Blocked<'_>> {
         let held = Held::current();
         let mut waiting: Vec<_> = held.iter().flat_map(nodes).collect();

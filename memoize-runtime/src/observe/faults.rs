@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::backend::BackendError;
-use crate::process::Own;
+use crate::process::PerProcess;
 
 /// How long after one that was told of, others of its kind are only counted.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -13,7 +13,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 const MOST_KINDS: usize = 64;
 
 /// The faults of one function or one runtime.
-pub(super) struct Faults(Own<Mutex<Vec<Kind>>>);
+pub(super) struct Faults(PerProcess<Mutex<Vec<Kind>>>);
 
 struct Kind {
     operation: &'static str,
@@ -24,7 +24,7 @@ struct Kind {
 
 impl Faults {
     pub(super) const fn new() -> Self {
-        Self(Own::new())
+        Self(PerProcess::new())
     }
 
     /// How many faults of its kind there were since the last one that was told of, if this one is to be told of.

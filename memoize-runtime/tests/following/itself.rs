@@ -143,7 +143,8 @@ fn a_body_that_reads_its_own_stream_computes() {
 static MEET: Barrier = Barrier::new(2);
 static RUNS: AtomicUsize = AtomicUsize::new(0);
 
-/// What the second of two computations comes to, of which each asks for the other: the first calls meet, and the calls inside of them are few.
+/// What one of two computations comes to that each ask for the other. The first two calls meet, so that each leads what the other wants;
+/// those inside of them come to an end, as an unseen circle would go on at each level.
 fn inside<T>(end: T, other: impl FnOnce() -> T) -> T {
     match RUNS.fetch_add(1, Ordering::SeqCst) {
         0 | 1 => {

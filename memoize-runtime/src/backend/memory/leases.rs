@@ -56,7 +56,7 @@ pub(super) struct Locked<'a> {
 
 impl Leases {
     pub(super) fn new() -> Self {
-        // So that what was found out last is there.
+        // So that `process::recent` knows this one, whatever is granted first.
         process::current();
         Self {
             shards: [(); SHARDS].map(|()| {
@@ -104,7 +104,8 @@ impl Locked<'_> {
         let lease = Lease::new(self.next_token.fetch_add(1, Ordering::Relaxed));
         let held = Held {
             lease,
-            // Each miss asks the system once, and not twice: a forked child that didn't yet may lose its first lease to another caller.
+            // Not `current`, as a miss asks the system once already. A forked child that has not asked yet takes its first lease for its
+            // parent's, and may grant it to another caller as well.
             process: process::recent(),
             until: now.checked_add(life),
         };

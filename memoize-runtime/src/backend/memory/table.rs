@@ -103,7 +103,7 @@ impl Table {
     }
 
     pub(super) fn capacity(&self) -> u64 {
-        self.shard_bytes * self.shards.len() as u64
+        self.shard_bytes.saturating_mul(self.shards.len() as u64)
     }
 
     /// The longest value beside a key of `key_bytes`: more, and it would push out most of its shard.

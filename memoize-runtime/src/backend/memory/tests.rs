@@ -159,6 +159,13 @@ fn a_value_of_the_limit_is_kept_whatever_the_capacity() {
     }
 }
 
+#[test]
+fn a_capacity_may_be_without_a_limit() {
+    let memory = Memory::new(usize::MAX);
+    set(&memory, "key", 10, FAR);
+    assert_eq!((memory.len(), memory.capacity()), (1, usize::MAX));
+}
+
 fn facts(name: &str) -> Facts {
     Facts {
         name: CacheKey::from_text(name, usize::MAX),

@@ -50,11 +50,13 @@ const STILL_FILLED: Duration = Duration::from_secs(24 * 60 * 60);
 /// The longest life that a server is given; it refuses what overflows its clock.
 const LONGEST_MS: u64 = 100 * 366 * 24 * 60 * 60 * 1000;
 
-/// 1 where there is a value, or else the lease if it is granted, and 0 if it is not. Others are told that it is not as long as more than
-/// a day, [`STILL_FILLED`], remains of the record's life; but not where far more remains than if they had been granted it now, as after the server's clock
-/// was set back, since they would wait at each call, for hours. Nor is told so who asked for the leases from `ARGV[3]` on, and can't know whether one was granted. That
-/// one is given another, which nobody asked for before: its questions may still be on their way, and must not bring back a lease that was
-/// voided in between.
+/// 1 where there is a value, or else the lease if it is granted, and 0 as long as another's stands: while more than [`STILL_FILLED`], a
+/// day, remains of its record's life. There are two exceptions:
+///
+/// - More than twice as much remains as a lease would have that is granted now. Then the server's clock was set back, and who waits for
+///   the holder would do so at each call, for hours.
+/// - The lease is one of those from `ARGV[3]` on, which the caller asked for without an answer. It is given another, which nobody asked for
+///   before: those questions may still be on their way, and must not bring back a lease that was voided in between.
 ///
 /// The value itself is left to a `GET` behind it: from a script it would be copied into Lua and out again, which takes longer than all else.
 static LEASE_IF_ABSENT: Script = Script::new(

@@ -11,7 +11,7 @@ use super::search::{Searches, Searching, Waiting};
 use super::slot::SLOTS;
 use super::url::{Address, Servers};
 use crate::backend::BackendError;
-use crate::process::Own;
+use crate::process::PerProcess;
 
 /// So many answers that came too late are a reason to ask whether the servers are still the same.
 const MOST_LATE: u32 = 3;
@@ -19,7 +19,7 @@ const MOST_LATE: u32 = 3;
 /// What is known about the servers so far. Of a single one all is known from the start.
 pub(super) struct Router {
     servers: Servers,
-    state: Own<State>,
+    state: PerProcess<State>,
 }
 
 #[derive(Default)]
@@ -65,7 +65,7 @@ impl Router {
     pub(super) fn new(servers: Servers) -> Self {
         Self {
             servers,
-            state: Own::new(),
+            state: PerProcess::new(),
         }
     }
 

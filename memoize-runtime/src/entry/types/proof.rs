@@ -22,6 +22,9 @@ const MIN_DIFFERENT: u64 = 4;
 /// Bytes of which one value has enough parts to differ in, and takes long to read: it counts for all of those.
 const LARGE: usize = 64 << 10;
 
+/// A rest that never ends.
+const FOR_GOOD: u32 = u32::MAX;
+
 /// Passages that are remembered. There are more only in what can't be seen, and what that shows of them is forgotten.
 const MAX_PASSAGES: usize = 4096;
 
@@ -53,9 +56,6 @@ struct Known {
     /// Where no other values than those that go through one of these are read back any more.
     wanted: Option<Arc<[Passage]>>,
 }
-
-/// As a rest: one that never ends.
-const FOR_GOOD: u32 = u32::MAX;
 
 /// Which values are read back.
 pub(super) enum Wanted {

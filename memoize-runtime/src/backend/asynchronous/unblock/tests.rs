@@ -294,9 +294,13 @@ fn a_lookup_answers_all_who_ask_the_same_before_it_begins() {
         tell.send(()).expect("it listens");
     }
     let answers: Vec<_> = together.into_iter().chain([after]).map(answered).collect();
-    let granted = answers.iter().filter(|answer| answer.granted().is_some());
-    assert_eq!(granted.count(), 1, "{answers:?}");
-    assert!(answers[0].granted().is_some(), "{answers:?}");
+    let granted: Vec<_> = answers
+        .iter()
+        .map(|answer| answer.granted().is_some())
+        .collect();
+    // Either of the two lookups may come first, and of those who share one it is the first who is granted the lease.
+    let (shared, own) = ([true, false, false, false], [false, false, false, true]);
+    assert!(granted == shared || granted == own, "{answers:?}");
     drop(busy);
 }
 
@@ -304,7 +308,7 @@ fn a_lookup_answers_all_who_ask_the_same_before_it_begins() {
 fn a_lookup_that_has_no_thread_is_given_up_when_half_of_its_time_is_over() {
     let (unblock, asked, tell) = gated();
     let busy = keep_busy(&unblock, &asked, MOST_THREADS);
-    let deadline = Deadline::after(Duration::from_secs(1));
+    let deadline = Deadline::after(Duration::from_secs(2));
     let lookup = unblock.get_or_lease("key", LIFE, deadline);
     let error = block_on(pin!(lookup), None).expect("without end");
     let error = error.expect_err("nobody has asked");

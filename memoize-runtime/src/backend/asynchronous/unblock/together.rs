@@ -34,8 +34,8 @@ impl<T: Send + 'static> Together<T> {
         Self(Arc::default())
     }
 
-    /// Has `question` asked, with the latest deadline of those who want to know; `copy` is for all but the first of them. It isn't begun
-    /// after the `latest` of its times, of which the other is the deadline.
+    /// Has `question` asked, unless it isn't begun by `latest`, with the latest `deadline` of those who want to know; `copy` is for all but
+    /// the first of them.
     ///
     /// # Errors
     /// As for [`Pool::write`].

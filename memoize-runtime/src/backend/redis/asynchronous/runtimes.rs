@@ -11,7 +11,7 @@ use tokio::runtime::{Handle, Id};
 
 use crate::backend::BackendError;
 use crate::guard::guard;
-use crate::process::Own;
+use crate::process::PerProcess;
 
 /// So many are remembered; then one or the other is tried again.
 const MOST: usize = 1024;
@@ -21,7 +21,7 @@ const MOST: usize = 1024;
 pub(super) struct WithoutIo {
     /// Looked at without the lock, as there are hardly ever any.
     any: AtomicBool,
-    ids: Own<Mutex<HashSet<Id>>>,
+    ids: PerProcess<Mutex<HashSet<Id>>>,
 }
 
 impl WithoutIo {

@@ -12,12 +12,13 @@ use super::super::error;
 use super::super::url::Address;
 use super::connection::Connection;
 use crate::backend::BackendError;
-use crate::process::Own;
+use crate::process::PerProcess;
 use crate::timer::timeout;
 
-/// A forked child has its parent's sockets, and must neither speak on them nor close them: they are registered with what wakes the parent's tasks.
+/// A forked child has its parent's sockets, and must neither speak on them nor close them: they are registered with what wakes the
+/// parent's tasks.
 #[derive(Default)]
-pub(super) struct Table(Own<SyncMutex<Places>>);
+pub(super) struct Table(PerProcess<SyncMutex<Places>>);
 
 /// A connection is read by a task of the runtime that it was opened in, so that each runtime has its own.
 type Places = HashMap<(Id, Address), Arc<Place>>;
