@@ -808,7 +808,7 @@ fn what_a_function_reads_is_proved_by_each_value() {
     let mut scores: Vec<_> = (0..50).map(|n| Scores(n, vec![n, n + 1, n + 2])).collect();
     scores.push(Scores(50, vec![9, 0]));
     let all_but_the_last = |stats: Stats, count: usize| {
-        assert_eq!(stats.stores as usize, count - 1, "{stats:?}");
+        assert_eq!(stats.stores, count as u64 - 1, "{stats:?}");
     };
     in_each_codec(&nicknames, |stats| all_but_the_last(stats, nicknames.len()));
     in_each_codec(&padded, |stats| all_but_the_last(stats, padded.len()));

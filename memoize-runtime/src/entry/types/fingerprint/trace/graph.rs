@@ -2,7 +2,6 @@
 
 use std::any::TypeId;
 use std::collections::HashMap;
-use std::mem::take;
 use std::panic::resume_unwind;
 
 use super::super::shape::{Facts, Id, Why};
@@ -56,15 +55,22 @@ pub(super) struct Graph {
     path: Vec<Id>,
     /// Sizes of the values that are made in them.
     path_bytes: usize,
-    /// The run has learned something: it is to end, and nothing more is to be written down.
-    over: bool,
-    learned: bool,
-    /// How often the run asked on after its end.
-    afterthoughts: usize,
-    /// The run was left by force.
-    left: bool,
+    run: Run,
     /// How many runs before it panicked.
     panicked: usize,
+}
+
+/// How far the run at hand has come.
+#[derive(Debug, Default)]
+struct Run {
+    /// It is to end, and nothing more is to be written down.
+    over: bool,
+    /// It has brought something new.
+    learned: bool,
+    /// It was left by force.
+    left: bool,
+    /// How often it asked on after its end.
+    afterthoughts: usize,
 }
 
 /// What a visitor is told that asks on after the end of the run, where it is no error.
@@ -90,10 +96,7 @@ impl Graph {
             has_readers: false,
             path: Vec::new(),
             path_bytes: 0,
-            over: false,
-            learned: false,
-            afterthoughts: 0,
-            left: false,
+            run: Run::default(),
             panicked: 0,
         }
     }
@@ -136,7 +139,7 @@ impl Graph {
     }
 
     pub(super) fn is_over(&self) -> bool {
-        self.over
+        self.run.over
     }
 
     /// Whether a visitor asks on and on after the end of the run, and what it has to be told then.
@@ -144,11 +147,11 @@ impl Graph {
     /// At first it gets an error, which ends all the visitors around it, too: one that is told of an end gives a value, of which a
     /// list may then want another. One that wants neither is left by force.
     pub(super) fn afterthought(&mut self) -> Option<Afterthought> {
-        self.afterthoughts += usize::from(self.over);
-        if self.afterthoughts <= MAX_AFTERTHOUGHTS {
+        self.run.afterthoughts += usize::from(self.run.over);
+        if self.run.afterthoughts <= MAX_AFTERTHOUGHTS {
             return None;
         }
-        if self.afterthoughts > MAX_INSISTENCE {
+        if self.run.afterthoughts > MAX_INSISTENCE {
             self.leave();
         }
         Some(if self.takes_samples_only() {
@@ -161,36 +164,36 @@ impl Graph {
     /// Unwinds through the type's code without telling the program's hook, where panics are caught.
     pub(super) fn leave(&mut self) {
         if Panics::OF_THIS_BUILD == Panics::AreCaught {
-            self.left = true;
+            self.run.left = true;
             resume_unwind(Box::new(Stop));
         }
     }
 
     /// Whether neither an error nor an end was the end, and the run can't be left. Either may yet be, of something around it.
     fn takes_samples_only(&self) -> bool {
-        self.afterthoughts > MAX_INSISTENCE && !self.afterthoughts.is_multiple_of(3)
+        self.run.afterthoughts > MAX_INSISTENCE && !self.run.afterthoughts.is_multiple_of(3)
     }
 
     /// Ends the run; what comes after is not written down.
     pub(super) fn end(&mut self) -> Stop {
-        self.over = true;
+        self.run.over = true;
         Stop
     }
 
     /// Ends the run, which has brought something new.
     pub(super) fn learn(&mut self) -> Stop {
-        self.learned = true;
+        self.run.learned = true;
         self.end()
     }
 
     /// Notes that the run has brought something new, and goes on.
     pub(super) fn note(&mut self) {
-        self.learned = true;
+        self.run.learned = true;
     }
 
     /// Counts one thing that is asked for.
     pub(super) fn step(&mut self) -> Result<(), Stop> {
-        if self.over && !self.takes_samples_only() {
+        if self.run.over && !self.takes_samples_only() {
             return Err(Stop);
         }
         self.steps += 1;
@@ -304,13 +307,13 @@ impl Graph {
     /// Draws the conclusions of a run, which `returned` or panicked; says whether it was the last.
     pub(super) fn settle(&mut self, returned: bool) -> bool {
         // Counted too, for a type that panics before it asks for anything.
-        self.steps += 1 + self.afterthoughts / MAX_AFTERTHOUGHTS;
-        self.panicked += usize::from(!returned && !take(&mut self.left));
+        self.steps += 1 + self.run.afterthoughts / MAX_AFTERTHOUGHTS;
+        self.panicked += usize::from(!returned && !self.run.left);
         if self.steps > MAX_STEPS {
             self.cut(Why::Beyond);
             return true;
         }
-        if !self.learned && !self.samples.next_try() {
+        if !self.run.learned && !self.samples.next_try() {
             match self.path.last() {
                 Some(&deepest) => self.give_up(deepest),
                 None if self.root.is_none() => {
@@ -328,9 +331,7 @@ impl Graph {
             self.path_bytes -= draft.facts.size;
             self.path.pop();
         }
-        self.over = false;
-        self.learned = false;
-        self.afterthoughts = 0;
+        self.run = Run::default();
         let is_done = self.root.is_some_and(|root| self.drafts[root].done);
         if !is_done && self.panicked >= MAX_PANICS {
             self.cut(Why::Panicked);
