@@ -431,10 +431,10 @@ async fn remove(request: &Request, place: &Place<'_>, deadline: Deadline) -> boo
     let removed = match place.several_names() {
         Some(names) => rotation::remove_all(request, place, &names, deadline).await,
         None => {
-            let deleted = ask(request, "delete", deadline, |backend| {
+            ask(request, "delete", deadline, |backend| {
                 backend.delete(place.name().as_str(), deadline)
-            });
-            deleted.await
+            })
+            .await
         }
     };
     request.runtime.void(place.name().as_str());
