@@ -15,6 +15,7 @@ use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
 
 use super::ask::NoAnswer;
+use super::elsewhere::Elsewhere;
 use super::landed::Landed;
 use super::outcome::Outcome;
 use super::place::Place;
@@ -210,6 +211,7 @@ async fn take_turn<R>(
     {
         return Turn::Value(value);
     }
+    let mut elsewhere = Elsewhere::default();
     let mut deadline = right.budget.deadline();
     while right.lease.is_none() && !right.failed && !stores_nothing {
         let answer = ask_for_lease(request, place.name(), right.replaces, deadline).await;
@@ -223,6 +225,7 @@ async fn take_turn<R>(
                 Err(_) => right.replaces = true,
             },
             Answered::Busy(until) => {
+                elsewhere.waits(request);
                 if let Some(leader) = &right.leader {
                     right.lease = timeout(Some(until), leader.offered()).await;
                 }

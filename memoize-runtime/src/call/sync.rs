@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::ask::{NoAnswer, ask};
 use super::chunks;
+use super::elsewhere::Elsewhere;
 use super::landed::Landed;
 use super::lookup::{fetch, find, look_up, open, open_landed};
 use super::outcome::Outcome;
@@ -120,6 +121,7 @@ fn take_turn<R>(
     {
         return Turn::Value(value);
     }
+    let mut elsewhere = Elsewhere::default();
     let mut deadline = right.budget.deadline();
     while right.lease.is_none() && !right.failed && !stores_nothing {
         let answer = ask_for_lease(request, place.name(), right.replaces, deadline);
@@ -133,6 +135,7 @@ fn take_turn<R>(
                 Err(_) => right.replaces = true,
             },
             Answered::Busy(until) => {
+                elsewhere.waits(request);
                 if let Some(leader) = &right.leader {
                     right.lease = block_on(pin!(leader.offered()), Some(until));
                 }
