@@ -10,7 +10,7 @@ use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use cache_memoize::testing::flights;
-use cache_memoize::{Backend, Memo, Memory, Runtime, RuntimeBuilder};
+use cache_memoize::{Backend, Memo, Memory, Runtime, RuntimeBuilder, cache_memoize};
 use forward::forward;
 
 fn build(settings: RuntimeBuilder) -> Runtime {
@@ -460,28 +460,107 @@ fn a_body_that_waits_for_a_thread_which_calls_it_goes_on_when_patience_ends() {
 
 #[test]
 fn a_refresh_overtakes_what_began_before() {
-    let runtime = fresh();
-    let gate = Gate::new();
-    let call = |value: u8| {
-        Memo::new("k")
-            .force_overwrite(value == 2)
-            .get_or_compute(|| value)
-    };
-    thread::scope(|scope| {
-        let old = scope.spawn(|| {
-            runtime.scope(|| {
-                Memo::new("k").get_or_compute(|| {
+    for (runtime, refreshes) in [
+        (fresh(), false),
+        (fresh(), true),
+        (plain(), false),
+        (plain(), true),
+    ] {
+        let gate = Gate::new();
+        let call = |overwrite: bool, body: &dyn Fn() -> u8| {
+            let memo = || Memo::new("k").force_overwrite(overwrite);
+            runtime.scope(|| memo().get_or_compute(body))
+        };
+        thread::scope(|scope| {
+            let old = scope.spawn(|| {
+                call(refreshes, &|| {
                     gate.pass();
-                    1_u8
+                    1
                 })
-            })
+            });
+            gate.begin.wait();
+            assert_eq!(call(true, &|| 2), 2);
+            gate.end.wait();
+            assert_eq!(old.join().expect("no panic"), 1);
         });
-        gate.begin.wait();
-        assert_eq!(runtime.scope(|| call(2)), 2);
-        gate.end.wait();
-        assert_eq!(old.join().expect("no panic"), 1);
-    });
-    assert_eq!(runtime.scope(|| call(3)), 2);
+        assert_eq!(call(false, &|| 3), 2);
+        assert_eq!(runtime.stats().outdated, 1);
+        assert_eq!(flights(&runtime), 0);
+    }
+}
+
+/// What comes after a leader was relieved, and before it ends.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Meanwhile {
+    Nothing,
+    Invalidate,
+    Prime,
+}
+
+#[cache_memoize(key = "slow")]
+fn slow() -> Result<u8, ()> {
+    Err(())
+}
+
+#[test]
+fn a_relieved_leader_stores_nothing_over_what_came_since() {
+    const PATIENCE: Duration = Duration::from_millis(20);
+    let builds: [fn() -> Runtime; 2] = [
+        || build(Runtime::builder().longest_wait(PATIENCE)),
+        || {
+            let backend = Plain(Memory::new(1 << 20));
+            build(Runtime::builder().backend(backend).longest_wait(PATIENCE))
+        },
+    ];
+    let memo = || Memo::new("slow");
+    for (leases, awaited, fails, meanwhile) in [
+        (true, false, false, Meanwhile::Invalidate),
+        (true, false, true, Meanwhile::Prime),
+        (false, false, false, Meanwhile::Nothing),
+        (false, false, false, Meanwhile::Invalidate),
+        (false, false, false, Meanwhile::Prime),
+        (false, false, true, Meanwhile::Invalidate),
+        (false, true, false, Meanwhile::Nothing),
+        (false, true, false, Meanwhile::Invalidate),
+        (false, true, true, Meanwhile::Prime),
+    ] {
+        let case = format!("leases: {leases}, awaited: {awaited}, fails: {fails}, {meanwhile:?}");
+        let runtime = builds[usize::from(!leases)]();
+        let call = |body: &dyn Fn() -> Result<u8, ()>| {
+            if awaited {
+                let call = async { memo().try_get_or_compute_async(|| async { body() }).await };
+                smol::block_on(runtime.scope_async(call))
+            } else {
+                runtime.scope(|| memo().try_get_or_compute(body))
+            }
+        };
+        let gate = Gate::new();
+        thread::scope(|scope| {
+            let slow = scope.spawn(|| {
+                call(&|| {
+                    gate.pass();
+                    Ok(1)
+                })
+            });
+            gate.begin.wait();
+            let relieves = if fails { Err(()) } else { Ok(2) };
+            assert_eq!(call(&|| relieves), relieves, "{case}");
+            match meanwhile {
+                Meanwhile::Nothing => {}
+                Meanwhile::Invalidate => assert!(runtime.scope(|| memo().invalidate()), "{case}"),
+                Meanwhile::Prime => assert!(runtime.scope(|| slow::prime(7)), "{case}"),
+            }
+            gate.end.wait();
+            assert_eq!(slow.join().expect("no panic"), Ok(1), "{case}");
+        });
+        let (now, expected) = match meanwhile {
+            Meanwhile::Nothing => (call(&|| Ok(3)), 2),
+            Meanwhile::Invalidate => (call(&|| Ok(3)), 3),
+            Meanwhile::Prime => (runtime.scope(slow), 7),
+        };
+        assert_eq!(now, Ok(expected), "{case}");
+        assert_eq!(flights(&runtime), 0, "{case}");
+    }
 }
 
 #[test]

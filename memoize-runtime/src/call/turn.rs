@@ -19,8 +19,8 @@ use crate::flight::{Leader, Offer, Part, Running, Waiter};
 use crate::guard::guard;
 use crate::key::CacheKey;
 use crate::local::Kept;
-use crate::loners::Lone;
 use crate::observe::Observer;
+use crate::unleased::Computation;
 
 /// Why a lookup gave nothing.
 pub(super) enum Missed {
@@ -175,8 +175,8 @@ pub(super) struct Right<'r> {
     pub(super) is_under_way: bool,
     /// Whether there is no lease because the backend failed or wasn't asked, which was told.
     pub(super) failed: bool,
-    /// By what an invalidation finds it where it leads nobody and the backend has no lease to void.
-    lone: Option<Lone<'r>>,
+    /// By what an invalidation finds it where the backend has no lease to void.
+    computation: Option<Computation<'r>>,
 }
 
 impl<'r> Right<'r> {
@@ -192,7 +192,7 @@ impl<'r> Right<'r> {
             replaces: request.overwrite,
             is_under_way: false,
             failed: false,
-            lone: None,
+            computation: None,
         }
     }
 
@@ -282,9 +282,13 @@ impl<'r> Right<'r> {
         if let Some(leader) = &self.leader {
             self.lease = leader.settle(self.lease.take());
         }
-        if self.leader.is_none() && self.lease == Some(Lease::UNCONDITIONAL) {
-            let loners = self.request.runtime.loners();
-            self.lone = Some(loners.enter(self.name.as_str()));
+        if self.lease == Some(Lease::UNCONDITIONAL) {
+            let (unleased, name) = (self.request.runtime.unleased(), self.name.as_str());
+            if self.request.overwrite {
+                // What began before is not to replace it: as one that takes the lease over.
+                unleased.void(name);
+            }
+            self.computation = Some(unleased.enter(name));
         }
     }
 
@@ -314,9 +318,13 @@ impl<'r> Right<'r> {
     }
 
     /// Gives the entry to those who wait.
-    pub(super) fn land(&self, entry: Kept) {
-        if let Some(leader) = &self.leader {
-            leader.land(Landed::Entry(entry));
+    pub(super) fn land(&mut self, entry: Kept) {
+        if let Some(leader) = &self.leader
+            && !leader.land(Landed::Entry(entry))
+            && self.lease == Some(Lease::UNCONDITIONAL)
+        {
+            // Who relieved it was first, and began later: of two that store by one lease the first does.
+            self.lease = None;
         }
     }
 
@@ -352,7 +360,7 @@ impl<'r> Right<'r> {
 
     fn is_void(&self) -> bool {
         self.leader.as_ref().is_some_and(Leader::is_void)
-            || self.lone.as_ref().is_some_and(Lone::is_void)
+            || self.computation.as_ref().is_some_and(Computation::is_void)
     }
 }
 

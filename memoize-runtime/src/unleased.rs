@@ -1,14 +1,14 @@
-//! Computations that lead no flight, as they run beside another of their key: a `refresh`, say, or one that waited in vain. They are
-//! noted here so that an invalidation finds them.
+//! Computations whose value may be stored without a lease, as the backend has none: noted here so that an invalidation finds them.
 //!
-//! That is for backends without leases only: where there are leases, it voids theirs.
+//! That is not left to flights: a `refresh` leads none beside another, nor does one that waited in vain, and that of a leader that was
+//! relieved may be over before it is done.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::shards::Shards;
 
-pub(crate) struct Loners(Shards<Group>);
+pub(crate) struct Unleased(Shards<Group>);
 
 /// Those who compute one key side by side.
 #[derive(Default)]
@@ -19,18 +19,18 @@ struct Group {
 }
 
 /// One of them, until it is dropped.
-pub(crate) struct Lone<'a> {
-    table: &'a Loners,
+pub(crate) struct Computation<'a> {
+    table: &'a Unleased,
     name: &'a str,
     group: Arc<Group>,
 }
 
-impl Loners {
+impl Unleased {
     pub(crate) fn new() -> Self {
         Self(Shards::new())
     }
 
-    pub(crate) fn enter<'a>(&'a self, name: &'a str) -> Lone<'a> {
+    pub(crate) fn enter<'a>(&'a self, name: &'a str) -> Computation<'a> {
         let mut shard = self.0.lock(name);
         let found = shard.get(name).cloned();
         let group = found.unwrap_or_else(|| {
@@ -40,7 +40,7 @@ impl Loners {
         });
         group.count.fetch_add(1, Ordering::Relaxed);
         drop(shard);
-        Lone {
+        Computation {
             table: self,
             name,
             group,
@@ -61,13 +61,13 @@ impl Loners {
     }
 }
 
-impl Lone<'_> {
+impl Computation<'_> {
     pub(crate) fn is_void(&self) -> bool {
         self.group.is_void.load(Ordering::SeqCst)
     }
 }
 
-impl Drop for Lone<'_> {
+impl Drop for Computation<'_> {
     fn drop(&mut self) {
         let mut shard = self.table.0.lock(self.name);
         if self.group.count.fetch_sub(1, Ordering::Relaxed) == 1 {
