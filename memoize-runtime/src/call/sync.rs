@@ -111,7 +111,7 @@ fn take_turn<R>(
         Joined::Plays(part) => part,
         Joined::Waits(waiter) => {
             right.offer_to(&waiter);
-            wait(request, waiter, &mut patience)
+            wait(waiter, &mut patience)
         }
     };
     let stores_nothing = matches!(part, Part::Inside | Part::Beside);
@@ -145,23 +145,17 @@ fn take_turn<R>(
 }
 
 /// Waits for what a flight lands, or until this call is to compute.
-fn wait(
-    request: &Request,
-    mut waiter: Waiter<Landed, Lease>,
-    patience: &mut Patience,
-) -> Part<Landed, Lease> {
-    let flights = request.runtime.flights();
-    let Some(_blocked) = flights.block(this_thread(), waiter.target()) else {
-        return Part::Inside;
-    };
+fn wait(waiter: Waiter<Landed, Lease>, patience: &mut Patience) -> Part<Landed, Lease> {
+    let mut joined = waiter.block(this_thread());
     loop {
+        let mut waiter = match joined {
+            Joined::Plays(part) => return part,
+            Joined::Waits(waiter) => waiter,
+        };
         if let Some(part) = block_on(Pin::new(&mut waiter), patience.until()) {
             return part;
         }
-        match waiter.relieve() {
-            Joined::Plays(part) => return part,
-            Joined::Waits(again) => waiter = again,
-        }
+        joined = waiter.relieve();
         patience.renew();
     }
 }
