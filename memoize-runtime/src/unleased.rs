@@ -1,10 +1,10 @@
-//! Computations whose value may be stored without a lease, as the backend has none: noted here so that an invalidation finds them.
+//! Computations that may store without a lease to tell them apart: those on a backend without leases. They are noted here, in the order
+//! in which they began, so that an invalidation finds them, and so that none replaces what one that began later has stored.
 //!
-//! That is not left to flights: a `refresh` leads none beside another, nor does one that waited in vain, and that of a leader that was
-//! relieved may be over before it is done.
+//! Where there are leases, the backend does both.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use crate::shards::Shards;
 
@@ -15,14 +15,19 @@ pub(crate) struct Unleased(Shards<Group>);
 struct Group {
     /// How many they are. It changes under the table's lock.
     count: AtomicUsize,
+    /// How many began so far.
+    begun: AtomicU64,
+    /// The last to begin of those that have stored, counted from 1.
+    stored: AtomicU64,
     is_void: AtomicBool,
 }
 
 /// One of them, until it is dropped.
-pub(crate) struct Computation<'a> {
+pub(crate) struct Begun<'a> {
     table: &'a Unleased,
     name: &'a str,
     group: Arc<Group>,
+    order: u64,
 }
 
 impl Unleased {
@@ -30,7 +35,7 @@ impl Unleased {
         Self(Shards::new())
     }
 
-    pub(crate) fn enter<'a>(&'a self, name: &'a str) -> Computation<'a> {
+    pub(crate) fn begin<'a>(&'a self, name: &'a str) -> Begun<'a> {
         let mut shard = self.0.lock(name);
         let found = shard.get(name).cloned();
         let group = found.unwrap_or_else(|| {
@@ -39,11 +44,13 @@ impl Unleased {
             new
         });
         group.count.fetch_add(1, Ordering::Relaxed);
+        let order = group.begun.fetch_add(1, Ordering::Relaxed) + 1;
         drop(shard);
-        Computation {
+        Begun {
             table: self,
             name,
             group,
+            order,
         }
     }
 
@@ -61,13 +68,20 @@ impl Unleased {
     }
 }
 
-impl Computation<'_> {
+impl Begun<'_> {
+    /// It stores what it has computed: those that began before are not to.
+    pub(crate) fn stores(&self) {
+        self.group.stored.fetch_max(self.order, Ordering::SeqCst);
+    }
+
+    /// Whether the key was invalidated since it began, or filled by one that began later.
     pub(crate) fn is_void(&self) -> bool {
         self.group.is_void.load(Ordering::SeqCst)
+            || self.group.stored.load(Ordering::SeqCst) > self.order
     }
 }
 
-impl Drop for Computation<'_> {
+impl Drop for Begun<'_> {
     fn drop(&mut self) {
         let mut shard = self.table.0.lock(self.name);
         if self.group.count.fetch_sub(1, Ordering::Relaxed) == 1 {

@@ -19,7 +19,7 @@ use crate::guard::guard;
 use crate::key::CacheKey;
 use crate::local::Kept;
 use crate::observe::Observer;
-use crate::unleased::Computation;
+use crate::unleased::Begun;
 
 /// Why a lookup gave nothing.
 pub(super) enum Missed {
@@ -174,8 +174,8 @@ pub(super) struct Right<'r> {
     pub(super) is_under_way: bool,
     /// Whether there is no lease because the backend failed or wasn't asked, which was told.
     pub(super) failed: bool,
-    /// By what an invalidation finds it where the backend has no lease to void.
-    computation: Option<Computation<'r>>,
+    /// By what an invalidation, and who began later, find it where the backend has no lease to void.
+    unleased: Option<Begun<'r>>,
 }
 
 impl<'r> Right<'r> {
@@ -191,7 +191,7 @@ impl<'r> Right<'r> {
             replaces: request.overwrite,
             is_under_way: false,
             failed: false,
-            computation: None,
+            unleased: None,
         }
     }
 
@@ -282,12 +282,8 @@ impl<'r> Right<'r> {
             self.lease = leader.settle(self.lease.take());
         }
         if self.lease == Some(Lease::UNCONDITIONAL) {
-            let (unleased, name) = (self.request.runtime.unleased(), self.name.as_str());
-            if self.request.overwrite {
-                // What began before is not to replace it: as one that takes the lease over.
-                unleased.void(name);
-            }
-            self.computation = Some(unleased.enter(name));
+            let unleased = self.request.runtime.unleased();
+            self.unleased = Some(unleased.begin(self.name.as_str()));
         }
     }
 
@@ -317,13 +313,9 @@ impl<'r> Right<'r> {
     }
 
     /// Gives the entry to those who wait.
-    pub(super) fn land(&mut self, entry: Kept) {
-        if let Some(leader) = &self.leader
-            && !leader.land(Landed::Entry(entry))
-            && self.lease == Some(Lease::UNCONDITIONAL)
-        {
-            // Who relieved it was first, and began later: of two that store by one lease the first does.
-            self.lease = None;
+    pub(super) fn land(&self, entry: Kept) {
+        if let Some(leader) = &self.leader {
+            leader.land(Landed::Entry(entry));
         }
     }
 
@@ -337,11 +329,15 @@ impl<'r> Right<'r> {
         }
     }
 
-    /// The lease, to store by it; none where the key was invalidated meanwhile.
+    /// The lease, to store by it; none where the key was invalidated meanwhile, or filled by one that began later.
     ///
     /// It stays here until [`filled`](Self::filled), so that a call that is dropped before gives it up.
     pub(super) fn lease_to_fill(&self) -> Option<Lease> {
-        self.lease.filter(|_| !self.is_void())
+        let lease = self.lease.filter(|_| !self.is_void())?;
+        if let Some(begun) = &self.unleased {
+            begun.stores();
+        }
+        Some(lease)
     }
 
     /// Takes notice of what became of the lease. One that there was no time to fill by is still given up; where the backend failed it
@@ -359,7 +355,7 @@ impl<'r> Right<'r> {
 
     fn is_void(&self) -> bool {
         self.leader.as_ref().is_some_and(Leader::is_void)
-            || self.computation.as_ref().is_some_and(Computation::is_void)
+            || self.unleased.as_ref().is_some_and(Begun::is_void)
     }
 }
 

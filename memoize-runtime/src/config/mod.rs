@@ -74,7 +74,7 @@ struct UnderWay {
     flights: Flights<Landed, Lease>,
     /// The streams that are being written.
     writers: Writers,
-    /// What is computed to be stored without a lease.
+    /// What is computed beside those.
     unleased: Unleased,
 }
 

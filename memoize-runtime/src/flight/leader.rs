@@ -96,16 +96,14 @@ impl<T, L> Leader<T, L> {
         self.flight.lock().waiters > 0
     }
 
-    /// Gives `value` to all who wait; `false` where another of its leaders has landed one. Until the leader is dropped, those who come
-    /// get it too.
-    pub(crate) fn land(&self, value: T) -> bool {
+    /// Gives `value` to all who wait. Until the leader is dropped, those who come get it too.
+    pub(crate) fn land(&self, value: T) {
         let mut state = self.flight.lock();
-        let landed = state.land(value);
+        let replaced = state.land(value);
         let woken = state.take_woken();
-        // What comes back is dropped without the lock, as its `Drop` is the user's code.
         drop(state);
+        drop(replaced);
         woken.wake();
-        landed.is_ok()
     }
 
     /// Whether the key was invalidated since the flight began.

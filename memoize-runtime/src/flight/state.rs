@@ -140,15 +140,14 @@ impl<T, L> State<T, L> {
         self.lease
     }
 
-    /// Lands `value`. It comes back where one of two leaders, of whom the other was relieved, landed before: whichever is first is
-    /// everybody's.
-    pub(super) fn land(&mut self, value: T) -> Result<(), T> {
-        if let Phase::Landed(_) = self.phase {
-            return Err(value);
-        }
-        self.phase = Phase::Landed(value);
+    /// Lands `value`; returns what one of two leaders, of whom the other was relieved, landed before: its `Drop` is the user's code.
+    #[must_use = "it is to be dropped without the lock"]
+    pub(super) fn land(&mut self, value: T) -> Option<T> {
         self.changed = true;
-        Ok(())
+        match mem::replace(&mut self.phase, Phase::Landed(value)) {
+            Phase::Landed(replaced) => Some(replaced),
+            Phase::Seeking | Phase::Led | Phase::Vacant | Phase::Over => None,
+        }
     }
 
     /// A leader is gone: done, if a value has landed; and else it has failed, or was cancelled.
