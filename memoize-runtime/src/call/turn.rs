@@ -340,10 +340,11 @@ impl<'r> Right<'r> {
         Some(lease)
     }
 
-    /// Takes notice of what became of the lease. One that there was no time to fill by is still given up; where the backend failed it
+    /// Takes notice of what became of the lease. One that the backend was not asked to fill by is still given up; where it failed it
     /// would only fail again.
     pub(super) fn filled(&mut self, filled: Result<bool, NoAnswer>, deadline: Deadline) {
-        if filled.is_ok() || !deadline.has_passed() {
+        let was_asked = filled != Err(NoAnswer::Skipped) && !deadline.has_passed();
+        if filled.is_ok() || was_asked {
             self.lease = None;
         }
     }
@@ -391,15 +392,16 @@ pub(super) fn release(
         return;
     }
     let name = name.as_str();
+    let is_open = request.runtime.breaker().is_some_and(Breaker::is_open);
     match caller {
-        Caller::Thread if !budget.deadline().has_passed() => {
+        Caller::Thread if !budget.deadline().has_passed() && !is_open => {
             let deadline = budget.deadline();
             let _ = ask::ask(request, "release", deadline, |backend| {
                 backend.release(name, lease, deadline)
             });
         }
-        _ if request.runtime.breaker().is_some_and(Breaker::is_open) => {}
-        // It doesn't wait, so that there is always time for it: for a thread too that has used up its own.
+        // It doesn't wait, so that there is always time for it: for a thread too that has used up its own. Nor is it left out where the
+        // backend is left alone: it can tell best how the lease ends, and there are as few as there are computations that began before.
         Caller::Thread | Caller::Task => {
             let backend = request.runtime.async_backend();
             if guard(|| backend.release(name, lease)).is_none() {
