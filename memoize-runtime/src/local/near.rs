@@ -21,21 +21,27 @@ pub(super) struct Near<T> {
     /// A copy of what has nothing to drop, and so nothing behind it that would be there twice.
     value: Option<T>,
     slot: Arc<Slot<T>>,
-    /// Of the store when the value was last reported to be in use.
+    /// Of the store when the value was last reported to be in use; 0 before.
     epoch: AtomicU32,
 }
 
 impl<T: Copied> Near<T> {
-    pub(super) fn new(slot: Arc<Slot<T>>) -> Self {
+    /// None of what isn't in the store.
+    pub(super) fn new(slot: Arc<Slot<T>>, memory: &Memory) -> Option<Self> {
+        // Read before the slot is looked at, as in `copy`.
+        let ended = memory.ended();
+        if !slot.is_stored() {
+            return None;
+        }
         let (from_ms, until_ms) = slot.life();
-        Self {
-            seen: AtomicU64::new(u64::MAX),
+        Some(Self {
+            seen: AtomicU64::new(ended),
             from_ms,
             until_ms,
             value: if needs_drop::<T>() { None } else { slot.copy() },
             slot,
             epoch: AtomicU32::new(0),
-        }
+        })
     }
 
     pub(super) fn is_of(&self, slot: &Slot<T>) -> bool {
