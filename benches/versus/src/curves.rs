@@ -68,7 +68,8 @@ fn keys(bench: &Bench) -> Curve {
     for power in 3..=most {
         let count = 10_u64.pow(power);
         bench.progress(&format!("{count} keys"));
-        let runtime = runtime(4 << 30);
+        // Less than half of it is taken.
+        let runtime = runtime((count as usize * 2048).max(64 << 20));
         let quick = quick_cache::sync::Cache::new(count as usize * 2);
         runtime.scope(|| {
             for n in 0..count {

@@ -26,22 +26,17 @@ pub(super) struct Near<T> {
 }
 
 impl<T: Copied> Near<T> {
-    /// None of what isn't in the store.
-    pub(super) fn new(slot: Arc<Slot<T>>, memory: &Memory) -> Option<Self> {
-        // Read before the slot is looked at, as in `copy`.
-        let ended = memory.ended();
-        if !slot.is_stored() {
-            return None;
-        }
+    /// Of what was in the store when that had ended so many values.
+    pub(super) fn new(slot: Arc<Slot<T>>, ended: u64) -> Self {
         let (from_ms, until_ms) = slot.life();
-        Some(Self {
+        Self {
             seen: AtomicU64::new(ended),
             from_ms,
             until_ms,
             value: if needs_drop::<T>() { None } else { slot.copy() },
             slot,
             epoch: AtomicU32::new(0),
-        })
+        }
     }
 
     pub(super) fn is_of(&self, slot: &Slot<T>) -> bool {
