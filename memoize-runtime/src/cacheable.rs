@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
     message = "`{Self}` can't be stored in a cache",
     label = "doesn't implement both `Serialize` and `DeserializeOwned`",
     note = "a memoized function returns an owned value that serde can write and read: add `#[derive(serde::Serialize, serde::Deserialize)]` to the type",
+    note = "an `Arc` or `Rc` takes serde's feature `rc`: `features = [\"derive\", \"rc\"]`",
     note = "an iterator or stream is memoized where it is returned as such: `impl Iterator`, `impl Stream` or a box of one, and not by an alias",
     note = "a borrowed value can't be read back; return `String` for `&str`, `Vec<T>` for `&[T]`"
 )]

@@ -29,6 +29,9 @@ pub(crate) enum ConfigErrorKind {
         problem: &'static str,
     },
     MemorySize,
+    Duration {
+        variable: &'static str,
+    },
     NotUnicode {
         variable: &'static str,
     },
@@ -140,6 +143,10 @@ impl fmt::Display for ConfigError {
             Kind::MemorySize => f.write_str(
                 "`CACHE_MEMOIZE_URL` has a size that can't be read, or is above 16 TiB; write whole bytes, `KiB`, `MiB` or `GiB`, as in \
                  `memory:256MiB`",
+            ),
+            Kind::Duration { variable } => write!(
+                f,
+                "`{variable}` is no duration; write `10s`, `1m30s` or whole seconds"
             ),
             Kind::NotUnicode { variable } => {
                 write!(f, "`{variable}` is not valid UTF-8; set it to plain text")

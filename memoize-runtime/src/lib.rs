@@ -28,7 +28,6 @@ mod hidden;
 mod instance;
 mod key;
 mod local;
-mod loners;
 mod memo;
 mod observe;
 mod process;
@@ -42,6 +41,7 @@ mod sleepers;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod timer;
+mod unleased;
 
 #[cfg(feature = "redis")]
 pub use backend::Redis;

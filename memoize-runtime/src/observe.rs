@@ -135,6 +135,14 @@ impl Observer<'_> {
         tracing::debug!(target: "cache_memoize", function = %self.function, "shared");
     }
 
+    pub(crate) fn waits_for_another_process(&self) {
+        tracing::info!(
+            target: "cache_memoize",
+            function = %self.function,
+            "another process computes the value, or ended while it did; this call waits for it, for half of `longest_wait` at most"
+        );
+    }
+
     pub(crate) fn forced(&self) {
         self.count(Event::Forced);
         self.missed("forced");
@@ -246,6 +254,16 @@ impl Observer<'_> {
             Abandoned::Unwritten => Event::Unwritten,
         });
         tracing::debug!(target: "cache_memoize", function = %self.function, why = ?abandoned, "not stored");
+    }
+
+    /// Who wrote the stream that a reader followed is gone, as who takes but its first items is, or stalls.
+    pub(crate) fn deserted(&self) {
+        self.count(Event::Interrupted);
+        tracing::debug!(
+            target: "cache_memoize",
+            function = %self.function,
+            "the writer of a stream stopped before its end; the function ran for the rest"
+        );
     }
 
     /// The chunks that a reader needs next are not there.

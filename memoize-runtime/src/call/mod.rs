@@ -9,6 +9,7 @@ mod ask;
 mod awaited;
 pub(crate) mod budget;
 mod chunks;
+mod elsewhere;
 pub(crate) mod future;
 mod iter;
 mod key;

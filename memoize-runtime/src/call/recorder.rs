@@ -134,7 +134,10 @@ impl Recorder {
             give_up(request, lease, caller, &mut request.budget());
             return Begun::Follows(reading.resumed(Source::Writer(following)));
         }
-        request.observer().interrupted(missed.name());
+        match missed {
+            Missed::Deserted => request.observer().deserted(),
+            _ => request.observer().interrupted(missed.name()),
+        }
         let Some(Met::Writes(publisher, chunked)) = met else {
             give_up(request, lease, caller, &mut request.budget());
             return Begun::Records(Self::idle(reading.request, caller));

@@ -19,8 +19,8 @@ use crate::flight::{Leader, Offer, Part, Running, Waiter};
 use crate::guard::guard;
 use crate::key::CacheKey;
 use crate::local::Kept;
-use crate::loners::Lone;
 use crate::observe::Observer;
+use crate::unleased::Begun;
 
 /// Why a lookup gave nothing.
 pub(super) enum Missed {
@@ -175,8 +175,8 @@ pub(super) struct Right<'r> {
     pub(super) is_under_way: bool,
     /// Whether there is no lease because the backend failed or wasn't asked, which was told.
     pub(super) failed: bool,
-    /// By what an invalidation finds it where it leads nobody and the backend has no lease to void.
-    lone: Option<Lone<'r>>,
+    /// By what an invalidation, and who began later, find it where the backend has no lease to void.
+    unleased: Option<Begun<'r>>,
 }
 
 impl<'r> Right<'r> {
@@ -192,7 +192,7 @@ impl<'r> Right<'r> {
             replaces: request.overwrite,
             is_under_way: false,
             failed: false,
-            lone: None,
+            unleased: None,
         }
     }
 
@@ -282,9 +282,9 @@ impl<'r> Right<'r> {
         if let Some(leader) = &self.leader {
             self.lease = leader.settle(self.lease.take());
         }
-        if self.leader.is_none() && self.lease == Some(Lease::UNCONDITIONAL) {
-            let loners = self.request.runtime.loners();
-            self.lone = Some(loners.enter(self.name.as_str()));
+        if self.lease == Some(Lease::UNCONDITIONAL) {
+            let unleased = self.request.runtime.unleased();
+            self.unleased = Some(unleased.begin(self.name.as_str()));
         }
     }
 
@@ -330,11 +330,15 @@ impl<'r> Right<'r> {
         }
     }
 
-    /// The lease, to store by it; none where the key was invalidated meanwhile.
+    /// The lease, to store by it; none where the key was invalidated meanwhile, or filled by one that began later.
     ///
     /// It stays here until [`filled`](Self::filled), so that a call that is dropped before gives it up.
     pub(super) fn lease_to_fill(&self) -> Option<Lease> {
-        self.lease.filter(|_| !self.is_void())
+        let lease = self.lease.filter(|_| !self.is_void())?;
+        if let Some(begun) = &self.unleased {
+            begun.stores();
+        }
+        Some(lease)
     }
 
     /// Takes notice of what became of the lease. One that there was no time to fill by is still given up; where the backend failed it
@@ -352,7 +356,7 @@ impl<'r> Right<'r> {
 
     fn is_void(&self) -> bool {
         self.leader.as_ref().is_some_and(Leader::is_void)
-            || self.lone.as_ref().is_some_and(Lone::is_void)
+            || self.unleased.as_ref().is_some_and(Begun::is_void)
     }
 }
 

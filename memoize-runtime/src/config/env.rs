@@ -1,6 +1,7 @@
 //! A runtime from environment variables.
 
 use std::env;
+use std::time::Duration;
 
 use super::{Runtime, RuntimeBuilder};
 use crate::backend::Memory;
@@ -9,6 +10,7 @@ use crate::secret::Secret;
 
 const URL: &str = "CACHE_MEMOIZE_URL";
 const NAMESPACE: &str = "CACHE_MEMOIZE_NAMESPACE";
+const LONGEST_WAIT: &str = "CACHE_MEMOIZE_LONGEST_WAIT";
 const SECRET: &str = "CACHE_MEMOIZE_SECRET";
 const PREVIOUS_SECRETS: &str = "CACHE_MEMOIZE_PREVIOUS_SECRETS";
 
@@ -19,6 +21,7 @@ impl Runtime {
     /// |---|---|
     /// | `CACHE_MEMOIZE_URL` | the backend: `memory:`, or `memory:256MiB` (also `KiB`, `GiB`, or bytes without a unit); with the feature `redis` a URL that `Redis::open` takes |
     /// | `CACHE_MEMOIZE_NAMESPACE` | [`namespace`](RuntimeBuilder::namespace) |
+    /// | `CACHE_MEMOIZE_LONGEST_WAIT` | [`longest_wait`](RuntimeBuilder::longest_wait): `10s`, `1m30s`, `500ms`, or whole seconds without a unit |
     /// | `CACHE_MEMOIZE_SECRET` | [`secret`](RuntimeBuilder::secret), in hexadecimal or base64: `openssl rand -hex 32` |
     /// | `CACHE_MEMOIZE_PREVIOUS_SECRETS` | up to three of [`previous_secret`](RuntimeBuilder::previous_secret), each written like that, with commas between them |
     ///
@@ -54,6 +57,11 @@ fn from_variables(
     }
     if let Some(namespace) = variable(NAMESPACE)? {
         builder = builder.namespace(namespace);
+    }
+    if let Some(wait) = variable(LONGEST_WAIT)? {
+        let variable = LONGEST_WAIT;
+        let wait = duration(&wait).ok_or(ConfigErrorKind::Duration { variable })?;
+        builder = builder.longest_wait(wait);
     }
     if let Some(secret) = variable(SECRET)? {
         builder = builder.secret(Secret::from_variable(SECRET, secret)?);
@@ -122,9 +130,37 @@ fn bytes(text: &str) -> Option<usize> {
     (bytes <= LARGEST).then_some(bytes)
 }
 
+/// Reads "90", "90s", "1m30s": as the attribute's `expiration` is written.
+fn duration(text: &str) -> Option<Duration> {
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let mut millis = 0_u64;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (number, after) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit())?);
+        let end = after.find(|c: char| c.is_ascii_digit());
+        let (unit, after) = after.split_at(end.unwrap_or(after.len()));
+        let unit = match unit {
+            "ms" => 1,
+            "s" => 1000,
+            "m" => 60 * 1000,
+            "h" => 60 * 60 * 1000,
+            "d" => 24 * 60 * 60 * 1000,
+            "w" => 7 * 24 * 60 * 60 * 1000,
+            _ => return None,
+        };
+        millis = millis.checked_add(number.parse::<u64>().ok()?.checked_mul(unit)?)?;
+        rest = after;
+    }
+    Some(Duration::from_millis(millis))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{bytes, from_variables};
+    use std::time::Duration;
+
+    use super::{bytes, duration, from_variables};
     use crate::RuntimeBuilder;
     use crate::error::ConfigError;
 
@@ -148,11 +184,46 @@ mod tests {
         let runtime = with(&[
             ("CACHE_MEMOIZE_URL", "memory:2MiB"),
             ("CACHE_MEMOIZE_NAMESPACE", "example.com"),
+            ("CACHE_MEMOIZE_LONGEST_WAIT", "2s"),
         ])
         .and_then(RuntimeBuilder::build)
         .expect("both are valid");
         assert_eq!(runtime.namespace(), "example.com");
         assert!(runtime.limits().value_bytes < 2 << 20);
+        assert_eq!(runtime.longest_wait(), Duration::from_secs(2));
+    }
+
+    #[test]
+    fn durations() {
+        for (text, millis) in [
+            ("90", 90_000),
+            ("0", 0),
+            ("500ms", 500),
+            ("1m30s", 90_000),
+            ("1w2d3h4m5s6ms", 788_645_006),
+        ] {
+            assert_eq!(
+                duration(text),
+                Some(Duration::from_millis(millis)),
+                "{text}"
+            );
+        }
+        for text in [
+            "s",
+            "1.5s",
+            "-1s",
+            "1h30",
+            "5 s",
+            "5S",
+            "18446744073709551615s",
+        ] {
+            assert_eq!(duration(text), None, "{text}");
+        }
+        let error = with(&[("CACHE_MEMOIZE_LONGEST_WAIT", "soon")]).expect_err("no duration");
+        assert!(
+            error.to_string().contains("`CACHE_MEMOIZE_LONGEST_WAIT`"),
+            "{error}"
+        );
     }
 
     #[test]

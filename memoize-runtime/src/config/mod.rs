@@ -21,11 +21,11 @@ use crate::call::landed::Landed;
 use crate::clock::Clock;
 use crate::flight::Flights;
 use crate::local::{Beside, Tier};
-use crate::loners::Loners;
 use crate::observe::{Counters, Journal, Observer, Stats};
 use crate::process::PerProcess;
 use crate::progress::Writers;
 use crate::site::Site;
+use crate::unleased::Unleased;
 use sealing::Sealing;
 
 /// A configured cache: a backend, a namespace and defaults.
@@ -75,7 +75,7 @@ struct UnderWay {
     /// The streams that are being written.
     writers: Writers,
     /// What is computed beside those.
-    loners: Loners,
+    unleased: Unleased,
 }
 
 impl UnderWay {
@@ -83,7 +83,7 @@ impl UnderWay {
         Self {
             flights: Flights::new(),
             writers: Writers::new(),
-            loners: Loners::new(),
+            unleased: Unleased::new(),
         }
     }
 }
@@ -149,8 +149,8 @@ impl Runtime {
         &self.0.tier
     }
 
-    pub(crate) fn loners(&self) -> &Loners {
-        &self.under_way().loners
+    pub(crate) fn unleased(&self) -> &Unleased {
+        &self.under_way().unleased
     }
 
     pub(crate) fn writers(&self) -> &Writers {
@@ -176,7 +176,7 @@ impl Runtime {
     pub(crate) fn void(&self, name: &str) {
         let all = self.under_way();
         all.flights.void(name);
-        all.loners.void(name);
+        all.unleased.void(name);
         all.writers.void(name);
         self.forget_copy(name);
     }

@@ -101,7 +101,8 @@ counters! {
     panicked / Panicked,
     /// Streams and large values that weren't stored because the backend didn't take all of them.
     unwritten / Unwritten,
-    /// Streams whose chunks were lost while they were read, so that the function ran for the rest.
+    /// Streams whose chunks were lost while they were read, or whose writer stopped while it was followed, so that the function ran for
+    /// the rest.
     interrupted / Interrupted,
     /// Entries removed by `invalidate`.
     invalidations / Invalidated,

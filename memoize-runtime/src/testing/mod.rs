@@ -50,5 +50,5 @@ use crate::config::Runtime;
 ///
 /// None is left when all calls have returned, panicked, or been dropped.
 pub fn flights(runtime: &Runtime) -> usize {
-    runtime.flights().sizes().0 + runtime.writers().len() + runtime.loners().len()
+    runtime.flights().sizes().0 + runtime.writers().len() + runtime.unleased().len()
 }

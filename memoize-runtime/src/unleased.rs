@@ -1,36 +1,41 @@
-//! Computations that lead no flight, as they run beside another of their key: a `refresh`, say, or one that waited in vain. They are
-//! noted here so that an invalidation finds them.
+//! Computations that may store without a lease to tell them apart: those on a backend without leases. They are noted here, in the order
+//! in which they began, so that an invalidation finds them, and so that none replaces what one that began later has stored.
 //!
-//! That is for backends without leases only: where there are leases, it voids theirs.
+//! Where there are leases, the backend does both.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use crate::shards::Shards;
 
-pub(crate) struct Loners(Shards<Group>);
+pub(crate) struct Unleased(Shards<Group>);
 
 /// Those who compute one key side by side.
 #[derive(Default)]
 struct Group {
     /// How many they are. It changes under the table's lock.
     count: AtomicUsize,
+    /// How many began so far.
+    begun: AtomicU64,
+    /// The last to begin of those that have stored, counted from 1.
+    stored: AtomicU64,
     is_void: AtomicBool,
 }
 
 /// One of them, until it is dropped.
-pub(crate) struct Lone<'a> {
-    table: &'a Loners,
+pub(crate) struct Begun<'a> {
+    table: &'a Unleased,
     name: &'a str,
     group: Arc<Group>,
+    order: u64,
 }
 
-impl Loners {
+impl Unleased {
     pub(crate) fn new() -> Self {
         Self(Shards::new())
     }
 
-    pub(crate) fn enter<'a>(&'a self, name: &'a str) -> Lone<'a> {
+    pub(crate) fn begin<'a>(&'a self, name: &'a str) -> Begun<'a> {
         let mut shard = self.0.lock(name);
         let found = shard.get(name).cloned();
         let group = found.unwrap_or_else(|| {
@@ -39,11 +44,13 @@ impl Loners {
             new
         });
         group.count.fetch_add(1, Ordering::Relaxed);
+        let order = group.begun.fetch_add(1, Ordering::Relaxed) + 1;
         drop(shard);
-        Lone {
+        Begun {
             table: self,
             name,
             group,
+            order,
         }
     }
 
@@ -61,13 +68,20 @@ impl Loners {
     }
 }
 
-impl Lone<'_> {
+impl Begun<'_> {
+    /// It stores what it has computed: those that began before are not to.
+    pub(crate) fn stores(&self) {
+        self.group.stored.fetch_max(self.order, Ordering::SeqCst);
+    }
+
+    /// Whether the key was invalidated since it began, or filled by one that began later.
     pub(crate) fn is_void(&self) -> bool {
         self.group.is_void.load(Ordering::SeqCst)
+            || self.group.stored.load(Ordering::SeqCst) > self.order
     }
 }
 
-impl Drop for Lone<'_> {
+impl Drop for Begun<'_> {
     fn drop(&mut self) {
         let mut shard = self.table.0.lock(self.name);
         if self.group.count.fetch_sub(1, Ordering::Relaxed) == 1 {

@@ -1,7 +1,8 @@
 //! Of the callers that miss one key at one time, one computes: threads.
 
-#[path = "../../tests/common/forward.rs"]
+#[path = "../../../tests/common/forward.rs"]
 mod forward;
+mod overtaken;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Barrier;
@@ -353,93 +354,6 @@ fn a_value_that_takes_longer_than_a_lease_stands_is_stored_whoever_waits() {
     }
 }
 
-#[test]
-fn an_invalidation_during_a_computation_wins() {
-    for runtime in [fresh(), plain()] {
-        for prime in [false, true] {
-            let gate = Gate::new();
-            thread::scope(|scope| {
-                let old = scope.spawn(|| {
-                    runtime.scope(|| {
-                        Memo::new("changed").get_or_compute(|| {
-                            gate.pass();
-                            "old".to_owned()
-                        })
-                    })
-                });
-                gate.begin.wait();
-                runtime.scope(|| {
-                    assert!(Memo::new("changed").invalidate());
-                    if prime {
-                        // It does not wait for what it must not see.
-                        let new = || "new".to_owned();
-                        assert_eq!(Memo::new("changed").get_or_compute(new), "new");
-                    }
-                });
-                gate.end.wait();
-                assert_eq!(old.join().expect("no panic"), "old");
-            });
-            let newer = || "newer".to_owned();
-            let now = runtime.scope(|| Memo::new("changed").get_or_compute(newer));
-            assert_eq!(now, if prime { "new" } else { "newer" });
-            assert!(runtime.stats().outdated > 0);
-            runtime.scope(|| Memo::new("changed").invalidate());
-        }
-        assert_eq!(flights(&runtime), 0);
-    }
-}
-
-#[test]
-fn an_invalidation_wins_over_a_refresh_beside_a_leader() {
-    for awaited in [false, true] {
-        for runtime in [fresh(), plain()] {
-            let (leads, refreshes) = (Gate::new(), Gate::new());
-            let old = |overwrite: bool, gate: &Gate| {
-                let memo = || Memo::new("changed").force_overwrite(overwrite);
-                let compute = || {
-                    gate.pass();
-                    "old".to_owned()
-                };
-                if awaited {
-                    let call = async { memo().get_or_compute_async(|| async { compute() }).await };
-                    smol::block_on(runtime.scope_async(call))
-                } else {
-                    runtime.scope(|| memo().get_or_compute(compute))
-                }
-            };
-            thread::scope(|scope| {
-                scope.spawn(|| old(false, &leads));
-                leads.begin.wait();
-                scope.spawn(|| old(true, &refreshes));
-                refreshes.begin.wait();
-                assert!(runtime.scope(|| Memo::new("changed").invalidate()));
-                leads.end.wait();
-                refreshes.end.wait();
-            });
-            let newer = || "newer".to_owned();
-            let now = runtime.scope(|| Memo::new("changed").get_or_compute(newer));
-            assert_eq!(now, "newer", "awaited: {awaited}");
-            assert_eq!(runtime.stats().outdated, 2);
-            assert_eq!(flights(&runtime), 0);
-        }
-    }
-}
-
-#[test]
-fn an_invalidation_wins_over_an_iterator_that_began_before() {
-    let runtime = fresh();
-    runtime.scope(|| {
-        let rows = |first: u8| Memo::new("rows").iter(move || first..first + 3);
-        let mut old = rows(0);
-        assert_eq!(old.next(), Some(0));
-        assert!(Memo::new("rows").invalidate());
-        assert_eq!(old.count(), 2);
-        assert_eq!(rows(10).collect::<Vec<_>>(), [10, 11, 12]);
-        assert_eq!(rows(20).collect::<Vec<_>>(), [10, 11, 12]);
-    });
-    assert_eq!(runtime.stats().outdated, 1);
-}
-
 /// A thread is not known for the one that started it and waits for it.
 #[test]
 fn a_body_that_waits_for_a_thread_which_calls_it_goes_on_when_patience_ends() {
@@ -456,32 +370,6 @@ fn a_body_that_waits_for_a_thread_which_calls_it_goes_on_when_patience_ends() {
     assert!(took >= PATIENCE, "the circle is seen: {took:?}");
     assert!(took < 10 * PATIENCE, "{took:?}");
     assert_eq!(flights(&runtime), 0);
-}
-
-#[test]
-fn a_refresh_overtakes_what_began_before() {
-    let runtime = fresh();
-    let gate = Gate::new();
-    let call = |value: u8| {
-        Memo::new("k")
-            .force_overwrite(value == 2)
-            .get_or_compute(|| value)
-    };
-    thread::scope(|scope| {
-        let old = scope.spawn(|| {
-            runtime.scope(|| {
-                Memo::new("k").get_or_compute(|| {
-                    gate.pass();
-                    1_u8
-                })
-            })
-        });
-        gate.begin.wait();
-        assert_eq!(runtime.scope(|| call(2)), 2);
-        gate.end.wait();
-        assert_eq!(old.join().expect("no panic"), 1);
-    });
-    assert_eq!(runtime.scope(|| call(3)), 2);
 }
 
 #[test]
