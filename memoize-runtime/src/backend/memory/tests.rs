@@ -45,17 +45,17 @@ fn stays_within_its_bytes() {
 
 #[test]
 fn what_is_in_use_is_asked_for_only_where_something_will_have_to_leave() {
-    let memory = Memory::new(64 << 20);
+    let memory = Memory::new(16 << 20);
     let fill = |first: u32, mib: u32| {
         let keys = first * 1000..(first + mib) * 1000;
         keys.for_each(|n| set(&memory, &format!("{n:>8}"), 864, FAR));
     };
-    fill(0, 28);
+    fill(0, 7);
     assert_eq!(memory.epoch(), 0, "half of it is free");
-    fill(28, 16);
+    fill(7, 4);
     let first = memory.epoch();
     assert!(first > 0, "it is about to be full");
-    fill(44, 128);
+    fill(11, 32);
     let passed = memory.epoch() - first;
     assert!(
         (16..=64).contains(&passed),
@@ -63,7 +63,7 @@ fn what_is_in_use_is_asked_for_only_where_something_will_have_to_leave() {
     );
     memory.clear();
     let before = memory.epoch();
-    fill(0, 28);
+    fill(0, 7);
     assert_eq!(memory.epoch(), before, "half of it is free again");
 }
 
