@@ -106,7 +106,7 @@ fn keys(bench: &Bench) -> Curve {
         lines: lines.into(),
         why: "Each step is one lookup. It bends where entries leave the processor's caches, and a lookup waits for memory three times. Where the next \
               key is made of the last value both wait alike. Of keys that are known beforehand the processor asks memory for several at a time: \
-              a bare lookup is short enough for that, a hit with its guard, clock and counters is not.",
+              of bare lookups more than of hits, which do more each.",
     }
 }
 
