@@ -116,7 +116,7 @@ impl Backend for Empty {
     }
 }
 
-/// Forks while tasks ask, so that some of what they lock is locked in a child, for good: of so many children one would find it so.
+/// Forks while tasks ask: what they have locked in that moment, if anything, stays so in a child.
 fn a_child_has_threads_of_its_own_that_ask_a_backend() {
     const CHILDREN: u64 = 150;
     let builder = Runtime::builder().backend(Empty);
