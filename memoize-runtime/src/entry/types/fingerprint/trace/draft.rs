@@ -77,6 +77,16 @@ pub(super) struct Draft {
     pub(super) keys: Vec<Option<u64>>,
     /// What a name is read as that no field has.
     pub(super) unknown: Unknown,
+    pub(super) content: Content,
+}
+
+/// What a newtype is around.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    NotAsked,
+    Unknown,
+    /// A type that is called so.
+    Is(&'static str),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,6 +148,7 @@ impl Draft {
             },
             keys: Vec::new(),
             unknown: Unknown::OfNoInterest,
+            content: Content::NotAsked,
         }
     }
 

@@ -7,11 +7,12 @@ use serde::de::{DeserializeSeed, Deserializer, Visitor};
 
 use super::super::shape::{Facts, Scalar, Why};
 use super::access::Inside;
-use super::draft::{Ask, List, Slot};
+use super::draft::{Ask, Content, List, Slot};
 use super::element::Elements;
 use super::field;
 use super::graph::Graph;
 use super::order::{Place, is_read_with, order};
+use super::reader::{Probe, is_plain};
 use super::stop::Stop;
 use super::variant::Variants;
 
@@ -25,6 +26,8 @@ pub(super) struct Follow<'g> {
     outer: Facts,
     /// What it says of the type that this becomes, which may be another than it is read as.
     place: Place,
+    /// What the type is called whose reader asks next.
+    expected: &'static str,
     /// The key before this value was made up, so that the value may be one that nobody is interested in.
     below_sample: bool,
 }
@@ -40,6 +43,7 @@ impl<'g> Follow<'g> {
             facts,
             outer: facts,
             place: Place::of_itself(facts),
+            expected: facts.name,
             below_sample: false,
         }
     }
@@ -55,6 +59,7 @@ impl<'g> Follow<'g> {
             facts: inside.facts,
             outer: inside.facts,
             place: inside.place,
+            expected: inside.facts.name,
             below_sample: false,
         }
     }
@@ -79,6 +84,7 @@ impl<'g> Follow<'g> {
         let made = seed.deserialize(Self {
             facts,
             place: Place { facts, seed: id },
+            expected: facts.name,
             ..self
         });
         let mut graph = self.graph.borrow_mut();
@@ -91,8 +97,20 @@ impl<'g> Follow<'g> {
         graph.end()
     }
 
+    /// Takes note of who asks.
+    fn asked_by<'de, V: Visitor<'de>>(&self) {
+        if !is_plain::<V>(self.expected) {
+            self.graph.borrow_mut().has_readers = true;
+        }
+    }
+
     /// Enters what is asked for, if there is something to find out in it.
-    pub(super) fn enter<V>(&self, ask: Ask, facts: Facts) -> Result<Inside<'g>, Stop> {
+    pub(super) fn enter<'de, V: Visitor<'de>>(
+        &self,
+        ask: Ask,
+        facts: Facts,
+    ) -> Result<Inside<'g>, Stop> {
+        self.asked_by::<V>();
         let visitor = stateless::<V>();
         let place = match ask {
             Ask::Option | Ask::Newtype(_) => self.place.inside(facts),
@@ -168,6 +186,7 @@ pub(super) fn stateless<T>() -> Option<TypeId> {
 macro_rules! scalars {
     ($($method:ident => $scalar:ident,)*) => {$(
         fn $method<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Stop> {
+            self.asked_by::<V>();
             self.scalar(Scalar::$scalar)
         }
     )*};
@@ -207,6 +226,7 @@ impl<'de> Deserializer<'de> for Follow<'_> {
         name: &'static str,
         _: V,
     ) -> Result<V::Value, Stop> {
+        self.asked_by::<V>();
         Err(self.leaf(Ask::UnitStruct(name)))
     }
 
@@ -233,7 +253,23 @@ impl<'de> Deserializer<'de> for Follow<'_> {
         visitor: V,
     ) -> Result<V::Value, Stop> {
         let inside = self.enter::<V>(Ask::Newtype(name), Facts::of::<V::Value>())?;
-        visitor.visit_newtype_struct(inside.child(0))
+        let mut graph = self.graph.borrow_mut();
+        let content = &mut graph.draft(inside.id).content;
+        let expected = match *content {
+            Content::NotAsked => {
+                *content = Content::Unknown;
+                graph.learn();
+                drop(graph);
+                return visitor.visit_seq(Probe(inside));
+            }
+            Content::Unknown => "",
+            Content::Is(name) => name,
+        };
+        drop(graph);
+        visitor.visit_newtype_struct(Self {
+            expected,
+            ..inside.child(0)
+        })
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {

@@ -128,6 +128,12 @@ pub(super) fn is_of_std(seed: &str) -> bool {
     made.is_some_and(|made| paths(made).all(is_path_of_std) || is_made_empty(made))
 }
 
+/// Whether a type that Rust calls by this name is one of std's, whatever it is made of.
+pub(super) fn is_type_of_std(name: &str) -> bool {
+    let path = without_arguments(name);
+    path.contains("::") && is_path_of_std(path)
+}
+
 fn is_made_empty(name: &str) -> bool {
     let Some((path, arguments)) = name.split_once('<') else {
         return false;

@@ -23,6 +23,7 @@ mod freeze;
 mod given;
 mod graph;
 mod order;
+mod reader;
 mod sample;
 mod stop;
 mod values;

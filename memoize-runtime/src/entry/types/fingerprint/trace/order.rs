@@ -75,8 +75,10 @@ fn is_hashed(place: Facts, read: Facts) -> Hashed {
     }
 }
 
-fn is_of_std(name: &str) -> bool {
-    ["alloc::", "std::"].iter().any(|of| name.starts_with(of))
+pub(super) fn is_of_std(name: &str) -> bool {
+    ["alloc::", "core::", "std::"]
+        .iter()
+        .any(|of| name.starts_with(of))
 }
 
 /// Whether it is read through a collection that sorts. What this becomes can't be told from a list, as the two are of one size.
@@ -107,19 +109,35 @@ struct Content {
 
 fn content(mut name: &'static str) -> Content {
     let mut is_behind_pointer = false;
-    while let (
-        wrapper @ ("Option" | "Box" | "Rc" | "Arc" | "Cow" | "Cell" | "RefCell" | "Mutex"
-        | "RwLock" | "Reverse" | "Wrapping" | "Saturating"),
-        Some(inner),
-    ) = split(name)
-    {
-        is_behind_pointer |= wrapper != "Option";
+    while let Some(inner) = inside_of(name) {
+        is_behind_pointer |= split(name).0 != "Option";
         name = inner;
     }
     Content {
         name,
         is_behind_pointer,
     }
+}
+
+/// The name of what is in a type that reads what it holds in place of itself.
+pub(super) fn inside_of(name: &'static str) -> Option<&'static str> {
+    let (wrapper, inner) = split(name);
+    let reads_inner = matches!(
+        wrapper,
+        "Option"
+            | "Box"
+            | "Rc"
+            | "Arc"
+            | "Cow"
+            | "Cell"
+            | "RefCell"
+            | "Mutex"
+            | "RwLock"
+            | "Reverse"
+            | "Wrapping"
+            | "Saturating"
+    );
+    inner.filter(|_| reads_inner)
 }
 
 /// The last part of a type's name, and its arguments.
