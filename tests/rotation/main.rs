@@ -329,6 +329,8 @@ struct Leased {
     before_fill: Arc<Mutex<Option<Hook>>>,
     /// What happens just before the last of so many removals.
     before_delete: Arc<Mutex<Option<(usize, Hook)>>>,
+    /// What is to happen before a later one.
+    then: Arc<Mutex<Option<(usize, Hook)>>>,
 }
 
 impl Leased {
@@ -337,6 +339,7 @@ impl Leased {
             memory: Memory::new(1 << 20),
             before_fill: Arc::default(),
             before_delete: Arc::default(),
+            then: Arc::default(),
         }
     }
 }
@@ -351,7 +354,10 @@ impl Backend for Leased {
                 *slot = Some((left - 1, hook));
                 None
             }
-            now => now,
+            now => {
+                *slot = self.then.lock().expect("not poisoned").take();
+                now
+            }
         };
         drop(slot);
         if let Some((_, hook)) = hook {

@@ -137,7 +137,7 @@ pub trait Backend: Send + Sync + 'static {
     /// backend can.
     ///
     /// The others are read when the lease has been granted, or in one step with that, never before: what is found there may be
-    /// stored by that lease, and whoever removes it removes it there first and then under `key`.
+    /// stored by that lease, and whoever removes it ends that lease and then looks whether it is gone everywhere.
     ///
     /// # Errors
     /// As `get_or_lease`.

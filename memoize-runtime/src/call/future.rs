@@ -431,19 +431,15 @@ async fn remove(request: &Request, place: &Place<'_>, deadline: Deadline) -> boo
     let found = fetch(request, place, deadline.halfway());
     let found = found.await.unwrap_or_default();
     request.runtime.void(place.name().as_str());
-    // In the order of the blocking driver, for its reason.
-    let names = place.several_names();
-    let previous = names.as_ref().map_or(&[][..], |names| &names[1..]);
-    let current = [place.name().as_str()];
-    let mut removed = Ok(());
-    for names in [previous, &current, previous] {
-        if removed.is_ok() && !names.is_empty() {
-            let deleted = ask(request, "delete", deadline, |backend| {
-                backend.delete_many(names, deadline)
-            });
-            removed = deleted.await;
+    let removed = match place.several_names() {
+        Some(names) => rotation::remove_all(request, place, &names, deadline).await,
+        None => {
+            ask(request, "delete", deadline, |backend| {
+                backend.delete(place.name().as_str(), deadline)
+            })
+            .await
         }
-    }
+    };
     request.runtime.void(place.name().as_str());
     let readers: Vec<_> = request.policy(place).chunks_of(&found).collect();
     for reader in readers {

@@ -139,6 +139,45 @@ impl Drop for Write<'_> {
     }
 }
 
+/// How long the leases for the names of an entry are held while it is looked whether all of them are free.
+pub(super) const HELD: Duration = Duration::from_secs(1);
+
+/// Removes what is under all names of an entry that has several.
+///
+/// Who finds it under the one stores it under the other, from where a third may take it back to the first: no order of removals is before
+/// all of them. So it is over only when nothing was found under any name while nobody could store there. A backend without leases can't tell
+/// that last part: there, who seals anew looks itself whether the name that it read still stands.
+pub(super) fn remove_all(
+    request: &Request,
+    names: &[&str],
+    deadline: Deadline,
+) -> Result<(), NoAnswer> {
+    loop {
+        ask(request, "delete", deadline, |backend| {
+            backend.delete_many(names, deadline)
+        })?;
+        let mut leases = Vec::with_capacity(names.len());
+        for name in names {
+            leases.push(ask(request, "lease", deadline, |backend| {
+                backend.lease(name, HELD, deadline)
+            })?);
+        }
+        let found = ask(request, "get", deadline, |backend| {
+            backend.get_many(names, deadline)
+        });
+        for (name, lease) in names.iter().zip(leases) {
+            if lease != Lease::UNCONDITIONAL {
+                ask(request, "release", deadline, |backend| {
+                    backend.release(name, lease, deadline)
+                })?;
+            }
+        }
+        if found?.iter().all(Option::is_none) {
+            return Ok(());
+        }
+    }
+}
+
 /// Removes what is under the previous names, with its chunks, where something is to be removed.
 pub(super) fn remove_previous(
     request: &Request,

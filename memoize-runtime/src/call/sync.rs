@@ -288,18 +288,12 @@ fn remove(request: &Request, place: &Place<'_>, deadline: Deadline) -> bool {
     // Only what is in chunks has to be read. What takes long to read leaves time to remove it.
     let found = fetch(request, place, deadline.halfway()).unwrap_or_default();
     request.runtime.void(place.name().as_str());
-    // The previous names before and after the current one: who looks under the one and then the others has its lease voided, or
-    // finds nothing under them. Which of them is the current one, a process that is not done rotating sees the other way round.
-    let names = place.several_names();
-    let previous = names.as_ref().map_or(&[][..], |names| &names[1..]);
-    let removed = ask(request, "delete", deadline, |backend| {
-        if previous.is_empty() {
-            return backend.delete(place.name().as_str(), deadline);
-        }
-        backend.delete_many(previous, deadline)?;
-        backend.delete(place.name().as_str(), deadline)?;
-        backend.delete_many(previous, deadline)
-    });
+    let removed = match place.several_names() {
+        Some(names) => rotation::remove_all(request, &names, deadline),
+        None => ask(request, "delete", deadline, |backend| {
+            backend.delete(place.name().as_str(), deadline)
+        }),
+    };
     // Again: a flight that began meanwhile may have landed what it still found.
     request.runtime.void(place.name().as_str());
     for reader in request.policy(place).chunks_of(&found) {

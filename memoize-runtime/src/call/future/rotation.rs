@@ -5,9 +5,11 @@ use std::future::ready;
 use super::ask::ask;
 use super::chunks;
 use crate::backend::{Deadline, Lease};
+use crate::call::ask::NoAnswer;
 use crate::call::place::Place;
 use crate::call::request::Request;
-use crate::call::rotation::{Previous, Whether, Write};
+use crate::call::rotation::{HELD, Previous, Whether, Write};
+use crate::call::turn::{Caller, release};
 use crate::engine::Renewal;
 use crate::entry::chunk::Resealer;
 
@@ -41,6 +43,39 @@ pub(super) async fn renew(
         backend.delete(name, deadline)
     });
     write.taken_back(deleted.await)
+}
+
+/// As [`rotation::remove_all`](crate::call::rotation::remove_all).
+pub(super) async fn remove_all(
+    request: &Request,
+    place: &Place<'_>,
+    names: &[&str],
+    deadline: Deadline,
+) -> Result<(), NoAnswer> {
+    loop {
+        let deleted = ask(request, "delete", deadline, |backend| {
+            backend.delete_many(names, deadline)
+        });
+        deleted.await?;
+        let mut leases = Vec::with_capacity(names.len());
+        for name in names {
+            let lease = ask(request, "lease", deadline, |backend| {
+                backend.lease(name, HELD, deadline)
+            });
+            leases.push(lease.await?);
+        }
+        let found = ask(request, "get", deadline, |backend| {
+            backend.get_many(names, deadline)
+        });
+        let found = found.await;
+        for (guard, lease) in place.guards().zip(leases) {
+            let budget = &mut request.budget();
+            release(request, guard.name(), lease, Caller::Task, budget);
+        }
+        if found?.iter().all(Option::is_none) {
+            return Ok(());
+        }
+    }
 }
 
 /// As [`rotation::remove_previous`](crate::call::rotation::remove_previous).
