@@ -210,7 +210,20 @@ pub(super) fn of_client(error: RedisError) -> BackendError {
 mod tests {
     use redis::{Parser, Value};
 
-    use super::is_lasting;
+    use super::{is_lasting, is_of_the_login};
+
+    #[test]
+    fn a_refused_login_is_told_from_a_permission_that_is_missing() {
+        let is_of_the_login = |answer: &[u8]| match Parser::new().parse_value(answer) {
+            Ok(Value::ServerError(error)) => is_of_the_login(&error),
+            other => panic!("{other:?}"),
+        };
+        assert!(is_of_the_login(
+            b"-WRONGPASS invalid username-password pair\r\n"
+        ));
+        assert!(is_of_the_login(b"-NOAUTH Authentication required.\r\n"));
+        assert!(!is_of_the_login(b"-NOPERM User ann has no permissions\r\n"));
+    }
 
     #[test]
     fn what_passes_does_not_last() {
