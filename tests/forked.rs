@@ -5,12 +5,14 @@
 #[path = "common/child.rs"]
 mod child;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use cache_memoize::{Memo, Memory, Runtime};
+use cache_memoize::{Backend, BackendError, Bytes, Deadline, Limits, Memo, Memory, Runtime};
 use child::in_child;
+use futures::executor::block_on;
 
 /// Longer than a child may take.
 const LONG: Duration = Duration::from_secs(3600);
@@ -54,6 +56,7 @@ fn value(compute: impl FnOnce() -> u8) -> u8 {
 fn a_child_waits_for_none_of_its_parents_threads() {
     a_child_computes_what_its_parent_is_computing();
     a_child_stores_the_stream_that_its_parent_is_writing();
+    a_child_has_threads_of_its_own_that_ask_a_backend();
 }
 
 fn a_child_computes_what_its_parent_is_computing() {
@@ -93,4 +96,47 @@ fn a_child_stores_the_stream_that_its_parent_is_writing() {
     });
     assert!(done);
     assert_eq!(runtime.scope(|| items(|| 4)), [1, 7, 8]);
+}
+
+/// A backend that locks nothing, and may block as far as it says.
+struct Empty;
+
+impl Backend for Empty {
+    fn get(&self, _: &str, _: Deadline) -> Result<Option<Bytes>, BackendError> {
+        Ok(None)
+    }
+    fn set(&self, _: &str, _: Bytes, _: Duration, _: Deadline) -> Result<(), BackendError> {
+        Ok(())
+    }
+    fn delete(&self, _: &str, _: Deadline) -> Result<(), BackendError> {
+        Ok(())
+    }
+    fn limits(&self) -> Limits {
+        Limits::new()
+    }
+}
+
+/// Forks while tasks ask: what they have locked in that moment, if anything, stays so in a child.
+fn a_child_has_threads_of_its_own_that_ask_a_backend() {
+    const CHILDREN: u64 = 150;
+    let builder = Runtime::builder().backend(Empty);
+    let runtime = builder.build().expect("valid settings");
+    let call = |id: u64| {
+        let call = async { Memo::new((id,)).get_or_compute_async(async || id).await };
+        assert_eq!(block_on(runtime.scope_async(call)), id);
+    };
+    let ends = AtomicBool::new(false);
+    let hung = thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while !ends.load(Ordering::Relaxed) {
+                    (0..8).for_each(&call);
+                }
+            });
+        }
+        let hung = (0..CHILDREN).any(|_| !in_child(|| (0..8).for_each(&call)));
+        ends.store(true, Ordering::Relaxed);
+        hung
+    });
+    assert!(!hung);
 }

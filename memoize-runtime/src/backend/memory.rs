@@ -21,9 +21,6 @@ use crate::process;
 use leases::Leases;
 use table::{Item, Left, Pulse, Table};
 
-/// How many entries are taken in one epoch.
-const EPOCH: u64 = 1024;
-
 /// How long the sweeper sleeps at the least, so that it costs nothing, and at the most, so that an expired entry's
 /// memory is back within a minute.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(500);
@@ -51,7 +48,6 @@ struct Store {
     /// No entry expires before this moment, so that a sweep with nothing to do touches no shard.
     earliest: AtomicU64,
     pulse: Arc<Pulse>,
-    inserted: AtomicU64,
     /// The process whose sweeper is running, 0 for none. A forked child has no threads, and finds another number here.
     sweeper: AtomicU32,
     starting: Mutex<()>,
@@ -84,7 +80,7 @@ impl Memory {
     pub fn with_clock(bytes: usize, clock: impl Clock) -> Self {
         let pulse = Arc::new(Pulse {
             ended: AtomicU64::new(0),
-            epoch: AtomicU32::new(1),
+            epoch: AtomicU32::new(0),
         });
         Self {
             store: Arc::new(Store {
@@ -93,7 +89,6 @@ impl Memory {
                 clock: Arc::new(clock),
                 earliest: AtomicU64::new(u64::MAX),
                 pulse,
-                inserted: AtomicU64::new(1),
                 sweeper: AtomicU32::new(0),
                 starting: Mutex::new(()),
                 thread: Mutex::new(None),
@@ -165,8 +160,8 @@ impl Memory {
         self.store.pulse.ended.load(Ordering::Acquire)
     }
 
-    /// A number that changes while the store takes new entries. What is in use is to be [`touch`](Self::touch)ed once in each
-    /// epoch, so that it is known to be in use.
+    /// A number that changes while the store takes new entries and is not far from full; 0 before. What is in use is to be
+    /// [`touch`](Self::touch)ed once in each epoch but that, so that it is known to be in use.
     #[inline]
     pub(crate) fn epoch(&self) -> u32 {
         self.store.pulse.epoch.load(Ordering::Relaxed)
@@ -278,10 +273,6 @@ impl Store {
         let expires_ms = item.expires_ms;
         let left = self.entries.insert(key, item);
         self.earliest.fetch_min(expires_ms, Ordering::Relaxed);
-        let inserted = self.inserted.fetch_add(1, Ordering::Relaxed);
-        if inserted.is_multiple_of(EPOCH) {
-            self.pulse.epoch.fetch_add(1, Ordering::Relaxed);
-        }
         left
     }
 

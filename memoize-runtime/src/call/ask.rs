@@ -95,11 +95,12 @@ mod tests {
     use std::sync::{Arc, Condvar, Mutex};
     use std::task::{Context, Poll, Waker};
     use std::thread;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use crate::flight::block_on;
     use crate::{
-        Answer, AsyncBackend, Backend, BackendError, Bytes, Deadline, Limits, Memo, Memory, Runtime,
+        Answer, AsyncBackend, Backend, BackendError, Bytes, Deadline, Lease, Limits, Lookup, Memo,
+        Memory, Runtime,
     };
 
     /// A server that is there, or isn't.
@@ -209,6 +210,93 @@ mod tests {
         let runtime = settings.build().expect("valid settings");
         runtime.scope(|| (0..100).for_each(|n| assert_eq!(call(n), n)));
         assert_eq!((server.asked(), runtime.stats().skipped), (200, 0));
+    }
+
+    /// The same with leases, whose ends it takes note of also when it is down.
+    struct Leasing(Server);
+
+    impl Backend for Leasing {
+        fn get(&self, key: &str, deadline: Deadline) -> Result<Option<Bytes>, BackendError> {
+            self.0.get(key, deadline)
+        }
+        fn set(
+            &self,
+            key: &str,
+            value: Bytes,
+            life: Duration,
+            deadline: Deadline,
+        ) -> Result<(), BackendError> {
+            self.0.set(key, value, life, deadline)
+        }
+        fn delete(&self, key: &str, deadline: Deadline) -> Result<(), BackendError> {
+            self.0.delete(key, deadline)
+        }
+        fn limits(&self) -> Limits {
+            Limits::new()
+        }
+        fn get_or_lease(
+            &self,
+            key: &str,
+            life: Duration,
+            deadline: Deadline,
+        ) -> Result<Lookup, BackendError> {
+            self.0.memory()?.get_or_lease(key, life, deadline)
+        }
+        fn fill(
+            &self,
+            key: &str,
+            lease: Lease,
+            value: Bytes,
+            life: Duration,
+            deadline: Deadline,
+        ) -> Result<bool, BackendError> {
+            self.0.memory()?.fill(key, lease, value, life, deadline)
+        }
+        fn release(&self, key: &str, lease: Lease, deadline: Deadline) -> Result<(), BackendError> {
+            self.0.memory.release(key, lease, deadline)
+        }
+    }
+
+    #[test]
+    fn a_lease_is_given_up_also_while_the_server_is_left_alone() {
+        type Call = fn(&dyn Fn());
+        let ways: [(&str, Call); 2] = [
+            ("blocking", |meanwhile| {
+                Memo::new("k").get_or_compute(meanwhile);
+            }),
+            ("awaited", |meanwhile| {
+                let call = Memo::new("k").get_or_compute_async(|| async { meanwhile() });
+                block_on(pin!(call), None).expect("it ends");
+            }),
+        ];
+        for (name, call) in ways {
+            let server = Server::down();
+            server.is_down.store(false, Relaxed);
+            let settings = Runtime::builder().backend(Leasing(server.clone()));
+            let runtime = settings.build().expect("valid settings");
+            runtime.scope(|| {
+                call(&|| {
+                    server.is_down.store(true, Relaxed);
+                    (0..5_u8).for_each(|n| {
+                        Memo::new(format!("other {n}")).get_or_compute(|| n);
+                    });
+                });
+                assert!(runtime.stats().skipped > 0, "{name}: the breaker is open");
+                let key = Memo::new("k").key();
+                let (life, never) = (Duration::from_secs(60), Deadline::NEVER);
+                let is_free = || {
+                    let lookup = server.memory.get_or_lease(key.as_str(), life, never);
+                    matches!(lookup, Ok(Lookup::Granted(_)))
+                };
+                // A thread beside this one gives it up.
+                let since = Instant::now();
+                while !is_free() {
+                    let is_early = since.elapsed() < Duration::from_secs(10);
+                    assert!(is_early, "{name}: it stands until it runs out");
+                    thread::yield_now();
+                }
+            });
+        }
     }
 
     /// Fails at once, or never answers.

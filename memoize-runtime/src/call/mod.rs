@@ -17,6 +17,7 @@ pub(crate) mod landed;
 mod lookup;
 pub(crate) mod origin;
 pub(crate) mod outcome;
+mod patience;
 pub(crate) mod place;
 mod reading;
 mod recorder;

@@ -9,11 +9,12 @@ use super::elsewhere::Elsewhere;
 use super::landed::Landed;
 use super::lookup::{fetch, find, look_up, open, open_landed};
 use super::outcome::Outcome;
+use super::patience::Patience;
 use super::place::Place;
 use super::recorder::Chunk;
 use super::request::Request;
 use super::rotation::{self, Whether};
-use super::turn::{Answered, Caller, Patience, Right, Turn, Verdict, verdict};
+use super::turn::{Answered, Caller, Right, Turn, Verdict, verdict};
 use crate::backend::{self, Deadline, Lease};
 use crate::engine::{Chunked, Fill, Filling, Unstored};
 use crate::flight::{Joined, Part, Waiter, block_on};
@@ -112,7 +113,7 @@ fn take_turn<R>(
         Joined::Plays(part) => part,
         Joined::Waits(waiter) => {
             right.offer_to(&waiter);
-            wait(request, waiter, &mut patience)
+            wait(waiter, &mut patience)
         }
     };
     let stores_nothing = matches!(part, Part::Inside | Part::Beside);
@@ -148,23 +149,17 @@ fn take_turn<R>(
 }
 
 /// Waits for what a flight lands, or until this call is to compute.
-fn wait(
-    request: &Request,
-    mut waiter: Waiter<Landed, Lease>,
-    patience: &mut Patience,
-) -> Part<Landed, Lease> {
-    let flights = request.runtime.flights();
-    let Some(_blocked) = flights.block(this_thread(), waiter.target()) else {
-        return Part::Inside;
-    };
+fn wait(waiter: Waiter<Landed, Lease>, patience: &mut Patience) -> Part<Landed, Lease> {
+    let mut joined = waiter.block(this_thread());
     loop {
+        let mut waiter = match joined {
+            Joined::Plays(part) => return part,
+            Joined::Waits(waiter) => waiter,
+        };
         if let Some(part) = block_on(Pin::new(&mut waiter), patience.until()) {
             return part;
         }
-        match waiter.relieve() {
-            Joined::Plays(part) => return part,
-            Joined::Waits(again) => waiter = again,
-        }
+        joined = waiter.relieve();
         patience.renew();
     }
 }

@@ -92,7 +92,7 @@ impl Waits {
     /// Notes that the leader of `held` waits for `flight`; `false` where that would never end.
     pub(super) fn begin(&mut self, held: Option<&Held>, flight: u64) -> bool {
         // A caller that leads nothing is waited for by nobody.
-        held.is_none_or(|held| self.note(&nodes(held).collect::<Vec<_>>(), Node::Flight(flight)))
+        held.is_none_or(|_| self.note(&nodes(held, 0).collect::<Vec<_>>(), Node::Flight(flight)))
     }
 
     /// Notes that each of `waiting` waits for `target`; `false` where that would never end.
@@ -121,11 +121,6 @@ impl Waits {
         false
     }
 
-    pub(super) fn end(&mut self, held: Option<&Held>, flight: u64) {
-        let Some(held) = held else { return };
-        self.forget(nodes(held), Node::Flight(flight));
-    }
-
     pub(super) fn forget(&mut self, waiting: impl IntoIterator<Item = Node>, target: Node) {
         for node in waiting {
             if let Some(targets) = self.0.get_mut(&node) {
@@ -145,13 +140,16 @@ impl Waits {
     }
 }
 
-pub(super) fn nodes(held: &Held) -> impl Iterator<Item = Node> {
-    held.flights().map(Node::Flight)
+/// Those that wait where a thread of this number does that leads `held`. Without a number nobody knows of the thread.
+pub(super) fn nodes(held: Option<&Held>, thread: u64) -> impl Iterator<Item = Node> {
+    let flights = held.into_iter().flat_map(Held::flights);
+    let thread = (thread != 0).then_some(Node::Thread(thread));
+    flights.map(Node::Flight).chain(thread)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Held, Node, Waits};
+    use super::{Held, Node, Waits, nodes};
 
     fn held(flights: &[u64]) -> Option<Held> {
         flights
@@ -183,10 +181,10 @@ mod tests {
         assert!(waits.begin(b.as_ref(), 3));
         assert!(!waits.begin(c.as_ref(), 1));
         // Once one of them got what it wanted, there is no circle.
-        waits.end(b.as_ref(), 3);
+        waits.forget(nodes(b.as_ref(), 0), Node::Flight(3));
         assert!(waits.begin(c.as_ref(), 1));
-        waits.end(a.as_ref(), 2);
-        waits.end(c.as_ref(), 1);
+        waits.forget(nodes(a.as_ref(), 0), Node::Flight(2));
+        waits.forget(nodes(c.as_ref(), 0), Node::Flight(1));
         assert_eq!(waits.len(), 0);
     }
 

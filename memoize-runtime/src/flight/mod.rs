@@ -154,9 +154,7 @@ impl<T: Clone, L> Flights<T, L> {
     /// never would, as it waits for what this thread leads or writes.
     pub(crate) fn block(&self, thread: u64, target: Node) -> Option<Blocked<'_>> {
         let held = Held::current();
-        let mut waiting: Vec<_> = held.iter().flat_map(nodes).collect();
-        // Those whose locals are torn down have no number of their own.
-        waiting.extend((thread != 0).then_some(Node::Thread(thread)));
+        let waiting: Vec<_> = nodes(held.as_ref(), thread).collect();
         let waits = &self.0.waits;
         // Dropped, it takes the lock: it is not to be made where there is nothing to forget.
         let may_wait = lock(waits).note(&waiting, target);

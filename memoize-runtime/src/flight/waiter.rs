@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::held::{Held, Node};
+use super::held::{Held, Node, nodes};
 use super::state::View;
 use super::{Flight, Flights, Joined, Leader, Part};
 use crate::guard::wake_all;
@@ -17,6 +17,8 @@ pub(crate) struct Waiter<T, L> {
     flights: Flights<T, L>,
     flight: Arc<Flight<T, L>>,
     held: Option<Held>,
+    /// The thread that is blocked until it is done, by its number; 0 for a task.
+    thread: u64,
     ticket: Ticket,
     /// Which of the flight's leaders it began to wait for.
     generation: u64,
@@ -37,16 +39,12 @@ impl<T, L> Waiter<T, L> {
             flights,
             flight,
             held,
+            thread: 0,
             ticket: None,
             generation,
             waits_again: false,
             waits: true,
         }
-    }
-
-    /// What it waits for.
-    pub(crate) fn target(&self) -> Node {
-        Node::Flight(self.flight.id)
     }
 
     /// Offers the leader a lease, which it takes if it has none and doesn't compute yet; else it is the caller's again.
@@ -60,6 +58,17 @@ impl<T, L> Waiter<T, L> {
 }
 
 impl<T: Clone, L> Waiter<T, L> {
+    /// Notes that this thread, of this number, is blocked until it is done; it isn't to be where it would wait for itself.
+    pub(crate) fn block(mut self, thread: u64) -> Joined<T, L> {
+        let (waiting, target) = (Node::Thread(thread), Node::Flight(self.flight.id));
+        // Those whose locals are torn down have no number of their own.
+        if thread != 0 && !lock(&self.flights.0.waits).note(&[waiting], target) {
+            return Joined::Plays(Part::Inside);
+        }
+        self.thread = thread;
+        Joined::Waits(self)
+    }
+
     /// What becomes of one that has waited long enough. Of those who wait for one leader one relieves it: it computes for all who
     /// still wait and come, and stores by the same lease, as a leader that is slow and one that is stuck look the same. The
     /// others wait for that one, once; then the first of them relieves it in turn, and the rest compute beside.
@@ -103,13 +112,16 @@ impl<T: Clone, L> Waiter<T, L> {
     /// Joins the flight that newcomers do, for the last time.
     fn rejoin(&self) -> Joined<T, L> {
         let flight = &self.flight;
-        let mut joined = self
+        let joined = self
             .flights
             .join(flight.process, &flight.name, flight.kind, false);
-        if let Joined::Waits(waiter) = &mut joined {
-            waiter.waits_again = true;
+        match joined {
+            Joined::Waits(mut waiter) => {
+                waiter.waits_again = true;
+                waiter.block(self.thread)
+            }
+            Joined::Plays(part) => Joined::Plays(part),
         }
-        joined
     }
 }
 
@@ -171,7 +183,8 @@ impl<T: Clone, L> Future for Waiter<T, L> {
 
 impl<T, L> Drop for Waiter<T, L> {
     fn drop(&mut self) {
-        lock(&self.flights.0.waits).end(self.held.as_ref(), self.flight.id);
+        let waiting = nodes(self.held.as_ref(), self.thread);
+        lock(&self.flights.0.waits).forget(waiting, Node::Flight(self.flight.id));
         if self.waits {
             let mut waker = None;
             self.flights.step(&self.flight, |state| {

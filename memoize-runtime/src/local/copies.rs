@@ -150,11 +150,11 @@ fn hit_in_scope<T: Copied>(
     if seat.is_ending() {
         return None;
     }
-    let front = runtime.tier().front::<T>(instance)?;
-    let value = match arguments.only() {
-        Some(word) => front.copy_by_word(word, runtime)?,
-        None => front.copy(arguments, runtime)?,
+    let look = |front: &Front<T>| match arguments.only() {
+        Some(word) => front.copy_by_word(word, runtime),
+        None => front.copy(arguments, runtime),
     };
+    let value = runtime.tier().find_in_front(instance, look)?;
     runtime.observer(site, instance).hit_from(seat);
     Some(value)
 }

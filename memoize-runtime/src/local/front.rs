@@ -62,10 +62,12 @@ impl<T: Copied> Front<T> {
 
     /// Has `slot` found by these arguments, if it is found by no others.
     pub(super) fn adopt(self: &Arc<Self>, arguments: &Arguments, slot: &Arc<Slot<T>>) {
+        // Read before the slot is looked at, as for a hit.
+        let ended = self.memory.ended();
         if !slot.is_stored() || !slot.settle(self, arguments) {
             return;
         }
-        let near = Near::new(Arc::clone(slot));
+        let near = Near::new(Arc::clone(slot), ended);
         match arguments.only() {
             Some(word) => _ = self.by_word.pin().insert(word, near),
             None => _ = self.values.pin().insert(arguments.clone(), near),

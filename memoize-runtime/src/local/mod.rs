@@ -113,11 +113,14 @@ impl Tier {
         self.id
     }
 
-    /// The values of `instance`, if any were kept.
-    pub(crate) fn front<T: Copied>(&self, instance: &'static Instance) -> Option<Arc<Front<T>>> {
+    /// What `look` finds among the values of `instance`, if any were kept.
+    pub(crate) fn find_in_front<T: Copied>(
+        &self,
+        instance: &'static Instance,
+        look: impl FnOnce(&Front<T>) -> Option<T>,
+    ) -> Option<T> {
         let fronts = self.fronts.pin();
-        let front = fronts.get(&address(instance))?;
-        Arc::clone(front).downcast().ok()
+        look(fronts.get(&address(instance))?.downcast_ref()?)
     }
 
     /// The same, begun if there is none.

@@ -21,15 +21,16 @@ pub(super) struct Near<T> {
     /// A copy of what has nothing to drop, and so nothing behind it that would be there twice.
     value: Option<T>,
     slot: Arc<Slot<T>>,
-    /// Of the store when the value was last reported to be in use.
+    /// Of the store when the value was last reported to be in use; 0 before.
     epoch: AtomicU32,
 }
 
 impl<T: Copied> Near<T> {
-    pub(super) fn new(slot: Arc<Slot<T>>) -> Self {
+    /// Of what was in the store when that had ended so many values.
+    pub(super) fn new(slot: Arc<Slot<T>>, ended: u64) -> Self {
         let (from_ms, until_ms) = slot.life();
         Self {
-            seen: AtomicU64::new(u64::MAX),
+            seen: AtomicU64::new(ended),
             from_ms,
             until_ms,
             value: if needs_drop::<T>() { None } else { slot.copy() },

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use memoize_runtime::{Backend, Deadline, Lease, Lookup};
-use test_servers::{Faults, Proxy, RedisServer, eventually};
+use test_servers::{Faults, Proxy, RedisServer, closed_port, eventually};
 
 use crate::clients::{HOUR, clients, open, soon, text};
 
@@ -198,6 +198,58 @@ fn one_is_taken_over_past_questions_that_never_came() {
             "{name}: it waits for itself"
         );
         drop(held);
+    }
+}
+
+type Ask = fn(&dyn Backend) -> bool;
+type End = fn(&dyn Backend, Lease);
+
+/// Ways to end a lease of `key` where the server can't be reached.
+const ENDS: [(&str, End); 2] = [
+    ("filled", |client, lease| {
+        let filled = client.fill("key", lease, text("value"), HOUR, soon());
+        filled.expect_err("nobody is there");
+    }),
+    ("given up", |client, lease| {
+        // Who awaits asks and goes on.
+        let _ = client.release("key", lease, soon());
+    }),
+];
+
+#[test]
+fn one_that_could_not_be_ended_is_taken_over_or_given_up_with_the_next_question() {
+    let server = RedisServer::start();
+    let direct = open(&server.url());
+    let proxy = Proxy::start(server.address(), 0);
+    for (name, client) in clients(&open(&format!("redis://{}", proxy.address()))) {
+        let asks: [(&str, Ask); 3] = [
+            ("the same key", |client| {
+                granted(client, "key", HOUR).is_some()
+            }),
+            ("a lookup", |client| {
+                granted(client, "another", HOUR).is_some()
+            }),
+            ("a lease", |client| {
+                client.lease("another", HOUR, soon()).is_ok()
+            }),
+        ];
+        for (end, ends) in ENDS {
+            for (question, asks) in asks {
+                let why = format!("{name}, {end}, {question}");
+                let lease = granted(&*client, "key", HOUR).expect(&why);
+                proxy.redirect(closed_port());
+                proxy.cut();
+                ends(&*client, lease);
+                proxy.redirect(server.address());
+                eventually(&why, || asks(&*client));
+                if question != "the same key" {
+                    // It may not be known yet that it could not be given up by itself.
+                    let is_free = || granted(&direct, "key", HOUR).is_some();
+                    eventually(&why, || is_free() || (asks(&*client) && is_free()));
+                }
+                client.delete_many(&["key", "another"], soon()).expect(&why);
+            }
+        }
     }
 }
 

@@ -144,8 +144,8 @@ fn an_invalidation_wins_over_a_leader_that_was_relieved() {
                     })
                 });
                 gate.begin.wait();
-                let replacement = || if fails { Err(()) } else { Ok("old".to_owned()) };
-                let relieved = runtime.scope(|| memo().try_get_or_compute(replacement));
+                let compute = || if fails { Err(()) } else { Ok("old".to_owned()) };
+                let relieved = runtime.scope(|| memo().try_get_or_compute(compute));
                 assert_eq!(relieved.is_err(), fails);
                 assert!(runtime.scope(|| memo().invalidate()));
                 gate.end.wait();

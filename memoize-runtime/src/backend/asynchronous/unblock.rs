@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::{Answer, AsyncBackend};
 use crate::backend::{Backend, BackendError, Bytes, Deadline, Lease, Limits, Lookup};
+use crate::process::PerProcess;
 use crate::timer::timeout;
 use pool::Pool;
 use reply::Reply;
@@ -34,9 +35,24 @@ pub struct Unblock(Arc<Inner>);
 
 struct Inner {
     backend: Arc<dyn Backend>,
+    threads: PerProcess<Threads>,
+}
+
+/// Those of one process, with what waits for them.
+struct Threads {
     pool: Arc<Pool>,
     gets: Together<Option<Bytes>>,
-    leases: Together<Delivery>,
+    leases: Together<Delivery<Lookup>>,
+}
+
+impl Threads {
+    fn new() -> Self {
+        Self {
+            pool: Pool::new(),
+            gets: Together::new(),
+            leases: Together::new(),
+        }
+    }
 }
 
 impl Unblock {
@@ -48,10 +64,12 @@ impl Unblock {
     pub(crate) fn shared(backend: Arc<dyn Backend>) -> Self {
         Self(Arc::new(Inner {
             backend,
-            pool: Pool::new(),
-            gets: Together::new(),
-            leases: Together::new(),
+            threads: PerProcess::new(),
         }))
+    }
+
+    fn threads(&self) -> &Threads {
+        self.0.threads.get_or_make(Threads::new)
     }
 
     /// Has something done that is worth doing whether or not the answer is awaited.
@@ -61,7 +79,7 @@ impl Unblock {
         question: impl FnOnce(&dyn Backend) -> Result<T, BackendError> + Send + 'static,
     ) -> Answer<'_, T> {
         let backend = Arc::clone(&self.0.backend);
-        let reply = self.0.pool.write(move || question(&*backend));
+        let reply = self.threads().pool.write(move || question(&*backend));
         Box::pin(async move {
             let mut reply = reply?;
             let answer = wait(&mut reply, deadline).await;
@@ -77,7 +95,10 @@ impl Unblock {
     ) -> Answer<'_, T> {
         let backend = Arc::clone(&self.0.backend);
         let latest = deadline.halfway();
-        let reply = self.0.pool.look_up(latest, move || question(&*backend));
+        let reply = self
+            .threads()
+            .pool
+            .look_up(latest, move || question(&*backend));
         Box::pin(async move { self.looked_up(reply?, latest, deadline).await })
     }
 
@@ -89,17 +110,13 @@ impl Unblock {
         granted: impl Fn(&T) -> Option<Lease> + Send + 'static,
         question: impl FnOnce(&dyn Backend, &str) -> Result<T, BackendError> + Send + 'static,
     ) -> Answer<'_, T> {
-        let mut undelivered = Undelivered::new(self, key);
+        let undelivered = Undelivered::new(self, key);
         let looked_up = self.look_up(deadline, move |backend| {
             let answer = question(backend, &undelivered.key)?;
-            undelivered.lease = granted(&answer);
-            Ok((answer, undelivered))
+            let lease = granted(&answer);
+            Ok(undelivered.within(answer, lease))
         });
-        Box::pin(async move {
-            let (answer, mut undelivered) = looked_up.await?;
-            undelivered.lease = None;
-            Ok(answer)
-        })
+        Box::pin(async move { Ok(looked_up.await?.take()) })
     }
 
     /// The answer to a lookup, which is given up where it isn't begun by `latest`.
@@ -122,7 +139,7 @@ impl Unblock {
         answer: Option<Result<T, BackendError>>,
         deadline: Deadline,
     ) -> Result<T, BackendError> {
-        let lacked_time = deadline.has_passed() && reply.mostly_waited(self.0.pool.wait());
+        let lacked_time = deadline.has_passed() && reply.mostly_waited(self.threads().pool.wait());
         match answer {
             Some(Ok(answer)) => Ok(answer),
             _ if lacked_time || !reply.is_begun() => Err(BackendError::unasked(
@@ -142,30 +159,32 @@ async fn wait<T>(
     Some(answer.unwrap_or_else(|| Err(BackendError::new("it panicked"))))
 }
 
-/// A lookup on its way from the thread that was told it, with the lease that it may have been granted.
-struct Delivery {
-    lookup: Lookup,
+/// An answer on its way from the thread that was told it, with the lease that may be in it.
+struct Delivery<T> {
+    answer: T,
     undelivered: Option<Undelivered>,
 }
 
-impl Delivery {
+impl Delivery<Lookup> {
     /// For another who asked the same: of those that ask at one time, one is granted the lease.
     fn copy(&self) -> Self {
-        let lookup = match &self.lookup {
+        let answer = match &self.answer {
             Lookup::Granted(lease) if *lease != Lease::UNCONDITIONAL => Lookup::Busy,
             lookup => lookup.clone(),
         };
         Self {
-            lookup,
+            answer,
             undelivered: None,
         }
     }
+}
 
-    fn take(mut self) -> Lookup {
+impl<T> Delivery<T> {
+    fn take(mut self) -> T {
         if let Some(undelivered) = &mut self.undelivered {
             undelivered.lease = None;
         }
-        self.lookup
+        self.answer
     }
 }
 
@@ -184,6 +203,14 @@ impl Undelivered {
             lease: None,
         }
     }
+
+    fn within<T>(mut self, answer: T, lease: Option<Lease>) -> Delivery<T> {
+        self.lease = lease;
+        Delivery {
+            answer,
+            undelivered: Some(self),
+        }
+    }
 }
 
 impl Drop for Undelivered {
@@ -200,8 +227,8 @@ impl AsyncBackend for Unblock {
     fn get<'a>(&'a self, key: &'a str, deadline: Deadline) -> Answer<'a, Option<Bytes>> {
         let (backend, latest) = (Arc::clone(&self.0.backend), deadline.halfway());
         let get = move |key: &str, deadline| backend.get(key, deadline);
-        let gets = &self.0.gets;
-        let reply = gets.ask(&self.0.pool, key, (latest, deadline), get, Option::clone);
+        let Threads { pool, gets, .. } = self.threads();
+        let reply = gets.ask(pool, key, (latest, deadline), get, Option::clone);
         Box::pin(async move { self.looked_up(reply?, latest, deadline).await })
     }
 
@@ -271,19 +298,15 @@ impl AsyncBackend for Unblock {
         deadline: Deadline,
     ) -> Answer<'a, Lookup> {
         let (backend, latest) = (Arc::clone(&self.0.backend), deadline.halfway());
-        let mut undelivered = Undelivered::new(self, key);
+        let undelivered = Undelivered::new(self, key);
         let get_or_lease = move |key: &str, deadline| {
             let lookup = backend.get_or_lease(key, life, deadline)?;
-            undelivered.lease = lookup.granted();
-            let undelivered = Some(undelivered);
-            Ok(Delivery {
-                lookup,
-                undelivered,
-            })
+            let lease = lookup.granted();
+            Ok(undelivered.within(lookup, lease))
         };
-        let leases = &self.0.leases;
+        let Threads { pool, leases, .. } = self.threads();
         let times = (latest, deadline);
-        let reply = leases.ask(&self.0.pool, key, times, get_or_lease, Delivery::copy);
+        let reply = leases.ask(pool, key, times, get_or_lease, Delivery::copy);
         Box::pin(async move {
             let delivery = self.looked_up(reply?, latest, deadline).await?;
             Ok(delivery.take())

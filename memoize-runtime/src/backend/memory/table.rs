@@ -27,6 +27,13 @@ const MOST_SHARDS: u64 = 16;
 /// What is taken for the size of an entry when the eviction is laid out.
 const TYPICAL_ENTRY: u64 = 512;
 
+/// So many epochs pass while a large store takes as much as it has room for. What is in use is reported once in each, which takes a
+/// lookup in the store; no more are needed, as an entry is up for eviction once in about that time, and at first is reported anyway.
+const EPOCHS: u64 = 16;
+
+/// The least that is taken in one epoch, or else what a small store holds would be reported all the time.
+const EPOCH_BYTES: u64 = 512 << 10;
+
 /// A shard of which this part is in use gives the rest back: less, and it would do so again and again while it is filled.
 const SPARSE: usize = 4;
 
@@ -46,6 +53,9 @@ struct Shard {
     entries: Entries,
     /// The most entries there were since it last gave room back.
     most: usize,
+    /// What is still to be inserted before an epoch begins, and how much that is from one to the next.
+    until_epoch: u64,
+    epoch: u64,
     pulse: Arc<Pulse>,
 }
 
@@ -82,7 +92,9 @@ impl Table {
         // A power of two, as the last bits of a hash choose among them.
         let shards = 1 << (bytes / SHARD_BYTES).clamp(1, MOST_SHARDS).ilog2();
         let shard_bytes = bytes.div_ceil(shards);
-        let shard = |_| RwLock::new(Shard::new(shard_bytes, pulse));
+        // By what each takes alone: together they begin as many as a single one.
+        let epoch = (bytes / EPOCHS).max(EPOCH_BYTES);
+        let shard = |_| RwLock::new(Shard::new(shard_bytes, epoch, pulse));
         Self {
             shards: (0..shards).map(shard).collect(),
             hasher: RandomState::default(),
@@ -124,6 +136,7 @@ impl Table {
         let key_kept = item.name(key);
         let mut shard = write(self.shard(key));
         let mut left = shard.remove(key);
+        shard.note(ByBytes.weight(&key_kept, &item));
         shard
             .entries
             .insert_with_lifecycle(key_kept, item, &mut left);
@@ -185,11 +198,25 @@ impl Table {
 }
 
 impl Shard {
-    fn new(bytes: u64, pulse: &Arc<Pulse>) -> Self {
+    fn new(bytes: u64, epoch: u64, pulse: &Arc<Pulse>) -> Self {
         Self {
             entries: entries(bytes, pulse),
             most: 0,
+            until_epoch: 0,
+            epoch,
             pulse: Arc::clone(pulse),
+        }
+    }
+
+    /// Begins an epoch once enough was inserted. As long as half is free nothing is evicted soon, and it needn't be known what is in use.
+    fn note(&mut self, weight: u64) {
+        if self.entries.weight() < self.entries.capacity() / 2 {
+            return;
+        }
+        self.until_epoch = self.until_epoch.saturating_sub(weight);
+        if self.until_epoch == 0 {
+            self.until_epoch = self.epoch;
+            self.pulse.epoch.fetch_add(1, Ordering::Relaxed);
         }
     }
 

@@ -44,6 +44,30 @@ fn stays_within_its_bytes() {
 }
 
 #[test]
+fn what_is_in_use_is_asked_for_only_where_something_will_have_to_leave() {
+    let memory = Memory::new(16 << 20);
+    let fill = |first: u32, mib: u32| {
+        let keys = first * 1000..(first + mib) * 1000;
+        keys.for_each(|n| set(&memory, &format!("{n:>8}"), 864, FAR));
+    };
+    fill(0, 7);
+    assert_eq!(memory.epoch(), 0, "half of it is free");
+    fill(7, 4);
+    let first = memory.epoch();
+    assert!(first > 0, "it is about to be full");
+    fill(11, 32);
+    let passed = memory.epoch() - first;
+    assert!(
+        (16..=64).contains(&passed),
+        "16 for as much as it holds: {passed}"
+    );
+    memory.clear();
+    let before = memory.epoch();
+    fill(0, 7);
+    assert_eq!(memory.epoch(), before, "half of it is free again");
+}
+
+#[test]
 fn a_sweep_frees_what_expired_and_nothing_else() {
     let clock = Turned::default();
     let memory = Memory::with_clock(1 << 20, clock.clone());

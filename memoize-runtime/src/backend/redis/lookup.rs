@@ -1,9 +1,10 @@
-//! Lookups and other questions for a lease, and what becomes of those that are never answered: the server may have granted one, and nobody
-//! knows of it.
+//! Lookups and other questions for a lease, and what becomes of leases that nobody will use: the server may have granted one in an answer
+//! that never came, or was not heard when one was given up.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::mem::take;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::Value;
@@ -14,6 +15,7 @@ use super::only;
 use super::router::Router;
 use super::slot::slot;
 use crate::backend::{BackendError, Bytes, Lease, Lookup};
+use crate::process::PerProcess;
 
 /// Past so many keys no more are noted: the leases run out by themselves.
 const MOST: usize = 1024;
@@ -24,14 +26,16 @@ const MOST_OF_ONE: usize = 32;
 /// So many keys are given up with one lookup.
 const MOST_GIVEN_UP: usize = 16;
 
-/// Leases that may have been granted, by key. Whoever looks a key up next takes them over, and need not wait for them to run out; for
-/// other processes, which would have to, they are given up with the next lookup that asks the same server.
+/// Leases that may stand and are of no use, by key. Whoever asks for a key next takes them over, and need not wait for them to run out; for
+/// other processes, which would have to, they are given up with the next question for a lease that goes to the same server.
 #[derive(Default)]
 pub(super) struct Unanswered {
-    leases: Mutex<HashMap<String, Vec<Lease>>>,
+    leases: PerProcess<Mutex<Leases>>,
     /// Looked at without the lock, as there are hardly ever any.
     any: AtomicBool,
 }
+
+type Leases = HashMap<String, Vec<Lease>>;
 
 /// A lookup's answer, and the values of the names that were read with it.
 pub(super) type Found = (Lookup, Vec<Option<Bytes>>);
@@ -52,7 +56,19 @@ pub(super) struct Taking<'a> {
     unanswered: &'a Unanswered,
     key: &'a str,
     lease: Lease,
+    /// The lease; beside it is what is given up.
     pub(super) exchange: Exchange,
+    /// What may have been granted for the same key, in whose place it comes.
+    replaced: Vec<Lease>,
+    given_up: Vec<(String, Vec<Lease>)>,
+    is_answered: bool,
+}
+
+/// A lease that is about to end, as it is used or given up. Dropped before that was answered, it is noted.
+pub(super) struct Ending<'a> {
+    unanswered: &'a Unanswered,
+    key: &'a str,
+    lease: Lease,
     is_answered: bool,
 }
 
@@ -65,15 +81,31 @@ impl Unanswered {
         &'a self,
         key: &'a str,
         life: Duration,
+        router: &Router,
     ) -> Result<Taking<'a>, BackendError> {
         let lease = command::new_lease()?;
+        let replaced = self.take(key);
+        let given_up = self.take_near(key, router);
+        let exchange = Exchange::new([Request::lease(key, lease, life)]);
         Ok(Taking {
             unanswered: self,
             key,
             lease,
-            exchange: Exchange::new([Request::lease(key, lease, life)]),
+            exchange: exchange.beside(releases(&given_up)),
+            replaced,
+            given_up,
             is_answered: false,
         })
+    }
+
+    /// The end of a lease, as long as nobody knows of it.
+    pub(super) fn ending<'a>(&'a self, key: &'a str, lease: Lease) -> Ending<'a> {
+        Ending {
+            unanswered: self,
+            key,
+            lease,
+            is_answered: false,
+        }
     }
 
     /// A lookup of `key`, and of others that are only read.
@@ -92,13 +124,11 @@ impl Unanswered {
         let read = [key].into_iter().chain(others.iter().copied());
         let requests = [lookup].into_iter().chain(read.map(Request::get));
         let given_up = self.take_near(key, router);
-        let releases = given_up
-            .iter()
-            .map(|(key, leases)| Request::release(key, leases));
+        let exchange = Exchange::new(requests).first_leads();
         Ok(Looking {
             unanswered: self,
             key,
-            exchange: Exchange::new(requests).first_leads().beside(releases),
+            exchange: exchange.beside(releases(&given_up)),
             given_up,
             is_answered: false,
         })
@@ -108,10 +138,7 @@ impl Unanswered {
         if !self.any.load(Ordering::Relaxed) {
             return Vec::new();
         }
-        // The child of a fork may find it locked by a thread that it doesn't have.
-        let Ok(mut leases) = self.leases.try_lock() else {
-            return Vec::new();
-        };
+        let mut leases = self.lock();
         let taken = leases.remove(key).unwrap_or_default();
         self.any.store(!leases.is_empty(), Ordering::Relaxed);
         taken
@@ -122,9 +149,10 @@ impl Unanswered {
         if !self.any.load(Ordering::Relaxed) {
             return Vec::new();
         }
-        let (Ok(server), Ok(mut leases)) = (router.route(slot(key)), self.leases.try_lock()) else {
+        let Ok(server) = router.route(slot(key)) else {
             return Vec::new();
         };
+        let mut leases = self.lock();
         let is_near = |key: &String| router.route(slot(key)).is_ok_and(|other| other == server);
         let near = leases.keys().filter(|key| is_near(key));
         let near: Vec<String> = near.take(MOST_GIVEN_UP).cloned().collect();
@@ -136,9 +164,7 @@ impl Unanswered {
 
     /// Notes leases of a key, the last one first.
     fn note(&self, key: &str, mut asked: Vec<Lease>) {
-        let Ok(mut leases) = self.leases.try_lock() else {
-            return;
-        };
+        let mut leases = self.lock();
         let is_full = leases.len() >= MOST && !leases.contains_key(key);
         if is_full || asked.is_empty() {
             return;
@@ -149,6 +175,26 @@ impl Unanswered {
         *noted = asked;
         self.any.store(true, Ordering::Relaxed);
     }
+
+    /// Notes what was to be given up beside the exchange and was not.
+    fn note_given_up(&self, exchange: &Exchange, given_up: &mut Vec<(String, Vec<Lease>)>) {
+        for (index, (key, leases)) in given_up.drain(..).enumerate() {
+            if !exchange.beside_is_answered(index) {
+                self.note(&key, leases);
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Leases> {
+        let leases = self.leases.get_or_make(Mutex::default);
+        leases.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn releases(given_up: &[(String, Vec<Lease>)]) -> impl Iterator<Item = Request> {
+    given_up
+        .iter()
+        .map(|(key, leases)| Request::release(key, leases))
 }
 
 impl Looking<'_> {
@@ -186,11 +232,8 @@ impl Drop for Looking<'_> {
         if !self.is_answered {
             self.unanswered.note(self.key, self.asked());
         }
-        for (index, (key, leases)) in self.given_up.drain(..).enumerate() {
-            if !self.exchange.beside_is_answered(index) {
-                self.unanswered.note(&key, leases);
-            }
-        }
+        self.unanswered
+            .note_given_up(&self.exchange, &mut self.given_up);
     }
 }
 
@@ -208,7 +251,32 @@ impl Taking<'_> {
 
 impl Drop for Taking<'_> {
     fn drop(&mut self) {
-        if !self.is_answered && self.exchange.first_was_sent() {
+        if !self.is_answered {
+            let mut asked = take(&mut self.replaced);
+            if self.exchange.first_was_sent() {
+                asked.insert(0, self.lease);
+            }
+            self.unanswered.note(self.key, asked);
+        }
+        self.unanswered
+            .note_given_up(&self.exchange, &mut self.given_up);
+    }
+}
+
+impl Ending<'_> {
+    /// The server has said what became of it.
+    pub(super) fn answered<T>(
+        mut self,
+        answer: Result<T, BackendError>,
+    ) -> Result<T, BackendError> {
+        self.is_answered = answer.is_ok();
+        answer
+    }
+}
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        if !self.is_answered {
             self.unanswered.note(self.key, vec![self.lease]);
         }
     }
@@ -216,6 +284,8 @@ impl Drop for Taking<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Barrier;
+    use std::thread;
     use std::time::Duration;
 
     use redis::Value;
@@ -303,6 +373,27 @@ mod tests {
     }
 
     #[test]
+    fn none_is_lost_where_many_are_noted_at_one_moment() {
+        let (all, keys) = (Unanswered::default(), MOST as u64);
+        let start = Barrier::new(8);
+        thread::scope(|scope| {
+            for first in 0..8 {
+                let (all, start) = (&all, &start);
+                scope.spawn(move || {
+                    start.wait();
+                    for key in (first..keys).step_by(8) {
+                        all.note(&key.to_string(), vec![Lease::new(key)]);
+                    }
+                });
+            }
+        });
+        assert_eq!(all.lock().len(), MOST);
+        for key in 0..keys {
+            assert_eq!(all.take(&key.to_string()), [Lease::new(key)]);
+        }
+    }
+
+    #[test]
     fn they_are_bounded() {
         let all = Unanswered::default();
         for key in 0..2 * MOST {
@@ -310,7 +401,7 @@ mod tests {
             looking.is_answered = true;
             drop(looking);
             all.note(&key.to_string(), vec![Lease::new(7)]);
-            assert!(all.leases.lock().expect("no test panics").len() <= MOST);
+            assert!(all.lock().len() <= MOST);
         }
         for _ in 0..2 * MOST_OF_ONE {
             assert!(unanswered(&all, "b").len() <= MOST_OF_ONE + 1);

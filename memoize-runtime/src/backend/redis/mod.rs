@@ -29,7 +29,7 @@ use super::{AsyncBackend, Backend, BackendError, Bytes, Changes, Deadline, Lease
 use crate::error::ConfigError;
 use command::Request;
 use exchange::Exchange;
-use lookup::{Looking, Unanswered};
+use lookup::{Looking, Taking, Unanswered};
 use nodes::Nodes;
 use router::Router;
 use tls::Tls;
@@ -125,6 +125,10 @@ impl Shared {
         life: Duration,
     ) -> Result<Looking<'a>, BackendError> {
         self.unanswered.look(key, others, life, &self.router)
+    }
+
+    fn take<'a>(&'a self, key: &'a str, life: Duration) -> Result<Taking<'a>, BackendError> {
+        self.unanswered.lease(key, life, &self.router)
     }
 }
 
@@ -248,7 +252,7 @@ impl Backend for Redis {
     }
 
     fn lease(&self, key: &str, life: Duration, deadline: Deadline) -> Result<Lease, BackendError> {
-        let mut taking = self.shared.unanswered.lease(key, life)?;
+        let mut taking = self.shared.take(key, life)?;
         let answers = self.ask(&mut taking.exchange, deadline)?;
         taking.answered(answers)
     }
@@ -261,11 +265,15 @@ impl Backend for Redis {
         life: Duration,
         deadline: Deadline,
     ) -> Result<bool, BackendError> {
-        command::filled(self.ask_one(Request::fill(key, lease, &value, life), deadline)?)
+        let ending = self.shared.unanswered.ending(key, lease);
+        let answer = self.ask_one(Request::fill(key, lease, &value, life), deadline);
+        ending.answered(answer.and_then(command::filled))
     }
 
     fn release(&self, key: &str, lease: Lease, deadline: Deadline) -> Result<(), BackendError> {
-        command::done(self.ask_one(Request::release(key, &[lease]), deadline)?)
+        let ending = self.shared.unanswered.ending(key, lease);
+        let answer = self.ask_one(Request::release(key, &[lease]), deadline);
+        ending.answered(answer.and_then(command::done))
     }
 
     fn watch(&self, prefix: &str, changes: Changes) {

@@ -4,8 +4,9 @@
 //! the value. So the order counts, but for what is known to be hashed; and for what may be hashed, as far as anybody knows, and is
 //! in another order each time that it is read. That is found out of each place in the value by itself.
 //!
-//! What is read through a hash map by the way comes back in its own order by chance, two elements every other time. So lists are
-//! read again and again, until that can't have been chance any more.
+//! What is read through a hash map by the way comes back in its own order by chance, two elements every other time. So lists in
+//! types of the user's are read several times, as far as there is time for it, until that is unlikely to have been chance. That says
+//! nothing of what is rearranged alike each time, as by sorting: only a value that isn't sorted shows it, and for itself.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};

@@ -45,7 +45,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
-use flight::{Flights, Joined, Leader, Part, Waiter, block_on};
+use flight::{Flights, Joined, Leader, Node, Part, Waiter, block_on};
 use shuttle::{future, thread};
 
 fn check(body: impl Fn() + Send + Sync + 'static) {
@@ -455,6 +455,137 @@ fn circles_of_keys_do_not_deadlock() {
         }
         assert_eq!(flights.sizes(), (0, 0));
     });
+}
+
+/// What a thread writes, for others to follow: they wait for its end.
+#[derive(Default)]
+struct Written {
+    ended: shuttle::sync::Mutex<bool>,
+    changed: shuttle::sync::Condvar,
+}
+
+impl Written {
+    fn end(&self) {
+        *self.ended.lock().expect("nobody panics in here") = true;
+        self.changed.notify_all();
+    }
+
+    fn follow(&self) {
+        let mut ended = self.ended.lock().expect("nobody panics in here");
+        while !*ended {
+            ended = self.changed.wait(ended).expect("nobody panics in here");
+        }
+    }
+}
+
+/// The number of a thread.
+fn number(index: usize) -> u64 {
+    index as u64 + 1
+}
+
+#[test]
+fn of_threads_that_follow_each_other_in_a_circle_one_sees_it() {
+    check(|| {
+        let flights = Flights::<usize, u64>::new();
+        let written: Arc<[Written; 3]> = Arc::default();
+        let threads = [0, 1, 2].map(|me| {
+            let (flights, written) = (flights.clone(), Arc::clone(&written));
+            thread::spawn(move || {
+                let next = (me + 1) % 3;
+                let blocked = flights.block(number(me), Node::Thread(number(next)));
+                if blocked.is_some() {
+                    written[next].follow();
+                }
+                written[me].end();
+                blocked.is_none()
+            })
+        });
+        let saw = threads.map(|thread| thread.join().expect("no panic"));
+        assert_eq!(saw.into_iter().filter(|&saw| saw).count(), 1);
+        assert_eq!(flights.sizes(), (0, 0));
+    });
+}
+
+/// Each of two threads writes what the other would follow if it leads the key, which may be invalidated, and each may fail.
+#[test]
+fn a_circle_over_a_flight_and_what_who_waits_for_it_writes_is_seen() {
+    fn call(flights: &Flights<usize, u64>, written: &[Written; 2], me: usize, fails: bool) {
+        let other = 1 - me;
+        let joined = match flights.join(process::id(), "key", 0, false) {
+            Joined::Waits(waiter) => waiter.block(number(me)),
+            Joined::Plays(part) => Joined::Plays(part),
+        };
+        let part = match joined {
+            Joined::Plays(part) => part,
+            Joined::Waits(waiter) => block_on(pin!(waiter), None).expect("without end"),
+        };
+        if let Part::Leads(leader) = part {
+            let running = leader.run();
+            if let Some(_blocked) = flights.block(number(me), Node::Thread(number(other))) {
+                written[other].follow();
+            }
+            drop(running);
+            if !fails {
+                leader.land(0);
+            }
+        }
+        written[me].end();
+    }
+    for fails in [false, true] {
+        check(move || {
+            let flights = Flights::new();
+            let written: Arc<[Written; 2]> = Arc::default();
+            let calls = [0, 1].map(|me| {
+                let (flights, written) = (flights.clone(), Arc::clone(&written));
+                thread::spawn(move || call(&flights, &written, me, fails))
+            });
+            flights.void("key");
+            for call in calls {
+                call.join().expect("no panic");
+            }
+            assert_eq!(flights.sizes(), (0, 0));
+        });
+    }
+}
+
+/// What a thread waits for after an invalidation is another flight than before.
+#[test]
+fn a_thread_that_waits_for_a_new_flight_is_known_to() {
+    fn waits(joined: Joined<usize, u64>) -> Waiter<usize, u64> {
+        match joined {
+            Joined::Waits(waiter) => waiter,
+            Joined::Plays(_) => panic!("another leads"),
+        }
+    }
+    let once = || {
+        for is_relieved in [false, true] {
+            let flights = Flights::<usize, u64>::new();
+            let join = || flights.join(process::id(), "key", 0, false);
+            let Joined::Plays(Part::Leads(old)) = join() else {
+                panic!("it is the first");
+            };
+            let mut waiter = waits(waits(join()).block(1));
+            flights.void("key");
+            let Joined::Plays(Part::Leads(new)) = join() else {
+                panic!("the old one is out of sight");
+            };
+            if is_relieved {
+                waiter = waits(waiter.relieve());
+            }
+            drop(old);
+            let context = &mut Context::from_waker(Waker::noop());
+            assert!(Pin::new(&mut waiter).poll(context).is_pending());
+
+            // The new leader would follow what that thread writes.
+            let running = new.run();
+            assert!(flights.block(2, Node::Thread(1)).is_none());
+            drop(waiter);
+            assert!(flights.block(2, Node::Thread(1)).is_some());
+            drop((running, new));
+            assert_eq!(flights.sizes(), (0, 0));
+        }
+    };
+    shuttle::check_random(once, 1);
 }
 
 /// A backend's lease of one key: at most one stands, and it is granted where none does and nothing is stored.

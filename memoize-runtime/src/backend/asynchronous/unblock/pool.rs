@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::io;
 use std::mem;
-use std::process;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -49,8 +48,6 @@ struct Queue {
     idle: usize,
     /// Whether there is one more that watches over them.
     has_spare: bool,
-    /// Whose threads are counted: a forked child has none.
-    process: u32,
 }
 
 /// What waits, with the moment since which it does.
@@ -119,7 +116,6 @@ impl Pool {
     ) -> Result<(), BackendError> {
         let job: Box<dyn Job> = Box::new(job);
         let mut queue = lock(&self.queue);
-        queue.forget_threads_of_a_parent();
         let mut given_up = Vec::new();
         if lane(&mut queue).len() >= MOST_WAITING {
             given_up = take_unwanted(lane(&mut queue));
@@ -238,16 +234,6 @@ impl Queue {
         let is_late = |(since, _): &&(Instant, Box<dyn Job>)| since.elapsed() >= LONG;
         let late_of = |lane: &Lane| lane.iter().take_while(is_late).count();
         late_of(&self.writes) + late_of(&self.lookups)
-    }
-
-    fn forget_threads_of_a_parent(&mut self) {
-        let this_process = process::id();
-        if self.process != this_process {
-            let before = mem::take(self);
-            self.process = this_process;
-            // Nobody here awaits them, and dropping them would wake the parent's tasks.
-            mem::forget((before.writes, before.lookups));
-        }
     }
 }
 

@@ -4,7 +4,6 @@
 
 use std::collections::HashMap;
 use std::mem;
-use std::process;
 use std::sync::{Arc, Mutex};
 
 use super::lock;
@@ -18,8 +17,8 @@ pub(super) struct Together<T>(Arc<Table<T>>);
 
 type Table<T> = Mutex<Waiting<T>>;
 
-/// By their process, as in a forked child nobody asks what waits there, and their key.
-type Waiting<T> = HashMap<(u32, String), Arc<Askers<T>>>;
+/// By their key.
+type Waiting<T> = HashMap<String, Arc<Askers<T>>>;
 
 type Askers<T> = Mutex<Vec<Asker<T>>>;
 
@@ -53,24 +52,23 @@ impl<T: Send + 'static> Together<T> {
             latest,
             deadline,
         };
-        let name = (process::id(), key.to_owned());
         let mut table = lock(&self.0);
-        if let Some(askers) = table.get(&name) {
+        if let Some(askers) = table.get(key) {
             lock(askers).push(asker);
             return Ok(reply);
         }
         let askers = Arc::new(Mutex::new(vec![asker]));
-        table.insert(name.clone(), Arc::clone(&askers));
+        table.insert(key.to_owned(), Arc::clone(&askers));
         drop(table);
         let lookup = LookUp {
             table: Arc::clone(&self.0),
-            name: name.clone(),
+            key: key.to_owned(),
             askers: Arc::clone(&askers),
             question,
             copy,
         };
         if let Err(error) = pool.queue_lookup(lookup) {
-            close(&mut lock(&self.0), &name, &askers);
+            close(&mut lock(&self.0), key, &askers);
             return Err(error);
         }
         Ok(reply)
@@ -79,7 +77,7 @@ impl<T: Send + 'static> Together<T> {
 
 struct LookUp<T, Q> {
     table: Arc<Table<T>>,
-    name: (u32, String),
+    key: String,
     askers: Arc<Askers<T>>,
     question: Q,
     copy: fn(&T) -> T,
@@ -94,13 +92,13 @@ where
         let mut table = lock(&self.table);
         let is_wanted = lock(&self.askers).iter().any(Asker::is_wanted);
         if !is_wanted {
-            close(&mut table, &self.name, &self.askers);
+            close(&mut table, &self.key, &self.askers);
         }
         is_wanted
     }
 
     fn run(self: Box<Self>) {
-        close(&mut lock(&self.table), &self.name, &self.askers);
+        close(&mut lock(&self.table), &self.key, &self.askers);
         let mut askers = mem::take(&mut *lock(&self.askers));
         askers.retain(Asker::is_wanted);
         let Some(deadline) = askers.iter().map(|asker| asker.deadline).reduce(later) else {
@@ -110,12 +108,12 @@ where
             asker.promise.begin();
         }
         let Self {
-            name,
+            key,
             question,
             copy,
             ..
         } = *self;
-        let answer = guard(|| question(&name.1, deadline));
+        let answer = guard(|| question(&key, deadline));
         // Whoever left meanwhile would only hand the lease back.
         let first = askers.iter().position(|asker| asker.promise.is_awaited());
         let first = askers.swap_remove(first.unwrap_or(0));
@@ -132,13 +130,13 @@ where
 }
 
 /// From now on nobody joins them.
-fn close<T>(table: &mut Waiting<T>, name: &(u32, String), askers: &Arc<Askers<T>>) {
+fn close<T>(table: &mut Waiting<T>, key: &str, askers: &Arc<Askers<T>>) {
     if table
-        .get(name)
+        .get(key)
         .is_some_and(|those| Arc::ptr_eq(those, askers))
     {
         // Nothing of them is dropped here, with the lock: `askers` has them.
-        table.remove(name);
+        table.remove(key);
     }
 }
 

@@ -390,7 +390,7 @@ impl AsyncBackend for Twin {
             return self.unblock.lease(key, life, deadline);
         }
         Box::pin(async move {
-            let mut taking = self.client.shared.unanswered.lease(key, life)?;
+            let mut taking = self.client.shared.take(key, life)?;
             let answers = self.client.ask(&mut taking.exchange, deadline).await?;
             taking.answered(answers)
         })
@@ -408,8 +408,10 @@ impl AsyncBackend for Twin {
             return self.unblock.fill(key, lease, value, life, deadline);
         }
         Box::pin(async move {
+            let ending = self.client.shared.unanswered.ending(key, lease);
             let request = Request::fill(key, lease, &value, life);
-            command::filled(self.client.ask_one(request, deadline).await?)
+            let answer = self.client.ask_one(request, deadline).await;
+            ending.answered(answer.and_then(command::filled))
         })
     }
 
@@ -419,14 +421,15 @@ impl AsyncBackend for Twin {
             return;
         };
         let client = Arc::clone(&self.client);
-        let request = Request::release(key, &[lease]);
         let (key, unblock) = (key.to_owned(), self.unblock.clone());
-        spawn(
-            &runtime,
-            // Where it fails the lease runs out.
-            async move { drop(client.ask_one(request, Deadline::NEVER).await) },
-            move || unblock.release(&key, lease),
-        );
+        let asked = key.clone();
+        let release = async move {
+            let ending = client.shared.unanswered.ending(&asked, lease);
+            let request = Request::release(&asked, &[lease]);
+            let answer = client.ask_one(request, Deadline::NEVER).await;
+            drop(ending.answered(answer));
+        };
+        spawn(&runtime, release, move || unblock.release(&key, lease));
     }
 
     fn discard(&self, keys: &[&str]) {
