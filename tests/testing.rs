@@ -28,6 +28,28 @@ fn items(x: u64, runs: &AtomicU64) -> impl Iterator<Item = u64> {
     0..x
 }
 
+struct Square(u64);
+
+struct Shelf<T>(T);
+
+impl Square {
+    #[cache_memoize(key = "area:<self.0>")]
+    fn area(&self) -> u64 {
+        self.0 * self.0
+    }
+}
+
+trait Length {
+    async fn length(&self) -> u64;
+}
+
+impl Length for Shelf<u64> {
+    #[cache_memoize(key = "length:<self.0>")]
+    async fn length(&self) -> u64 {
+        self.0
+    }
+}
+
 /// What is awaited here never waits.
 fn now<F: Future>(future: F) -> F::Output {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
@@ -117,6 +139,30 @@ fn what_the_cache_did_is_recorded_in_order() {
     let (_, records) = now(recorded_async(awaited(1, &runs)));
     let events: Vec<Event> = records.iter().map(|record| record.event).collect();
     assert_eq!(events, miss);
+}
+
+#[test]
+fn functions_are_called_what_their_keys_call_them() {
+    #[cache_memoize(key = "inner:<n>")]
+    fn inner(n: u64) -> u64 {
+        n
+    }
+
+    let ((), records) = recorded(|| {
+        Square(2).area();
+        now(Shelf(3).length());
+        inner(1);
+    });
+    let mut functions: Vec<&str> = records.iter().map(|record| &*record.function).collect();
+    functions.dedup();
+    let path = module_path!();
+    let named = [
+        format!("{path}::Square::area"),
+        format!("<{path}::Shelf<u64> as {path}::Length>::length"),
+        // Without the line that its default key would have.
+        format!("{path}::functions_are_called_what_their_keys_call_them::inner"),
+    ];
+    assert_eq!(functions, named);
 }
 
 #[test]

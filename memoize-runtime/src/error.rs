@@ -25,6 +25,7 @@ pub(crate) enum ConfigErrorKind {
     UnknownUrl {
         scheme: String,
     },
+    NoScheme,
     RedisUrl {
         problem: &'static str,
     },
@@ -138,6 +139,9 @@ impl fmt::Display for ConfigError {
                 f,
                 "`CACHE_MEMOIZE_URL` has the scheme `{scheme}`, which there is no backend for; write `memory:`, `memory:256MiB` \
                  or `redis://host:6379/`"
+            ),
+            Kind::NoScheme => f.write_str(
+                "`CACHE_MEMOIZE_URL` has no scheme; write `redis://host:6379/`, or `memory:256MiB`",
             ),
             Kind::RedisUrl { problem } => write!(f, "the URL of Redis {problem}"),
             Kind::MemorySize => f.write_str(

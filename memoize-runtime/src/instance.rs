@@ -24,7 +24,7 @@ use once_cell::sync::OnceCell;
 use crate::config::{Current, Runtime};
 use crate::entry::{Codec, Shape, StoredType};
 use crate::local::{Copied, Front};
-use crate::observe;
+use crate::observe::{self, Function};
 use crate::site::Site;
 
 /// How the name of a closure's type ends.
@@ -38,6 +38,8 @@ pub(crate) struct Instance {
     is_named: bool,
     /// Where the function stands, as a key without a template begins.
     path: String,
+    /// So much of it is there without a line and column, which change as the file is edited.
+    function_len: usize,
     stored: OnceCell<StoredType>,
     /// Where calls find their values, on the first of the process's own runtimes that kept any.
     front: OnceCell<(u64, Arc<dyn Any + Send + Sync>)>,
@@ -110,11 +112,13 @@ impl Instances {
 
 impl Instance {
     fn new(site: &Site, id: TypeId, name: &'static str, taken: &[&str]) -> Self {
+        let (path, function_len) = path(site, name);
         Self {
             id,
             name,
             is_named: !arguments(name).contains("{{closure}}") && !taken.contains(&name),
-            path: path(site, name),
+            path,
+            function_len,
             stored: OnceCell::new(),
             front: OnceCell::new(),
         }
@@ -157,6 +161,11 @@ impl Instance {
         &self.path
     }
 
+    /// What logs call the function: the same for all builds.
+    pub(crate) fn function(&self) -> &str {
+        &self.path[..self.function_len]
+    }
+
     /// What this instantiation stores: always values of one type, of which `shape` tells.
     pub(crate) fn stored(
         &'static self,
@@ -178,7 +187,7 @@ impl Instance {
         });
         // Another thread may have come first: then it was the one to tell.
         if self.stored.set(stored).is_ok() {
-            observe::traced(site.function(), self.stored.wait());
+            observe::traced(Function(Some(self)), self.stored.wait());
         }
         self.stored.wait().unless_busy()
     }
@@ -189,7 +198,9 @@ impl Instance {
 /// It is made to be read, and to tell functions apart as far as names can. A function that stands in another function or a
 /// block has its line and column added, since two blocks may each hold one of the same name; its entries are then lost when
 /// the file is edited above it. Where two paths coincide all the same, the fingerprint differs by the functions' text.
-fn path(site: &Site, name: &str) -> String {
+///
+/// How long it is without these comes beside it.
+fn path(site: &Site, name: &str) -> (String, usize) {
     let name = name.trim_end_matches(CLOSURE);
     let (parent, hidden) = split_last_segment(name);
     // Companions of a free function stand in a type that has its name.
@@ -198,16 +209,13 @@ fn path(site: &Site, name: &str) -> String {
         _ => parent,
     };
     let generics = hidden.find('<').map_or("", |at| &hidden[at..]);
-    let path = format!("{parent}::{}{generics}", site.name());
-    if parent == site.module() || is_type_in(site.module(), parent) {
-        path
-    } else {
-        format!(
-            "{path}:{}:{}",
-            site.location().line(),
-            site.location().column()
-        )
+    let mut path = format!("{parent}::{}{generics}", site.name());
+    let function_len = path.len();
+    if parent != site.module() && !is_type_in(site.module(), parent) {
+        let (line, column) = (site.location().line(), site.location().column());
+        path = format!("{path}:{line}:{column}");
     }
+    (path, function_len)
 }
 
 /// Whether `path` is that of a type or an impl directly in `module`, as far as the customary capital letter tells.
@@ -335,7 +343,7 @@ mod tests {
                 "<app::Csv as app::users::Table>::load",
             ),
         ] {
-            assert_eq!(path(&SITE, name), expected);
+            assert_eq!(path(&SITE, name), (expected.to_owned(), expected.len()));
         }
     }
 
@@ -347,9 +355,10 @@ mod tests {
             "app::users::_::<impl app::Repo>::__load_of::{{closure}}",
             "app::users::outer::Repo::__load_of::{{closure}}",
         ] {
-            let path = path(&SITE, name);
+            let (path, function_len) = path(&SITE, name);
             let (line, column) = (SITE.location().line(), SITE.location().column());
             assert!(path.ends_with(&format!("::load:{line}:{column}")), "{path}");
+            assert!(path[..function_len].ends_with("::load"), "{path}");
         }
     }
 }

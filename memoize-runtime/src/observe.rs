@@ -22,6 +22,7 @@ use std::time::Instant;
 use crate::backend::BackendError;
 use crate::breaker::Change;
 use crate::entry::{Refusal, Reject, StoredType};
+use crate::instance::Instance;
 use crate::seat::Seat;
 
 /// Tells what happens in one call: counts it for the function and for the runtime, and emits an event.
@@ -29,34 +30,19 @@ use crate::seat::Seat;
 /// A level of `debug` for what is normal, `warn` for what somebody should look into.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Observer<'a> {
-    pub(crate) function: Function<'a>,
+    pub(crate) function: Function,
     pub(crate) of_function: Option<&'a Counters>,
     pub(crate) of_runtime: &'a Counters,
     pub(crate) journal: &'a Journal,
 }
 
-/// A function's path, as logs show it.
+/// An annotated function, as logs name it; none for what is filed under no such.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Function<'a> {
-    /// Empty for what is no function of the user's.
-    pub(crate) module: &'a str,
-    pub(crate) name: &'a str,
-}
+pub(crate) struct Function(pub(crate) Option<&'static Instance>);
 
-impl Function<'_> {
-    /// What is filed under no annotated function.
-    pub(crate) const UNNAMED: Function<'static> = Function {
-        module: "",
-        name: "memo",
-    };
-}
-
-impl Display for Function<'_> {
+impl Display for Function {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.module.is_empty() {
-            write!(f, "{}::", self.module)?;
-        }
-        f.write_str(self.name)
+        f.write_str(self.0.map_or("memo", Instance::function))
     }
 }
 
@@ -72,7 +58,7 @@ impl Observer<'_> {
             counters.count_hit(seat);
         }
         self.of_runtime.count_hit(seat);
-        self.journal.write(&self.function, Event::Hit);
+        self.journal.write(self.function, Event::Hit);
         if tracing::level_enabled!(tracing::Level::DEBUG) {
             self.tell_hit();
         }
@@ -314,7 +300,7 @@ impl Observer<'_> {
         if let Some(counters) = self.of_function {
             counters.count(event);
         }
-        self.journal.write(&self.function, event);
+        self.journal.write(self.function, event);
         self.of_runtime.count(event)
     }
 }
@@ -331,7 +317,7 @@ pub(crate) fn breaker(change: Change) {
 }
 
 /// What was found out about the type that a function stores, once.
-pub(crate) fn traced(function: Function<'_>, stored: &StoredType) {
+pub(crate) fn traced(function: Function, stored: &StoredType) {
     tracing::debug!(
         target: "cache_memoize",
         %function,

@@ -9,7 +9,7 @@ use crate::entry::Codec;
 use crate::instance::{Instance, Instances};
 use crate::key::argument::Finds;
 use crate::local::Local;
-use crate::observe::{Counters, Function, Stats};
+use crate::observe::{Counters, Stats};
 
 /// The one static of an annotated function.
 ///
@@ -140,15 +140,6 @@ impl Site {
 
     pub(crate) fn name(&self) -> &'static str {
         self.name
-    }
-
-    /// What the function is called in logs.
-    #[inline]
-    pub(crate) fn function(&self) -> Function<'static> {
-        Function {
-            module: self.module,
-            name: self.name,
-        }
     }
 
     pub(crate) fn location(&self) -> &'static Location<'static> {

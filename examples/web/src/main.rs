@@ -60,6 +60,9 @@ async fn digest(library: &Library, id: u32) -> io::Result<Digest> {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
+    // Where the cache fails nobody else tells of it. At `info` and above, and apart from what the service itself prints.
+    tracing_subscriber::fmt().with_writer(io::stderr).init();
+
     // Without `CACHE_MEMOIZE_URL` the memory of this process is used.
     Runtime::from_env()?.install()?;
 
@@ -122,7 +125,8 @@ async fn write(
 
 async fn stats() -> String {
     let stats = digest::stats();
-    format!("{} hits, {} misses\n", stats.hits, stats.misses())
+    let (hits, misses, unanswered) = (stats.hits, stats.misses(), stats.unanswered);
+    format!("{hits} hits, {misses} misses, {unanswered} unanswered\n")
 }
 
 fn status(error: &io::Error) -> StatusCode {

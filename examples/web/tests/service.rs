@@ -135,7 +135,7 @@ fn without_a_server_the_process_remembers() {
     }
     assert_eq!(
         service.stats(),
-        "1 hits, 2 misses",
+        "1 hits, 2 misses, 0 unanswered",
         "what wasn't found is asked for again"
     );
     service.put("/articles/1", "once more");
@@ -151,7 +151,7 @@ fn a_request_that_has_begun_is_answered() {
     thread::scope(|scope| {
         let answer = scope.spawn(|| service.get("/articles/1"));
         eventually("the miss is counted", || {
-            service.stats() == "0 hits, 1 misses"
+            service.stats() == "0 hits, 1 misses, 0 unanswered"
         });
         service.tell_to_stop();
         assert_eq!(answer.join().expect("it is answered"), digest(4, "time"));
@@ -213,11 +213,11 @@ fn with_a_server_one_process_finds_the_work_of_another() {
     one.put("/articles/1", "once upon a time");
     assert_eq!(one.get("/articles/1"), digest(4, "time"));
     assert_eq!(other.get("/articles/1"), digest(4, "time"));
-    assert_eq!(other.stats(), "1 hits, 0 misses");
+    assert_eq!(other.stats(), "1 hits, 0 misses, 0 unanswered");
 
     other.put("/articles/1", "another story");
     assert_eq!(one.get("/articles/1"), digest(2, "another"));
-    assert_eq!(one.stats(), "0 hits, 2 misses");
+    assert_eq!(one.stats(), "0 hits, 2 misses, 0 unanswered");
 
     redis.kill();
     assert_eq!(

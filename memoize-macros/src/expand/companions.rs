@@ -17,6 +17,8 @@ use crate::output::{self, Returned};
 
 /// A function to be given attributes and a visibility.
 struct Companion {
+    /// What it does, in a line; nothing for what users don't see.
+    doc: &'static str,
     signature: TokenStream,
     /// With its braces.
     body: TokenStream,
@@ -81,9 +83,8 @@ pub(crate) fn stubs(model: &Model) -> TokenStream {
 
 /// Puts the companions where the form wants them.
 ///
-/// Of the lints, those that are set to `allow` are for names that stand in our signatures as well. `missing_docs` is the
-/// only other one that rustc tells of in code from a macro; a body has nothing that it would apply to. A body does have what
-/// clippy's would, so that stands on each of ours instead.
+/// Of the lints, those that are set to `allow` are for names that stand in our signatures as well. A body does have what
+/// clippy's would apply to, so that stands on each of ours instead.
 ///
 /// Functions begin with the user's visibility, so that clippy takes them for the user's own, and pedantic clippy asks for
 /// docs that the function has already. Of `uncached`, whose body is the user's, it is told no more than that, and before
@@ -107,20 +108,20 @@ fn place(
     let mut lenient = attributes(softened);
     lenient.extend(stub_allow.cloned());
     let is_public = matches!(vis, Visibility::Public(_));
-    let undocumented = is_public.then(|| ours!(#[allow(missing_docs)]));
-    let terse = is_public.then(|| ours!(#[allow(missing_docs, clippy::pedantic)]));
+    let terse = is_public.then(|| ours!(#[allow(clippy::pedantic)]));
     let undocumented_body =
         is_public.then(|| ours!(#[allow(clippy::missing_errors_doc, clippy::missing_panics_doc)]));
     let must_use = attributes(function.attrs.iter().filter(|attr| is_must_use(attr)));
     // `prime` takes one argument more, and clippy tells of it here too. What it thinks of the function stands there.
     let crowded =
         (function.sig.inputs.len() >= 7).then(|| ours!(#[allow(clippy::too_many_arguments)]));
-    let doc = " The plain function, without the cache.";
+    let docs = public.iter().map(|companion| companion.doc);
+    let doc = uncached.doc;
     match &model.form {
         Form::Inline => TokenStream::new(),
         Form::Functions => ours! {
             #( #shared #lenient #crowded #hidden )*
-            #( #shared #lenient #crowded #terse #vis #public )*
+            #( #[doc = #docs] #shared #lenient #crowded #terse #vis #public )*
             #[doc = #doc]
             #shared #stub_allow #undocumented_body #must_use #lints #vis #uncached
         },
@@ -137,10 +138,10 @@ fn place(
                 #[doc = #companions_doc]
                 #shared
                 #vis enum #ty {}
-                #shared #lenient #undocumented
+                #shared #lenient
                 impl #ty {
                     #( #crowded #hidden )*
-                    #( #crowded pub #public )*
+                    #( #[doc = #docs] #crowded pub #public )*
                     #[doc = #doc]
                     #must_use #lints pub #uncached
                 }
@@ -158,6 +159,7 @@ fn site(model: &Model) -> Companion {
     let name = hidden_name(model, "site");
     let site = new_site(model, &ours!(Site));
     Companion {
+        doc: "",
         signature: ours!(fn #name() -> &'static #krate::__private::Site),
         body: ours!({
             use #krate::__private::Site;
@@ -185,6 +187,7 @@ fn hidden_call(model: &Model) -> Companion {
             .chain(model.keyed_arguments().map(reference_parameter)),
     );
     Companion {
+        doc: "",
         signature: signature(
             &ours!(fn #name),
             &generics,
@@ -200,6 +203,7 @@ fn key(model: &Model) -> Companion {
     let name = companion_name(model, "key");
     let call = keyed_call(model);
     Companion {
+        doc: " The key of the entry.",
         signature: signature(
             &ours!(fn #name),
             &model.key_generics(),
@@ -217,6 +221,7 @@ fn peek(model: &Model) -> Companion {
     let output = output_without_elision(model, &mut generics);
     let value = value(model, output);
     Companion {
+        doc: " The cached value, if there is one; computes nothing.",
         signature: signature(
             &head,
             &generics,
@@ -236,6 +241,7 @@ fn invalidate(model: &Model) -> Companion {
     let head = head(model, "invalidate");
     let call = keyed_call(model);
     Companion {
+        doc: " Removes the entry; `false` if the backend could not be asked.",
         signature: signature(
             &head,
             &model.key_generics(),
@@ -265,6 +271,7 @@ fn refresh(model: &Model) -> Companion {
         ..model.function.sig.clone()
     };
     Companion {
+        doc: " Computes and stores; an `Err` leaves the old entry, what `cache_if` turns down removes it.",
         signature: signature.to_token_stream(),
         body: ours!({ #work }),
     }
@@ -281,6 +288,7 @@ fn prime(model: &Model) -> Companion {
         .chain([ours!(value: #value)]);
     let inputs = inputs(model.primed_receiver(), arguments);
     Companion {
+        doc: " Stores a value that you have, without asking `cache_if`; `false` if it could not be stored.",
         signature: signature(&head, &model.prime_generics(), &inputs, &ours!(bool)),
         body: match (returns_result(model), model.is_awaited()) {
             (false, false) => ours!({ #call #expiration.prime(value) }),
@@ -297,6 +305,7 @@ fn stats(model: &Model) -> Companion {
     let path = path_from_inside(model);
     let site = hidden_name(model, "site");
     Companion {
+        doc: " Hits, misses and their reasons, of this process.",
         signature: ours!(fn #name() -> #krate::Stats),
         body: ours!({ #path::#site().stats() }),
     }
@@ -323,6 +332,7 @@ fn plain(model: &Model, role: &str, body: TokenStream) -> Companion {
         typed.attrs.extend(unused_in_body(model, argument));
     }
     Companion {
+        doc: " The plain function, without the cache.",
         signature: sig.to_token_stream(),
         body,
     }

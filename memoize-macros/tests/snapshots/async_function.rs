@@ -4,7 +4,6 @@ pub async fn load_user(db: &Db, id: u64) -> io::Result<User> {
 }
 /// Companions of `load_user`: `key`, `peek`, `invalidate`, `refresh`, `prime`, `stats`, `uncached`.
 pub enum load_user {}
-#[allow(missing_docs)]
 impl load_user {
     fn __site() -> &'static ::cache_memoize::__private::Site {
         use ::cache_memoize::__private::Site;
@@ -14,27 +13,33 @@ impl load_user {
     fn __of(id: &u64) -> ::cache_memoize::__private::Call<io::Result<User>> {
         Self::__site().key::<io::Result<User>>(|| ()).arg(id).__text().__call()
     }
+    /// The key of the entry.
     pub fn key(id: u64) -> ::cache_memoize::CacheKey {
         Self::__of(&id).key()
     }
+    /// The cached value, if there is one; computes nothing.
     pub async fn peek(
         id: u64,
     ) -> ::core::option::Option<::cache_memoize::__private::OkOf<io::Result<User>>> {
         Self::__of(&id).peek_ok_async().await
     }
+    /// Removes the entry; `false` if the backend could not be asked.
     pub async fn invalidate(id: u64) -> bool {
         Self::__of(&id).invalidate_async().await
     }
+    /// Computes and stores; an `Err` leaves the old entry, what `cache_if` turns down removes it.
     pub async fn refresh(db: &Db, id: u64) -> io::Result<User> {
         let __call = Self::__of(&id).force_overwrite(true);
         __call.run_async(move || Self::uncached(db, id)).await
     }
+    /// Stores a value that you have, without asking `cache_if`; `false` if it could not be stored.
     pub async fn prime(
         id: u64,
         value: ::cache_memoize::__private::OkOf<io::Result<User>>,
     ) -> bool {
         Self::__of(&id).prime_ok_async(value).await
     }
+    /// Hits, misses and their reasons, of this process.
     pub fn stats() -> ::cache_memoize::Stats {
         Self::__site().stats()
     }

@@ -25,23 +25,29 @@ impl area {
             .__text()
             .__call()
     }
+    /// The key of the entry.
     pub fn key(__arg0: &Size) -> ::cache_memoize::CacheKey {
         Self::__of(&__arg0).key()
     }
+    /// The cached value, if there is one; computes nothing.
     pub fn peek(__arg0: &Size) -> ::core::option::Option<u32> {
         Self::__of(&__arg0).peek()
     }
+    /// Removes the entry; `false` if the backend could not be asked.
     pub fn invalidate(__arg0: &Size) -> bool {
         Self::__of(&__arg0).invalidate()
     }
+    /// Computes and stores; an `Err` leaves the old entry, what `cache_if` turns down removes it.
     pub fn refresh(__arg0: &Size, __arg1: (u32, u8)) -> u32 {
         Self::__of(&__arg0)
             .force_overwrite(true)
             .run(move || Self::uncached(__arg0, __arg1))
     }
+    /// Stores a value that you have, without asking `cache_if`; `false` if it could not be stored.
     pub fn prime(__arg0: &Size, value: u32) -> bool {
         Self::__of(&__arg0).prime(value)
     }
+    /// Hits, misses and their reasons, of this process.
     pub fn stats() -> ::cache_memoize::Stats {
         Self::__site().stats()
     }

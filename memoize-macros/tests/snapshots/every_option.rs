@@ -36,18 +36,22 @@ impl LoadUser {
     ) -> crate::cache::__private::Call<io::Result<User>> {
         Self::__site().key::<io::Result<User>>(|| ()).arg(id).__text().__call()
     }
+    /// The key of the entry.
     pub fn key(#[allow(non_snake_case)] id: u64) -> crate::cache::CacheKey {
         Self::__of(&id).key()
     }
+    /// The cached value, if there is one; computes nothing.
     pub fn peek(
         #[allow(non_snake_case)]
         id: u64,
     ) -> ::core::option::Option<crate::cache::__private::OkOf<io::Result<User>>> {
         Self::__of(&id).peek_ok()
     }
+    /// Removes the entry; `false` if the backend could not be asked.
     pub fn invalidate(#[allow(non_snake_case)] id: u64) -> bool {
         Self::__of(&id).invalidate()
     }
+    /// Computes and stores; an `Err` leaves the old entry, what `cache_if` turns down removes it.
     pub unsafe fn refresh<'a, C: Client, L>(
         client: &'a C,
         log: L,
@@ -66,6 +70,7 @@ impl LoadUser {
                 move || unsafe { Self::uncached::<C, L>(client, log, id) },
             )
     }
+    /// Stores a value that you have, without asking `cache_if`; `false` if it could not be stored.
     pub fn prime<'a, C: Client>(
         client: &'a C,
         #[allow(non_snake_case)]
@@ -77,6 +82,7 @@ impl LoadUser {
     {
         Self::__of(&id).expiration(client.ttl()).prime_ok(value)
     }
+    /// Hits, misses and their reasons, of this process.
     pub fn stats() -> crate::cache::Stats {
         Self::__site().stats()
     }

@@ -50,6 +50,7 @@ impl all {
             .__text()
             .__call()
     }
+    /// The key of the entry.
     pub fn key<T, const N: usize>(
         id: u64,
         user: &User,
@@ -60,6 +61,7 @@ impl all {
     ) -> ::cache_memoize::CacheKey {
         Self::__of::<T, N>(false, &id, &user, &pair, &x, &filter, &r#type).key()
     }
+    /// The cached value, if there is one; computes nothing.
     pub fn peek<T, const N: usize>(
         id: u64,
         user: &User,
@@ -70,6 +72,7 @@ impl all {
     ) -> ::core::option::Option<u8> {
         Self::__of::<T, N>(false, &id, &user, &pair, &x, &filter, &r#type).peek()
     }
+    /// Removes the entry; `false` if the backend could not be asked.
     pub fn invalidate<T, const N: usize>(
         id: u64,
         user: &User,
@@ -80,6 +83,7 @@ impl all {
     ) -> bool {
         Self::__of::<T, N>(false, &id, &user, &pair, &x, &filter, &r#type).invalidate()
     }
+    /// Computes and stores; an `Err` leaves the old entry, what `cache_if` turns down removes it.
     pub fn refresh<T, const N: usize>(
         id: u64,
         user: &User,
@@ -92,6 +96,7 @@ impl all {
             .force_overwrite(true)
             .run(move || Self::uncached::<T, N>(id, user, pair, x, filter, r#type))
     }
+    /// Stores a value that you have, without asking `cache_if`; `false` if it could not be stored.
     pub fn prime<T, const N: usize>(
         id: u64,
         user: &User,
@@ -103,6 +108,7 @@ impl all {
     ) -> bool {
         Self::__of::<T, N>(false, &id, &user, &pair, &x, &filter, &r#type).prime(value)
     }
+    /// Hits, misses and their reasons, of this process.
     pub fn stats() -> ::cache_memoize::Stats {
         Self::__site().stats()
     }

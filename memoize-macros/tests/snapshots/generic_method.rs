@@ -12,29 +12,35 @@ fn __load_of<T: Table>(
 ) -> ::cache_memoize::__private::Find<T::Row> {
     Self::__load_site().find::<T::Row>(|| now).type_name::<T>().arg(id).__text().__call()
 }
-#[allow(missing_docs, clippy::pedantic)]
+/// The key of the entry.
+#[allow(clippy::pedantic)]
 pub fn load_key<T: Table>(id: T::Id) -> ::cache_memoize::CacheKey {
     Self::__load_of::<T>(false, &id).key()
 }
-#[allow(missing_docs, clippy::pedantic)]
+/// The cached value, if there is one; computes nothing.
+#[allow(clippy::pedantic)]
 pub fn load_peek<T: Table>(id: T::Id) -> ::core::option::Option<T::Row> {
     Self::__load_of::<T>(false, &id).peek()
 }
-#[allow(missing_docs, clippy::pedantic)]
+/// Removes the entry; `false` if the backend could not be asked.
+#[allow(clippy::pedantic)]
 pub fn load_invalidate<T: Table>(id: T::Id) -> bool {
     Self::__load_of::<T>(false, &id).invalidate()
 }
-#[allow(missing_docs, clippy::pedantic)]
+/// Computes and stores; an `Err` leaves the old entry, what `cache_if` turns down removes it.
+#[allow(clippy::pedantic)]
 pub fn load_refresh<T: Table>(&self, id: T::Id) -> T::Row {
     Self::__load_of::<T>(false, &id)
         .force_overwrite(true)
         .run(move || Self::load_uncached::<T>(self, id))
 }
-#[allow(missing_docs, clippy::pedantic)]
+/// Stores a value that you have, without asking `cache_if`; `false` if it could not be stored.
+#[allow(clippy::pedantic)]
 pub fn load_prime<T: Table>(id: T::Id, value: T::Row) -> bool {
     Self::__load_of::<T>(false, &id).prime(value)
 }
-#[allow(missing_docs, clippy::pedantic)]
+/// Hits, misses and their reasons, of this process.
+#[allow(clippy::pedantic)]
 pub fn load_stats() -> ::cache_memoize::Stats {
     Self::__load_site().stats()
 }

@@ -3,7 +3,6 @@ pub fn rows(table: &str) -> impl Iterator<Item = Row> + use<'_> {
 }
 /// Companions of `rows`: `key`, `invalidate`, `refresh`, `stats`, `uncached`.
 pub enum rows {}
-#[allow(missing_docs)]
 impl rows {
     fn __site() -> &'static ::cache_memoize::__private::Site {
         use ::cache_memoize::__private::Site;
@@ -15,15 +14,19 @@ impl rows {
     fn __of(table: &&str) -> ::cache_memoize::__private::Call<Row> {
         Self::__site().key::<Row>(|| ()).arg(table).__text().__call()
     }
+    /// The key of the entry.
     pub fn key(table: &str) -> ::cache_memoize::CacheKey {
         Self::__of(&table).key()
     }
+    /// Removes the entry; `false` if the backend could not be asked.
     pub fn invalidate(table: &str) -> bool {
         Self::__of(&table).invalidate()
     }
+    /// Computes and stores; an `Err` leaves the old entry, what `cache_if` turns down removes it.
     pub fn refresh(table: &str) -> impl Iterator<Item = Row> + use<'_> {
         Self::__of(&table).force_overwrite(true).iter(move || Self::uncached(table))
     }
+    /// Hits, misses and their reasons, of this process.
     pub fn stats() -> ::cache_memoize::Stats {
         Self::__site().stats()
     }

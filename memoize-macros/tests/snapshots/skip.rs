@@ -12,23 +12,29 @@ impl load_user {
     fn __of(now: bool, id: &u64) -> ::cache_memoize::__private::Find<User> {
         Self::__site().find::<User>(|| now).arg(id).__text().__call()
     }
+    /// The key of the entry.
     pub fn key(id: u64) -> ::cache_memoize::CacheKey {
         Self::__of(false, &id).key()
     }
+    /// The cached value, if there is one; computes nothing.
     pub fn peek(id: u64) -> ::core::option::Option<User> {
         Self::__of(false, &id).peek()
     }
+    /// Removes the entry; `false` if the backend could not be asked.
     pub fn invalidate(id: u64) -> bool {
         Self::__of(false, &id).invalidate()
     }
+    /// Computes and stores; an `Err` leaves the old entry, what `cache_if` turns down removes it.
     pub fn refresh<D: Database>(db: &mut D, id: u64) -> User {
         Self::__of(false, &id)
             .force_overwrite(true)
             .run(move || Self::uncached::<D>(db, id))
     }
+    /// Stores a value that you have, without asking `cache_if`; `false` if it could not be stored.
     pub fn prime(id: u64, value: User) -> bool {
         Self::__of(false, &id).prime(value)
     }
+    /// Hits, misses and their reasons, of this process.
     pub fn stats() -> ::cache_memoize::Stats {
         Self::__site().stats()
     }

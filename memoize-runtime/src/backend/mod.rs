@@ -320,6 +320,8 @@ pub struct BackendError {
     reason: &'static str,
     source: Option<Box<dyn Error + Send + Sync>>,
     tells: Tells,
+    /// Which of the servers.
+    server: Option<Arc<str>>,
 }
 
 /// What an error tells of the backend.
@@ -339,6 +341,7 @@ impl BackendError {
             reason,
             source: None,
             tells: Tells::Fails,
+            server: None,
         }
     }
 
@@ -365,6 +368,7 @@ impl BackendError {
             reason: self.reason,
             source: None,
             tells: self.tells,
+            server: self.server.clone(),
         }
     }
 
@@ -377,6 +381,15 @@ impl BackendError {
     pub(crate) fn telling_nothing(self) -> Self {
         Self {
             tells: Tells::Nothing,
+            ..self
+        }
+    }
+
+    /// The same with where the server is, which is shown: without a credential.
+    #[cfg(feature = "redis")]
+    pub(crate) fn at(self, server: &dyn fmt::Display) -> Self {
+        Self {
+            server: Some(server.to_string().into()),
             ..self
         }
     }
@@ -396,13 +409,17 @@ impl BackendError {
 
 impl fmt::Display for BackendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.reason)
+        f.write_str(self.reason)?;
+        match &self.server {
+            Some(server) => write!(f, " ({server})"),
+            None => Ok(()),
+        }
     }
 }
 
 impl fmt::Debug for BackendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "BackendError({:?})", self.reason)
+        write!(f, "BackendError({:?})", self.to_string())
     }
 }
 

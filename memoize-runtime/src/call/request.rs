@@ -393,7 +393,7 @@ impl Request {
     pub(crate) fn observer(&self) -> Observer<'_> {
         let runtime: &Runtime = &self.runtime;
         Observer {
-            function: self.site.map_or(Function::UNNAMED, Site::function),
+            function: Function(self.origin.as_ref().map(|origin| origin.instance)),
             of_function: self
                 .site
                 .map(Site::counters as fn(&'static Site) -> &'static Counters),

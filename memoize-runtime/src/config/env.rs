@@ -78,7 +78,7 @@ fn from_variables(
 fn is_redis(url: &str) -> bool {
     let scheme = url.split(':').next().unwrap_or_default();
     let family = scheme.split('+').next().unwrap_or_default();
-    ["redis", "rediss", "unix"]
+    ["redis", "rediss", "valkey", "valkeys", "unix"]
         .iter()
         .any(|known| family.eq_ignore_ascii_case(known))
 }
@@ -97,6 +97,9 @@ fn redis(_: RuntimeBuilder, _: &str) -> Result<RuntimeBuilder, ConfigError> {
 fn memory(url: &str) -> Result<Memory, ConfigError> {
     let (scheme, size) = url.split_once(':').unwrap_or((url, ""));
     if !scheme.eq_ignore_ascii_case("memory") {
+        if !url.contains("://") {
+            return Err(ConfigErrorKind::NoScheme.into());
+        }
         let scheme = scheme
             .chars()
             .filter(char::is_ascii_alphanumeric)
@@ -230,6 +233,8 @@ mod tests {
     fn says_what_is_wrong_without_repeating_a_url() {
         for (url, part) in [
             ("memcached://user:hunter2@host/", "scheme `memcached`"),
+            ("127.0.0.1:6379", "has no scheme; write `redis://"),
+            ("hunter2", "has no scheme"),
             ("redis://user:hunter2@host/x", "the URL of Redis"),
             ("rediss+hunter2://host", "the URL of Redis"),
             ("memory:lots", "size that can't be read"),
@@ -247,7 +252,7 @@ mod tests {
 
     #[test]
     fn redis_takes_its_feature() {
-        let built = with(&[("CACHE_MEMOIZE_URL", "redis://:hunter2@127.0.0.1:1/")]);
+        let built = with(&[("CACHE_MEMOIZE_URL", "valkey://:hunter2@127.0.0.1:1/")]);
         if cfg!(feature = "redis") {
             let runtime = built.and_then(RuntimeBuilder::build);
             assert!(runtime.expect("nothing is connected yet").limits().shared);

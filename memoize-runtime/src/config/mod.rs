@@ -20,8 +20,9 @@ use crate::breaker::Breaker;
 use crate::call::landed::Landed;
 use crate::clock::Clock;
 use crate::flight::Flights;
+use crate::instance::Instance;
 use crate::local::{Beside, Tier};
-use crate::observe::{Counters, Journal, Observer, Stats};
+use crate::observe::{Counters, Function, Journal, Observer, Stats};
 use crate::process::PerProcess;
 use crate::progress::Writers;
 use crate::site::Site;
@@ -211,9 +212,13 @@ impl Runtime {
 
     /// Tells of a call of that function.
     #[inline]
-    pub(crate) fn observer<'a>(&'a self, site: &'a Site) -> Observer<'a> {
+    pub(crate) fn observer<'a>(
+        &'a self,
+        site: &'a Site,
+        instance: &'static Instance,
+    ) -> Observer<'a> {
         Observer {
-            function: site.function(),
+            function: Function(Some(instance)),
             of_function: Some(site.counters()),
             of_runtime: self.counters(),
             journal: self.journal(),

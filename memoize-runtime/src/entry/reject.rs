@@ -51,7 +51,7 @@ impl Reject {
             Self::Downgrade => "downgraded",
             Self::Unexpected => "unexpected",
             Self::UnknownKey => "unknown_key",
-            Self::Fingerprint => "fingerprint",
+            Self::Fingerprint => "wrong_type",
             Self::Expired => "expired",
             Self::FromTheFuture => "from_the_future",
             Self::TooLongLived => "too_long_lived",

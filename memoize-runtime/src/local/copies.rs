@@ -119,7 +119,7 @@ fn hit<T: Copied>(
     }
     let front: &Front<T> = instance.front_of(runtime)?;
     let value = front.copy(arguments, runtime)?;
-    runtime.observer(site).hit_from(seat);
+    runtime.observer(site, instance).hit_from(seat);
     Some(value)
 }
 
@@ -136,7 +136,7 @@ fn hit_by_word<T: Copied>(
     }
     let front: &Front<T> = instance.front_of(runtime)?;
     let value = front.copy_by_word(word, runtime)?;
-    runtime.observer(site).hit_from(seat);
+    runtime.observer(site, instance).hit_from(seat);
     Some(value)
 }
 
@@ -155,7 +155,7 @@ fn hit_in_scope<T: Copied>(
         None => front.copy(arguments, runtime),
     };
     let value = runtime.tier().find_in_front(instance, look)?;
-    runtime.observer(site).hit_from(seat);
+    runtime.observer(site, instance).hit_from(seat);
     Some(value)
 }
 

@@ -11,7 +11,7 @@ use crate::observe::{Event, Function, Log};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Recorded {
-    /// The function's path, as logs have it: `shop::prices::price`; `memo` for what goes without the attribute.
+    /// The function's path with its type and generic arguments, as logs have it: `shop::prices::price`, `shop::Shop::price`; `memo` for what goes without the attribute.
     pub function: String,
     /// What happened.
     pub event: Event,
@@ -57,7 +57,7 @@ impl Recorder {
 }
 
 impl Log for Mutex<Vec<Recorded>> {
-    fn write(&self, function: &Function<'_>, event: Event) {
+    fn write(&self, function: Function, event: Event) {
         let mut records = self.lock().unwrap_or_else(PoisonError::into_inner);
         records.push(Recorded {
             function: function.to_string(),

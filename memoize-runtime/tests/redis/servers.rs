@@ -100,6 +100,20 @@ fn user_and_password() {
     }
 }
 
+#[test]
+fn a_server_without_a_password_is_told_from_one_with_another() {
+    let server = RedisServer::start();
+    let url = format!("redis://:hunter2@{}", server.address());
+    let says = format!(
+        "the server has no such password; leave it out of the URL ({})",
+        server.address()
+    );
+    for (name, client) in clients(&open(&url)) {
+        let error = client.get("key", soon()).expect_err(name);
+        assert_eq!(error.to_string(), says, "{name}");
+    }
+}
+
 /// Such a server quotes what it was sent.
 #[test]
 fn a_server_that_does_not_know_the_greeting_shows_no_password() {

@@ -62,6 +62,9 @@ pub(super) fn of_greeting(command: &str, error: &ServerError) -> BackendError {
         (UNNAMED, "HELLO") => {
             "the server doesn't know RESP3; leave `protocol=resp3` out of the URL"
         }
+        (UNNAMED, "AUTH") if has_no_password(error) => {
+            "the server has no such password; leave it out of the URL"
+        }
         (UNNAMED, "SELECT") => {
             "the server has no such database; give the URL another number, or raise `databases`"
         }
@@ -98,6 +101,17 @@ fn reason(error: &ServerError) -> &'static str {
         }
         _ => UNNAMED,
     }
+}
+
+/// Whether it was given a password, and has none.
+fn has_no_password(error: &ServerError) -> bool {
+    let detail = error.details().unwrap_or_default();
+    detail.starts_with("AUTH <password> called without any password")
+}
+
+/// Whether user or password are refused, as they are at each connection.
+pub(super) fn is_of_the_login(error: &ServerError) -> bool {
+    matches!(code(error), "NOAUTH" | "WRONGPASS")
 }
 
 /// Whether it takes no more connections.
@@ -165,7 +179,9 @@ pub(super) fn of_io(error: io::Error) -> BackendError {
         | Kind::BrokenPipe
         | Kind::UnexpectedEof => "the connection was lost",
         Kind::TimedOut | Kind::WouldBlock => LATE,
-        Kind::NotFound => "there is no such host or socket",
+        // Of the system's own this is one of a path.
+        Kind::NotFound if error.raw_os_error().is_none() => "the host's name can't be found",
+        Kind::NotFound => "there is no such socket",
         Kind::PermissionDenied => "no permission to connect",
         Kind::InvalidData => "the TLS handshake failed, or the data makes no sense",
         _ => "the connection failed",
@@ -194,7 +210,20 @@ pub(super) fn of_client(error: RedisError) -> BackendError {
 mod tests {
     use redis::{Parser, Value};
 
-    use super::is_lasting;
+    use super::{is_lasting, is_of_the_login};
+
+    #[test]
+    fn a_refused_login_is_told_from_a_permission_that_is_missing() {
+        let is_of_the_login = |answer: &[u8]| match Parser::new().parse_value(answer) {
+            Ok(Value::ServerError(error)) => is_of_the_login(&error),
+            other => panic!("{other:?}"),
+        };
+        assert!(is_of_the_login(
+            b"-WRONGPASS invalid username-password pair\r\n"
+        ));
+        assert!(is_of_the_login(b"-NOAUTH Authentication required.\r\n"));
+        assert!(!is_of_the_login(b"-NOPERM User ann has no permissions\r\n"));
+    }
 
     #[test]
     fn what_passes_does_not_last() {

@@ -93,8 +93,9 @@ impl Leave<'_> {
         }
     }
 
-    /// The error, as it is told on.
-    pub(super) fn failed(self, error: BackendError) -> BackendError {
+    /// The error of the server there, as it is told on.
+    pub(super) fn failed(self, address: &Address, error: BackendError) -> BackendError {
+        let error = error.at(address);
         let Some((node, permit)) = self.0 else {
             return error;
         };
@@ -127,7 +128,8 @@ mod tests {
         }
         for _ in 0..5 {
             let leave = nodes.admit(a, later).expect("it may be asked");
-            let error = leave.failed(BackendError::new("no answer in time"));
+            let error = leave.failed(a, BackendError::new("no answer in time"));
+            assert_eq!(error.to_string(), "no answer in time (a:6379)");
             assert!(error.tells() == Tells::Nothing, "of all the others");
             nodes.admit(b, later).expect("it works").answered();
         }
@@ -143,7 +145,7 @@ mod tests {
             let address = &single.servers.addresses()[0];
             let leave = nodes.admit(address, Instant::now());
             let leave = leave.expect("it may be asked");
-            let error = leave.failed(BackendError::new("no answer in time"));
+            let error = leave.failed(address, BackendError::new("no answer in time"));
             assert!(error.tells() == Tells::Fails);
         }
     }

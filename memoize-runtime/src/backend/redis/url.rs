@@ -7,7 +7,7 @@
 //! redis+cluster://[..@]host[:6379],....                rediss+cluster:// with TLS
 //! ```
 //!
-//! User and password are percent-encoded. Behind a `?` may stand `protocol=resp3`, `user`, `password` and `db`, and for the
+//! `valkey` and `valkeys` stand for `redis` and `rediss`. User and password are percent-encoded. Behind a `?` may stand `protocol=resp3`, `user`, `password` and `db`, and for the
 //! sentinels themselves `sentinel_user` and `sentinel_password`; with TLS `ca_certificate`, the path of a file.
 
 use std::fmt;
@@ -102,6 +102,7 @@ type Problem = &'static str;
 
 const SCHEME: Problem = "is not one that Redis is known by; write `redis://host:6379/`, `rediss://..`, `redis+unix:///path`, \
      `redis+sentinel://host,host/service` or `redis+cluster://host,host`";
+const NO_SCHEME: Problem = "has no scheme; write `redis://host:6379/`";
 const HOST: Problem = "has no host; write `redis://host:6379/`";
 const PORT_NUMBER: Problem =
     "has a port that is not a number from 1 to 65535; write `redis://host:6379/`";
@@ -129,12 +130,17 @@ const NO_UNIX: Problem =
     "asks for a Unix socket, which this system doesn't have; write `redis://host:6379/`";
 
 fn parse(url: &str) -> Result<Target, Problem> {
-    let (scheme, rest) = url.split_once(':').ok_or(SCHEME)?;
+    let (scheme, rest) = url.split_once(':').ok_or(NO_SCHEME)?;
     let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
     let scheme = scheme.to_ascii_lowercase();
+    let scheme = match scheme.strip_prefix("valkey") {
+        Some(rest) => format!("redis{rest}"),
+        None => scheme,
+    };
     let (tls, kind) = match scheme.strip_prefix("rediss") {
         Some(kind) => (true, kind),
         None if scheme == "unix" => (false, "+unix"),
+        None if !scheme.starts_with("redis") && !url.contains("://") => return Err(NO_SCHEME),
         None => (false, scheme.strip_prefix("redis").ok_or(SCHEME)?),
     };
     if tls && !cfg!(feature = "redis-tls") {
@@ -342,6 +348,8 @@ mod tests {
     fn one_server() {
         assert!(parse("redis://host").servers == Servers::One(tcp("host", 6379)));
         assert!(parse("REDIS://host:1/").servers == Servers::One(tcp("host", 1)));
+        assert!(parse("valkey://host:1") == parse("redis://host:1"));
+        assert!(parse("valkey+cluster://a,b") == parse("redis+cluster://a,b"));
         assert!(parse("redis://[::1]:7").servers == Servers::One(tcp("::1", 7)));
         assert!(parse("redis://[::1]").servers == Servers::One(tcp("::1", 6379)));
         let full = parse("redis://us%40er:p%3Ass@word@host:7000/3?protocol=resp3");
@@ -377,7 +385,7 @@ mod tests {
 
     #[test]
     fn tls_takes_its_feature() {
-        let parsed = Target::parse("rediss://host");
+        let parsed = Target::parse("valkeys://host");
         if cfg!(feature = "redis-tls") {
             assert!(parsed.expect("TLS is built").tls);
             let trusting = parse("rediss://host?ca_certificate=/my%20ca.pem").ca_certificate;
@@ -391,7 +399,8 @@ mod tests {
     #[test]
     fn says_what_is_wrong_and_repeats_nothing() {
         for (url, part) in [
-            ("hunter2", "redis://host"),
+            ("hunter2", "no scheme"),
+            ("hunter2:6379", "no scheme"),
             ("http://hunter2", "redis://host"),
             ("redis+hunter2://", "redis://host"),
             ("redis:hunter2", "no host"),

@@ -188,7 +188,7 @@ impl StoredType {
             Entry::Vacant(place) => place.insert(Box::leak(Box::new(made))),
         };
         drop(known);
-        observe::traced(Function::UNNAMED, stored);
+        observe::traced(Function(None), stored);
         stored.unless_busy()
     }
 

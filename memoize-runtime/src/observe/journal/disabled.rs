@@ -12,5 +12,5 @@ impl Journal {
 
     #[inline]
     #[expect(clippy::unused_self, reason = "as the one that is enabled")]
-    pub(crate) fn write(&self, _: &Function<'_>, _: Event) {}
+    pub(crate) fn write(&self, _: Function, _: Event) {}
 }

@@ -8,7 +8,7 @@ use crate::observe::{Event, Function};
 
 /// Where events are written to.
 pub(crate) trait Log: Send + Sync {
-    fn write(&self, function: &Function<'_>, event: Event);
+    fn write(&self, function: Function, event: Event);
 }
 
 /// The logs of one runtime, kept for as long as somebody reads them.
@@ -35,7 +35,7 @@ impl Journal {
         self.is_kept.store(true, Ordering::Release);
     }
 
-    pub(crate) fn write(&self, function: &Function<'_>, event: Event) {
+    pub(crate) fn write(&self, function: Function, event: Event) {
         if !self.is_kept.load(Ordering::Acquire) {
             return;
         }

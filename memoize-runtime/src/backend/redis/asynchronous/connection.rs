@@ -4,7 +4,7 @@
 //! whether or not somebody still waits for it: the answer to a question that was dropped is thrown away, and never handed
 //! to another.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +13,7 @@ use std::time::Instant;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Cmd, Pipeline, RedisConnectionInfo, Value};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio::task::JoinHandle;
 
 use super::super::error::{self, Failure};
@@ -123,9 +123,12 @@ async fn open(address: &Address, tls: Option<&Tls>) -> Result<Connection, Backen
 }
 
 async fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
-    let stream = match host.parse::<IpAddr>() {
-        Ok(address) => TcpStream::connect((address, port)).await?,
-        Err(_) => TcpStream::connect((host, port)).await?,
+    let stream = if let Ok(address) = host.parse::<IpAddr>() {
+        TcpStream::connect((address, port)).await?
+    } else {
+        let addresses = lookup_host((host, port)).await;
+        let addresses: Vec<_> = addresses.map_err(|_| ErrorKind::NotFound)?.collect();
+        TcpStream::connect(&*addresses).await?
     };
     stream.set_nodelay(true)?;
     Ok(stream)

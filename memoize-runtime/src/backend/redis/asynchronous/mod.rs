@@ -90,7 +90,7 @@ impl Client {
                         // It is not believed to work.
                         self.table.forget(&group.address, &connection);
                         let failed = exchange.fail(&group, failure, &self.shared.router);
-                        failed.map_err(|error| leave.failed(error))?;
+                        failed.map_err(|error| leave.failed(&group.address, error))?;
                     }
                 }
             }
@@ -169,7 +169,7 @@ impl Client {
             let answer = self.ask_guide(&guide, until).await;
             match answer.and_then(|answer| router.learn(&guide, answer)) {
                 Ok(()) => return Ok(()),
-                Err(error) => last = error,
+                Err(error) => last = error.at(&guide),
             }
         }
         Err(last)
@@ -212,7 +212,7 @@ impl Client {
             Ok((connection, reused)) => Ok((connection, reused, leave)),
             Err(error) => {
                 self.shared.router.doubt();
-                Err(leave.failed(error))
+                Err(leave.failed(address, error))
             }
         }
     }

@@ -48,7 +48,7 @@ impl Client {
                 let leave = shared.nodes.admit(&group.address, until)?;
                 let mut link = match self.connect(shared, &group.address, until) {
                     Ok(link) => link,
-                    Err(error) => return Err(leave.failed(error)),
+                    Err(error) => return Err(leave.failed(&group.address, error)),
                 };
                 let commands = exchange.commands(&group);
                 let sent = link.send(&commands, until).map(|()| commands.len());
@@ -68,7 +68,7 @@ impl Client {
                             self.pool.forget(&group.address);
                         }
                         let failed = exchange.fail(&group, failure, &shared.router);
-                        failed.map_err(|error| leave.failed(error))?;
+                        failed.map_err(|error| leave.failed(&group.address, error))?;
                     }
                 }
             }
@@ -130,7 +130,7 @@ fn ask_guides(shared: &Shared, until: Instant) -> Result<(), BackendError> {
             ask_guide(shared, &guide, until).and_then(|answer| shared.router.learn(&guide, answer));
         match found {
             Ok(()) => return Ok(()),
-            Err(error) => last = error,
+            Err(error) => last = error.at(&guide),
         }
     }
     Err(last)

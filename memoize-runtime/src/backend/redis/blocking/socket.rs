@@ -195,7 +195,8 @@ fn resolve(host: &str, port: u16, until: Instant) -> io::Result<Vec<SocketAddr>>
     }
     let host = host.to_owned();
     in_time(until, move || {
-        Ok((&*host, port).to_socket_addrs()?.collect())
+        let addresses = (&*host, port).to_socket_addrs();
+        Ok(addresses.map_err(|_| ErrorKind::NotFound)?.collect())
     })
 }
 

@@ -77,8 +77,8 @@ struct Tracker {
 enum Ended {
     /// The connection is lost, or there is none, or the server can't tell for the moment. Calls find out for themselves whether it is there.
     Lost,
-    /// The server won't tell.
-    Refused(BackendError),
+    /// The server won't tell. Why is not known where it refuses the login: then it refuses calls as well, which say so.
+    Refused(Option<BackendError>),
 }
 
 impl From<BackendError> for Ended {
@@ -99,10 +99,11 @@ impl Tracker {
                 Err(Ended::Lost) if started.elapsed() > LONGEST_PAUSE => SHORTEST_PAUSE,
                 Err(Ended::Lost) => (pause * 2).min(LONGEST_PAUSE),
                 Err(Ended::Refused(why)) => {
-                    if !self.is_refusal_told {
+                    if let Some(why) = why
+                        && !std::mem::replace(&mut self.is_refusal_told, true)
+                    {
                         tell_of_refusal(&why);
                     }
-                    self.is_refusal_told = true;
                     PAUSE_AFTER_REFUSAL
                 }
             };
@@ -192,7 +193,8 @@ impl Ear {
     fn ask(&mut self, question: &Cmd, changes: &Changes) -> Result<Value, Ended> {
         match self.answer(question, changes)? {
             Value::ServerError(refusal) if error::is_lasting(&refusal) => {
-                Err(Ended::Refused(error::of_tracking(&refusal)))
+                let why = !error::is_of_the_login(&refusal);
+                Err(Ended::Refused(why.then(|| error::of_tracking(&refusal))))
             }
             Value::ServerError(_) => Err(Ended::Lost),
             answer => Ok(answer),
