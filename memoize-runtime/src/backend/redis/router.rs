@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use redis::{Cmd, Value};
 
+use super::blocking::share;
 use super::origin::Origin;
 use super::search::{Searches, Searching, Waiting};
 use super::slot::SLOTS;
@@ -15,6 +16,12 @@ use crate::process::PerProcess;
 
 /// So many answers that came too late are a reason to ask whether the servers are still the same.
 const MOST_LATE: u32 = 3;
+
+/// How often sentinels are asked anew: a master that another has replaced may not know it, and answer as before.
+const ASKED: Duration = Duration::from_secs(7);
+
+/// After this nobody goes on with what was known before they answer.
+const FORGOTTEN: Duration = Duration::from_secs(10);
 
 /// What is known about the servers so far. Of a single one all is known from the start.
 pub(super) struct Router {
@@ -32,6 +39,8 @@ struct State {
 #[derive(Default)]
 struct Known {
     found: Option<Found>,
+    /// When they were asked last, if ever.
+    asked: Option<Instant>,
     /// Whether it may have changed, so that somebody should ask. Until then it may still do.
     is_doubted: bool,
     late: u32,
@@ -76,9 +85,14 @@ impl Router {
         }
         let state = self.state();
         let mut known = state.lock();
-        if known.found.is_some() && !known.is_doubted {
+        let is_known = known.found.is_some();
+        let age = known.asked.map(|asked| asked.elapsed());
+        let is_older = |than| self.asks_sentinels() && age.is_none_or(|age| age >= than);
+        if is_known && !known.is_doubted && !is_older(ASKED) {
             return Step::Nothing;
         }
+        // Where they don't answer, what was known may still do, if some of the time is left.
+        let until = if is_known { share(until, 1) } else { until };
         match state.searches.begin(until) {
             Ok(search) => {
                 known.is_doubted = false;
@@ -86,7 +100,7 @@ impl Router {
                 known.searches += 1;
                 Step::Search(search)
             }
-            Err(_) if known.found.is_some() => Step::Nothing,
+            Err(_) if is_known && !is_older(FORGOTTEN) => Step::Nothing,
             Err(search) => Step::Wait(search),
         }
     }
@@ -100,10 +114,12 @@ impl Router {
         search: Searching<'_>,
         found: Result<(), BackendError>,
     ) -> Result<(), BackendError> {
+        let mut known = self.state().lock();
+        known.asked = Some(Instant::now());
         let Err(error) = found else { return Ok(()) };
         search.fail();
         // What was known before may still do.
-        if self.state().lock().found.is_some() {
+        if known.found.is_some() {
             return Ok(());
         }
         Err(error)

@@ -53,8 +53,14 @@ impl Link {
         let commands = greeting.commands();
         if !commands.is_empty() {
             let commands: Vec<_> = commands.iter().collect();
-            let answers = link.ask(&commands, until);
-            link.run_id = greeting.check(&answers.map_err(Failure::of_new_connection)?)?;
+            let mut answers = Vec::new();
+            let sent = link.send(&commands, until);
+            let received = link.receive_all(commands.len(), &mut answers, until);
+            // One that takes no more connections says so unasked, and hangs up.
+            if !matches!(answers[..], [Value::ServerError(_)]) {
+                sent.and(received).map_err(Failure::of_new_connection)?;
+            }
+            link.run_id = greeting.check(&answers)?;
         }
         Ok(link)
     }
@@ -87,6 +93,18 @@ impl Link {
         answers: usize,
         until: Instant,
     ) -> Result<Vec<Value>, Failure> {
+        let mut received = Vec::with_capacity(answers);
+        self.receive_all(answers, &mut received, until)?;
+        Ok(received)
+    }
+
+    /// Receives so many answers, and as many of them as come.
+    fn receive_all(
+        &mut self,
+        answers: usize,
+        received: &mut Vec<Value>,
+        until: Instant,
+    ) -> Result<(), Failure> {
         self.socket().until = until;
         let mut reader = Bounded {
             stream: &mut self.stream,
@@ -94,7 +112,6 @@ impl Link {
         };
         // With a parser of its own, nothing unasked stays behind in one.
         let mut parser = Parser::new();
-        let mut received = Vec::with_capacity(answers);
         let mut is_first = true;
         while received.len() < answers {
             match parser.parse_value(&mut reader) {
@@ -113,7 +130,7 @@ impl Link {
             reader.left = ANSWER_BYTES;
             is_first = false;
         }
-        Ok(received)
+        Ok(())
     }
 
     /// What the server says unasked; none if it says nothing until then.

@@ -113,7 +113,7 @@ mod tests {
             panic!("the URL has one host");
         };
         let until = Instant::now() + Duration::from_secs(10);
-        let link = Link::open(address, None, &Greeting::to_servers(&target), until);
+        let link = Link::open(address, None, &Greeting::none(), until);
         let link = link.expect("it listens");
         let (mut peer, _) = server.accept().expect("it was connected");
         let pool = Pool::new();
