@@ -2,7 +2,8 @@
 
 use std::error::Error;
 use std::iter;
-
+#[cfg(feature = "redis-tokio")]
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -402,6 +403,25 @@ fn a_master_that_does_not_know_that_it_was_replaced() {
     end_with_another(service.named(), &second, &service.url(), || {
         service.name_another(&second);
     });
+}
+
+/// All of a runtime's threads for what blocks may be taken, and it doesn't end before they do.
+#[cfg(feature = "redis-tokio")]
+#[test]
+fn a_name_that_is_resolved_while_no_thread_of_the_runtime_is_free() {
+    let server = RedisServer::start();
+    let url = format!("redis://localhost:{}", server.address().port());
+    let twin = Arc::new(open(&url)).async_twin().expect("it has one");
+    let tasks = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .max_blocking_threads(1)
+        .build()
+        .expect("the system has threads");
+    let (end, until) = std::sync::mpsc::channel::<()>();
+    tasks.spawn_blocking(move || until.recv());
+    let found = tasks.block_on(async { twin.get("key", soon()).await });
+    assert_eq!(found.expect("it needs none"), None);
+    drop(end);
 }
 
 /// How often the nodes were asked where the slots are.

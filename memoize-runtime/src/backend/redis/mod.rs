@@ -63,7 +63,7 @@ const LONGEST: Duration = Duration::from_secs(5);
 ///
 /// Nothing is connected before something is asked, and what was lost is connected again when it is: the server may be absent
 /// at start, come later and go away. Sync functions have connections of their own, as many as there are threads that ask at one
-/// time, of which up to 32 stay open to each server. With the feature `redis-tokio`, async functions share one connection to
+/// time, of which up to 32 stay open to each server; who gets none, as the server has no room (`maxclients`), computes. With the feature `redis-tokio`, async functions share one connection to
 /// each server; without it, outside of a tokio runtime, or in one that was built without `enable_io`, they ask from a few threads, see
 /// [`Unblock`](crate::Unblock). That I/O is missing tokio says by a panic, once a runtime, which is caught; a program in which panics abort
 /// takes `enable_io`. A connection
@@ -115,10 +115,21 @@ struct Shared {
     router: Router,
     nodes: Nodes,
     blocking: blocking::Client,
+    /// Each connection that is open holds one, but for those that are tried out or tell of something.
+    connected: Arc<()>,
     unanswered: Unanswered,
 }
 
 impl Shared {
+    /// Why another connection could not be opened. Where the server has no room for one and others stand, it works.
+    fn unconnected(&self, error: BackendError) -> BackendError {
+        if error::is_for_lack_of_room(&error) && Arc::strong_count(&self.connected) > 1 {
+            return error.telling_nothing();
+        }
+        self.router.doubt();
+        error
+    }
+
     fn look<'a>(
         &'a self,
         key: &'a str,
@@ -167,6 +178,7 @@ impl Redis {
                 router,
                 nodes,
                 blocking: blocking::Client::new(),
+                connected: Arc::default(),
                 unanswered: Unanswered::default(),
             }),
         }

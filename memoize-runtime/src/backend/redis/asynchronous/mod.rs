@@ -147,6 +147,8 @@ impl Client {
                 Step::Nothing => return Ok(()),
                 Step::Search(search) => {
                     let found = Box::pin(self.ask_guides(search.until)).await;
+                    self.shared.blocking.keep_known(&self.shared);
+                    self.table.keep(|address| self.shared.router.knows(address));
                     return self.shared.router.searched(search, found);
                 }
                 Step::Wait(search) => {
@@ -217,7 +219,8 @@ impl Client {
             let greeting = Greeting::to_servers(&self.shared.target);
             let tls = self.shared.tls.as_ref();
             let opened = Connection::open(address, tls, &greeting, until).await;
-            let mut connection = opened.inspect_err(|_| router.doubt())?;
+            let mut connection = opened.map_err(|error| self.shared.unconnected(error))?;
+            connection.among = Some(Arc::clone(&self.shared.connected));
             connection.epoch = epoch;
             if greeting.asks_run_id {
                 let run_id = connection.run_id.take();

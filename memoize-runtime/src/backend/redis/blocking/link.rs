@@ -1,6 +1,7 @@
 //! One connection of the blocking client.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::sync::Arc;
 use std::time::Instant;
 
 use redis::{Cmd, Parser, RedisError, Value};
@@ -23,6 +24,8 @@ pub(super) struct Link {
     pub(super) run_id: Option<RunId>,
     /// When it was opened, by the count of [`Origin::epoch`](super::super::origin::Origin::epoch).
     pub(super) epoch: u64,
+    /// [`Shared::connected`](super::super::Shared).
+    pub(super) among: Option<Arc<()>>,
 }
 
 enum Stream {
@@ -49,6 +52,7 @@ impl Link {
             reused: false,
             run_id: None,
             epoch: 0,
+            among: None,
         };
         let commands = greeting.commands();
         if !commands.is_empty() {

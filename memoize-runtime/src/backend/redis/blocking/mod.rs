@@ -6,8 +6,11 @@ mod socket;
 pub(super) mod tracking;
 
 pub(super) use socket::Socket;
+#[cfg(feature = "redis-tokio")]
+pub(super) use socket::{find, on_a_thread, panicked};
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use redis::Value;
@@ -79,6 +82,11 @@ impl Client {
         Err(BackendError::new("the cluster sends us from node to node"))
     }
 
+    /// Closes the connections to servers that are not among those that are known now.
+    pub(super) fn keep_known(&self, shared: &Shared) {
+        self.pool.keep(|address| shared.router.knows(address));
+    }
+
     fn connect(
         &self,
         shared: &Shared,
@@ -101,7 +109,8 @@ fn open(shared: &Shared, address: &Address, until: Instant) -> Result<Link, Back
     let epoch = origin.epoch(Instant::now());
     let greeting = Greeting::to_servers(&shared.target);
     let opened = Link::open(address, shared.tls.as_ref(), &greeting, until);
-    let mut link = opened.inspect_err(|_| shared.router.doubt())?;
+    let mut link = opened.map_err(|error| shared.unconnected(error))?;
+    link.among = Some(Arc::clone(&shared.connected));
     link.epoch = epoch;
     if greeting.asks_run_id {
         origin.opened(link.run_id.take(), epoch, Instant::now());
@@ -116,6 +125,7 @@ fn find_servers(shared: &Shared, until: Instant) -> Result<(), BackendError> {
             Step::Nothing => return Ok(()),
             Step::Search(search) => {
                 let found = ask_guides(shared, search.until);
+                shared.blocking.keep_known(shared);
                 return shared.router.searched(search, found);
             }
             Step::Wait(search) => {
