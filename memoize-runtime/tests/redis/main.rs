@@ -5,5 +5,7 @@ mod clients;
 mod conformance;
 mod faults;
 mod leases;
+#[cfg(feature = "redis-tokio")]
+mod polled;
 mod servers;
 mod values;

@@ -82,6 +82,12 @@ const UNNAMED: &str = "the server answered with an error";
 
 const CROWDED: &str = "the server takes no more connections; raise its `maxclients`";
 
+/// Whether there was no answer in time.
+#[cfg(feature = "redis-tokio")]
+pub(super) fn is_late(error: &BackendError) -> bool {
+    error.reason == LATE
+}
+
 /// Whether it is the server's word that it takes no more connections.
 pub(super) fn is_for_lack_of_room(error: &BackendError) -> bool {
     error.reason == CROWDED

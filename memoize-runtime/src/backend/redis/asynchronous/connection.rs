@@ -14,6 +14,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Cmd, Pipeline, RedisConnectionInfo, Value};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::runtime::{Handle, Id};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -32,6 +33,8 @@ pub(super) struct Connection {
     multiplexed: MultiplexedConnection,
     driver: Arc<Driver>,
     id: u64,
+    /// In which it was opened.
+    pub(super) runtime: Id,
     pub(super) run_id: Option<RunId>,
     /// When it was opened, by the count of [`Origin::epoch`](super::super::origin::Origin::epoch).
     pub(super) epoch: u64,
@@ -177,6 +180,7 @@ async fn over(
     Ok(Connection {
         multiplexed,
         driver: Arc::new(Driver(tokio::spawn(driver))),
+        runtime: Handle::current().id(),
         id: NEXT.fetch_add(1, Ordering::Relaxed),
         run_id: None,
         epoch: 0,

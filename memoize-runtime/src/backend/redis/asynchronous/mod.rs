@@ -69,7 +69,7 @@ impl Twin {
 impl Client {
     /// As [the other](super::blocking::Client::ask) does.
     async fn ask(
-        &self,
+        self: &Arc<Self>,
         exchange: &mut Exchange,
         deadline: Deadline,
     ) -> Result<Vec<Value>, BackendError> {
@@ -103,7 +103,7 @@ impl Client {
 
     /// Sends what there is to send, to all servers at the same time.
     async fn send(
-        &self,
+        self: &Arc<Self>,
         exchange: &mut Exchange,
         until: Instant,
     ) -> Result<Vec<Asked<'_>>, BackendError> {
@@ -117,16 +117,18 @@ impl Client {
             return Ok(vec![(group, connection, stale_if(reused, asked), leave)]);
         }
         let mut asking = JoinSet::new();
+        let runtime = runtimes::current()?;
         let mut leaves = Vec::with_capacity(groups.len());
         for (index, group) in groups.iter().enumerate() {
             let (connection, reused, leave) = self.connection(&group.address, until).await?;
             leaves.push(leave);
             let commands: Vec<_> = exchange.commands(group).into_iter().cloned().collect();
-            asking.spawn(async move {
+            let asked = async move {
                 let commands: Vec<_> = commands.iter().collect();
                 let asked = connection.ask(&commands, until).await;
                 (index, connection, stale_if(reused, asked))
-            });
+            };
+            asking.spawn_on(asked, &runtime);
         }
         let mut groups: Vec<_> = groups.into_iter().zip(leaves).map(Some).collect();
         let mut answered = Vec::with_capacity(groups.len());
@@ -141,7 +143,7 @@ impl Client {
     }
 
     /// Asks where the servers are, if that is to be done, or waits until another task has.
-    async fn find_servers(&self, until: Instant) -> Result<(), BackendError> {
+    async fn find_servers(self: &Arc<Self>, until: Instant) -> Result<(), BackendError> {
         loop {
             match self.shared.router.step(until) {
                 Step::Nothing => return Ok(()),
@@ -162,7 +164,7 @@ impl Client {
         }
     }
 
-    async fn ask_guides(&self, until: Instant) -> Result<(), BackendError> {
+    async fn ask_guides(self: &Arc<Self>, until: Instant) -> Result<(), BackendError> {
         let router = &self.shared.router;
         let mut guides = router.guides();
         let mut last = BackendError::new("no server is known");
@@ -177,14 +179,21 @@ impl Client {
         Err(last)
     }
 
-    async fn ask_guide(&self, guide: &Address, until: Instant) -> Result<Value, BackendError> {
+    async fn ask_guide(
+        self: &Arc<Self>,
+        guide: &Address,
+        until: Instant,
+    ) -> Result<Value, BackendError> {
         let greeting = if self.shared.router.asks_sentinels() {
             Greeting::to_sentinels(&self.shared.target)
         } else {
             Greeting::to_servers(&self.shared.target)
         };
-        let tls = self.shared.tls.as_ref();
-        let connection = Connection::open(guide, tls, &greeting, until).await?;
+        let opening = runtimes::current()?.spawn(self.open_by(guide, greeting, until));
+        let opened = timeout(Some(until), opening).await;
+        let connection = opened
+            .ok_or_else(error::late)?
+            .map_err(|_| runtimes::ended())??;
         let answers = connection
             .ask(&[&self.shared.router.question()], until)
             .await;
@@ -192,7 +201,7 @@ impl Client {
     }
 
     async fn connection(
-        &self,
+        self: &Arc<Self>,
         address: &Address,
         until: Instant,
     ) -> Result<(Connection, bool, Leave<'_>), BackendError> {
@@ -200,10 +209,12 @@ impl Client {
         let origin = self.shared.router.origin();
         if origin.is_due(Instant::now()) {
             // As the other does.
-            drop(self.open(address, share(until, 1)).await);
+            let until = share(until, 1);
+            let trial = runtimes::current()?.spawn(self.open(address, until));
+            drop(timeout(Some(until), trial).await);
         }
         let epoch = origin.epoch(Instant::now());
-        let open = self.open(address, until);
+        let open = || self.open(address, until);
         let opened = self.table.get_or_open(address, epoch, open, until).await;
         match opened {
             Ok((connection, reused)) => Ok((connection, reused, leave)),
@@ -212,31 +223,51 @@ impl Client {
     }
 
     /// Another connection, which says which server its address leads to. In a box, as it is large and seldom needed.
-    fn open<'a>(&'a self, address: &'a Address, until: Instant) -> Answer<'a, Connection> {
-        Box::pin(self.without_io.open(async move {
-            let router = &self.shared.router;
-            let epoch = router.origin().epoch(Instant::now());
-            let greeting = Greeting::to_servers(&self.shared.target);
-            let tls = self.shared.tls.as_ref();
-            let opened = Connection::open(address, tls, &greeting, until).await;
-            let mut connection = opened.map_err(|error| self.shared.unconnected(error))?;
-            connection.among = Some(Arc::clone(&self.shared.connected));
+    fn open(self: &Arc<Self>, address: &Address, until: Instant) -> Answer<'static, Connection> {
+        let (client, address) = (Arc::clone(self), address.clone());
+        Box::pin(async move {
+            let shared = &client.shared;
+            let origin = shared.router.origin();
+            let epoch = origin.epoch(Instant::now());
+            let greeting = Greeting::to_servers(&shared.target);
+            let asks_run_id = greeting.asks_run_id;
+            let opened = client.open_by(&address, greeting, until).await;
+            let mut connection = opened.map_err(|error| shared.unconnected(error))?;
+            connection.among = Some(Arc::clone(&shared.connected));
             connection.epoch = epoch;
-            if greeting.asks_run_id {
-                let run_id = connection.run_id.take();
-                router.origin().opened(run_id, epoch, Instant::now());
+            if asks_run_id {
+                origin.opened(connection.run_id.take(), epoch, Instant::now());
             }
             Ok(connection)
-        }))
+        })
     }
 
-    async fn ask_one(&self, request: Request, deadline: Deadline) -> Result<Value, BackendError> {
+    /// One that begins with a greeting, to be awaited in a task of the runtime: what polls a call may not poll it for long, or elsewhere.
+    fn open_by(
+        self: &Arc<Self>,
+        address: &Address,
+        greeting: Greeting,
+        until: Instant,
+    ) -> Answer<'static, Connection> {
+        let (client, address) = (Arc::clone(self), address.clone());
+        Box::pin(async move {
+            let tls = client.shared.tls.as_ref();
+            let opening = Connection::open(&address, tls, &greeting, until);
+            client.without_io.open(opening).await
+        })
+    }
+
+    async fn ask_one(
+        self: &Arc<Self>,
+        request: Request,
+        deadline: Deadline,
+    ) -> Result<Value, BackendError> {
         let answers = self.ask(&mut Exchange::new([request]), deadline).await?;
         super::only(answers)
     }
 
     async fn look_up(
-        &self,
+        self: &Arc<Self>,
         key: &str,
         others: &[&str],
         life: Duration,

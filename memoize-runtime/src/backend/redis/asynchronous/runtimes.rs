@@ -29,12 +29,12 @@ impl WithoutIo {
         self.any.load(Ordering::Relaxed) && self.with_ids(|ids| ids.contains(&runtime.id()))
     }
 
-    /// What `opening` gives, in the runtime that this is polled in. One in which it panics is not asked for it again.
+    /// What `opening` gives, in a task of the runtime. One in which it panics is not asked for it again.
     pub(super) async fn open<T>(
         &self,
         opening: impl Future<Output = Result<T, BackendError>>,
     ) -> Result<T, BackendError> {
-        let runtime = Handle::current();
+        let runtime = current()?;
         // Others may have waited for the one who found it out.
         if self.has(&runtime) {
             return Err(without_io());
@@ -59,6 +59,18 @@ impl WithoutIo {
         let ids = self.ids.get_or_make(Mutex::default);
         act(&mut ids.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// The runtime of whoever polls just now. It may be another one than the last time, or none.
+pub(super) fn current() -> Result<Handle, BackendError> {
+    Handle::try_current().map_err(|_| {
+        BackendError::unasked("a future that began in a tokio runtime is polled outside of it")
+    })
+}
+
+/// What becomes of a task that didn't come to its end.
+pub(super) fn ended() -> BackendError {
+    BackendError::unasked("the tokio runtime has ended")
 }
 
 /// The server is not to blame.
