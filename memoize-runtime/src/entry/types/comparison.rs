@@ -395,7 +395,9 @@ mod tests {
     use crate::Cacheable;
     use crate::entry::{StoredType, Unencodable, shape_of};
 
+    /// Not seen to be read as just what it is.
     #[derive(Serialize, Deserialize)]
+    #[serde(transparent)]
     struct Ranking(Vec<u8>);
 
     fn stored<T: Cacheable>() -> StoredType {
