@@ -308,6 +308,11 @@ impl Arrangement for Sorting<'_> {
         let Some((begun, sorted)) = self.open.borrow_mut().pop() else {
             return;
         };
+        if !parts.is_empty()
+            && let Some(passage) = begun.element()
+        {
+            self.course.adds(passage, Trial::OF_BRANCH);
+        }
         if parts.len() > 1 {
             let shown = begun.order.shown;
             let bits = if sorted || shown == Shown::EachOnce {

@@ -11,8 +11,8 @@ use super::conform::{Passage, Search, Trial};
 use super::fingerprint::Shape;
 use super::stored::Unencodable;
 
-/// Values that are read back to see parts of the type that no value had before; some are never seen. After a value that came back
-/// as another one, each is read back.
+/// Values that are read back, whatever they are; then those are with a part of the type that no value had before, since some are
+/// never seen. After a value that came back as another one, each is read back.
 const MAX_VALUES: u32 = 16;
 
 /// Different values that come back, at least, before one is believed that was not read back. The first may be one of the few that a
@@ -60,7 +60,7 @@ struct Known {
 /// Which values are read back.
 pub(super) enum Wanted {
     None,
-    /// Those in which such a list or map is found.
+    /// Those in which such a part is found.
     Found(Search),
     All,
 }
@@ -207,7 +207,11 @@ impl Known {
 
     /// Decides which values are read back from now on; says whether none are.
     fn settle(&mut self, shape: &Shape) -> bool {
-        let is_all_met = self.bits.len() >= shape.passages() && !self.wants_different();
+        let unmet = || {
+            let all = shape.passages();
+            all.filter(|passage| !self.bits.contains_key(passage))
+        };
+        let is_all_met = unmet().next().is_none() && !self.wants_different();
         if self.is_refuted || !is_all_met && self.values < MAX_VALUES {
             return false;
         }
@@ -215,7 +219,9 @@ impl Known {
             let bits = self.bits.get(passage);
             !self.is_disordered && bits.is_some_and(|&bits| bits >= Trial::CERTAIN)
         };
-        let wanted: Arc<[Passage]> = shape.lists().filter(|list| !is_shown(list)).collect();
+        let orders = shape.lists().filter(|list| !is_shown(list));
+        let wanted: BTreeSet<Passage> = unmet().chain(orders).collect();
+        let wanted: Arc<[Passage]> = wanted.into_iter().collect();
         let is_whole = wanted.is_empty();
         self.wanted = Some(wanted);
         is_whole

@@ -147,7 +147,7 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// One that looks for some of the lists.
+    /// One that looks for some of the passages.
     pub(crate) fn searching(shape: &'a Shape, codec: Codec, search: &'a Search) -> Self {
         Self {
             listener: Some(Listener::Search(search)),
@@ -167,9 +167,11 @@ impl<'a> Watch<'a> {
 
     /// What is in this branch of an option or enum is written.
     #[inline]
-    fn branches(&self, node: &Node, branch: usize) {
-        if let Some(Listener::Course(course)) = self.listener {
-            course.goes_through(node, branch);
+    fn branches(&self, node: &Node, branch: u64) {
+        match self.listener {
+            None => {}
+            Some(Listener::Course(course)) => course.goes_through(node, branch),
+            Some(Listener::Search(search)) => search.goes_through(node, branch),
         }
     }
 
@@ -392,16 +394,16 @@ impl<'w> Place<'w> {
             Node::Unseen(_) => return Ok(None),
             _ => return Err(self.diverge(Fault::Kind)),
         };
-        let found = match self.watch.codec {
-            Codec::Postcard => usize::try_from(index)
-                .ok()
-                .and_then(|index| variants.get(index))
-                .filter(|variant| variant.names.contain(name)),
-            Codec::Msgpack => variants.iter().find(|variant| variant.names.contain(name)),
+        let number = match self.watch.codec {
+            Codec::Postcard => usize::try_from(index).ok(),
+            Codec::Msgpack => variants
+                .iter()
+                .position(|variant| variant.names.contain(name)),
         };
-        match found {
-            Some(variant) => {
-                self.watch.branches(self.node(), index as usize);
+        let found = number.and_then(|number| Some((number, variants.get(number)?)));
+        match found.filter(|(_, variant)| variant.names.contain(name)) {
+            Some((number, variant)) => {
+                self.watch.branches(self.node(), number as u64);
                 Ok(Some(&variant.payload))
             }
             None => Err(self.diverge(fault_of_variant(variants, index, name))),
