@@ -17,6 +17,7 @@ mod census;
 #[path = "../common/child.rs"]
 mod child;
 mod cold_key;
+mod crowded;
 mod everywhere;
 mod eviction;
 mod foreign;

@@ -140,6 +140,7 @@ fn one_that_ran_out_can_be_granted_to_another_or_else_be_filled() {
 fn one_whose_grant_was_never_heard_of_is_granted_anew() {
     let server = RedisServer::start();
     let proxy = Proxy::start(server.address(), 0);
+    proxy.spare_greetings();
     let redis = open(&format!("redis://{}", proxy.address()));
     let direct = open(&server.url());
     for (name, client) in clients(&redis) {
@@ -184,6 +185,7 @@ fn unheard(proxy: &Proxy, client: &dyn Backend, key: &str) {
 fn one_is_taken_over_past_questions_that_never_came() {
     let server = RedisServer::start();
     let proxy = Proxy::start(server.address(), 0);
+    proxy.spare_greetings();
     for (name, client) in clients(&open(&format!("redis://{}", proxy.address()))) {
         let key = format!("{name}:key");
         // The script is known now.
@@ -221,6 +223,7 @@ fn one_that_could_not_be_ended_is_taken_over_or_given_up_with_the_next_question(
     let server = RedisServer::start();
     let direct = open(&server.url());
     let proxy = Proxy::start(server.address(), 0);
+    proxy.spare_greetings();
     for (name, client) in clients(&open(&format!("redis://{}", proxy.address()))) {
         let asks: [(&str, Ask); 3] = [
             ("the same key", |client| {
@@ -258,6 +261,7 @@ fn one_that_could_not_be_ended_is_taken_over_or_given_up_with_the_next_question(
 fn a_question_that_outlives_its_deadline_brings_no_lease_back() {
     let server = RedisServer::start();
     let proxy = Proxy::start(server.address(), 0);
+    proxy.spare_greetings();
     let direct = open(&server.url());
     for (name, client) in clients(&open(&format!("redis://{}", proxy.address()))) {
         let key = format!("{name}:key");
@@ -289,6 +293,7 @@ fn a_question_that_outlives_its_deadline_brings_no_lease_back() {
 fn nobody_waits_for_what_is_given_up() {
     let server = RedisServer::start();
     let proxy = Proxy::start(server.address(), 0);
+    proxy.spare_greetings();
     for (name, client) in clients(&open(&format!("redis://{}", proxy.address()))) {
         let key = format!("{name}:key");
         unheard(&proxy, &*client, &key);
@@ -313,6 +318,7 @@ fn nobody_waits_for_what_is_given_up() {
 fn one_whose_grant_was_never_heard_of_is_given_up_with_the_next_lookup() {
     let server = RedisServer::start();
     let proxy = Proxy::start(server.address(), 0);
+    proxy.spare_greetings();
     let redis = open(&format!("redis://{}", proxy.address()));
     let direct = open(&server.url());
     for (name, client) in clients(&redis) {
@@ -346,6 +352,7 @@ fn one_whose_grant_was_never_heard_of_is_given_up_with_the_next_lookup() {
 fn one_that_was_taken_and_never_heard_of_is_given_up_as_well() {
     let server = RedisServer::start();
     let proxy = Proxy::start(server.address(), 0);
+    proxy.spare_greetings();
     let redis = open(&format!("redis://{}", proxy.address()));
     let direct = open(&server.url());
     for (name, client) in clients(&redis) {

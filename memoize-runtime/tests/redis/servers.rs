@@ -2,12 +2,13 @@
 
 use std::error::Error;
 use std::iter;
-
+#[cfg(feature = "redis-tokio")]
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use memoize_runtime::{Backend, Bytes, Deadline, Lookup, Redis};
-use test_servers::{RedisCluster, RedisSentinel, RedisServer, eventually};
+use test_servers::{Proxy, RedisCluster, RedisSentinel, RedisServer, eventually};
 
 use crate::clients::{HOUR, clients, open, soon, text};
 
@@ -349,6 +350,78 @@ fn a_master_that_was_demoted_is_not_asked_again() {
             found.is_ok_and(|found| found.is_some()) && reads().is_none()
         });
     }
+}
+
+/// Has each client ask a URL once, which leads to the first server, and then until it finds what the second one has; the first is not asked
+/// any more. `redirect` has the URL lead to the second.
+fn end_with_another(first: &RedisServer, second: &RedisServer, url: &str, redirect: impl FnOnce()) {
+    let named = clients(&open(url)).len();
+    // Each for itself, as they tell each other.
+    let clients: Vec<_> = (0..named)
+        .map(|index| clients(&open(url)).remove(index))
+        .collect();
+    first.command(&["SET", "key", "first"]);
+    second.command(&["SET", "key", "second"]);
+    for (name, client) in &clients {
+        assert_eq!(client.get("key", soon()).expect(name), Some(text("first")));
+    }
+    redirect();
+    thread::scope(|scope| {
+        for (name, client) in &clients {
+            scope.spawn(move || {
+                // Where they are is asked after some seconds, so that this takes as long.
+                eventually("the second is asked", || {
+                    client.get("key", soon()).expect(name) == Some(text("second"))
+                });
+            });
+        }
+    });
+    first.command(&["CONFIG", "RESETSTAT"]);
+    for (name, client) in &clients {
+        client.delete("key", soon()).expect(name);
+        assert_eq!(client.get("key", soon()).expect(name), None);
+    }
+    assert!(
+        !first.command_stats().contains_key("get"),
+        "it is not asked"
+    );
+}
+
+/// As where a name or a balancer leads to another server by now, and nobody ends what is connected to the first one.
+#[test]
+fn an_address_that_leads_to_another_server() {
+    let (first, second) = (RedisServer::start(), RedisServer::start());
+    let proxy = Proxy::start(first.address(), 0);
+    let url = format!("redis://{}", proxy.address());
+    end_with_another(&first, &second, &url, || proxy.redirect(second.address()));
+}
+
+/// It may be cut off from those that replaced it, and not from us.
+#[test]
+fn a_master_that_does_not_know_that_it_was_replaced() {
+    let (service, second) = (RedisSentinel::start(), RedisServer::start());
+    end_with_another(service.named(), &second, &service.url(), || {
+        service.name_another(&second);
+    });
+}
+
+/// All of a runtime's threads for what blocks may be taken, and it doesn't end before they do.
+#[cfg(feature = "redis-tokio")]
+#[test]
+fn a_name_that_is_resolved_while_no_thread_of_the_runtime_is_free() {
+    let server = RedisServer::start();
+    let url = format!("redis://localhost:{}", server.address().port());
+    let twin = Arc::new(open(&url)).async_twin().expect("it has one");
+    let tasks = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .max_blocking_threads(1)
+        .build()
+        .expect("the system has threads");
+    let (end, until) = std::sync::mpsc::channel::<()>();
+    tasks.spawn_blocking(move || until.recv());
+    let found = tasks.block_on(async { twin.get("key", soon()).await });
+    assert_eq!(found.expect("it needs none"), None);
+    drop(end);
 }
 
 /// How often the nodes were asked where the slots are.

@@ -12,6 +12,10 @@ use std::time::Duration;
 use crate::random::Random;
 use crate::resp::read_frame;
 
+/// A part of the question which server it is, and the beginning of the answer.
+const GREETING: &[u8] = b"\r\nINFO\r\n";
+const GREETED: &[u8] = b"# Server";
+
 /// What a [`Proxy`] does to replies: each to one in so many, chosen by the seed; zero is never.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Faults {
@@ -95,6 +99,11 @@ impl Proxy {
         self.shared.group.store(replies, Ordering::Relaxed);
     }
 
+    /// Has connections begin undisturbed: which server it is, each asks as the first thing, and is told. It is neither counted nor held.
+    pub fn spare_greetings(&self) {
+        self.shared.spares_greetings.store(true, Ordering::Relaxed);
+    }
+
     /// Has the next value that is read stay here until what is returned is dropped; all else is handed on.
     pub fn hold(&self) -> Held<'_> {
         let (release, until) = mpsc::channel();
@@ -165,6 +174,7 @@ struct Shared {
     /// The same for questions, with how many pass before.
     hold_question: Mutex<Option<(u64, Receiver<()>)>>,
     count: AtomicU64,
+    spares_greetings: AtomicBool,
     over: AtomicBool,
 }
 
@@ -183,6 +193,7 @@ impl Default for Shared {
             hold: Mutex::default(),
             hold_question: Mutex::default(),
             count: AtomicU64::new(0),
+            spares_greetings: AtomicBool::new(false),
             over: AtomicBool::new(false),
         }
     }
@@ -230,11 +241,19 @@ impl Shared {
             if length == 0 {
                 return Ok(());
             }
-            if let Some(until) = self.held_question() {
+            let piece = &piece[..length];
+            let greets = (piece.windows(GREETING.len())).any(|part| part == GREETING);
+            if !(greets && self.spares_greetings())
+                && let Some(until) = self.held_question()
+            {
                 let _ = until.recv();
             }
-            server.write_all(&piece[..length])?;
+            server.write_all(piece)?;
         }
+    }
+
+    fn spares_greetings(&self) -> bool {
+        self.spares_greetings.load(Ordering::Relaxed)
     }
 
     fn held_question(&self) -> Option<Receiver<()>> {
@@ -258,6 +277,11 @@ impl Shared {
         let mut replies = BufReader::new(server);
         let (mut grouped, mut count) = (Vec::new(), 0);
         while let Some(mut reply) = read_frame(&mut replies)? {
+            let greets = (reply.windows(GREETED.len()).take(16)).any(|part| part == GREETED);
+            if greets && self.spares_greetings() {
+                client.write_all(&reply)?;
+                continue;
+            }
             self.replies.fetch_add(1, Ordering::Relaxed);
             let one_less = |left: u64| left.checked_sub(1);
             if (self.swallow)

@@ -44,6 +44,11 @@ impl RedisSentinel {
         &mut self.servers[master]
     }
 
+    /// The same, to look at.
+    pub fn named(&self) -> &RedisServer {
+        &self.servers[self.master_index()]
+    }
+
     /// Kills the master, and waits until the other server has its place.
     pub fn fail_over(&mut self) {
         let killed = self.master_index();
@@ -68,6 +73,14 @@ impl RedisSentinel {
                 && info.is_ok_and(|info| info.text().contains("role:slave"))
         });
         &self.servers[master]
+    }
+
+    /// Has the sentinel name this server from now on. The master hears nothing of it, as where the network is divided.
+    pub fn name_another(&self, server: &RedisServer) {
+        let port = server.address().port().to_string();
+        self.sentinel.command(&["SENTINEL", "REMOVE", SERVICE]);
+        self.sentinel
+            .command(&["SENTINEL", "MONITOR", SERVICE, "127.0.0.1", &port, "1"]);
     }
 
     /// Starts the server that was killed, as a replica, and waits until it is in step.

@@ -80,6 +80,13 @@ pub(super) fn of_tracking(error: &ServerError) -> BackendError {
 /// That of which nothing more is known.
 const UNNAMED: &str = "the server answered with an error";
 
+const CROWDED: &str = "the server takes no more connections; raise its `maxclients`";
+
+/// Whether it is the server's word that it takes no more connections.
+pub(super) fn is_for_lack_of_room(error: &BackendError) -> bool {
+    error.reason == CROWDED
+}
+
 fn reason(error: &ServerError) -> &'static str {
     match code(error) {
         "LOADING" => "the server is still loading its data",
@@ -96,9 +103,7 @@ fn reason(error: &ServerError) -> &'static str {
         "MISCONF" => "the server can't save its data, and takes no writes",
         "BUSY" => "the server is busy with a script",
         "NOREPLICAS" => "the server has too few replicas for writes",
-        "ERR" if is_crowded(error) => {
-            "the server takes no more connections; raise its `maxclients`"
-        }
+        "ERR" if is_crowded(error) => CROWDED,
         _ => UNNAMED,
     }
 }

@@ -15,7 +15,8 @@ pub(super) struct Greeting {
     resp3: bool,
     /// Whether it must be a master's. One that another has replaced takes connections as before, and answers with what it has.
     to_master: bool,
-    asks_run_id: bool,
+    /// Whether the server is asked which one it is.
+    pub(super) asks_run_id: bool,
 }
 
 impl Greeting {
@@ -26,15 +27,8 @@ impl Greeting {
             db: target.db,
             resp3: target.resp3,
             to_master: matches!(target.servers, Servers::Sentinels { .. }),
-            asks_run_id: false,
-        }
-    }
-
-    /// The same, which asks the server which one it is, if that matters.
-    pub(super) fn and_run_id(self, asks_run_id: bool) -> Self {
-        Self {
-            asks_run_id,
-            ..self
+            // A cluster's nodes know themselves what is not theirs any more.
+            asks_run_id: !matches!(target.servers, Servers::Cluster(_)),
         }
     }
 
@@ -112,7 +106,11 @@ impl Greeting {
         let (answers, run_id) = match answers {
             // One that takes no more connections refuses the first command, whichever that is.
             [.., Value::ServerError(refusal)] if error::is_crowded(refusal) => (answers, None),
-            [answers @ .., info] if self.asks_run_id => (answers, RunId::of(info)),
+            [answers @ .., info]
+                if self.asks_run_id && answers.len() + 1 == self.commands().len() =>
+            {
+                (answers, RunId::of(info))
+            }
             _ => (answers, None),
         };
         for (index, answer) in answers.iter().enumerate() {
@@ -160,7 +158,7 @@ mod tests {
     #[test]
     fn who_does_not_say_which_server_it_is_may_be_asked() {
         let target = Target::parse("redis://localhost").expect("it is valid");
-        let greeting = Greeting::to_servers(&target).and_run_id(true);
+        let greeting = Greeting::to_servers(&target);
         assert_eq!(greeting.commands().len(), 1);
         let check = |answer: &str| {
             let answer = parse_redis_value(answer.as_bytes()).expect("it is RESP");

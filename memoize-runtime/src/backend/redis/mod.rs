@@ -63,14 +63,15 @@ const LONGEST: Duration = Duration::from_secs(5);
 ///
 /// Nothing is connected before something is asked, and what was lost is connected again when it is: the server may be absent
 /// at start, come later and go away. Sync functions have connections of their own, as many as there are threads that ask at one
-/// time, of which up to 32 stay open to each server. With the feature `redis-tokio`, async functions share one connection to
+/// time, of which up to 32 stay open to each server; who gets none, as the server has no room (`maxclients`), computes. With the feature `redis-tokio`, async functions share one connection to
 /// each server; without it, outside of a tokio runtime, or in one that was built without `enable_io`, they ask from a few threads, see
 /// [`Unblock`](crate::Unblock). That I/O is missing tokio says by a panic, once a runtime, which is caught; a program in which panics abort
 /// takes `enable_io`. A connection
 /// is dropped after a missed deadline, an answer that makes no sense and any error that is not a refusal of the command, so that a late answer is never
 /// taken for another's. One that turns out lost, by a restart
 /// of the server say, is followed by another, once and in the same time; what must not be done twice, `prime` say, fails. A forked process uses none of its
-/// parent's.
+/// parent's. Every nine seconds a call makes another one to find out, by `INFO`, whether the address still leads to the same server, and sentinels are asked
+/// anew every seven: for some ten seconds the one before may be asked. Where a server refuses `INFO`, all connections are made anew each minute.
 ///
 /// Each node of a cluster has a [circuit breaker](crate::RuntimeBuilder::breaker) of its own, which can't be switched off: what a node has that is gone is
 /// computed, and what the others have is found.
@@ -79,7 +80,7 @@ const LONGEST: Duration = Duration::from_secs(5);
 ///
 /// A lookup is one round trip, hit or miss, of two commands: a script by its digest, which leases what is absent, and a `GET`. The server's own
 /// statistics show them as `evalsha` and `get`. A user of
-/// the server (ACL) needs `+get +set +del +unlink +pttl +evalsha +eval`, in a cluster `+cluster|slots +asking`, for a database other than 0 `+select`, of
+/// the server (ACL) needs `+get +set +del +unlink +pttl +evalsha +eval`, but for a cluster `+info`, in a cluster `+cluster|slots +asking`, for a database other than 0 `+select`, of
 /// sentinels `+sentinel|get-master-addr-by-name` and of their masters `+role`, and the keys
 /// `~namespace:*` and, for the records of leases, `~{namespace:*`; for sealed ones also `~cm1e:*` and `~{cm1e:*`, whatever the namespace.
 ///
@@ -93,8 +94,8 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// and a hit asks nobody. One more connection, with a thread of its own, is told of changes (client tracking, by RESP3 whatever the URL says;
 /// `+client|tracking +hello +info`): a change is seen once its news has arrived. A connection that is silent is asked each second, so
 /// that two seconds is the longest that it is believed in vain, and nothing is kept of a server that is not a master. Each seven seconds another
-/// connection finds out, by `INFO`, whether the address still leads to the same server; where a server refuses that, all copies are dropped and all
-/// connections made anew each minute. Redis tells nobody of `SWAPDB`. Without the connection, and while it is lost, all is asked of the server. A second one is told of what is
+/// connection finds out whether the address still leads to the same server; where a server refuses `INFO`, all copies are dropped each minute.
+/// Redis tells nobody of `SWAPDB`. Without the connection, and while it is lost, all is asked of the server. A second one is told of what is
 /// sealed, by all that use the server, once a function has `encrypt` and `local = true`. A process that was forked from one that
 /// keeps values keeps none. Neither does one that asks a cluster, or a master that sentinels name: there only what `local = "5s"` allows is kept.
 ///
@@ -114,10 +115,21 @@ struct Shared {
     router: Router,
     nodes: Nodes,
     blocking: blocking::Client,
+    /// Each connection that is open holds one, but for those that are tried out or tell of something.
+    connected: Arc<()>,
     unanswered: Unanswered,
 }
 
 impl Shared {
+    /// Why another connection could not be opened. Where the server has no room for one and others stand, it works.
+    fn unconnected(&self, error: BackendError) -> BackendError {
+        if error::is_for_lack_of_room(&error) && Arc::strong_count(&self.connected) > 1 {
+            return error.telling_nothing();
+        }
+        self.router.doubt();
+        error
+    }
+
     fn look<'a>(
         &'a self,
         key: &'a str,
@@ -166,6 +178,7 @@ impl Redis {
                 router,
                 nodes,
                 blocking: blocking::Client::new(),
+                connected: Arc::default(),
                 unanswered: Unanswered::default(),
             }),
         }

@@ -1,11 +1,12 @@
 //! Which server to ask: a matter of the URL for a single one, of the sentinels' or the cluster's own word else.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use redis::{Cmd, Value};
 
+use super::blocking::share;
 use super::origin::Origin;
 use super::search::{Searches, Searching, Waiting};
 use super::slot::SLOTS;
@@ -15,6 +16,12 @@ use crate::process::PerProcess;
 
 /// So many answers that came too late are a reason to ask whether the servers are still the same.
 const MOST_LATE: u32 = 3;
+
+/// How often sentinels are asked anew: a master that another has replaced may not know it, and answer as before.
+const ASKED: Duration = Duration::from_secs(7);
+
+/// After this nobody goes on with what was known before they answer.
+const FORGOTTEN: Duration = Duration::from_secs(10);
 
 /// What is known about the servers so far. Of a single one all is known from the start.
 pub(super) struct Router {
@@ -32,6 +39,8 @@ struct State {
 #[derive(Default)]
 struct Known {
     found: Option<Found>,
+    /// When they were asked last, if ever.
+    asked: Option<Instant>,
     /// Whether it may have changed, so that somebody should ask. Until then it may still do.
     is_doubted: bool,
     late: u32,
@@ -76,9 +85,14 @@ impl Router {
         }
         let state = self.state();
         let mut known = state.lock();
-        if known.found.is_some() && !known.is_doubted {
+        let is_known = known.found.is_some();
+        let age = known.asked.map(|asked| asked.elapsed());
+        let is_older = |than| self.asks_sentinels() && age.is_none_or(|age| age >= than);
+        if is_known && !known.is_doubted && !is_older(ASKED) {
             return Step::Nothing;
         }
+        // Where they don't answer, what was known may still do, if some of the time is left.
+        let until = if is_known { share(until, 1) } else { until };
         match state.searches.begin(until) {
             Ok(search) => {
                 known.is_doubted = false;
@@ -86,7 +100,7 @@ impl Router {
                 known.searches += 1;
                 Step::Search(search)
             }
-            Err(_) if known.found.is_some() => Step::Nothing,
+            Err(_) if is_known && !is_older(FORGOTTEN) => Step::Nothing,
             Err(search) => Step::Wait(search),
         }
     }
@@ -100,10 +114,12 @@ impl Router {
         search: Searching<'_>,
         found: Result<(), BackendError>,
     ) -> Result<(), BackendError> {
+        let mut known = self.state().lock();
+        known.asked = Some(Instant::now());
         let Err(error) = found else { return Ok(()) };
         search.fail();
         // What was known before may still do.
-        if self.state().lock().found.is_some() {
+        if known.found.is_some() {
             return Ok(());
         }
         Err(error)
@@ -126,6 +142,15 @@ impl Router {
                     .ok_or_else(|| BackendError::new("no node of the cluster has the key's slot"))
             }
             None => Err(BackendError::new("no server is known")),
+        }
+    }
+
+    /// Whether something may be sent to this server, as far as is known.
+    pub(super) fn knows(&self, address: &Address) -> bool {
+        match &self.state().lock().found {
+            Some(Found::Master(master)) => master == address,
+            Some(Found::Cluster(nodes)) => nodes.addresses.contains(address),
+            None => true,
         }
     }
 
@@ -286,6 +311,9 @@ fn nodes(guide: &Address, answer: Value) -> Option<Nodes> {
         addresses: Vec::new(),
         by_slot: vec![NOBODY; usize::from(SLOTS)].into_boxed_slice(),
     };
+    let mut indices = HashMap::new();
+    // No slot is in two ranges, so that there are no more of them than this is asked for.
+    let mut unsaid = usize::from(SLOTS);
     for range in &ranges {
         let Value::Array(range) = range else {
             return None;
@@ -304,7 +332,11 @@ fn nodes(guide: &Address, answer: Value) -> Option<Nodes> {
         };
         let address = node(guide, text(host).unwrap_or(""), u16::try_from(*port).ok()?);
         let slots = usize::try_from(*first).ok()?..usize::try_from(*last).ok()?.checked_add(1)?;
-        let index = nodes.index(&address);
+        unsaid = unsaid.checked_sub(slots.len().max(1))?;
+        let index = *indices.entry(address).or_insert_with_key(|address| {
+            nodes.addresses.push(address.clone());
+            u16::try_from(nodes.addresses.len() - 1).unwrap_or(NOBODY)
+        });
         nodes.by_slot.get_mut(slots)?.fill(index);
     }
     Some(nodes).filter(|nodes| !nodes.addresses.is_empty())
@@ -315,5 +347,73 @@ fn text(value: &Value) -> Option<&str> {
         Value::BulkString(bytes) => std::str::from_utf8(bytes).ok(),
         Value::SimpleString(text) => Some(text),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use redis::Value;
+
+    use super::super::url::Target;
+    use super::{Address, Router};
+
+    fn address(port: u16) -> Address {
+        let host = "node".to_owned();
+        Address::Tcp { host, port }
+    }
+
+    fn range(first: i64, last: i64, port: u16) -> Value {
+        let master = vec![
+            Value::BulkString(b"node".to_vec()),
+            Value::Int(i64::from(port)),
+        ];
+        Value::Array(vec![
+            Value::Int(first),
+            Value::Int(last),
+            Value::Array(master),
+        ])
+    }
+
+    fn cluster() -> Router {
+        let target = Target::parse("redis+cluster://node:1").expect("it is valid");
+        Router::new(target.servers)
+    }
+
+    #[test]
+    fn nodes_that_left_are_not_known_any_more() {
+        let router = cluster();
+        assert!(router.knows(&address(9)), "as nothing is known");
+        let nodes = |ports: [u16; 2]| {
+            let [first, second] = ports;
+            Value::Array(vec![range(0, 8191, first), range(8192, 16383, second)])
+        };
+        for (ports, gone) in [([1, 2], 3), ([2, 3], 1)] {
+            let learned = router.learn(&address(1), nodes(ports));
+            learned.expect("it is a working cluster");
+            assert!(ports.iter().all(|&port| router.knows(&address(port))));
+            assert!(!router.knows(&address(gone)));
+        }
+    }
+
+    #[test]
+    fn as_many_nodes_as_there_are_slots_are_read() {
+        let router = cluster();
+        let ranges =
+            (0..16384).map(|slot| range(slot, slot, u16::try_from(slot + 1).expect("small")));
+        let learned = router.learn(&address(1), Value::Array(ranges.collect()));
+        learned.expect("each slot has a node");
+        assert_eq!(router.route(9_999).expect("it has one"), address(10_000));
+    }
+
+    #[test]
+    fn ranges_that_say_more_than_there_is_are_refused() {
+        for ranges in [
+            vec![range(0, 16383, 1); 2],
+            // Empty ones as well: to read them takes time.
+            vec![range(1, 0, 1); 16385],
+        ] {
+            let learned = cluster().learn(&address(1), Value::Array(ranges));
+            learned.expect_err("slots are in one range each");
+        }
     }
 }

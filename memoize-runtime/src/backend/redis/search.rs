@@ -22,7 +22,10 @@ struct State {
 
 /// A search. Dropped, it leaves the next one to others.
 #[must_use = "others wait for its end"]
-pub(super) struct Searching<'a>(&'a Searches);
+pub(super) struct Searching<'a> {
+    searches: &'a Searches,
+    pub(super) until: Instant,
+}
 
 /// The end of another's search.
 pub(super) struct Waiting<'a> {
@@ -44,7 +47,10 @@ impl Searches {
             }),
             _ => {
                 state.until = Some(until);
-                Ok(Searching(self))
+                Ok(Searching {
+                    searches: self,
+                    until,
+                })
             }
         }
     }
@@ -57,13 +63,13 @@ impl Searches {
 impl Searching<'_> {
     /// Tells that it was in vain, to those who wait as well: one after the other they would fare the same.
     pub(super) fn fail(self) {
-        self.0.lock().failures += 1;
+        self.searches.lock().failures += 1;
     }
 }
 
 impl Drop for Searching<'_> {
     fn drop(&mut self) {
-        let mut state = self.0.lock();
+        let mut state = self.searches.lock();
         state.until = None;
         let waiting = std::mem::take(&mut state.waiting);
         drop(state);

@@ -5,7 +5,7 @@
 //! to another.
 
 use std::io::{self, ErrorKind};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -13,9 +13,11 @@ use std::time::Instant;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Cmd, Pipeline, RedisConnectionInfo, Value};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::super::blocking::{find, on_a_thread, panicked, share};
 use super::super::error::{self, Failure};
 use super::super::login::Greeting;
 use super::super::origin::RunId;
@@ -33,6 +35,8 @@ pub(super) struct Connection {
     pub(super) run_id: Option<RunId>,
     /// When it was opened, by the count of [`Origin::epoch`](super::super::origin::Origin::epoch).
     pub(super) epoch: u64,
+    /// [`Shared::connected`](super::super::Shared).
+    pub(super) among: Option<Arc<()>>,
 }
 
 /// The task that reads and writes. It ends with the last who may ask.
@@ -51,7 +55,7 @@ impl Connection {
         greeting: &Greeting,
         until: Instant,
     ) -> Result<Self, BackendError> {
-        let opened = timeout(Some(until), Box::pin(open(address, tls))).await;
+        let opened = timeout(Some(until), Box::pin(open(address, tls, until))).await;
         let mut connection = opened.unwrap_or_else(|| Err(error::late()))?;
         let commands = greeting.commands();
         if !commands.is_empty() {
@@ -102,14 +106,18 @@ impl Connection {
     }
 }
 
-async fn open(address: &Address, tls: Option<&Tls>) -> Result<Connection, BackendError> {
+async fn open(
+    address: &Address,
+    tls: Option<&Tls>,
+    until: Instant,
+) -> Result<Connection, BackendError> {
     match (address, tls) {
         (Address::Tcp { host, port }, None) => {
-            let stream = connect(host, *port).await.map_err(error::of_io)?;
+            let stream = connect(host, *port, until).await.map_err(error::of_io)?;
             over(stream).await
         }
         (Address::Tcp { host, port }, Some(tls)) => {
-            let stream = connect(host, *port).await.map_err(error::of_io)?;
+            let stream = connect(host, *port, until).await.map_err(error::of_io)?;
             over(tls.tokio(host, stream).await?).await
         }
         #[cfg(unix)]
@@ -122,16 +130,36 @@ async fn open(address: &Address, tls: Option<&Tls>) -> Result<Connection, Backen
     }
 }
 
-async fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
-    let stream = if let Ok(address) = host.parse::<IpAddr>() {
-        TcpStream::connect((address, port)).await?
-    } else {
-        let addresses = lookup_host((host, port)).await;
-        let addresses: Vec<_> = addresses.map_err(|_| ErrorKind::NotFound)?.collect();
-        TcpStream::connect(&*addresses).await?
-    };
-    stream.set_nodelay(true)?;
-    Ok(stream)
+async fn connect(host: &str, port: u16, until: Instant) -> io::Result<TcpStream> {
+    let addresses = resolve(host, port).await?;
+    let mut last = ErrorKind::NotFound.into();
+    for (index, address) in addresses.iter().enumerate() {
+        // Each has its share of the time, so that one which doesn't answer leaves some for the next.
+        let share = share(until, addresses.len() - index - 1);
+        match timeout(Some(share), TcpStream::connect(address)).await {
+            Some(Ok(stream)) => {
+                stream.set_nodelay(true)?;
+                return Ok(stream);
+            }
+            Some(Err(error)) => last = error,
+            None => last = ErrorKind::TimedOut.into(),
+        }
+    }
+    Err(last)
+}
+
+/// On a thread of its own that is left alone: a runtime's threads for what blocks may all be taken, and it doesn't end before they do.
+async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(vec![(address, port).into()]);
+    }
+    let (send, receive) = oneshot::channel();
+    let host = host.to_owned();
+    on_a_thread(move || {
+        // Nobody listens any more when it took too long.
+        let _ = send.send(find(&host, port));
+    })?;
+    receive.await.unwrap_or_else(|_| Err(panicked()))
 }
 
 async fn over(
@@ -152,5 +180,6 @@ async fn over(
         id: NEXT.fetch_add(1, Ordering::Relaxed),
         run_id: None,
         epoch: 0,
+        among: None,
     })
 }

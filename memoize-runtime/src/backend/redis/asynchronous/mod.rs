@@ -146,7 +146,9 @@ impl Client {
             match self.shared.router.step(until) {
                 Step::Nothing => return Ok(()),
                 Step::Search(search) => {
-                    let found = Box::pin(self.ask_guides(until)).await;
+                    let found = Box::pin(self.ask_guides(search.until)).await;
+                    self.shared.blocking.keep_known(&self.shared);
+                    self.table.keep(|address| self.shared.router.knows(address));
                     return self.shared.router.searched(search, found);
                 }
                 Step::Wait(search) => {
@@ -196,25 +198,36 @@ impl Client {
     ) -> Result<(Connection, bool, Leave<'_>), BackendError> {
         let leave = self.shared.nodes.admit(address, until)?;
         let origin = self.shared.router.origin();
-        let (epoch, is_tracked) = (origin.epoch(), origin.is_tracked());
-        // In a box, as it is large and seldom needed.
-        let open = Box::pin(self.without_io.open(async {
-            let greeting = Greeting::to_servers(&self.shared.target).and_run_id(is_tracked);
+        if origin.is_due(Instant::now()) {
+            // As the other does.
+            drop(self.open(address, share(until, 1)).await);
+        }
+        let epoch = origin.epoch(Instant::now());
+        let open = self.open(address, until);
+        let opened = self.table.get_or_open(address, epoch, open, until).await;
+        match opened {
+            Ok((connection, reused)) => Ok((connection, reused, leave)),
+            Err(error) => Err(leave.failed(address, error)),
+        }
+    }
+
+    /// Another connection, which says which server its address leads to. In a box, as it is large and seldom needed.
+    fn open<'a>(&'a self, address: &'a Address, until: Instant) -> Answer<'a, Connection> {
+        Box::pin(self.without_io.open(async move {
+            let router = &self.shared.router;
+            let epoch = router.origin().epoch(Instant::now());
+            let greeting = Greeting::to_servers(&self.shared.target);
             let tls = self.shared.tls.as_ref();
-            let mut connection = Connection::open(address, tls, &greeting, until).await?;
+            let opened = Connection::open(address, tls, &greeting, until).await;
+            let mut connection = opened.map_err(|error| self.shared.unconnected(error))?;
+            connection.among = Some(Arc::clone(&self.shared.connected));
             connection.epoch = epoch;
-            if is_tracked {
-                origin.opened(connection.run_id.take());
+            if greeting.asks_run_id {
+                let run_id = connection.run_id.take();
+                router.origin().opened(run_id, epoch, Instant::now());
             }
             Ok(connection)
-        }));
-        match self.table.get_or_open(address, epoch, open, until).await {
-            Ok((connection, reused)) => Ok((connection, reused, leave)),
-            Err(error) => {
-                self.shared.router.doubt();
-                Err(leave.failed(address, error))
-            }
-        }
+        }))
     }
 
     async fn ask_one(&self, request: Request, deadline: Deadline) -> Result<Value, BackendError> {

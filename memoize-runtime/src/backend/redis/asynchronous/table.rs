@@ -67,6 +67,16 @@ impl Table {
         drop(forgotten);
     }
 
+    /// Closes what is open to other servers than these.
+    pub(super) fn keep(&self, is_kept: impl Fn(&Address) -> bool) {
+        let mut open = self.lock();
+        let left: Vec<_> = open
+            .extract_if(|(_, address), _| !is_kept(address))
+            .collect();
+        drop(open);
+        drop(left);
+    }
+
     fn place(&self, address: &Address) -> Arc<Place> {
         let mut open = self.lock();
         let key = (Handle::current().id(), address.clone());

@@ -1,6 +1,7 @@
 //! One connection of the blocking client.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::sync::Arc;
 use std::time::Instant;
 
 use redis::{Cmd, Parser, RedisError, Value};
@@ -23,6 +24,8 @@ pub(super) struct Link {
     pub(super) run_id: Option<RunId>,
     /// When it was opened, by the count of [`Origin::epoch`](super::super::origin::Origin::epoch).
     pub(super) epoch: u64,
+    /// [`Shared::connected`](super::super::Shared).
+    pub(super) among: Option<Arc<()>>,
 }
 
 enum Stream {
@@ -49,12 +52,19 @@ impl Link {
             reused: false,
             run_id: None,
             epoch: 0,
+            among: None,
         };
         let commands = greeting.commands();
         if !commands.is_empty() {
             let commands: Vec<_> = commands.iter().collect();
-            let answers = link.ask(&commands, until);
-            link.run_id = greeting.check(&answers.map_err(Failure::of_new_connection)?)?;
+            let mut answers = Vec::new();
+            let sent = link.send(&commands, until);
+            let received = link.receive_all(commands.len(), &mut answers, until);
+            // One that takes no more connections says so unasked, and hangs up.
+            if !matches!(answers[..], [Value::ServerError(_)]) {
+                sent.and(received).map_err(Failure::of_new_connection)?;
+            }
+            link.run_id = greeting.check(&answers)?;
         }
         Ok(link)
     }
@@ -87,6 +97,18 @@ impl Link {
         answers: usize,
         until: Instant,
     ) -> Result<Vec<Value>, Failure> {
+        let mut received = Vec::with_capacity(answers);
+        self.receive_all(answers, &mut received, until)?;
+        Ok(received)
+    }
+
+    /// Receives so many answers, and as many of them as come.
+    fn receive_all(
+        &mut self,
+        answers: usize,
+        received: &mut Vec<Value>,
+        until: Instant,
+    ) -> Result<(), Failure> {
         self.socket().until = until;
         let mut reader = Bounded {
             stream: &mut self.stream,
@@ -94,7 +116,6 @@ impl Link {
         };
         // With a parser of its own, nothing unasked stays behind in one.
         let mut parser = Parser::new();
-        let mut received = Vec::with_capacity(answers);
         let mut is_first = true;
         while received.len() < answers {
             match parser.parse_value(&mut reader) {
@@ -113,7 +134,7 @@ impl Link {
             reader.left = ANSWER_BYTES;
             is_first = false;
         }
-        Ok(received)
+        Ok(())
     }
 
     /// What the server says unasked; none if it says nothing until then.

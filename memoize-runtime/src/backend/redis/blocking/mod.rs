@@ -6,8 +6,11 @@ mod socket;
 pub(super) mod tracking;
 
 pub(super) use socket::Socket;
+#[cfg(feature = "redis-tokio")]
+pub(super) use socket::{find, on_a_thread, panicked};
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use redis::Value;
@@ -79,6 +82,11 @@ impl Client {
         Err(BackendError::new("the cluster sends us from node to node"))
     }
 
+    /// Closes the connections to servers that are not among those that are known now.
+    pub(super) fn keep_known(&self, shared: &Shared) {
+        self.pool.keep(|address| shared.router.knows(address));
+    }
+
     fn connect(
         &self,
         shared: &Shared,
@@ -86,20 +94,28 @@ impl Client {
         until: Instant,
     ) -> Result<Link, BackendError> {
         let origin = shared.router.origin();
-        let epoch = origin.epoch();
-        if let Some(link) = self.pool.take(address, epoch) {
-            return Ok(link);
+        if origin.is_due(Instant::now()) {
+            // Where it fails, those that stand may still do, if some of the time is left.
+            drop(open(shared, address, share(until, 1)));
         }
-        let is_tracked = origin.is_tracked();
-        let greeting = Greeting::to_servers(&shared.target).and_run_id(is_tracked);
-        let opened = Link::open(address, shared.tls.as_ref(), &greeting, until);
-        let mut link = opened.inspect_err(|_| shared.router.doubt())?;
-        link.epoch = epoch;
-        if is_tracked {
-            origin.opened(link.run_id.take());
-        }
-        Ok(link)
+        let standing = self.pool.take(address, origin.epoch(Instant::now()));
+        standing.map_or_else(|| open(shared, address, until), Ok)
     }
+}
+
+/// Another connection, which says which server its address leads to.
+fn open(shared: &Shared, address: &Address, until: Instant) -> Result<Link, BackendError> {
+    let origin = shared.router.origin();
+    let epoch = origin.epoch(Instant::now());
+    let greeting = Greeting::to_servers(&shared.target);
+    let opened = Link::open(address, shared.tls.as_ref(), &greeting, until);
+    let mut link = opened.map_err(|error| shared.unconnected(error))?;
+    link.among = Some(Arc::clone(&shared.connected));
+    link.epoch = epoch;
+    if greeting.asks_run_id {
+        origin.opened(link.run_id.take(), epoch, Instant::now());
+    }
+    Ok(link)
 }
 
 /// Asks where the servers are, if that is to be done, or waits until another thread has.
@@ -108,7 +124,9 @@ fn find_servers(shared: &Shared, until: Instant) -> Result<(), BackendError> {
         match shared.router.step(until) {
             Step::Nothing => return Ok(()),
             Step::Search(search) => {
-                return shared.router.searched(search, ask_guides(shared, until));
+                let found = ask_guides(shared, search.until);
+                shared.blocking.keep_known(shared);
+                return shared.router.searched(search, found);
             }
             Step::Wait(search) => {
                 let end = until.min(search.until);

@@ -68,6 +68,19 @@ impl Pool {
         drop(forgotten);
     }
 
+    /// Closes what is open to other servers than these: those that left a cluster are never asked again.
+    pub(super) fn keep(&self, is_kept: impl Fn(&Address) -> bool) {
+        let Some(mut idle) = self.lock_as(process::current()) else {
+            return;
+        };
+        let left: Vec<_> = idle
+            .links
+            .extract_if(|address, _| !is_kept(address))
+            .collect();
+        drop(idle);
+        drop(left);
+    }
+
     /// The connections of this process. Nothing where the lock can't be had: the child of a fork may find it locked by a
     /// thread that it doesn't have.
     fn lock_as(&self, process: u32) -> Option<MutexGuard<'_, Idle>> {
@@ -105,6 +118,30 @@ mod tests {
     use crate::process;
 
     #[test]
+    fn what_is_open_to_servers_that_left_is_closed() {
+        let servers =
+            [(); 2].map(|()| TcpListener::bind(("127.0.0.1", 0)).expect("a port is free"));
+        let pool = Pool::new();
+        let (addresses, mut peers): (Vec<_>, Vec<_>) = servers
+            .iter()
+            .map(|server| {
+                let url = format!("redis://{}", server.local_addr().expect("it is bound"));
+                let target = Target::parse(&url).expect("it is valid");
+                let address = target.servers.addresses()[0].clone();
+                let until = Instant::now() + Duration::from_secs(10);
+                let link = Link::open(&address, None, &Greeting::none(), until);
+                pool.give_back(&address, link.expect("it listens"));
+                (address, server.accept().expect("it was connected").0)
+            })
+            .unzip();
+        pool.keep(|address| *address == addresses[0]);
+        assert!(pool.take(&addresses[0], 0).is_some());
+        assert!(pool.take(&addresses[1], 0).is_none());
+        let read = peers[1].read(&mut [0]);
+        assert_eq!(read.expect("it is closed"), 0);
+    }
+
+    #[test]
     fn a_forked_child_closes_its_parents_connections_without_a_word() {
         let server = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
         let url = format!("redis://{}", server.local_addr().expect("it is bound"));
@@ -113,7 +150,7 @@ mod tests {
             panic!("the URL has one host");
         };
         let until = Instant::now() + Duration::from_secs(10);
-        let link = Link::open(address, None, &Greeting::to_servers(&target), until);
+        let link = Link::open(address, None, &Greeting::none(), until);
         let link = link.expect("it listens");
         let (mut peer, _) = server.accept().expect("it was connected");
         let pool = Pool::new();

@@ -194,10 +194,13 @@ fn resolve(host: &str, port: u16, until: Instant) -> io::Result<Vec<SocketAddr>>
         return Ok(vec![(address, port).into()]);
     }
     let host = host.to_owned();
-    in_time(until, move || {
-        let addresses = (&*host, port).to_socket_addrs();
-        Ok(addresses.map_err(|_| ErrorKind::NotFound)?.collect())
-    })
+    in_time(until, move || find(&host, port))
+}
+
+/// Asks the system for the addresses of a name, for as long as it pleases.
+pub(in super::super) fn find(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    let addresses = (host, port).to_socket_addrs();
+    Ok(addresses.map_err(|_| ErrorKind::NotFound)?.collect())
 }
 
 /// What takes as long as the system pleases, on a thread that is left alone when the time is over.
@@ -206,17 +209,26 @@ fn in_time<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     let (send, receive) = mpsc::sync_channel(1);
-    thread::Builder::new()
-        .name("cache-memoize-connect".to_owned())
-        .spawn(move || {
-            // Nobody listens any more when it took too long.
-            let _ = send.send(work());
-        })?;
+    on_a_thread(move || {
+        // Nobody listens any more when it took too long.
+        let _ = send.send(work());
+    })?;
     let left = until.saturating_duration_since(Instant::now());
     receive.recv_timeout(left).unwrap_or_else(|error| {
         Err(match error {
             RecvTimeoutError::Timeout => ErrorKind::TimedOut.into(),
-            RecvTimeoutError::Disconnected => io::Error::other("the connecting thread panicked"),
+            RecvTimeoutError::Disconnected => panicked(),
         })
     })
+}
+
+pub(in super::super) fn on_a_thread(work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    thread::Builder::new()
+        .name("cache-memoize-connect".to_owned())
+        .spawn(work)
+        .map(drop)
+}
+
+pub(in super::super) fn panicked() -> io::Error {
+    io::Error::other("the connecting thread panicked")
 }

@@ -19,7 +19,7 @@ use redis::{Cmd, Parser, PushKind, Value};
 
 use super::super::error::{self, Failure};
 use super::super::login::{self, Greeting};
-use super::super::origin::RunId;
+use super::super::origin::{RENEWED, RunId};
 use super::super::url::{Address, Servers};
 use super::super::{Shared, only};
 use super::link::Link;
@@ -31,9 +31,6 @@ const BEAT: Duration = Duration::from_secs(1);
 
 /// After this an address is tried out. With the beat before it, and as long for trying, a copy is behind by ten seconds at the most.
 const TRIED_OUT: Duration = Duration::from_secs(7);
-
-/// After this all connections are made anew where servers don't say which one they are: that can't be found out by trying.
-const RENEWED: Duration = Duration::from_secs(57);
 
 /// How long is waited before another connection is tried, at the least and at the most.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
@@ -47,7 +44,6 @@ pub(in super::super) fn start(shared: &Arc<Shared>, prefix: &str, changes: Chang
     let Servers::One(address) = &shared.target.servers else {
         return;
     };
-    shared.router.origin().track();
     let mut tracker = Tracker {
         shared: Arc::downgrade(shared),
         address: address.clone(),
@@ -122,7 +118,8 @@ impl Tracker {
         }
         let run_id = ear.ask_run_id(&self.changes)?;
         ear.ask(&self.question, &self.changes)?;
-        let epoch = shared.router.origin().vouch(run_id.clone(), self.epoch);
+        let origin = shared.router.origin();
+        let epoch = origin.vouch(run_id.clone(), self.epoch, Instant::now());
         self.epoch = Some(epoch);
         drop(shared);
         self.changes.stand();
@@ -142,13 +139,16 @@ impl Tracker {
                 return Ok(());
             };
             let origin = shared.router.origin();
-            if !origin.stands(epoch) {
-                return Err(Ended::Lost);
-            }
             let often = run_id.as_ref().map_or(RENEWED, |_| TRIED_OUT);
             if origin.was_doubted() || tried_out.elapsed() >= often {
+                if run_id.is_none() {
+                    return Err(Ended::Lost);
+                }
                 tried_out = Instant::now();
-                self.try_out(&shared, run_id.as_ref(), until)?;
+                drop(super::open(&shared, &self.address, until)?);
+            }
+            if !origin.stands(epoch) {
+                return Err(Ended::Lost);
             }
         }
         Ok(())
@@ -162,23 +162,6 @@ impl Tracker {
             link,
             parser: Parser::new(),
         })
-    }
-
-    /// Whether the address still leads to this server.
-    fn try_out(
-        &self,
-        shared: &Shared,
-        run_id: Option<&RunId>,
-        until: Instant,
-    ) -> Result<(), Ended> {
-        let run_id = run_id.ok_or(Ended::Lost)?;
-        let greeting = Greeting::to_servers(&shared.target).and_run_id(true);
-        let link = Link::open(&self.address, shared.tls.as_ref(), &greeting, until)?;
-        if link.run_id.as_ref() == Some(run_id) {
-            Ok(())
-        } else {
-            Err(Ended::Lost)
-        }
     }
 }
 
