@@ -51,6 +51,8 @@ struct Known {
     bits: BTreeMap<Passage, u32>,
     /// A value came back as another one.
     is_refuted: bool,
+    /// A value was written by other code than what is derived, so that others may be written otherwise.
+    has_writers: bool,
     /// It came back in another order: that others came back in theirs may have been chance as well.
     is_disordered: bool,
     /// Where no other values than those that go through one of these are read back any more.
@@ -74,6 +76,7 @@ impl Proof {
                 different: BTreeSet::new(),
                 bits: BTreeMap::new(),
                 is_refuted: false,
+                has_writers: false,
                 is_disordered: false,
                 wanted: None,
             }),
@@ -191,8 +194,12 @@ impl Known {
 
     /// Adds what was shown; says whether there was anything new.
     fn learn(&mut self, evidence: Evidence) -> bool {
-        let mut is_new = false;
-        for (passage, bits) in evidence {
+        let mut is_new = evidence.has_writers && !self.has_writers;
+        if evidence.has_writers {
+            self.has_writers = true;
+            self.wanted = None;
+        }
+        for (passage, bits) in evidence.bits {
             if self.bits.len() >= MAX_PASSAGES && !self.bits.contains_key(&passage) {
                 continue;
             }
@@ -207,12 +214,15 @@ impl Known {
 
     /// Decides which values are read back from now on; says whether none are.
     fn settle(&mut self, shape: &Shape) -> bool {
+        if self.is_refuted || self.has_writers {
+            return false;
+        }
         let unmet = || {
             let all = shape.passages();
             all.filter(|passage| !self.bits.contains_key(passage))
         };
         let is_all_met = unmet().next().is_none() && !self.wants_different();
-        if self.is_refuted || !is_all_met && self.values < MAX_VALUES {
+        if !is_all_met && self.values < MAX_VALUES {
             return false;
         }
         let is_shown = |passage: &Passage| {

@@ -135,6 +135,8 @@ impl Begun {
 #[derive(Debug, Default)]
 pub(crate) struct Course {
     begun: Cell<Option<Begun>>,
+    /// It was written by other code than what is derived for the types that are read.
+    has_writers: Cell<bool>,
     gone_through: RefCell<BTreeMap<Passage, Trial>>,
 }
 
@@ -146,6 +148,14 @@ impl Course {
 
     pub(crate) fn into_gone_through(self) -> BTreeMap<Passage, Trial> {
         self.gone_through.into_inner()
+    }
+
+    pub(crate) fn has_writers(&self) -> bool {
+        self.has_writers.get()
+    }
+
+    pub(super) fn meets_writer(&self) {
+        self.has_writers.set(true);
     }
 
     pub(super) fn begins(&self, node: &Node, kind: Kind) {

@@ -12,6 +12,7 @@ mod course;
 mod parts;
 mod serializer;
 
+use std::any::type_name;
 use std::cell::{Cell, RefCell};
 
 use serde::ser::{Serialize, Serializer};
@@ -175,6 +176,16 @@ impl<'a> Watch<'a> {
         }
     }
 
+    /// What is written comes from other code than what is derived for the type that is read.
+    #[inline]
+    fn meets_writer_if(&self, is_another: impl FnOnce() -> bool) {
+        if let Some(Listener::Course(course)) = self.listener
+            && is_another()
+        {
+            course.meets_writer();
+        }
+    }
+
     /// Where a value begins: what is [`watched`](Place::watched) there is an error to serialize where it would be read otherwise.
     pub(crate) fn root(&self) -> Place<'_> {
         self.at(Shape::ROOT)
@@ -285,8 +296,10 @@ impl<'a> Watch<'a> {
         }
     }
 
+    /// Where something else is written than a newtype.
     #[cold]
     fn inside_newtypes<'w>(&'w self, mut node: &'w Node) -> &'w Node {
+        self.meets_writer_if(|| matches!(node, Node::Newtype(..)));
         while let Node::Newtype(_, inner) = node {
             node = self.shape.node(*inner);
         }
@@ -370,6 +383,13 @@ impl<'w> Place<'w> {
         Ok(())
     }
 
+    /// What is written is called so.
+    #[inline]
+    fn is_named(self, name: &'static str) {
+        self.watch
+            .meets_writer_if(|| self.node.name().is_some_and(|read| read != name));
+    }
+
     /// Postcard writes how many there are before the first.
     fn length<E: serde::ser::Error>(self, len: Option<usize>) -> Result<(), E> {
         if len.is_none() && self.watch.codec == Codec::Postcard {
@@ -426,11 +446,27 @@ fn fault_of_variant(variants: &[Variant], index: u32, name: &str) -> Fault {
 impl<T: Serialize + ?Sized> Serialize for Watched<'_, T> {
     #[inline]
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if may_be_written_with::<T>() {
+            self.place.watch.meets_writer_if(is_written_with::<T>);
+        }
         self.inner.serialize(At {
             inner: serializer,
             place: self.place,
         })
     }
+}
+
+/// What derived code makes of a field that has a `with` or `serialize_with`.
+const WRITTEN_WITH: &str = "::__SerializeWith";
+
+fn is_written_with<T: ?Sized>() -> bool {
+    type_name::<T>().contains(WRITTEN_WITH)
+}
+
+/// Whether it may be, as far as can be told of most types when this is compiled.
+#[inline]
+fn may_be_written_with<T: ?Sized>() -> bool {
+    matches!(type_name::<T>().as_bytes(), [.., b'h' | b'>'])
 }
 
 impl<'w> Place<'w> {
