@@ -1,5 +1,5 @@
-//! What it costs that each write is read back of a type with a `Deserialize` of its own: the write of a struct with such a field, beside
-//! that of one for which the same code writes the same bytes, and which is believed. The least of some rounds, in turns, in nanoseconds.
+//! What it costs that each write is read back of a type with a `Deserialize` of its own: the write of a struct with such a field, or a
+//! list, beside that of one for which the same code writes the same bytes, and which is believed. The least of some rounds, in turns, in nanoseconds.
 //!
 //! `cargo bench -p memoize-runtime --bench read_back`
 
@@ -14,8 +14,8 @@ use serde_bytes::ByteBuf;
 use url::Url;
 use uuid::Uuid;
 
-const ROUNDS: usize = 2_000;
-const CALLS: u32 = 50;
+const ROUNDS: usize = 500;
+const CALLS: u32 = 10;
 
 #[derive(Clone, Serialize, Deserialize)]
 struct Order<T> {
@@ -50,10 +50,29 @@ believed!(AsId(ByteBuf) as ID);
 believed!(AsAddress(String) as ADDRESS);
 
 fn main() {
-    println!("field                    read back  believed  ns a write");
+    println!("ns a write               read back  believed");
     compare("chrono::DateTime<Utc>", *TIME, AsTime::default());
     compare("uuid::Uuid", *ID, AsId::default());
     compare("url::Url", ADDRESS.clone(), AsAddress::default());
+    println!("of a thousand in a list");
+    compare_lists("chrono::DateTime<Utc>", *TIME, AsTime::default());
+    compare_lists("uuid::Uuid", *ID, AsId::default());
+    compare_lists("url::Url", ADDRESS.clone(), AsAddress::default());
+}
+
+fn compare_lists<A, B>(name: &str, read_back: A, believed: B)
+where
+    A: Clone,
+    B: Clone,
+    Order<Vec<(u32, A)>>: Cacheable + Clone,
+    Order<Vec<(u32, B)>>: Cacheable + Clone,
+{
+    compare(name, numbered(read_back), numbered(believed));
+}
+
+/// Lists whose order is known after the first.
+fn numbered<T: Clone>(field: T) -> Vec<(u32, T)> {
+    (0..1_000).map(|number| (number, field.clone())).collect()
 }
 
 fn compare<A, B>(name: &str, read_back: A, believed: B)
