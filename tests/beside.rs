@@ -22,17 +22,28 @@ struct Inner {
     asked: AtomicU64,
     /// By what the names begin with.
     changes: Mutex<BTreeMap<String, Changes>>,
-    /// Before an answer is given.
+    /// Before an answer is looked for, and before it is given.
+    first: Mutex<Option<Box<dyn FnOnce() + Send>>>,
     meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
 impl Server {
     fn new(tells: bool) -> Self {
+        Self::with(Memory::new(1 << 20), tells)
+    }
+
+    /// The same as who is told nothing sees it.
+    fn untold(&self) -> Self {
+        Self::with(self.0.memory.clone(), false)
+    }
+
+    fn with(memory: Memory, tells: bool) -> Self {
         Self(Arc::new(Inner {
-            memory: Memory::new(1 << 20),
+            memory,
             tells,
             asked: AtomicU64::new(0),
             changes: Mutex::default(),
+            first: Mutex::new(None),
             meanwhile: Mutex::new(None),
         }))
     }
@@ -61,6 +72,10 @@ impl Server {
     fn tell_of(&self, prefix: &str, what: impl FnOnce(&Changes)) {
         let changes = self.0.changes.lock().expect("no panic");
         what(changes.get(prefix).expect("it was to tell"));
+    }
+
+    fn first(&self, what: impl FnOnce() + Send + 'static) {
+        *self.0.first.lock().expect("no panic") = Some(Box::new(what));
     }
 
     fn meanwhile(&self, what: impl FnOnce() + Send + 'static) {
@@ -98,6 +113,10 @@ impl Backend for Server {
         deadline: Deadline,
     ) -> Result<Lookup, BackendError> {
         self.0.asked.fetch_add(1, Ordering::SeqCst);
+        let first = self.0.first.lock().expect("no panic").take();
+        if let Some(first) = first {
+            first();
+        }
         let answer = self.0.memory.get_or_lease(key, life, deadline);
         let meanwhile = self.0.meanwhile.lock().expect("no panic").take();
         if let Some(meanwhile) = meanwhile {
@@ -234,6 +253,46 @@ fn an_answer_that_was_overtaken_by_a_change_is_not_kept() {
             assert_eq!(server.asked(), 1);
         });
     }
+}
+
+/// Its news may still be on its way. Who was answered with the newer one may have asked first.
+#[test]
+fn what_one_has_seen_is_the_oldest_that_others_see() {
+    let server = Server::new(true);
+    let here = server.runtime(&ManualClock::default());
+    let there = server.untold().runtime(&ManualClock::default());
+    let call = |here: &Runtime| here.scope(|| tracked(5));
+    assert_eq!(call(&here), 5);
+    // Asked within one another's questions: the outer one is answered last, and then first.
+    let (inner, change) = (here.clone(), there.clone());
+    server.first(move || {
+        assert_eq!(call(&inner), 5);
+        assert!(change.scope(|| tracked::prime(5, 6)));
+    });
+    assert_eq!(call(&here), 6);
+    assert_eq!(call(&here), 6);
+    server.tell(|changes| changes.changed("n:tracked:5"));
+    let inner = here.clone();
+    server.meanwhile(move || {
+        assert!(there.scope(|| tracked::prime(5, 7)));
+        assert_eq!(call(&inner), 7);
+    });
+    assert_eq!(call(&here), 6, "it was answered before");
+    assert_eq!(call(&here), 7);
+}
+
+/// A crowd keeps a copy as one does.
+#[test]
+fn the_same_answer_to_two_is_kept() {
+    let server = Server::new(true);
+    let here = server.runtime(&ManualClock::default());
+    assert_eq!(here.scope(|| tracked(1)), 1);
+    let other = here.clone();
+    server.first(move || assert_eq!(other.scope(|| tracked(1)), 1));
+    assert_eq!(here.scope(|| tracked(1)), 1);
+    assert_eq!(server.asked(), 3);
+    assert_eq!(here.scope(|| tracked(1)), 1);
+    assert_eq!(server.asked(), 0, "it is kept");
 }
 
 #[test]

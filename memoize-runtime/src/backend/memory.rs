@@ -154,6 +154,11 @@ impl Memory {
         stands
     }
 
+    /// A lease in place of whichever stands.
+    pub(crate) fn granted(&self, key: &str, life: Duration) -> Lease {
+        self.store.leases.of(key).grant(key, life)
+    }
+
     /// How many values were ended. Who finds the same number again knows that none was meanwhile.
     #[inline]
     pub(crate) fn ended(&self) -> u64 {
@@ -232,7 +237,7 @@ impl Backend for Memory {
     }
 
     fn lease(&self, key: &str, life: Duration, _: Deadline) -> Result<Lease, BackendError> {
-        Ok(self.store.leases.of(key).grant(key, life))
+        Ok(self.granted(key, life))
     }
 
     fn fill(

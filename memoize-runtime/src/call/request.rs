@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use twox_hash::XxHash3_64;
+
 use crate::backend::{Bytes, Deadline, Lease, Memory};
 use crate::call::budget::Budget;
 use crate::call::landed::Landed;
@@ -226,7 +228,7 @@ impl Request {
         let Some(copy) = (copies.keep)(value, facts) else {
             return false;
         };
-        let is_kept = ticket.keep(Arc::clone(&copy));
+        let is_kept = ticket.keep(Arc::clone(&copy), XxHash3_64::oneshot(entry));
         if is_kept {
             self.settle(outcome, &Kept::Value(copy));
         }

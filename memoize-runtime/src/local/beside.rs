@@ -4,14 +4,16 @@
 //! or a bound that the function's author put on how stale a value may be.
 //!
 //! An answer may be overtaken by the news that it is out of date. So each question begins with a [`Ticket`]: a lease of that
-//! memory, which ends with any news of its name. What was answered is kept only while it stands, as with any other lease.
+//! memory, which ends with any news of its name. What was answered is kept only while it stands, as with any other lease. Those who ask
+//! at one time share it ([`questions`](super::questions)).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::questions::{Answered, Question, Questions};
 use super::{Facts, Kept, Shelved};
-use crate::backend::{Backend, Changes, Deadline, Lease, Memory};
+use crate::backend::{Backend, Changes, Deadline, Memory};
 use crate::clock::Clock;
 use crate::entry::SEALED_PREFIX;
 use crate::process;
@@ -59,7 +61,7 @@ pub(crate) enum Trust {
 pub(crate) struct Ticket<'a> {
     beside: &'a Beside,
     name: &'a str,
-    lease: Lease,
+    question: Arc<Question>,
     pub(crate) asked_ms: u64,
     pub(crate) trust: Trust,
 }
@@ -71,6 +73,7 @@ pub(crate) struct Beside {
     /// A forked child has none of its parent's threads, and is told nothing. Nor could it end what is here: a thread that it
     /// doesn't have may have locked it.
     process: u32,
+    questions: Questions,
     plain: Tracking,
     sealed: Tracking,
 }
@@ -91,13 +94,32 @@ pub(crate) enum Names {
 }
 
 impl Ticket<'_> {
-    /// Keeps what was answered; says whether it may be used.
-    pub(crate) fn keep(self, value: Arc<dyn Shelved>) -> bool {
-        let Beside { memory, clock, .. } = self.beside;
+    /// Keeps what was answered, which is of this `entry`; says whether it did.
+    pub(crate) fn keep(self, value: Arc<dyn Shelved>, entry: u64) -> bool {
+        let Beside {
+            memory,
+            clock,
+            questions,
+            ..
+        } = self.beside;
+        match self.question.answered(entry) {
+            Answered::First => {}
+            Answered::Alike => return false,
+            Answered::Otherwise => {
+                // What is kept by now may be the older one, as may be what is asked.
+                questions.end(self.name, &self.question);
+                self.beside.forget(self.name);
+                return false;
+            }
+        }
         let until_ms = value.facts().until_ms();
         let life = Duration::from_millis(until_ms.saturating_sub(clock.unix_millis()));
         let process = process::current();
-        if !memory.fill_kept(process, self.name, self.lease, Kept::Value(value), life) {
+        let lease = self.question.lease;
+        let is_kept = memory.fill_kept(process, self.name, lease, Kept::Value(value), life);
+        // The right is used, or there was news.
+        questions.end(self.name, &self.question);
+        if !is_kept {
             return false;
         }
         // What vouches for it may have been lost, and all removed, between the look at it and the lease.
@@ -112,9 +134,13 @@ impl Ticket<'_> {
 impl Drop for Ticket<'_> {
     /// Else those of all misses would pile up.
     fn drop(&mut self) {
-        let memory = &self.beside.memory;
-        // It always answers.
-        let _ = memory.release(self.name, self.lease, Deadline::NEVER);
+        let Beside {
+            memory, questions, ..
+        } = self.beside;
+        if questions.leave(self.name, &self.question) {
+            // It always answers.
+            let _ = memory.release(self.name, self.question.lease, Deadline::NEVER);
+        }
     }
 }
 
@@ -134,6 +160,7 @@ impl Beside {
             clock: Arc::clone(clock),
             memory: Memory::with_clock(capacity, Arc::clone(clock)),
             process: process::current(),
+            questions: Questions::new(),
             plain: Tracking::new(format!("{namespace}:")),
             sealed: Tracking::new(SEALED_PREFIX.to_owned()),
         }
@@ -190,12 +217,11 @@ impl Beside {
             Local::Unsaid | Local::Always => return None,
             Local::Within(ms) => Trust::Until(asked_ms.saturating_add(ms)),
         };
-        // It always answers.
-        let lease = self.memory.lease(name, LONGEST_QUESTION, Deadline::NEVER);
+        let lease = || self.memory.granted(name, LONGEST_QUESTION);
         Some(Ticket {
             beside: self,
             name,
-            lease: lease.ok()?,
+            question: self.questions.ask(name, lease),
             asked_ms,
             trust,
         })

@@ -13,6 +13,7 @@ mod beside;
 mod copies;
 mod front;
 mod near;
+mod questions;
 mod slot;
 
 pub(crate) use beside::{Beside, Local, Names, Ticket, Trust};
