@@ -1,7 +1,7 @@
 //! How often values are read back.
 
 use std::cell::Cell;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::thread;
 use std::time::Duration;
 
@@ -26,6 +26,11 @@ types! {
         #[serde(skip, default = "count")]
         read: (),
     }
+}
+
+types! {
+    struct Numbers(BTreeSet<u8>);
+    struct Nested { numbers: Numbers, last: Box<Option<Counted>> }
 }
 
 fn counted(number: u8) -> Counted {
@@ -113,6 +118,12 @@ fn values_are_read_back_until_all_parts_are_proved() {
     assert_eq!(reads_of((0..100).map(|n| (Some(n), list(), counted(n)))), 4);
     let large = || Box::new((0..40_000).collect::<Vec<u32>>());
     assert_eq!(reads(100, &(Some(1_u8), large(), counted(1))), 1);
+    let numbers = |n: u8| Numbers((n..n + 60).collect());
+    let nested = |n| Nested {
+        numbers: numbers(n),
+        last: Box::new(Some(counted(n))),
+    };
+    assert_eq!(reads_of((0..100).map(nested)), 4, "all of it is derived");
     // What never comes is not waited for, nor are other values.
     assert_eq!(reads(100, &(None::<u8>, counted(1))), 16);
     assert_eq!(reads(100, &counted(1)), 16);

@@ -19,6 +19,7 @@ mod order;
 mod parts;
 mod readers;
 mod through;
+mod writers;
 
 use cache_memoize::{Memo, Stats};
 use common::{Stored, runtime};

@@ -6,7 +6,8 @@ use cache_memoize::{Memo, Stats};
 use serde::ser::SerializeTupleStruct;
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::{common::runtime, in_each_codec};
+use super::common::{Stored, runtime};
+use super::in_each_codec;
 
 /// The two are written in each other's place.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -66,6 +67,11 @@ types! {
         Plain(u8),
         More(OneMore),
     }
+
+    enum LateKind {
+        Plain(u8),
+        More(OneMore),
+    }
 }
 
 /// The first values lack what is wrong with a later one.
@@ -84,6 +90,23 @@ fn a_part_is_proved_by_a_value_that_has_it() {
         &[vec![], vec![1], vec![1, 2]].map(Reversed::<1>),
         short_ones_are_stored,
     );
+}
+
+/// However many values without it came back before.
+#[test]
+fn a_part_that_comes_late_is_proved_by_the_value_that_has_it() {
+    fn check<T: Stored>(last: T, values: impl Fn(u8) -> T) {
+        let values: Vec<T> = (0..50).map(values).chain([last]).collect();
+        in_each_codec(&values, |stats| {
+            assert_eq!((stats.stores, stats.unstorable), (50, 4), "{stats:?}");
+        });
+    }
+    check(LateKind::More(OneMore(1)), LateKind::Plain);
+    check((1, Some(OneMore(1))), |n| (n, None));
+    check((1, vec![OneMore(1)]), |n| (n, vec![]));
+    check((1, BTreeMap::from([(1_u8, OneMore(1))])), |n| {
+        (n, BTreeMap::new())
+    });
 }
 
 #[test]

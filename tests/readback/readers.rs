@@ -101,6 +101,21 @@ impl<'de> Deserialize<'de> for Even {
     }
 }
 
+/// Read by derived code, and then changed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct Smallest(u8, u8);
+
+const _: () = {
+    impl<'de> Deserialize<'de> for Smallest {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            #[derive(Deserialize)]
+            #[serde(remote = "Smallest")]
+            struct Read(u8, u8);
+            Read::deserialize(deserializer).map(|read| Self(read.0.min(read.1), read.1))
+        }
+    }
+};
+
 impl From<Vec<u8>> for Ranks {
     fn from(mut list: Vec<u8>) -> Self {
         list.sort_unstable();
@@ -159,6 +174,7 @@ fn what_a_type_reads_by_itself_is_proved_by_each_value() {
             ranks: Ranks(upwards(n)),
         },
     );
+    check(Smallest(2, 1), |n| Smallest(n, n + 1));
     check(Wrapped(Even(3)), |n| Wrapped(even(n)));
     check(InOrder(vec![9, 0]), |n| InOrder(upwards(n)));
     check(

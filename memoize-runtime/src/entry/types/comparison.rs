@@ -52,8 +52,13 @@ pub(super) enum Verdict {
     },
 }
 
-/// How many bits were shown of what a value went through.
-pub(super) type Evidence = BTreeMap<Passage, u32>;
+/// What was shown by a value.
+pub(super) struct Evidence {
+    /// How many bits of what it went through.
+    pub(super) bits: BTreeMap<Passage, u32>,
+    /// Parts of it were written by other code than what is derived, which may write another value otherwise.
+    pub(super) has_writers: bool,
+}
 
 impl Comparison<'_> {
     /// Whether serde sees the same in `value` as in what `read` gives, kinds and names included, each time; `known` are the bits
@@ -172,6 +177,7 @@ impl Comparison<'_> {
         let digest = self.digest(&course, &sorting, value);
         Seen {
             digest,
+            has_writers: course.has_writers(),
             trials: course.into_gone_through(),
         }
     }
@@ -243,6 +249,7 @@ impl Patience {
 /// What was seen of a value.
 struct Seen {
     digest: Option<[u8; 32]>,
+    has_writers: bool,
     trials: BTreeMap<Passage, Trial>,
 }
 
@@ -261,9 +268,12 @@ impl Seen {
             }
         };
         let trials = self.trials.iter();
-        trials
-            .map(|(passage, trial)| (*passage, bits(trial)))
-            .collect()
+        Evidence {
+            bits: trials
+                .map(|(passage, trial)| (*passage, bits(trial)))
+                .collect(),
+            has_writers: self.has_writers,
+        }
     }
 }
 
@@ -308,6 +318,11 @@ impl Arrangement for Sorting<'_> {
         let Some((begun, sorted)) = self.open.borrow_mut().pop() else {
             return;
         };
+        if !parts.is_empty()
+            && let Some(passage) = begun.element()
+        {
+            self.course.adds(passage, Trial::OF_BRANCH);
+        }
         if parts.len() > 1 {
             let shown = begun.order.shown;
             let bits = if sorted || shown == Shown::EachOnce {
@@ -395,7 +410,9 @@ mod tests {
     use crate::Cacheable;
     use crate::entry::{StoredType, Unencodable, shape_of};
 
+    /// Not seen to be read as just what it is.
     #[derive(Serialize, Deserialize)]
+    #[serde(transparent)]
     struct Ranking(Vec<u8>);
 
     fn stored<T: Cacheable>() -> StoredType {

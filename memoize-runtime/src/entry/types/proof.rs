@@ -11,8 +11,8 @@ use super::conform::{Passage, Search, Trial};
 use super::fingerprint::Shape;
 use super::stored::Unencodable;
 
-/// Values that are read back to see parts of the type that no value had before; some are never seen. After a value that came back
-/// as another one, each is read back.
+/// Values that are read back, whatever they are; then those are with a part of the type that no value had before, since some are
+/// never seen. After a value that came back as another one, each is read back.
 const MAX_VALUES: u32 = 16;
 
 /// Different values that come back, at least, before one is believed that was not read back. The first may be one of the few that a
@@ -51,6 +51,8 @@ struct Known {
     bits: BTreeMap<Passage, u32>,
     /// A value came back as another one.
     is_refuted: bool,
+    /// A value was written by other code than what is derived, so that others may be written otherwise.
+    has_writers: bool,
     /// It came back in another order: that others came back in theirs may have been chance as well.
     is_disordered: bool,
     /// Where no other values than those that go through one of these are read back any more.
@@ -60,7 +62,7 @@ struct Known {
 /// Which values are read back.
 pub(super) enum Wanted {
     None,
-    /// Those in which such a list or map is found.
+    /// Those in which such a part is found.
     Found(Search),
     All,
 }
@@ -74,6 +76,7 @@ impl Proof {
                 different: BTreeSet::new(),
                 bits: BTreeMap::new(),
                 is_refuted: false,
+                has_writers: false,
                 is_disordered: false,
                 wanted: None,
             }),
@@ -191,8 +194,12 @@ impl Known {
 
     /// Adds what was shown; says whether there was anything new.
     fn learn(&mut self, evidence: Evidence) -> bool {
-        let mut is_new = false;
-        for (passage, bits) in evidence {
+        let mut is_new = evidence.has_writers && !self.has_writers;
+        if evidence.has_writers {
+            self.has_writers = true;
+            self.wanted = None;
+        }
+        for (passage, bits) in evidence.bits {
             if self.bits.len() >= MAX_PASSAGES && !self.bits.contains_key(&passage) {
                 continue;
             }
@@ -207,15 +214,24 @@ impl Known {
 
     /// Decides which values are read back from now on; says whether none are.
     fn settle(&mut self, shape: &Shape) -> bool {
-        let is_all_met = self.bits.len() >= shape.passages() && !self.wants_different();
-        if self.is_refuted || !is_all_met && self.values < MAX_VALUES {
+        if self.is_refuted || self.has_writers {
+            return false;
+        }
+        let unmet = || {
+            let all = shape.passages();
+            all.filter(|passage| !self.bits.contains_key(passage))
+        };
+        let is_all_met = unmet().next().is_none() && !self.wants_different();
+        if !is_all_met && self.values < MAX_VALUES {
             return false;
         }
         let is_shown = |passage: &Passage| {
             let bits = self.bits.get(passage);
             !self.is_disordered && bits.is_some_and(|&bits| bits >= Trial::CERTAIN)
         };
-        let wanted: Arc<[Passage]> = shape.lists().filter(|list| !is_shown(list)).collect();
+        let orders = shape.lists().filter(|list| !is_shown(list));
+        let wanted: BTreeSet<Passage> = unmet().chain(orders).collect();
+        let wanted: Arc<[Passage]> = wanted.into_iter().collect();
         let is_whole = wanted.is_empty();
         self.wanted = Some(wanted);
         is_whole

@@ -7,13 +7,17 @@ use std::sync::Arc;
 
 use super::super::fingerprint::shape::{Hashed, Node, Order, Payload, Shape, Shown};
 
-/// A part of a shape that not every value goes through: a list or map with more than one element, a `Some`, a variant.
+/// A part of a shape that not every value goes through: a list or map with one element, or with more, a `Some`, a variant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Passage {
     /// Where the node is in memory, which is what it is known by while there is the shape.
     node: usize,
     branch: u64,
 }
+
+/// The branches of a list or map: that of those with an order, and that of those that aren't empty.
+const ORDER: u64 = 0;
+const ELEMENT: u64 = 1;
 
 impl Passage {
     fn new(node: &Node, branch: u64) -> Self {
@@ -36,25 +40,25 @@ impl Trial {
     /// As many bits as make it certain: a chance of 2^-40, even if a hash table keeps two elements in order 9 times out of 16.
     pub(crate) const CERTAIN: u32 = 48;
 
-    const OF_BRANCH: Self = Self {
+    pub(crate) const OF_BRANCH: Self = Self {
         bits: Self::CERTAIN,
         shown: Shown::Few,
     };
 }
 
 impl Shape {
-    /// How many passages there are, but for what is in parts that can't be seen.
-    pub(crate) fn passages(&self) -> usize {
-        let of_node = |node: &Node| match node {
-            Node::Option(_) | Node::Seq { .. } | Node::Map { .. } => 1,
-            Node::Enum { variants, .. } => {
-                let refused = |payload: &Payload| *payload == Payload::Refused;
-                let known = variants.iter().filter(|known| !refused(&known.payload));
-                known.count()
-            }
-            _ => 0,
-        };
-        self.nodes().map(of_node).sum()
+    /// All passages, but for those in parts that can't be seen.
+    pub(crate) fn passages(&self) -> impl Iterator<Item = Passage> {
+        self.nodes().flat_map(|node| {
+            let branches = match node {
+                Node::Option(_) => 1,
+                Node::Seq { .. } | Node::Map { .. } => 2,
+                Node::Enum { variants, .. } => variants.len(),
+                _ => 0,
+            };
+            let branches = (0..branches).filter(|branch| !is_refused(node, *branch));
+            branches.map(|branch| Passage::new(node, branch as u64))
+        })
     }
 
     /// The lists and maps.
@@ -62,8 +66,16 @@ impl Shape {
         let lists = self
             .nodes()
             .filter(|node| matches!(node, Node::Seq { .. } | Node::Map { .. }));
-        lists.map(|node| Passage::new(node, 0))
+        lists.map(|node| Passage::new(node, ORDER))
     }
+}
+
+/// Whether nothing can be written as this variant, so that no value goes through it.
+fn is_refused(node: &Node, variant: usize) -> bool {
+    let Node::Enum { variants, .. } = node else {
+        return false;
+    };
+    variants[variant].payload == Payload::Refused
 }
 
 #[derive(Clone, Copy)]
@@ -94,7 +106,7 @@ impl Begun {
         };
         Self {
             order,
-            passage: Passage::new(node, 0),
+            passage: Passage::new(node, ORDER),
             is_unseen: matches!(node, Node::Unseen(_)),
         }
     }
@@ -104,9 +116,18 @@ impl Begun {
     /// What goes through it, where it stands at this `place` in the value.
     pub(crate) fn passage(self, place: u64) -> Passage {
         Passage {
-            branch: if self.is_unseen { place } else { 0 },
+            branch: if self.is_unseen { place } else { ORDER },
             ..self.passage
         }
+    }
+
+    /// What goes through it that isn't empty.
+    pub(crate) fn element(self) -> Option<Passage> {
+        let element = Passage {
+            branch: ELEMENT,
+            ..self.passage
+        };
+        (!self.is_unseen).then_some(element)
     }
 }
 
@@ -114,6 +135,8 @@ impl Begun {
 #[derive(Debug, Default)]
 pub(crate) struct Course {
     begun: Cell<Option<Begun>>,
+    /// It was written by other code than what is derived for the types that are read.
+    has_writers: Cell<bool>,
     gone_through: RefCell<BTreeMap<Passage, Trial>>,
 }
 
@@ -127,12 +150,20 @@ impl Course {
         self.gone_through.into_inner()
     }
 
+    pub(crate) fn has_writers(&self) -> bool {
+        self.has_writers.get()
+    }
+
+    pub(super) fn meets_writer(&self) {
+        self.has_writers.set(true);
+    }
+
     pub(super) fn begins(&self, node: &Node, kind: Kind) {
         self.begun.set(Some(Begun::new(node, kind)));
     }
 
-    pub(super) fn goes_through(&self, node: &Node, branch: usize) {
-        self.adds(Passage::new(node, branch as u64), Trial::OF_BRANCH);
+    pub(super) fn goes_through(&self, node: &Node, branch: u64) {
+        self.adds(Passage::new(node, branch), Trial::OF_BRANCH);
     }
 
     /// A value goes through this, which shows so much of it: of the lists in one place, the one that shows least counts.
@@ -143,9 +174,10 @@ impl Course {
     }
 }
 
-/// Looks for lists and maps of more than one element whose order was not shown by a value before.
+/// Looks for what no value was seen to come back from before: parts that none had, and orders that weren't shown.
 #[derive(Debug)]
 pub(crate) struct Search {
+    /// In order.
     wanted: Arc<[Passage]>,
     has_found: Cell<bool>,
 }
@@ -163,8 +195,17 @@ impl Search {
     }
 
     pub(super) fn begins(&self, node: &Node, len: Option<usize>) {
-        let has_order = len.is_none_or(|len| len > 1);
-        if has_order && self.wanted.contains(&Passage::new(node, 0)) {
+        if len.is_none_or(|len| len > 1) {
+            self.goes_through(node, ORDER);
+        }
+        if len != Some(0) {
+            self.goes_through(node, ELEMENT);
+        }
+    }
+
+    pub(super) fn goes_through(&self, node: &Node, branch: u64) {
+        let passage = Passage::new(node, branch);
+        if !self.has_found() && self.wanted.binary_search(&passage).is_ok() {
             self.has_found.set(true);
         }
     }

@@ -12,6 +12,7 @@ mod course;
 mod parts;
 mod serializer;
 
+use std::any::type_name;
 use std::cell::{Cell, RefCell};
 
 use serde::ser::{Serialize, Serializer};
@@ -147,7 +148,7 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// One that looks for some of the lists.
+    /// One that looks for some of the passages.
     pub(crate) fn searching(shape: &'a Shape, codec: Codec, search: &'a Search) -> Self {
         Self {
             listener: Some(Listener::Search(search)),
@@ -167,9 +168,21 @@ impl<'a> Watch<'a> {
 
     /// What is in this branch of an option or enum is written.
     #[inline]
-    fn branches(&self, node: &Node, branch: usize) {
-        if let Some(Listener::Course(course)) = self.listener {
-            course.goes_through(node, branch);
+    fn branches(&self, node: &Node, branch: u64) {
+        match self.listener {
+            None => {}
+            Some(Listener::Course(course)) => course.goes_through(node, branch),
+            Some(Listener::Search(search)) => search.goes_through(node, branch),
+        }
+    }
+
+    /// What is written comes from other code than what is derived for the type that is read.
+    #[inline]
+    fn meets_writer_if(&self, is_another: impl FnOnce() -> bool) {
+        if let Some(Listener::Course(course)) = self.listener
+            && is_another()
+        {
+            course.meets_writer();
         }
     }
 
@@ -283,8 +296,10 @@ impl<'a> Watch<'a> {
         }
     }
 
+    /// Where something else is written than a newtype.
     #[cold]
     fn inside_newtypes<'w>(&'w self, mut node: &'w Node) -> &'w Node {
+        self.meets_writer_if(|| matches!(node, Node::Newtype(..)));
         while let Node::Newtype(_, inner) = node {
             node = self.shape.node(*inner);
         }
@@ -368,6 +383,13 @@ impl<'w> Place<'w> {
         Ok(())
     }
 
+    /// What is written is called so.
+    #[inline]
+    fn is_named(self, name: &'static str) {
+        self.watch
+            .meets_writer_if(|| self.node.name().is_some_and(|read| read != name));
+    }
+
     /// Postcard writes how many there are before the first.
     fn length<E: serde::ser::Error>(self, len: Option<usize>) -> Result<(), E> {
         if len.is_none() && self.watch.codec == Codec::Postcard {
@@ -392,16 +414,16 @@ impl<'w> Place<'w> {
             Node::Unseen(_) => return Ok(None),
             _ => return Err(self.diverge(Fault::Kind)),
         };
-        let found = match self.watch.codec {
-            Codec::Postcard => usize::try_from(index)
-                .ok()
-                .and_then(|index| variants.get(index))
-                .filter(|variant| variant.names.contain(name)),
-            Codec::Msgpack => variants.iter().find(|variant| variant.names.contain(name)),
+        let number = match self.watch.codec {
+            Codec::Postcard => usize::try_from(index).ok(),
+            Codec::Msgpack => variants
+                .iter()
+                .position(|variant| variant.names.contain(name)),
         };
-        match found {
-            Some(variant) => {
-                self.watch.branches(self.node(), index as usize);
+        let found = number.and_then(|number| Some((number, variants.get(number)?)));
+        match found.filter(|(_, variant)| variant.names.contain(name)) {
+            Some((number, variant)) => {
+                self.watch.branches(self.node(), number as u64);
                 Ok(Some(&variant.payload))
             }
             None => Err(self.diverge(fault_of_variant(variants, index, name))),
@@ -424,11 +446,27 @@ fn fault_of_variant(variants: &[Variant], index: u32, name: &str) -> Fault {
 impl<T: Serialize + ?Sized> Serialize for Watched<'_, T> {
     #[inline]
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if may_be_written_with::<T>() {
+            self.place.watch.meets_writer_if(is_written_with::<T>);
+        }
         self.inner.serialize(At {
             inner: serializer,
             place: self.place,
         })
     }
+}
+
+/// What derived code makes of a field that has a `with` or `serialize_with`.
+const WRITTEN_WITH: &str = "::__SerializeWith";
+
+fn is_written_with<T: ?Sized>() -> bool {
+    type_name::<T>().contains(WRITTEN_WITH)
+}
+
+/// Whether it may be, as far as can be told of most types when this is compiled.
+#[inline]
+fn may_be_written_with<T: ?Sized>() -> bool {
+    matches!(type_name::<T>().as_bytes(), [.., b'h' | b'>'])
 }
 
 impl<'w> Place<'w> {

@@ -68,6 +68,7 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
     }
 
     fn serialize_unit_struct(self, name: &'static str) -> Result<S::Ok, S::Error> {
+        self.place.is_named(name);
         match self.place.node() {
             Node::UnitStruct(_) | Node::Unseen(_) => {}
             _ if self.place.takes_nothing() => {}
@@ -109,6 +110,7 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
         name: &'static str,
         value: &T,
     ) -> Result<S::Ok, S::Error> {
+        self.place.is_named(name);
         let inside = match self.place.node {
             Node::Newtype(_, inner) => Place {
                 node: self.place.watch.shape.node(*inner),
@@ -127,6 +129,7 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
         index: u32,
         variant: &'static str,
     ) -> Result<S::Ok, S::Error> {
+        self.place.is_named(name);
         match self.place.variant(index, variant)? {
             Some(Payload::Unit) | None => {}
             Some(_) => return Err(self.place.diverge(Fault::Kind)),
@@ -143,6 +146,7 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
         variant: &'static str,
         value: &T,
     ) -> Result<S::Ok, S::Error> {
+        self.place.is_named(name);
         let inside = match self.place.variant(index, variant)? {
             Some(Payload::Newtype(inner)) => self.place.at(*inner),
             None => self.place.unseen(),
@@ -196,6 +200,7 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
         name: &'static str,
         len: usize,
     ) -> Result<Self::SerializeTupleStruct, S::Error> {
+        self.place.is_named(name);
         let elements = self.place.tuple(len)?;
         Ok(Elements::tuple(
             self.inner.serialize_tuple_struct(name, len)?,
@@ -213,6 +218,7 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
         variant: &'static str,
         len: usize,
     ) -> Result<Self::SerializeTupleVariant, S::Error> {
+        self.place.is_named(name);
         let inside = match self.place.variant(index, variant)? {
             Some(Payload::Tuple(inner)) => self.place.at(*inner),
             None => self.place.unseen(),
@@ -253,6 +259,7 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
         name: &'static str,
         len: usize,
     ) -> Result<Self::SerializeStruct, S::Error> {
+        self.place.is_named(name);
         let (known, unseen) = self.place.fields()?;
         Ok(Fields {
             inner: self.inner.serialize_struct(name, len)?,
@@ -274,6 +281,7 @@ impl<'w, S: Serializer> Serializer for At<'w, S> {
         variant: &'static str,
         len: usize,
     ) -> Result<Self::SerializeStructVariant, S::Error> {
+        self.place.is_named(name);
         let inside = match self.place.variant(index, variant)? {
             Some(Payload::Struct(inner)) => self.place.at(*inner),
             None => self.place.unseen(),

@@ -360,6 +360,15 @@ impl Segment {
 }
 
 impl Node {
+    /// What the type is called that is read here, if it has a name of its own.
+    pub(crate) fn name(&self) -> Option<&'static str> {
+        match self {
+            Self::UnitStruct(name) | Self::Newtype(name, _) | Self::Enum { name, .. } => Some(name),
+            Self::Tuple { name, .. } | Self::Struct { name, .. } => *name,
+            _ => None,
+        }
+    }
+
     /// The nodes inside of this one, in the order in which they are read.
     pub(super) fn for_each_child(&self, mut visit: impl FnMut(Segment, Id)) {
         match self {

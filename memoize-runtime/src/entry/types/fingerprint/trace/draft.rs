@@ -4,6 +4,7 @@ use std::any::TypeId;
 use std::hash::{Hash, Hasher};
 
 use super::super::shape::{Facts, Id, Order, Scalar, Why};
+use super::order::Place;
 
 /// Elements of one tuple, fields of one struct, or variants of one enum.
 pub(super) const MAX_WIDTH: usize = 1 << 12;
@@ -85,8 +86,7 @@ pub(super) struct Draft {
 pub(super) enum Content {
     NotAsked,
     Unknown,
-    /// A type that is called so.
-    Is(&'static str),
+    Is(Place),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

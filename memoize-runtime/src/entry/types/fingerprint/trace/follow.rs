@@ -252,24 +252,31 @@ impl<'de> Deserializer<'de> for Follow<'_> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Stop> {
+        let is_plain = is_plain::<V>(self.expected);
         let inside = self.enter::<V>(Ask::Newtype(name), Facts::of::<V::Value>())?;
         let mut graph = self.graph.borrow_mut();
         let content = &mut graph.draft(inside.id).content;
-        let expected = match *content {
+        let child = inside.child(0);
+        let inner = match *content {
             Content::NotAsked => {
                 *content = Content::Unknown;
                 graph.learn();
                 drop(graph);
                 return visitor.visit_seq(Probe(inside));
             }
-            Content::Unknown => "",
-            Content::Is(name) => name,
+            Content::Unknown => Self {
+                expected: "",
+                ..child
+            },
+            Content::Is(place) => Self {
+                expected: place.facts.name,
+                // What derived code reads is what it holds.
+                place: if is_plain { place } else { child.place },
+                ..child
+            },
         };
         drop(graph);
-        visitor.visit_newtype_struct(Self {
-            expected,
-            ..inside.child(0)
-        })
+        visitor.visit_newtype_struct(inner)
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
