@@ -168,7 +168,9 @@ impl Request {
         found: &[Option<Bytes>],
         value: &R,
     ) {
-        if let [Some(entry)] = found {
+        if ticket.is_none() {
+            self.runtime.pass_copy(place.name().as_str());
+        } else if let [Some(entry)] = found {
             self.keep_copy(place, outcome, ticket, entry, value);
         }
     }

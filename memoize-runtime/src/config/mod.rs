@@ -182,6 +182,13 @@ impl Runtime {
         self.forget_copy(name);
     }
 
+    /// Before an answer is used that nobody has the right to keep.
+    pub(crate) fn pass_copy(&self, name: &str) {
+        if let Some(beside) = self.0.tier.beside() {
+            beside.pass(name);
+        }
+    }
+
     /// Removes the copy of an entry that this process has changed.
     pub(crate) fn forget_copy(&self, name: &str) {
         if let Some(beside) = self.0.tier.beside() {

@@ -166,6 +166,12 @@ impl Beside {
         }
     }
 
+    /// Whether nobody asks.
+    #[cfg(test)]
+    pub(super) fn is_quiet(&self) -> bool {
+        self.questions.is_empty()
+    }
+
     #[cfg(test)]
     pub(super) fn of_another_process(self) -> Self {
         let process = self.process ^ 1;
@@ -225,6 +231,14 @@ impl Beside {
             asked_ms,
             trust,
         })
+    }
+
+    /// Before an answer is used that was asked for without a ticket, as changes were not told. Where they are by now, what others keep
+    /// may be older.
+    pub(crate) fn pass(&self, name: &str) {
+        if self.is_told_of(name) {
+            self.forget(name);
+        }
     }
 
     /// Removes the copy under `name`; what is being asked is not kept.

@@ -14,6 +14,8 @@ mod copies;
 mod front;
 mod near;
 mod questions;
+#[cfg(test)]
+mod schedules;
 mod slot;
 
 pub(crate) use beside::{Beside, Local, Names, Ticket, Trust};

@@ -72,6 +72,11 @@ impl Questions {
         question
     }
 
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Has those who come from now on be others.
     pub(super) fn end(&self, name: &str, question: &Arc<Question>) {
         self.0.lock(name).remove_same(name, question);
