@@ -1,6 +1,6 @@
 //! Interleavings of those who ask a shared backend, change it, are told of changes and keep copies, step by step in any order.
 //!
-//! In full, which takes a quarter of a minute: `LOCAL_SCHEDULES=1000000 cargo test --release -p memoize-runtime --lib -- --nocapture local::schedules`.
+//! In full, which takes some seconds: `LOCAL_SCHEDULES=1000000 cargo test --release -p memoize-runtime --lib -- --nocapture local::schedules`.
 
 use std::any::Any;
 use std::env;
