@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_core::Stream;
 
 use crate::Cacheable;
+use crate::call::ask::Lateness;
 use crate::call::landed::SharesErrors;
 use crate::call::outcome::Outcome;
 use crate::call::place::{self, Protection};
@@ -353,6 +354,7 @@ impl Memo {
             protection: self.protection,
             compress: self.compress,
             origin: None,
+            lateness: Lateness::default(),
         }
     }
 }

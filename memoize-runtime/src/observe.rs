@@ -305,11 +305,12 @@ impl Observer<'_> {
     }
 }
 
-/// The breaker of a runtime opened or closed.
-pub(crate) fn breaker(change: Change) {
+/// The breaker of a runtime opened or closed; what failed last says why, and of which server.
+pub(crate) fn breaker(change: Change, failed: Option<&BackendError>) {
     match change {
         Change::Opened => tracing::warn!(
             target: "cache_memoize",
+            reason = failed.map(tracing::field::display),
             "the cache fails again and again; it is left alone, and functions run as if they were not memoized"
         ),
         Change::Closed => tracing::warn!(target: "cache_memoize", "the cache answers again"),

@@ -1,5 +1,7 @@
 //! Questions to the backend, whose errors and panics end here. Those that block are asked here.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::request::Request;
 use crate::backend::{Backend, BackendError, Deadline, Tells};
 use crate::breaker::{Ending, Permit};
@@ -10,8 +12,29 @@ use crate::observe;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NoAnswer {
     Failed,
+    /// It works, and would refuse the same again.
+    Refused,
     /// It was not asked, because the backend is left alone.
     Skipped,
+}
+
+/// Whether a question of a call was answered after the call's time, if at all, so that it isn't our own work that took it.
+#[derive(Debug, Default)]
+pub(crate) struct Lateness(AtomicBool);
+
+impl Clone for Lateness {
+    /// That of another call.
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl Lateness {
+    pub(super) fn note(&self, deadline: Deadline) {
+        if deadline.has_passed() {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 /// Asks the backend, unless the time for that is over or the backend is left alone.
@@ -24,6 +47,7 @@ pub(super) fn ask<T>(
     let permit = admit(request, operation, deadline)?;
     let backend = request.runtime.backend();
     let answer = guard(|| question(backend)).unwrap_or_else(|| Err(panicked()));
+    request.lateness.note(deadline);
     told(request, operation, deadline, permit, answer)
 }
 
@@ -34,13 +58,7 @@ pub(super) fn admit<'r>(
     deadline: Deadline,
 ) -> Result<Option<Permit<'r>>, NoAnswer> {
     if deadline.has_passed() {
-        // Of the backend that says no more than what took the time did.
-        let late = BackendError::new(if cfg!(debug_assertions) {
-            "the call's budget was used up; raise `budget`, or build dependencies with `opt-level = 3`, as what is large takes long to seal"
-        } else {
-            "the call's budget was used up; raise `budget`"
-        });
-        request.observer().fault(operation, &late);
+        request.observer().fault(operation, &used_up(request));
         return Err(NoAnswer::Failed);
     }
     let Some(breaker) = request.runtime.breaker() else {
@@ -71,14 +89,28 @@ pub(super) fn told<T>(
             Tells::Works | Tells::Fails => Ending::Failed,
         };
         if let Some(change) = permit.end(ending) {
-            observe::breaker(change);
+            observe::breaker(change, answer.as_ref().err());
         }
     }
     answer.map_err(|error| {
+        let why = match error.tells() {
+            Tells::Works => NoAnswer::Refused,
+            Tells::Fails | Tells::Nothing => NoAnswer::Failed,
+        };
         request.observer().fault(operation, &error);
         // Its source is anybody's code, which may panic when it is dropped.
         guard(|| drop(error));
-        NoAnswer::Failed
+        why
+    })
+}
+
+/// There is no time to ask. Of the backend that says no more than what took the time did.
+fn used_up(request: &Request) -> BackendError {
+    let was_late = request.lateness.0.load(Ordering::Relaxed);
+    BackendError::new(if cfg!(debug_assertions) && !was_late {
+        "the call's budget was used up; raise `budget`, or build dependencies with `opt-level = 3`, as what is large takes long to seal"
+    } else {
+        "the call's budget was used up; raise `budget`"
     })
 }
 
@@ -97,11 +129,75 @@ mod tests {
     use std::thread;
     use std::time::{Duration, Instant};
 
+    use super::{ask, used_up};
+    use crate::entry::{Codec, StoredType};
     use crate::flight::block_on;
     use crate::{
         Answer, AsyncBackend, Backend, BackendError, Bytes, Deadline, Lease, Limits, Lookup, Memo,
         Memory, Runtime,
     };
+
+    #[test]
+    fn a_slow_backend_is_no_reason_to_build_otherwise() {
+        let (_, runtime, _) = down();
+        let request = || Memo::new("k").request(StoredType::of::<u8>(Codec::Postcard));
+        let asked = |wait: Duration| {
+            let request = runtime.scope(request);
+            let deadline = Deadline::after(Duration::from_millis(20));
+            let answer = ask(&request, "get", deadline, |_| {
+                thread::sleep(wait);
+                Ok(())
+            });
+            assert_eq!(answer, Ok(()));
+            used_up(&request).reason().contains("opt-level")
+        };
+        assert_eq!(asked(Duration::ZERO), cfg!(debug_assertions));
+        assert!(!asked(Duration::from_millis(25)));
+    }
+
+    /// Refuses all.
+    struct Refusing(Arc<AtomicU64>);
+
+    impl Refusing {
+        fn refuse<T>(&self) -> Result<T, BackendError> {
+            self.0.fetch_add(1, Relaxed);
+            Err(BackendError::refusal("the server's user may not do that"))
+        }
+    }
+
+    impl Backend for Refusing {
+        fn get(&self, _: &str, _: Deadline) -> Result<Option<Bytes>, BackendError> {
+            self.refuse()
+        }
+        fn set(&self, _: &str, _: Bytes, _: Duration, _: Deadline) -> Result<(), BackendError> {
+            self.refuse()
+        }
+        fn delete(&self, _: &str, _: Deadline) -> Result<(), BackendError> {
+            self.refuse()
+        }
+        fn limits(&self) -> Limits {
+            Limits::new()
+        }
+    }
+
+    #[test]
+    fn what_was_refused_is_not_asked_for_twice() {
+        let asked = Arc::default();
+        let settings = Runtime::builder()
+            .backend(Refusing(Arc::clone(&asked)))
+            .budget(Duration::from_secs(60));
+        let runtime = settings.build().expect("valid settings");
+        runtime.scope(|| (0..10).for_each(|n| assert_eq!(call(n), n)));
+        assert_eq!(asked.swap(0, Relaxed), 10, "blocking");
+        for n in 0..10 {
+            let call = async { Memo::new("k").get_or_compute_async(|| ready(n)).await };
+            let value = block_on(pin!(runtime.scope_async(call)), None);
+            assert_eq!(value.expect("it ends"), n);
+        }
+        assert_eq!(asked.load(Relaxed), 10, "awaited");
+        let stats = runtime.stats();
+        assert_eq!((stats.faults, stats.skipped), (20, 0), "{stats:?}");
+    }
 
     /// A server that is there, or isn't.
     #[derive(Clone)]

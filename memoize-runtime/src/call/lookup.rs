@@ -109,7 +109,8 @@ pub(super) fn fetch_or_lease(
             let lookup = ask(request, "get", deadline, |backend| {
                 backend.get_or_lease(name, life, deadline)
             });
-            Ok(Found::One([right.looked_up(lookup?)]))
+            let lookup = lookup.map_err(|why| right.refused(why))?;
+            Ok(Found::One([right.looked_up(lookup)]))
         }
         Some(names) => {
             let answer = ask(request, "get", deadline, |backend| {

@@ -5,7 +5,7 @@
 //! that take part in such a choice are called `__x`, because a user's trait for all types could win over a plain name; the
 //! others take `self` by value, where inherent methods always come first.
 
-mod ask;
+pub(crate) mod ask;
 mod awaited;
 pub(crate) mod budget;
 mod chunks;
@@ -41,6 +41,7 @@ use crate::config::Current;
 use crate::key::CacheKey;
 use crate::local::Copies;
 use crate::secret::Secret;
+use ask::Lateness;
 use landed::{Failures, SharesErrors};
 use origin::Origin;
 use outcome::Outcome;
@@ -289,6 +290,7 @@ impl<R> AnyCall<R> {
             protection,
             compress: None,
             origin: Some(origin.clone()),
+            lateness: Lateness::default(),
         }
     }
 }

@@ -200,7 +200,7 @@ impl Recorder {
                 }
             }
             (_, Ok(_) | Err(NoAnswer::Skipped)) => self.recording = None,
-            (_, Err(NoAnswer::Failed)) => self.abandon(Abandoned::Unwritten),
+            (_, Err(NoAnswer::Failed | NoAnswer::Refused)) => self.abandon(Abandoned::Unwritten),
         }
     }
 

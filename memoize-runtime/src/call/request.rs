@@ -6,6 +6,7 @@ use std::time::Duration;
 use twox_hash::XxHash3_64;
 
 use crate::backend::{Bytes, Deadline, Lease, Memory};
+use crate::call::ask::Lateness;
 use crate::call::budget::Budget;
 use crate::call::landed::Landed;
 use crate::call::origin::Origin;
@@ -39,6 +40,7 @@ pub(crate) struct Request {
     pub(crate) compress: Option<bool>,
     /// The call of an annotated function; none of a `Memo`.
     pub(crate) origin: Option<Origin>,
+    pub(crate) lateness: Lateness,
 }
 
 impl Request {

@@ -36,7 +36,7 @@ pub(super) enum Missed {
 impl From<NoAnswer> for Missed {
     fn from(why: NoAnswer) -> Self {
         match why {
-            NoAnswer::Failed => Self::Unanswered,
+            NoAnswer::Failed | NoAnswer::Refused => Self::Unanswered,
             NoAnswer::Skipped => Self::Skipped,
         }
     }
@@ -208,10 +208,16 @@ impl<'r> Right<'r> {
         None
     }
 
+    /// Takes notice of a refusal of the key's only name: whoever asks for the lease asks for the entry as well, in vain again.
+    pub(super) fn refused(&mut self, why: NoAnswer) -> NoAnswer {
+        self.failed = why == NoAnswer::Refused;
+        why
+    }
+
     /// Takes notice of why the lookup gave nothing.
     pub(super) fn missed(&mut self, missed: &Missed) {
         missed.tell(&self.request.observer());
-        self.failed = matches!(missed, Missed::Skipped);
+        self.failed |= matches!(missed, Missed::Skipped);
     }
 
     /// Takes the answer to the question for a lease.

@@ -84,6 +84,7 @@ impl<T> Future for Asking<'_, T> {
             Err(_) => this.deadline,
         };
         let permit = permit.take();
+        this.request.lateness.note(this.deadline);
         Poll::Ready(told(this.request, this.operation, deadline, permit, answer))
     }
 }

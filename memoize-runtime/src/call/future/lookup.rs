@@ -106,7 +106,8 @@ pub(in crate::call) async fn fetch_or_lease(
         let lookup = ask(request, "get", deadline, |backend| {
             backend.get_or_lease(name, life, deadline)
         });
-        return Ok(Found::One([right.looked_up(lookup.await?)]));
+        let lookup = lookup.await.map_err(|why| right.refused(why))?;
+        return Ok(Found::One([right.looked_up(lookup)]));
     };
     let answer = ask(request, "get", deadline, |backend| {
         backend.get_many_or_lease(name, &names[1..], life, deadline)
