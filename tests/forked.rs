@@ -5,12 +5,15 @@
 #[path = "common/child.rs"]
 mod child;
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use cache_memoize::{Backend, BackendError, Bytes, Deadline, Limits, Memo, Memory, Runtime};
+use cache_memoize::{
+    Backend, BackendError, Bytes, Deadline, Limits, Memo, Memory, Runtime, cache_memoize,
+};
 use child::in_child;
 use futures::executor::block_on;
 
@@ -57,6 +60,8 @@ fn a_child_waits_for_none_of_its_parents_threads() {
     a_child_computes_what_its_parent_is_computing();
     a_child_stores_the_stream_that_its_parent_is_writing();
     a_child_has_threads_of_its_own_that_ask_a_backend();
+    a_child_has_entries_of_its_own();
+    a_child_waits_for_no_entry_that_its_parent_was_writing();
 }
 
 fn a_child_computes_what_its_parent_is_computing() {
@@ -135,6 +140,77 @@ fn a_child_has_threads_of_its_own_that_ask_a_backend() {
             });
         }
         let hung = (0..CHILDREN).any(|_| !in_child(|| (0..8).for_each(&call)));
+        ends.store(true, Ordering::Relaxed);
+        hung
+    });
+    assert!(!hung);
+}
+
+#[cache_memoize(key = "double:<n>", skip(computed))]
+fn double(n: u64, computed: &Cell<u64>) -> u64 {
+    computed.set(computed.get() + 1);
+    2 * n
+}
+
+/// How often the function ran for this argument.
+fn computations(n: u64) -> u64 {
+    let computed = Cell::new(0);
+    assert_eq!(double(n, &computed), 2 * n);
+    computed.get()
+}
+
+/// By the process's own runtime, and in a scope.
+fn a_child_has_entries_of_its_own() {
+    let scoped = runtime();
+    let both = |test: &dyn Fn()| {
+        test();
+        scoped.scope(test);
+    };
+    both(&|| assert_eq!((computations(1), computations(1)), (1, 0)));
+    let done = in_child(|| {
+        both(&|| assert_eq!(computations(1), 0, "what its parent left"));
+        // What it writes is its own, and nothing else is from then on.
+        both(&|| {
+            assert_eq!((computations(2), computations(2)), (1, 0));
+            assert_eq!(computations(1), 1);
+            assert!(double::invalidate(1));
+            assert_eq!((computations(1), computations(1)), (1, 0));
+        });
+    });
+    assert!(done);
+    let done = in_child(|| {
+        both(&|| {
+            assert!(double::invalidate(1));
+            assert_eq!(computations(1), 1, "not what its parent left");
+        });
+    });
+    assert!(done);
+    both(&|| assert_eq!((computations(1), computations(2)), (0, 1)));
+}
+
+/// Forks while threads write values: each of them has a table locked most of the time.
+fn a_child_waits_for_no_entry_that_its_parent_was_writing() {
+    const CHILDREN: u64 = 150;
+    let memory = Memory::new(1 << 20);
+    let runtime = Runtime::builder().backend(memory.clone()).build();
+    let runtime = runtime.expect("valid settings");
+    let write = |n| {
+        runtime.scope(|| computations(n));
+        let set = memory.set("bytes", Bytes::new(), LONG, Deadline::NEVER);
+        set.expect("it is in memory");
+        memory.sweep();
+    };
+    let ends = AtomicBool::new(false);
+    let hung = thread::scope(|scope| {
+        for thread in 1..=4 {
+            let (ends, write) = (&ends, &write);
+            scope.spawn(move || {
+                let keys = (0..1000).cycle().map(|n| thread * 1_000_000 + n);
+                keys.take_while(|_| !ends.load(Ordering::Relaxed))
+                    .for_each(write);
+            });
+        }
+        let hung = (0..CHILDREN).any(|_| !in_child(|| (0..8).for_each(&write)));
         ends.store(true, Ordering::Relaxed);
         hung
     });

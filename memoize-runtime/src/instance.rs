@@ -25,6 +25,7 @@ use crate::config::{Current, Runtime};
 use crate::entry::{Codec, Shape, StoredType};
 use crate::local::{Copied, Front};
 use crate::observe::{self, Function};
+use crate::process;
 use crate::site::Site;
 
 /// How the name of a closure's type ends.
@@ -42,7 +43,14 @@ pub(crate) struct Instance {
     function_len: usize,
     stored: OnceCell<StoredType>,
     /// Where calls find their values, on the first of the process's own runtimes that kept any.
-    front: OnceCell<(u64, Arc<dyn Any + Send + Sync>)>,
+    front: OnceCell<First>,
+}
+
+/// The values of one instantiation on one runtime, in the process that came first.
+struct First {
+    tier: u64,
+    process: u32,
+    front: Arc<dyn Any + Send + Sync>,
 }
 
 impl fmt::Debug for Instance {
@@ -130,11 +138,11 @@ impl Instance {
         &'static self,
         runtime: &'static Runtime,
     ) -> Option<&'static Front<T>> {
-        let (tier, front) = self.front.get()?;
-        if runtime.tier().id() != *tier {
+        let first = self.front.get()?;
+        if first.tier != runtime.tier().id() || first.process != process::recent() {
             return None;
         }
-        front.downcast_ref()
+        first.front.downcast_ref()
     }
 
     /// Where the values of this instantiation on that runtime are found, from now on.
@@ -145,8 +153,11 @@ impl Instance {
         let front = runtime.tier().front_or_new::<T>(self)?;
         // Others come and go, and what they keep must go with them.
         if let Current::Process(runtime) = runtime {
-            self.front
-                .get_or_init(|| (runtime.tier().id(), front.clone()));
+            self.front.get_or_init(|| First {
+                tier: runtime.tier().id(),
+                process: front.process(),
+                front: front.clone(),
+            });
         }
         Some(front)
     }

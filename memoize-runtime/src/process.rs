@@ -47,7 +47,7 @@ impl<T> PerProcess<T> {
 
     /// That of this process; made here where there is none. It takes no lock, and asks the system.
     pub(crate) fn get_or_make(&self, make: impl Fn() -> T) -> &T {
-        self.get_as(current(), make)
+        self.get_or_make_as(current(), make)
     }
 
     /// The same by what was asked of the system last; none where nothing was made yet.
@@ -59,7 +59,8 @@ impl<T> PerProcess<T> {
         Some(&of.thing)
     }
 
-    fn get_as(&self, process: u32, make: impl Fn() -> T) -> &T {
+    /// That of the process of this number.
+    pub(crate) fn get_or_make_as(&self, process: u32, make: impl Fn() -> T) -> &T {
         let mut own = self;
         loop {
             let of = own.0.get_or_init(|| {
@@ -91,8 +92,8 @@ mod tests {
         let [child, grandchild] = [1, 2].map(|other| current() ^ other);
         for _ in 0..2 {
             assert_eq!(own.get_or_make(make), &0);
-            assert_eq!(own.get_as(child, make), &1);
-            assert_eq!(own.get_as(grandchild, make), &2);
+            assert_eq!(own.get_or_make_as(child, make), &1);
+            assert_eq!(own.get_or_make_as(grandchild, make), &2);
         }
     }
 }

@@ -3,28 +3,22 @@
 mod leases;
 #[cfg(all(test, feature = "encrypt"))]
 mod raw_bytes;
+mod store;
 mod table;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::thread::{self, Thread};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Backend, BackendError, Bytes, Deadline, Lease, Limits, Lookup};
-use crate::clock::{Clock, SystemClock, millis};
+use crate::clock::{Clock, SystemClock};
 use crate::local::Kept;
-use crate::process;
-use leases::Leases;
-use table::{Item, Left, Pulse, Table};
-
-/// How long the sweeper sleeps at the least, so that it costs nothing, and at the most, so that an expired entry's
-/// memory is back within a minute.
-const SHORTEST_SLEEP: Duration = Duration::from_millis(500);
-const LONGEST_SLEEP: Duration = Duration::from_secs(20);
+use crate::process::{self, PerProcess};
+pub(crate) use store::MemoryStore;
+pub(crate) use table::MemoryLayout;
 
 /// A backend in the memory of this process, bounded in bytes.
 ///
@@ -35,36 +29,17 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(20);
 /// themselves, without being asked for: a thread starts with the first entry, and ends when there is none left. Clones share
 /// the entries. A value may be as large as [`Limits::value_bytes`] says: somewhat less than 4 MiB, or than half of a capacity
 /// below 8 MiB; more where the capacity is above 128 MiB.
+///
+/// A forked child may hit what its parent left here, until it misses, stores or removes something: from then on it has only what it stores.
 #[derive(Clone)]
 pub struct Memory {
-    store: Arc<Store>,
+    stores: Arc<Stores>,
 }
 
-struct Store {
-    entries: Table,
-    /// Locked around each write, so that a fill is one step with the check of its lease.
-    leases: Leases,
+struct Stores {
+    layout: MemoryLayout,
     clock: Arc<dyn Clock>,
-    /// No entry expires before this moment, so that a sweep with nothing to do touches no shard.
-    earliest: AtomicU64,
-    pulse: Arc<Pulse>,
-    /// The process whose sweeper is running, 0 for none. A forked child has no threads, and finds another number here.
-    sweeper: AtomicU32,
-    starting: Mutex<()>,
-    /// The sweeper's thread, to be woken when the store is gone.
-    thread: Mutex<Option<Thread>>,
-}
-
-impl Drop for Store {
-    fn drop(&mut self) {
-        let thread = self
-            .thread
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(thread) = thread {
-            thread.unpark();
-        }
-    }
+    of: PerProcess<Arc<MemoryStore>>,
 }
 
 impl Memory {
@@ -78,27 +53,18 @@ impl Memory {
 
     /// The same with expirations told by `clock`.
     pub fn with_clock(bytes: usize, clock: impl Clock) -> Self {
-        let pulse = Arc::new(Pulse {
-            ended: AtomicU64::new(0),
-            epoch: AtomicU32::new(0),
-        });
         Self {
-            store: Arc::new(Store {
-                entries: Table::new(bytes as u64, &pulse),
-                leases: Leases::new(),
+            stores: Arc::new(Stores {
+                layout: MemoryLayout::of(bytes as u64),
                 clock: Arc::new(clock),
-                earliest: AtomicU64::new(u64::MAX),
-                pulse,
-                sweeper: AtomicU32::new(0),
-                starting: Mutex::new(()),
-                thread: Mutex::new(None),
+                of: PerProcess::new(),
             }),
         }
     }
 
     /// The number of entries, in either form, expired ones that were not swept yet included.
     pub fn len(&self) -> usize {
-        self.store.entries.len()
+        self.store().entries.len()
     }
 
     /// Whether there is no entry at all.
@@ -108,74 +74,52 @@ impl Memory {
 
     /// The bytes taken, as they count against the capacity.
     pub fn bytes(&self) -> usize {
-        usize::try_from(self.store.entries.weight()).unwrap_or(usize::MAX)
+        usize::try_from(self.store().entries.weight()).unwrap_or(usize::MAX)
     }
 
     /// The most bytes that will be taken.
     pub fn capacity(&self) -> usize {
-        usize::try_from(self.store.entries.capacity()).unwrap_or(usize::MAX)
+        usize::try_from(self.stores.layout.capacity()).unwrap_or(usize::MAX)
     }
 
     /// Removes everything. As after an invalidation, what is being computed is not stored.
     pub fn clear(&self) {
-        self.store.leases.end_all();
-        self.store.entries.remove_all(|_| true);
-        self.store.entries.shrink();
+        self.store().clear();
     }
 
     /// Frees all expired entries now. They leave by themselves within a minute; this is for those who can't wait.
     pub fn sweep(&self) {
-        self.store.sweep();
+        self.store().sweep();
     }
 
     /// What is kept under `key`.
+    ///
+    /// Most hits needn't know which process this is: a child that was forked a moment ago may read what its parent left, if it doesn't
+    /// have to wait for that.
     pub(crate) fn kept(&self, key: &str) -> Option<Kept> {
-        self.store.entries.get(key)
+        let recent = self.stores.of.recent().map(|store| store.try_get(key));
+        match recent {
+            Some(Ok(kept)) => kept,
+            Some(Err(_)) | None => self.store().get(key),
+        }
     }
 
-    /// [`fill`](Backend::fill) with what is kept, in a process of this number.
-    pub(crate) fn fill_kept(
-        &self,
-        process: u32,
-        key: &str,
-        lease: Lease,
-        kept: Kept,
-        life: Duration,
-    ) -> bool {
-        // What isn't taken stays here until nothing is locked: the value's `Drop` is the user's code.
-        let mut item = Some(self.store.item(kept, life));
-        let mut leases = self.store.leases.of(key);
-        let stands = leases.take(key, lease);
-        let filling = item.take_if(|_| stands);
-        let replaced = filling.map(|item| self.store.insert(key, item));
-        drop(leases);
-        drop((replaced, item));
-        Store::keep_swept(&self.store, process);
-        stands
+    /// [`get_or_lease`](Backend::get_or_lease) by who knows which process this is.
+    pub(crate) fn get_or_lease_in(&self, process: u32, key: &str, life: Duration) -> Lookup {
+        self.store_of(process).get_or_lease(key, life)
     }
 
-    /// A lease in place of whichever stands.
-    pub(crate) fn granted(&self, key: &str, life: Duration) -> Lease {
-        self.store.leases.of(key).grant(key, life)
+    /// The entries of a process, by its number.
+    pub(crate) fn store_of(&self, process: u32) -> &Arc<MemoryStore> {
+        let Stores { layout, clock, of } = &*self.stores;
+        of.get_or_make_as(process, || {
+            MemoryStore::new(process, *layout, Arc::clone(clock))
+        })
     }
 
-    /// How many values were ended. Who finds the same number again knows that none was meanwhile.
-    #[inline]
-    pub(crate) fn ended(&self) -> u64 {
-        self.store.pulse.ended.load(Ordering::Acquire)
-    }
-
-    /// A number that changes while the store takes new entries and is not far from full; 0 before. What is in use is to be
-    /// [`touch`](Self::touch)ed once in each epoch but that, so that it is known to be in use.
-    #[inline]
-    pub(crate) fn epoch(&self) -> u32 {
-        self.store.pulse.epoch.load(Ordering::Relaxed)
-    }
-
-    /// Says that what is kept under `key` is in use.
-    #[cold]
-    pub(crate) fn touch(&self, key: &str) {
-        drop(self.store.entries.get(key));
+    /// Those of this one. It takes a system call.
+    fn store(&self) -> &Arc<MemoryStore> {
+        self.store_of(process::current())
     }
 }
 
@@ -191,53 +135,21 @@ impl Backend for Memory {
         life: Duration,
         _: Deadline,
     ) -> Result<(), BackendError> {
-        let item = self.store.item(Kept::Bytes(value), life);
-        let mut leases = self.store.leases.of(key);
-        leases.end(key);
-        let replaced = self.store.insert(key, item);
-        drop(leases);
-        drop(replaced);
-        Store::keep_swept(&self.store, process::current());
+        self.store().set(key, Kept::Bytes(value), life);
         Ok(())
     }
 
     fn delete(&self, key: &str, _: Deadline) -> Result<(), BackendError> {
-        let mut leases = self.store.leases.of(key);
-        leases.end(key);
-        let removed = self.store.entries.remove(key);
-        drop(leases);
-        drop(removed);
+        self.store().remove(key);
         Ok(())
     }
 
-    fn get_or_lease(
-        &self,
-        key: &str,
-        life: Duration,
-        deadline: Deadline,
-    ) -> Result<Lookup, BackendError> {
-        // A hit takes no lock.
-        let found = if let Some(kept) = self.kept(key) {
-            kept
-        } else {
-            let mut leases = self.store.leases.of(key);
-            // Once more under the lock, so that what was just filled is found.
-            let Some(kept) = self.kept(key) else {
-                return Ok(leases
-                    .grant_if_free(key, life)
-                    .map_or(Lookup::Busy, Lookup::Granted));
-            };
-            kept
-        };
-        // Bytes may have to be made, which is the user's code, so not under the lock.
-        Ok(match found.into_bytes() {
-            Some(bytes) => Lookup::Found(bytes),
-            None => Lookup::Granted(self.lease(key, life, deadline)?),
-        })
+    fn get_or_lease(&self, key: &str, life: Duration, _: Deadline) -> Result<Lookup, BackendError> {
+        Ok(self.get_or_lease_in(process::current(), key, life))
     }
 
     fn lease(&self, key: &str, life: Duration, _: Deadline) -> Result<Lease, BackendError> {
-        Ok(self.granted(key, life))
+        Ok(self.store().lease(key, life))
     }
 
     fn fill(
@@ -248,110 +160,21 @@ impl Backend for Memory {
         life: Duration,
         _: Deadline,
     ) -> Result<bool, BackendError> {
-        Ok(self.fill_kept(process::current(), key, lease, Kept::Bytes(value), life))
+        Ok(self.store().fill(key, lease, Kept::Bytes(value), life))
     }
 
     fn release(&self, key: &str, lease: Lease, _: Deadline) -> Result<(), BackendError> {
-        self.store.leases.of(key).take(key, lease);
+        self.store().release(key, lease);
         Ok(())
     }
 
     fn limits(&self) -> Limits {
         let limits = Limits::new();
-        let room = self.store.entries.longest_value(limits.key_bytes);
+        let room = self.stores.layout.longest_value(limits.key_bytes);
         limits
             .value_bytes(usize::try_from(room).unwrap_or(usize::MAX))
             .shared(false)
             .blocking(false)
-    }
-}
-
-impl Store {
-    /// Made before anything is locked: the clock may be the user's.
-    fn item(&self, kept: Kept, life: Duration) -> Item {
-        let expires_ms = self.clock.unix_millis().saturating_add(millis(life));
-        Item { kept, expires_ms }
-    }
-
-    /// Puts the item in the place of what is returned, to be dropped once nothing is locked.
-    fn insert(&self, key: &str, item: Item) -> Left {
-        let expires_ms = item.expires_ms;
-        let left = self.entries.insert(key, item);
-        self.earliest.fetch_min(expires_ms, Ordering::Relaxed);
-        left
-    }
-
-    fn sweep(&self) {
-        self.remove_expired();
-        // Even where nothing has expired, others may have removed what was there.
-        self.entries.shrink();
-    }
-
-    fn remove_expired(&self) {
-        let now = self.clock.unix_millis();
-        if self.earliest.load(Ordering::Relaxed) > now {
-            return;
-        }
-        // Reset first: an entry that is written meanwhile lowers it again.
-        self.earliest.store(u64::MAX, Ordering::Relaxed);
-        self.entries.remove_all(|item| {
-            let alive = item.expires_ms > now;
-            if alive {
-                self.earliest.fetch_min(item.expires_ms, Ordering::Relaxed);
-            }
-            !alive
-        });
-    }
-
-    /// Makes sure that a sweeper runs in this process.
-    fn keep_swept(store: &Arc<Self>, this_process: u32) {
-        if store.sweeper.load(Ordering::SeqCst) == this_process {
-            return;
-        }
-        let _starting = store
-            .starting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if store.sweeper.load(Ordering::SeqCst) == this_process {
-            return;
-        }
-        let weak = Arc::downgrade(store);
-        // Without a thread expired entries still leave by eviction; the next write tries again.
-        let started = thread::Builder::new()
-            .name("cache-memoize-sweeper".to_owned())
-            .spawn(move || Self::sweep_until_empty(&weak));
-        if let Ok(started) = started {
-            store.sweeper.store(this_process, Ordering::SeqCst);
-            *store.thread.lock().unwrap_or_else(PoisonError::into_inner) =
-                Some(started.thread().clone());
-        }
-    }
-
-    fn sweep_until_empty(store: &Weak<Self>) {
-        let mut sleep = SHORTEST_SLEEP;
-        loop {
-            // Woken early when the store is dropped; for any other reason, a sweep does no harm.
-            thread::park_timeout(sleep);
-            let Some(store) = store.upgrade() else { return };
-            store.sweep();
-            if store.entries.is_empty() {
-                // Under the lock, so that a writer either sees no sweeper, or is seen here.
-                let _ending = store
-                    .starting
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner);
-                store.sweeper.store(0, Ordering::SeqCst);
-                if store.entries.is_empty() {
-                    return;
-                }
-                store.sweeper.store(process::current(), Ordering::SeqCst);
-            }
-            let until = store
-                .earliest
-                .load(Ordering::Relaxed)
-                .saturating_sub(store.clock.unix_millis());
-            sleep = Duration::from_millis(until).clamp(SHORTEST_SLEEP, LONGEST_SLEEP);
-        }
     }
 }
 

@@ -16,6 +16,7 @@ pub use bytes::Bytes;
 pub use changes::Changes;
 pub use lease::{Lease, Lookup};
 pub use memory::Memory;
+pub(crate) use memory::{MemoryLayout, MemoryStore};
 #[cfg(feature = "redis")]
 pub use redis::Redis;
 

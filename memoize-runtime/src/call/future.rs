@@ -28,7 +28,6 @@ use crate::engine::{Fill, Filling, Unstored};
 use crate::flight::{Joined, Part, Waiter};
 use crate::key::CacheKey;
 use crate::local::Kept;
-use crate::process;
 use crate::timer::timeout;
 use apart::Apart;
 pub(super) use ask::ask;
@@ -199,7 +198,7 @@ async fn take_turn<R>(
         return Turn::Compute;
     }
     let mut patience = Patience::new(request);
-    let part = match request.join(place.name()) {
+    let part = match request.join(right.process(), place.name()) {
         Joined::Plays(part) => part,
         Joined::Waits(waiter) => {
             right.offer_to(&waiter);
@@ -343,10 +342,10 @@ pub(super) async fn fill_by(
 ) -> Result<bool, NoAnswer> {
     let name = place.name().as_str();
     let filled = ask(request, "fill", deadline, |backend| {
-        match (kept, request.shelf(place)) {
+        match (kept, request.shelf_to_fill(place)) {
             (Kept::Bytes(bytes), _) => backend.fill(name, lease, bytes, life, deadline),
             (kept, Some(shelf)) => {
-                let filled = shelf.fill_kept(process::recent(), name, lease, kept, life);
+                let filled = shelf.fill(name, lease, kept, life);
                 Box::pin(ready(Ok(filled)))
             }
             (Kept::Value(_), None) => Box::pin(ready(Ok(false))),

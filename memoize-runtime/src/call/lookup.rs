@@ -106,8 +106,12 @@ pub(super) fn fetch_or_lease(
     let name = place.name().as_str();
     match place.several_names() {
         None => {
+            let process = right.process();
             let lookup = ask(request, "get", deadline, |backend| {
-                backend.get_or_lease(name, life, deadline)
+                match request.runtime.tier().memory() {
+                    Some(memory) => Ok(memory.get_or_lease_in(process, name, life)),
+                    None => backend.get_or_lease(name, life, deadline),
+                }
             });
             let lookup = lookup.map_err(|why| right.refused(why))?;
             Ok(Found::One([right.looked_up(lookup)]))

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use twox_hash::XxHash3_64;
 
-use crate::backend::{Bytes, Deadline, Lease, Memory};
+use crate::backend::{Bytes, Deadline, Lease, Memory, MemoryStore};
 use crate::call::ask::Lateness;
 use crate::call::budget::Budget;
 use crate::call::landed::Landed;
@@ -339,9 +339,14 @@ impl Request {
     }
 
     /// Where values are kept in place of entries.
-    pub(crate) fn shelf(&self, place: &Place<'_>) -> Option<&Memory> {
-        let store = self.runtime.tier().store();
-        store.filter(|_| self.may_be_copied(place))
+    fn shelf(&self, place: &Place<'_>) -> Option<&Memory> {
+        let memory = self.runtime.tier().memory();
+        memory.filter(|_| self.may_be_copied(place))
+    }
+
+    /// The same for a value that was computed, for which it was asked already which process this is.
+    pub(crate) fn shelf_to_fill(&self, place: &Place<'_>) -> Option<&Arc<MemoryStore>> {
+        Some(self.shelf(place)?.store_of(process::recent()))
     }
 
     /// Has later calls with the same arguments find what is kept.
@@ -373,13 +378,9 @@ impl Request {
     }
 
     /// Joins the others that compute this entry now.
-    pub(crate) fn join(&self, name: &CacheKey) -> Joined<Landed, Lease> {
-        self.runtime.flights().join(
-            process::recent(),
-            name.as_str(),
-            self.fingerprint,
-            self.overwrite,
-        )
+    pub(crate) fn join(&self, process: u32, name: &CacheKey) -> Joined<Landed, Lease> {
+        let flights = self.runtime.flights_in(process);
+        flights.join(process, name.as_str(), self.fingerprint, self.overwrite)
     }
 
     /// What one call's cache work may take.

@@ -21,7 +21,6 @@ use crate::flight::{Joined, Part, Waiter, block_on};
 use crate::key::CacheKey;
 use crate::local::Kept;
 use crate::observe::Abandoned;
-use crate::process;
 use crate::progress::this_thread;
 
 /// Returns the value from the cache, or computes and stores it.
@@ -109,7 +108,7 @@ fn take_turn<R>(
         return Turn::Compute;
     }
     let mut patience = Patience::new(request);
-    let part = match request.join(place.name()) {
+    let part = match request.join(right.process(), place.name()) {
         Joined::Plays(part) => part,
         Joined::Waits(waiter) => {
             right.offer_to(&waiter);
@@ -217,9 +216,9 @@ pub(super) fn fill_by(
 ) -> Result<bool, NoAnswer> {
     let name = place.name().as_str();
     let filled = ask(request, "fill", deadline, |backend| {
-        match (kept, request.shelf(place)) {
+        match (kept, request.shelf_to_fill(place)) {
             (Kept::Bytes(bytes), _) => backend.fill(name, lease, bytes, life, deadline),
-            (kept, Some(shelf)) => Ok(shelf.fill_kept(process::recent(), name, lease, kept, life)),
+            (kept, Some(shelf)) => Ok(shelf.fill(name, lease, kept, life)),
             (Kept::Value(_), None) => Ok(false),
         }
     });

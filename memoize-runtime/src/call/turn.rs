@@ -19,6 +19,7 @@ use crate::guard::guard;
 use crate::key::CacheKey;
 use crate::local::Kept;
 use crate::observe::Observer;
+use crate::process;
 use crate::unleased::Begun;
 
 /// Why a lookup gave nothing.
@@ -163,6 +164,8 @@ pub(super) struct Right<'r> {
     name: &'r CacheKey,
     pub(super) caller: Caller,
     pub(super) budget: Budget,
+    /// Which process this is, once that was asked.
+    process: Option<u32>,
     pub(super) lease: Option<Lease>,
     pub(super) leader: Option<Leader<Landed, Lease>>,
     /// The lease, where it was offered to who leads.
@@ -185,6 +188,7 @@ impl<'r> Right<'r> {
             name,
             caller,
             budget: request.budget(),
+            process: None,
             lease: None,
             leader: None,
             offer: None,
@@ -193,6 +197,11 @@ impl<'r> Right<'r> {
             failed: false,
             unleased: None,
         }
+    }
+
+    /// Which process this is. The system is asked once, and not by what hits before.
+    pub(super) fn process(&mut self) -> u32 {
+        *self.process.get_or_insert_with(process::current)
     }
 
     /// Keeps what the backend said about the key; returns what it found there.

@@ -23,7 +23,7 @@ use crate::flight::Flights;
 use crate::instance::Instance;
 use crate::local::{Beside, Tier};
 use crate::observe::{Counters, Function, Journal, Observer, Stats};
-use crate::process::PerProcess;
+use crate::process::{self, PerProcess};
 use crate::progress::Writers;
 use crate::site::Site;
 use crate::unleased::Unleased;
@@ -145,6 +145,11 @@ impl Runtime {
         &self.under_way().flights
     }
 
+    /// The same by who knows which process this is.
+    pub(crate) fn flights_in(&self, process: u32) -> &Flights<Landed, Lease> {
+        &self.under_way_in(process).flights
+    }
+
     #[inline]
     pub(crate) fn tier(&self) -> &Tier {
         &self.0.tier
@@ -165,7 +170,11 @@ impl Runtime {
     }
 
     fn under_way(&self) -> &UnderWay {
-        self.0.under_way.get_or_make(UnderWay::new)
+        self.under_way_in(process::current())
+    }
+
+    fn under_way_in(&self, process: u32) -> &UnderWay {
+        self.0.under_way.get_or_make_as(process, UnderWay::new)
     }
 
     /// Where copies are kept beside the backend; none where the backend itself keeps values.

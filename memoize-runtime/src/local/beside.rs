@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::questions::{Answered, Question, Questions};
 use super::{Facts, Kept, Shelved};
-use crate::backend::{Backend, Changes, Deadline, Memory};
+use crate::backend::{Backend, Changes, MemoryLayout, MemoryStore};
 use crate::clock::Clock;
 use crate::entry::SEALED_PREFIX;
 use crate::process;
@@ -69,10 +69,8 @@ pub(crate) struct Ticket<'a> {
 /// The copies of one runtime, in one process.
 pub(crate) struct Beside {
     clock: Arc<dyn Clock>,
-    memory: Memory,
-    /// A forked child has none of its parent's threads, and is told nothing. Nor could it end what is here: a thread that it
-    /// doesn't have may have locked it.
-    process: u32,
+    /// That of one process: a forked child has none of its parent's threads, and is told nothing.
+    store: Arc<MemoryStore>,
     questions: Questions,
     plain: Tracking,
     sealed: Tracking,
@@ -97,7 +95,7 @@ impl Ticket<'_> {
     /// Keeps what was answered, which is of this `entry`; says whether it did.
     pub(crate) fn keep(self, value: Arc<dyn Shelved>, entry: u64) -> bool {
         let Beside {
-            memory,
+            store,
             clock,
             questions,
             ..
@@ -114,9 +112,8 @@ impl Ticket<'_> {
         }
         let until_ms = value.facts().until_ms();
         let life = Duration::from_millis(until_ms.saturating_sub(clock.unix_millis()));
-        let process = process::current();
         let lease = self.question.lease;
-        let is_kept = memory.fill_kept(process, self.name, lease, Kept::Value(value), life);
+        let is_kept = store.fill(self.name, lease, Kept::Value(value), life);
         // The right is used, or there was news.
         questions.end(self.name, &self.question);
         if !is_kept {
@@ -135,11 +132,10 @@ impl Drop for Ticket<'_> {
     /// Else those of all misses would pile up.
     fn drop(&mut self) {
         let Beside {
-            memory, questions, ..
+            store, questions, ..
         } = self.beside;
         if questions.leave(self.name, &self.question) {
-            // It always answers.
-            let _ = memory.release(self.name, self.question.lease, Deadline::NEVER);
+            store.release(self.name, self.question.lease);
         }
     }
 }
@@ -158,8 +154,11 @@ impl Beside {
     pub(super) fn new(namespace: &str, capacity: usize, clock: &Arc<dyn Clock>) -> Self {
         Self {
             clock: Arc::clone(clock),
-            memory: Memory::with_clock(capacity, Arc::clone(clock)),
-            process: process::current(),
+            store: MemoryStore::new(
+                process::current(),
+                MemoryLayout::of(capacity as u64),
+                Arc::clone(clock),
+            ),
             questions: Questions::new(),
             plain: Tracking::new(format!("{namespace}:")),
             sealed: Tracking::new(SEALED_PREFIX.to_owned()),
@@ -174,18 +173,19 @@ impl Beside {
 
     #[cfg(test)]
     pub(super) fn of_another_process(self) -> Self {
-        let process = self.process ^ 1;
-        Self { process, ..self }
+        let layout = MemoryLayout::of(1 << 20);
+        let store = MemoryStore::new(process::current() ^ 1, layout, Arc::clone(&self.clock));
+        Self { store, ..self }
     }
 
-    pub(super) fn memory(&self) -> &Memory {
-        &self.memory
+    pub(super) fn store(&self) -> &Arc<MemoryStore> {
+        &self.store
     }
 
     /// Whether these are this process's copies, and not those of the one that it was forked from. It takes a system call.
     #[inline]
     pub(super) fn is_of_this_process(&self) -> bool {
-        self.process == process::current()
+        self.store.process() == process::current()
     }
 
     /// Has the backend tell of changes to these names from now on. One that can't drops what it was given.
@@ -200,7 +200,7 @@ impl Beside {
 
     /// The copy under `name`, if it may be used by who says `local`.
     pub(crate) fn copy(&self, name: &str, local: Local) -> Option<Arc<dyn Shelved>> {
-        let Some(Kept::Value(kept)) = self.memory.kept(name) else {
+        let Some(Kept::Value(kept)) = self.store.get(name) else {
             return None;
         };
         let (facts, now_ms) = (kept.facts(), self.clock.unix_millis());
@@ -223,7 +223,7 @@ impl Beside {
             Local::Unsaid | Local::Always => return None,
             Local::Within(ms) => Trust::Until(asked_ms.saturating_add(ms)),
         };
-        let lease = || self.memory.granted(name, LONGEST_QUESTION);
+        let lease = || self.store.lease(name, LONGEST_QUESTION);
         Some(Ticket {
             beside: self,
             name,
@@ -243,13 +243,12 @@ impl Beside {
 
     /// Removes the copy under `name`; what is being asked is not kept.
     pub(crate) fn forget(&self, name: &str) {
-        // It always answers.
-        let _ = self.memory.delete(name, Deadline::NEVER);
+        self.store.remove(name);
     }
 
     /// The same for all names.
     pub(crate) fn forget_all(&self) {
-        self.memory.clear();
+        self.store.clear();
     }
 
     /// From now on changes are told. What was asked before, they were not told of.

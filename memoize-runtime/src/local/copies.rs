@@ -117,7 +117,11 @@ fn hit<T: Copied>(
     if seat.is_ending() {
         return None;
     }
-    let front: &Front<T> = instance.front_of(runtime)?;
+    let Some(front) = instance.front_of::<T>(runtime) else {
+        return hit_in_tier(runtime, site, instance, |front| {
+            front.copy(arguments, runtime)
+        });
+    };
     let value = front.copy(arguments, runtime)?;
     runtime.observer(site, instance).hit_from(seat);
     Some(value)
@@ -134,7 +138,11 @@ fn hit_by_word<T: Copied>(
     if seat.is_ending() {
         return None;
     }
-    let front: &Front<T> = instance.front_of(runtime)?;
+    let Some(front) = instance.front_of::<T>(runtime) else {
+        return hit_in_tier(runtime, site, instance, |front| {
+            front.copy_by_word(word, runtime)
+        });
+    };
     let value = front.copy_by_word(word, runtime)?;
     runtime.observer(site, instance).hit_from(seat);
     Some(value)
@@ -146,16 +154,24 @@ fn hit_in_scope<T: Copied>(
     instance: &'static Instance,
     arguments: &Arguments,
 ) -> Option<T> {
-    let seat = Seat::current();
-    if seat.is_ending() {
+    if Seat::current().is_ending() {
         return None;
     }
-    let look = |front: &Front<T>| match arguments.only() {
+    hit_in_tier(runtime, site, instance, |front| match arguments.only() {
         Some(word) => front.copy_by_word(word, runtime),
         None => front.copy(arguments, runtime),
-    };
+    })
+}
+
+/// A hit of what the instantiation itself doesn't lead to: it has room for the values of one runtime, in one process.
+fn hit_in_tier<T: Copied>(
+    runtime: &Runtime,
+    site: &'static Site,
+    instance: &'static Instance,
+    look: impl FnOnce(&Front<T>) -> Option<T>,
+) -> Option<T> {
     let value = runtime.tier().find_in_front(instance, look)?;
-    runtime.observer(site, instance).hit_from(seat);
+    runtime.observer(site, instance).hit_from(Seat::current());
     Some(value)
 }
 
@@ -174,6 +190,7 @@ fn read<T: Copied>(kept: Arc<dyn Shelved>) -> Reading<T> {
 fn settle<T: Copied>(origin: &Origin, kept: Arc<dyn Shelved>) {
     if !Seat::current().is_ending()
         && let Ok(slot) = kept.into_any().downcast::<Slot<T>>()
+        && !slot.is_settled()
         && let Some(front) = origin.instance.front_or_new::<T>(&origin.runtime)
     {
         front.adopt(&origin.arguments, &slot);

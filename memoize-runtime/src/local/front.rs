@@ -9,7 +9,7 @@ use super::beside::Beside;
 use super::copies::Copied;
 use super::near::Near;
 use super::slot::Slot;
-use crate::backend::Memory;
+use crate::backend::MemoryStore;
 use crate::config::Runtime;
 use crate::key::arguments::Arguments;
 use crate::seat::Seat;
@@ -20,7 +20,7 @@ pub(crate) struct Front<T> {
     by_word: Values<u64, T>,
     values: Values<Arguments, T>,
     /// Where they are kept.
-    memory: Memory,
+    store: Arc<MemoryStore>,
     /// The same as copies, where it is not the backend itself.
     beside: Option<Arc<Beside>>,
 }
@@ -28,11 +28,11 @@ pub(crate) struct Front<T> {
 type Values<K, T> = HashMap<K, Near<T>, RandomState>;
 
 impl<T: Copied> Front<T> {
-    pub(super) fn new(memory: Memory, beside: Option<Arc<Beside>>) -> Self {
+    pub(super) fn new(store: Arc<MemoryStore>, beside: Option<Arc<Beside>>) -> Self {
         Self {
             by_word: HashMap::with_hasher(RandomState::default()),
             values: HashMap::with_hasher(RandomState::default()),
-            memory,
+            store,
             beside,
         }
     }
@@ -49,6 +49,12 @@ impl<T: Copied> Front<T> {
         self.copy_of(self.by_word.pin().get(&word)?, runtime)
     }
 
+    /// The process whose values they are.
+    #[inline]
+    pub(crate) fn process(&self) -> u32 {
+        self.store.process()
+    }
+
     #[inline]
     fn copy_of(&self, near: &Near<T>, runtime: &Runtime) -> Option<T> {
         // What vouches for a copy beside the backend must still do.
@@ -57,14 +63,14 @@ impl<T: Copied> Front<T> {
         {
             return None;
         }
-        near.copy(&self.memory, runtime)
+        near.copy(&self.store, runtime)
     }
 
     /// Has `slot` found by these arguments, if it is found by no others.
     pub(super) fn adopt(self: &Arc<Self>, arguments: &Arguments, slot: &Arc<Slot<T>>) {
         // Read before the slot is looked at, as for a hit.
-        let ended = self.memory.ended();
-        if !slot.is_stored() || !slot.settle(self, arguments) {
+        let ended = self.store.ended();
+        if !slot.is_stored_in(self.store.process()) || !slot.settle(self, arguments) {
             return;
         }
         let near = Near::new(Arc::clone(slot), ended);
@@ -73,7 +79,7 @@ impl<T: Copied> Front<T> {
             None => _ = self.values.pin().insert(arguments.clone(), near),
         }
         // It may have been removed from the store before it was here to be removed.
-        if !slot.is_stored() {
+        if !slot.is_stored_in(self.store.process()) {
             self.remove(arguments, slot);
         }
     }

@@ -33,6 +33,7 @@ use papaya::HashMap;
 use crate::backend::{Bytes, Memory};
 use crate::clock::Clock;
 use crate::instance::Instance;
+use crate::process::{self, PerProcess};
 pub(crate) use front::Front;
 
 /// What is kept of an entry.
@@ -58,6 +59,9 @@ impl Kept {
     }
 }
 
+/// By the address of the instance, which is never freed.
+type Fronts = HashMap<usize, Arc<dyn Any + Send + Sync>, RandomState>;
+
 /// The typed tier of one runtime.
 pub(crate) struct Tier {
     /// Where values are kept in place of entries, with the embedded backend.
@@ -66,8 +70,7 @@ pub(crate) struct Tier {
     beside: OnceLock<Arc<Beside>>,
     /// How many bytes of those, if any.
     capacity: usize,
-    /// By the address of the instance, which is never freed.
-    fronts: HashMap<usize, Arc<dyn Any + Send + Sync>, RandomState>,
+    fronts: PerProcess<Fronts>,
     /// Unlike that of all other tiers.
     id: u64,
 }
@@ -80,13 +83,13 @@ impl Tier {
             memory,
             beside: OnceLock::new(),
             capacity,
-            fronts: HashMap::with_hasher(RandomState::default()),
+            fronts: PerProcess::new(),
             id: NEXT.fetch_add(1, Ordering::Relaxed),
         }
     }
 
     /// Where values are kept in place of bytes.
-    pub(crate) fn store(&self) -> Option<&Memory> {
+    pub(crate) fn memory(&self) -> Option<&Memory> {
         self.memory.as_ref()
     }
 
@@ -122,23 +125,24 @@ impl Tier {
         instance: &'static Instance,
         look: impl FnOnce(&Front<T>) -> Option<T>,
     ) -> Option<T> {
-        let fronts = self.fronts.pin();
+        let fronts = self.fronts.recent()?.pin();
         look(fronts.get(&address(instance))?.downcast_ref()?)
     }
 
-    /// The same, begun if there is none.
+    /// The same, begun if there is none. It takes a system call.
     pub(crate) fn front_or_new<T: Copied>(
         &self,
         instance: &'static Instance,
     ) -> Option<Arc<Front<T>>> {
-        let (memory, beside) = match (self.store(), self.beside()) {
-            (Some(memory), _) => (memory, None),
-            (None, Some(beside)) => (beside.memory(), Some(Arc::clone(beside))),
+        let process = process::current();
+        let (store, beside) = match (self.memory(), self.beside()) {
+            (Some(memory), _) => (memory.store_of(process), None),
+            (None, Some(beside)) => (beside.store(), Some(Arc::clone(beside))),
             (None, None) => return None,
         };
-        let fronts = self.fronts.pin();
+        let fronts = self.fronts.get_or_make_as(process, Fronts::default).pin();
         let front = fronts.get_or_insert_with(address(instance), || {
-            Arc::new(Front::<T>::new(memory.clone(), beside))
+            Arc::new(Front::<T>::new(Arc::clone(store), beside))
         });
         Arc::clone(front).downcast().ok()
     }

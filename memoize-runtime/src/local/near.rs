@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use super::beside::{Beside, Trust};
 use super::copies::Copied;
 use super::slot::Slot;
-use crate::backend::Memory;
+use crate::backend::MemoryStore;
 use crate::config::Runtime;
 use crate::guard::guard;
 
@@ -50,19 +50,19 @@ impl<T: Copied> Near<T> {
 
     /// A copy of the value, if it may be used now.
     #[inline]
-    pub(super) fn copy(&self, memory: &Memory, runtime: &Runtime) -> Option<T> {
+    pub(super) fn copy(&self, store: &MemoryStore, runtime: &Runtime) -> Option<T> {
         // Read before the slot is looked at: what the store ends from now on is looked for again.
-        let ended = memory.ended();
+        let ended = store.ended();
         if self.seen.load(Ordering::Relaxed) != ended {
-            self.see(ended)?;
+            self.see(ended, store)?;
         }
         let now_ms = runtime.now_ms();
         if now_ms >= self.until_ms || now_ms < self.from_ms {
             return None;
         }
-        let epoch = memory.epoch();
+        let epoch = store.epoch();
         if self.epoch.load(Ordering::Relaxed) != epoch {
-            self.report(memory, epoch);
+            self.report(store, epoch);
         }
         match &self.value {
             Some(value) => guard(|| value.clone()),
@@ -71,8 +71,8 @@ impl<T: Copied> Near<T> {
     }
 
     #[inline]
-    fn see(&self, ended: u64) -> Option<()> {
-        if !self.slot.is_stored() {
+    fn see(&self, ended: u64, store: &MemoryStore) -> Option<()> {
+        if !self.slot.is_stored_in(store.process()) {
             return None;
         }
         self.seen.store(ended, Ordering::Relaxed);
@@ -81,8 +81,8 @@ impl<T: Copied> Near<T> {
 
     /// Says that the value is in use.
     #[cold]
-    fn report(&self, memory: &Memory, epoch: u32) {
+    fn report(&self, store: &MemoryStore, epoch: u32) {
         self.epoch.store(epoch, Ordering::Relaxed);
-        memory.touch(self.slot.name());
+        store.touch(self.slot.name());
     }
 }

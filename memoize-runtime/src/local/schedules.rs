@@ -46,7 +46,7 @@ impl Shelved for Version {
         1
     }
 
-    fn begin(&self) {}
+    fn begin(&self, _: u32) {}
 
     fn end(&self) {}
 

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
@@ -22,8 +22,8 @@ use crate::key::arguments::Arguments;
 
 /// A value with all that its entry would say.
 pub(crate) struct Slot<T> {
-    /// Whether it is in the store: not before, and not once it was removed.
-    is_stored: AtomicBool,
+    /// The process in whose store it is; 0 before, and once it was removed.
+    stored_in: AtomicU32,
     value: Own<T>,
     facts: Facts,
     /// Where it can be found by the arguments of a call.
@@ -99,8 +99,8 @@ pub(crate) trait Shelved: Any + Send + Sync {
     /// What it takes in memory, but for the store's own bookkeeping.
     fn weight(&self) -> u64;
 
-    /// Says that it is going to be in the store.
-    fn begin(&self);
+    /// Says that it is going to be in the store of that process.
+    fn begin(&self, process: u32);
 
     /// Says that nobody may use it any more.
     fn end(&self);
@@ -117,17 +117,21 @@ pub(crate) trait Shelved: Any + Send + Sync {
 impl<T: Copied> Slot<T> {
     pub(super) fn new(value: T, facts: Facts) -> Self {
         Self {
-            is_stored: AtomicBool::new(false),
+            stored_in: AtomicU32::new(0),
             value: Own(Some(value)),
             facts,
             home: OnceLock::new(),
         }
     }
 
-    /// Whether the value is in the store. One that others got from the flight of its key may never come there.
+    /// Whether the value is in the store of that process. One that others got from the flight of its key may never come there.
     #[inline]
-    pub(super) fn is_stored(&self) -> bool {
-        self.is_stored.load(Ordering::Acquire)
+    pub(super) fn is_stored_in(&self, process: u32) -> bool {
+        self.stored_in.load(Ordering::Acquire) == process
+    }
+
+    pub(super) fn is_settled(&self) -> bool {
+        self.home.get().is_some()
     }
 
     /// From when and until when it may be used.
@@ -177,12 +181,12 @@ impl<T: Copied + Cacheable> Shelved for Slot<T> {
         (size_of::<Self>() + facts.bytes + name.len() + full_key.map_or(0, str::len)) as u64
     }
 
-    fn begin(&self) {
-        self.is_stored.store(true, Ordering::Release);
+    fn begin(&self, process: u32) {
+        self.stored_in.store(process, Ordering::Release);
     }
 
     fn end(&self) {
-        self.is_stored.store(false, Ordering::Release);
+        self.stored_in.store(0, Ordering::Release);
     }
 
     fn leave(&self) {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
+use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,7 +10,6 @@ use std::time::{Duration, Instant};
 use foldhash::fast::RandomState;
 
 use crate::backend::Lease;
-use crate::process;
 
 const SHARDS: usize = 16;
 
@@ -20,10 +20,14 @@ const CROWDED: usize = 1024;
 pub(super) struct Leases {
     shards: [Mutex<Shard>; SHARDS],
     hasher: RandomState,
-    next_token: AtomicU64,
 }
 
+/// The next lease's token; 0 is the unconditional one. That of a child begins where its parent's was when it was forked: what its parent
+/// granted is never taken for its own.
+static NEXT_TOKEN: AtomicU64 = AtomicU64::new(1);
+
 /// The leases of a share of all keys.
+#[derive(Default)]
 struct Shard {
     held: HashMap<Box<str>, Held, RandomState>,
     /// When it is searched next; twice what was left the last time, so that grants stay cheap on average.
@@ -32,8 +36,6 @@ struct Shard {
 
 struct Held {
     lease: Lease,
-    /// Whose it is: who had it in the parent of a forked child isn't there to use it.
-    process: u32,
     /// None where the clock can't tell it: until it is used or ended.
     until: Option<Instant>,
 }
@@ -42,22 +44,15 @@ impl Held {
     fn stands(&self, now: Instant) -> bool {
         self.until.is_none_or(|until| until > now)
     }
-
-    fn is_of_this_process(&self) -> bool {
-        self.process == process::current()
-    }
 }
 
 /// The leases of a share of the keys, for as long as nobody else writes one of these keys.
 pub(super) struct Locked<'a> {
     shard: MutexGuard<'a, Shard>,
-    next_token: &'a AtomicU64,
 }
 
 impl Leases {
     pub(super) fn new() -> Self {
-        // So that `process::recent` knows this one, whatever is granted first.
-        process::current();
         Self {
             shards: [(); SHARDS].map(|()| {
                 Mutex::new(Shard {
@@ -66,8 +61,6 @@ impl Leases {
                 })
             }),
             hasher: RandomState::default(),
-            // 0 is the unconditional one.
-            next_token: AtomicU64::new(1),
         }
     }
 
@@ -76,7 +69,6 @@ impl Leases {
         let shard = usize::try_from(hash >> 32).unwrap_or(0) % SHARDS;
         Locked {
             shard: lock(&self.shards[shard]),
-            next_token: &self.next_token,
         }
     }
 
@@ -87,6 +79,11 @@ impl Leases {
         shards
             .flat_map(|shard| lock(shard).held.keys().cloned().collect::<Vec<_>>())
             .collect()
+    }
+
+    /// Leaves all of it where it is, as nobody may look at it.
+    pub(super) fn forget(&mut self) {
+        mem::forget(mem::take(&mut self.shards));
     }
 
     pub(super) fn end_all(&self) {
@@ -101,12 +98,9 @@ impl Locked<'_> {
     pub(super) fn grant(&mut self, key: &str, life: Duration) -> Lease {
         let now = Instant::now();
         self.make_room(now);
-        let lease = Lease::new(self.next_token.fetch_add(1, Ordering::Relaxed));
+        let lease = Lease::new(NEXT_TOKEN.fetch_add(1, Ordering::Relaxed));
         let held = Held {
             lease,
-            // Not `current`, as a miss asks the system once already. A forked child that has not asked yet takes its first lease for its
-            // parent's, and may grant it to another caller as well.
-            process: process::recent(),
             until: now.checked_add(life),
         };
         self.shard.held.insert(key.into(), held);
@@ -115,8 +109,7 @@ impl Locked<'_> {
 
     pub(super) fn grant_if_free(&mut self, key: &str, life: Duration) -> Option<Lease> {
         let held = self.shard.held.get(key);
-        let is_taken =
-            held.is_some_and(|held| held.stands(Instant::now()) && held.is_of_this_process());
+        let is_taken = held.is_some_and(|held| held.stands(Instant::now()));
         (!is_taken).then(|| self.grant(key, life))
     }
 
@@ -169,20 +162,6 @@ mod tests {
                 .grant_if_free("key", Duration::MAX)
                 .is_some()
         );
-    }
-
-    #[test]
-    fn a_forked_child_is_granted_what_its_parent_has() {
-        let leases = Leases::new();
-        let parents = leases.of("key").grant("key", Duration::MAX);
-        assert_eq!(leases.of("key").grant_if_free("key", Duration::MAX), None);
-        let mut locked = leases.of("key");
-        let held = locked.shard.held.get_mut("key");
-        held.expect("it was granted").process ^= 1;
-        let childs = locked.grant_if_free("key", Duration::MAX);
-        let childs = childs.expect("its holder isn't there");
-        assert_eq!(locked.grant_if_free("key", Duration::MAX), None, "its own");
-        assert!(!locked.take("key", parents) && locked.take("key", childs));
     }
 
     #[test]

@@ -25,12 +25,12 @@ struct Raw {
 
 impl Raw {
     fn of(memory: &Memory) -> Self {
-        let leased = memory.store.leases.held_names();
+        let leased = memory.store().leases.held_names();
         let mut raw = Self {
             bytes: leased.concat().into_bytes(),
             values: 0,
         };
-        for (name, item) in memory.store.entries.items() {
+        for (name, item) in memory.store().entries.items() {
             raw.bytes.extend_from_slice(name.as_bytes());
             match item.kept {
                 Kept::Bytes(bytes) => raw.bytes.extend_from_slice(&bytes),

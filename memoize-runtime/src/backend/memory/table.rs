@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::hash::BuildHasher;
 use std::mem;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
 
 use foldhash::fast::RandomState;
 use quick_cache::unsync::Cache;
@@ -41,12 +41,24 @@ const SPARSE: usize = 4;
 const FEW: usize = 64;
 
 pub(super) struct Table {
-    /// A power of two.
     shards: Box<[RwLock<Shard>]>,
     hasher: RandomState,
-    /// What one shard may hold.
+    /// The process that writes here.
+    process: u32,
+}
+
+/// How the room is divided.
+#[derive(Clone, Copy)]
+pub(crate) struct MemoryLayout {
+    bytes: u64,
+    /// A power of two, as the last bits of a hash choose among them.
+    shards: u64,
+    /// What one of them may hold.
     shard_bytes: u64,
 }
+
+/// A lock is held by another thread, or was when the process was forked.
+pub(super) struct WouldWait;
 
 /// `quick_cache` has a concurrent form as well, whose room can't be given back: it grows with the most entries that were ever there.
 struct Shard {
@@ -86,20 +98,42 @@ struct ByBytes;
 #[derive(Clone)]
 struct Ending(Arc<Pulse>);
 
-impl Table {
+impl MemoryLayout {
     /// For at most `bytes`.
-    pub(super) fn new(bytes: u64, pulse: &Arc<Pulse>) -> Self {
-        // A power of two, as the last bits of a hash choose among them.
+    pub(crate) fn of(bytes: u64) -> Self {
         let shards = 1 << (bytes / SHARD_BYTES).clamp(1, MOST_SHARDS).ilog2();
-        let shard_bytes = bytes.div_ceil(shards);
-        // By what each takes alone: together they begin as many as a single one.
-        let epoch = (bytes / EPOCHS).max(EPOCH_BYTES);
-        let shard = |_| RwLock::new(Shard::new(shard_bytes, epoch, pulse));
         Self {
-            shards: (0..shards).map(shard).collect(),
-            hasher: RandomState::default(),
-            shard_bytes,
+            bytes,
+            shards,
+            shard_bytes: bytes.div_ceil(shards),
         }
+    }
+
+    pub(super) fn capacity(&self) -> u64 {
+        self.shard_bytes.saturating_mul(self.shards)
+    }
+
+    /// The longest value beside a key of `key_bytes`: more, and it would push out most of its shard.
+    pub(super) fn longest_value(&self, key_bytes: usize) -> u64 {
+        (self.shard_bytes / 2).saturating_sub(weight(key_bytes, 0))
+    }
+}
+
+impl Table {
+    pub(super) fn new(layout: MemoryLayout, pulse: &Arc<Pulse>, process: u32) -> Self {
+        // By what each takes alone: together they begin as many as a single one.
+        let epoch = (layout.bytes / EPOCHS).max(EPOCH_BYTES);
+        let shard = |_| RwLock::new(Shard::new(layout.shard_bytes, epoch, pulse));
+        Self {
+            shards: (0..layout.shards).map(shard).collect(),
+            hasher: RandomState::default(),
+            process,
+        }
+    }
+
+    /// Leaves all of it where it is, as nobody may look at it.
+    pub(super) fn forget(&mut self) {
+        mem::forget(mem::take(&mut self.shards));
     }
 
     pub(super) fn len(&self) -> usize {
@@ -114,24 +148,24 @@ impl Table {
         self.read_all().map(|shard| shard.entries.weight()).sum()
     }
 
-    pub(super) fn capacity(&self) -> u64 {
-        self.shard_bytes.saturating_mul(self.shards.len() as u64)
-    }
-
-    /// The longest value beside a key of `key_bytes`: more, and it would push out most of its shard.
-    pub(super) fn longest_value(&self, key_bytes: usize) -> u64 {
-        (self.shard_bytes / 2).saturating_sub(weight(key_bytes, 0))
-    }
-
     pub(super) fn get(&self, key: &str) -> Option<Kept> {
-        let shard = read(self.shard(key));
-        shard.entries.get(key).map(|item| item.kept.clone())
+        read(self.shard(key)).get(key)
+    }
+
+    /// The same, but where it would wait.
+    pub(super) fn try_get(&self, key: &str) -> Result<Option<Kept>, WouldWait> {
+        let shard = match self.shard(key).try_read() {
+            Ok(shard) => shard,
+            Err(TryLockError::Poisoned(shard)) => shard.into_inner(),
+            Err(TryLockError::WouldBlock) => return Err(WouldWait),
+        };
+        Ok(shard.get(key))
     }
 
     /// Puts the item in the place of what leaves.
     pub(super) fn insert(&self, key: &str, item: Item) -> Left {
         if let Kept::Value(value) = &item.kept {
-            value.begin();
+            value.begin(self.process);
         }
         let key_kept = item.name(key);
         let mut shard = write(self.shard(key));
@@ -218,6 +252,10 @@ impl Shard {
             self.until_epoch = self.epoch;
             self.pulse.epoch.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    fn get(&self, key: &str) -> Option<Kept> {
+        self.entries.get(key).map(|item| item.kept.clone())
     }
 
     fn remove(&mut self, key: &str) -> Left {

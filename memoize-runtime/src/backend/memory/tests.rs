@@ -6,7 +6,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Backend, Bytes, Clock, Deadline, Kept, Memory, process};
+use super::{Backend, Bytes, Clock, Deadline, Kept, Memory};
 use crate::clock::millis;
 use crate::entry::StoredType;
 use crate::key::CacheKey;
@@ -51,20 +51,20 @@ fn what_is_in_use_is_asked_for_only_where_something_will_have_to_leave() {
         keys.for_each(|n| set(&memory, &format!("{n:>8}"), 864, FAR));
     };
     fill(0, 7);
-    assert_eq!(memory.epoch(), 0, "half of it is free");
+    assert_eq!(memory.store().epoch(), 0, "half of it is free");
     fill(7, 4);
-    let first = memory.epoch();
+    let first = memory.store().epoch();
     assert!(first > 0, "it is about to be full");
     fill(11, 32);
-    let passed = memory.epoch() - first;
+    let passed = memory.store().epoch() - first;
     assert!(
         (16..=64).contains(&passed),
         "16 for as much as it holds: {passed}"
     );
     memory.clear();
-    let before = memory.epoch();
+    let before = memory.store().epoch();
     fill(0, 7);
-    assert_eq!(memory.epoch(), before, "half of it is free again");
+    assert_eq!(memory.store().epoch(), before, "half of it is free again");
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn the_room_of_what_left_is_given_back() {
     let clock = Turned::default();
     // Several shards.
     let memory = Memory::with_clock(64 << 20, clock.clone());
-    let room = || memory.store.entries.room();
+    let room = || memory.store().entries.room();
     let store_many = || (0..MANY).for_each(|n| set(&memory, &format!("{n}"), 10, FAR));
     let empty = room();
     set(&memory, "stays", 10, Duration::from_secs(3600));
@@ -141,11 +141,11 @@ fn half_of_the_entries_are_no_reason_to_move_the_others() {
         let life = if n % 2 == 0 { FAR } else { 2 * FAR };
         set(&memory, &format!("{n}"), 10, life);
     }
-    let full = memory.store.entries.room();
+    let full = memory.store().entries.room();
     clock.0.store(millis(FAR), Ordering::Relaxed);
     memory.sweep();
     assert_eq!(memory.len(), 500);
-    assert_eq!(memory.store.entries.room(), full);
+    assert_eq!(memory.store().entries.room(), full);
 }
 
 #[test]
@@ -234,7 +234,7 @@ impl Shelved for Asks {
         1
     }
 
-    fn begin(&self) {}
+    fn begin(&self, _: u32) {}
 
     fn end(&self) {}
 
@@ -258,7 +258,7 @@ fn values_are_dropped_without_a_lock() {
             facts: facts("key"),
         }))
     };
-    let fill = |lease| memory.fill_kept(process::current(), "key", lease, value(), Duration::MAX);
+    let fill = |lease| memory.store().fill("key", lease, value(), Duration::MAX);
     let lease = || {
         let lease = memory.lease("key", Duration::MAX, Deadline::NEVER);
         lease.expect("memory always answers")
@@ -275,7 +275,7 @@ fn values_are_dropped_without_a_lock() {
 fn the_sweeper_ends_with_its_store() {
     let memory = Memory::new(1 << 20);
     set(&memory, "key", 10, Duration::from_secs(600));
-    let store = Arc::downgrade(&memory.store);
+    let store = Arc::downgrade(memory.store());
     drop(memory);
     // The sweeper holds the store for moments only, and gives it up for good once woken.
     let start = Instant::now();

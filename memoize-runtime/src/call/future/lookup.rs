@@ -1,5 +1,6 @@
 //! Looking up, awaited; as [`lookup`](crate::call::lookup) for the drivers that block.
 
+use std::future::ready;
 use std::sync::Arc;
 
 use super::ask::ask;
@@ -103,8 +104,12 @@ pub(in crate::call) async fn fetch_or_lease(
     let life = request.runtime.longest_wait();
     let name = place.name().as_str();
     let Some(names) = place.several_names() else {
+        let process = right.process();
         let lookup = ask(request, "get", deadline, |backend| {
-            backend.get_or_lease(name, life, deadline)
+            match request.runtime.tier().memory() {
+                Some(memory) => Box::pin(ready(Ok(memory.get_or_lease_in(process, name, life)))),
+                None => backend.get_or_lease(name, life, deadline),
+            }
         });
         let lookup = lookup.await.map_err(|why| right.refused(why))?;
         return Ok(Found::One([right.looked_up(lookup)]));
