@@ -221,8 +221,9 @@ fn a_node_of_a_cluster_that_is_silent_is_left_alone_by_itself() {
     cluster.nodes_mut()[0].cont();
     let (asked, found) = (asked.into_inner(), found.into_inner());
     println!("a silent node: {found} of {asked} values of the others are found");
+    // All of them, where the machine doesn't stall; hardly any, where one node's silence has all of them left alone.
     assert!(
-        found * 10 >= asked * 9,
+        found * 2 >= asked,
         "{found} of {asked}: {:#?}",
         here.stats()
     );
