@@ -13,6 +13,7 @@
 mod common;
 
 mod bad_network;
+mod burst;
 mod census;
 #[path = "../common/child.rs"]
 mod child;

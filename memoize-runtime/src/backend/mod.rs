@@ -311,6 +311,11 @@ impl Deadline {
         Self(self.0.zip(half).and_then(|(at, half)| at.checked_sub(half)))
     }
 
+    /// Whichever of them is later.
+    pub(crate) fn later(self, other: Self) -> Self {
+        Self(self.0.zip(other.0).map(|(one, other)| one.max(other)))
+    }
+
     pub(crate) fn has_passed(self) -> bool {
         self.0.is_some_and(|at| at <= Instant::now())
     }

@@ -101,7 +101,11 @@ where
         close(&mut lock(&self.table), &self.key, &self.askers);
         let mut askers = mem::take(&mut *lock(&self.askers));
         askers.retain(Asker::is_wanted);
-        let Some(deadline) = askers.iter().map(|asker| asker.deadline).reduce(later) else {
+        let Some(deadline) = askers
+            .iter()
+            .map(|asker| asker.deadline)
+            .reduce(Deadline::later)
+        else {
             return;
         };
         for asker in &askers {
@@ -143,12 +147,5 @@ fn close<T>(table: &mut Waiting<T>, key: &str, askers: &Arc<Askers<T>>) {
 impl<T> Asker<T> {
     fn is_wanted(&self) -> bool {
         self.promise.is_awaited() && !self.latest.has_passed()
-    }
-}
-
-fn later(one: Deadline, other: Deadline) -> Deadline {
-    match (one.moment(), other.moment()) {
-        (Some(one), Some(other)) => Deadline::at(one.max(other)),
-        _ => Deadline::NEVER,
     }
 }

@@ -3,8 +3,10 @@
 mod connection;
 mod runtimes;
 mod table;
+mod together;
 
 use std::future::Future;
+use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -28,10 +30,13 @@ use crate::timer::timeout;
 use connection::Connection;
 use runtimes::WithoutIo;
 use table::Table;
+use together::Together;
 
 /// The same entries as those of a [`Redis`], awaited.
 pub(super) struct Twin {
     client: Arc<Client>,
+    reads: Together<Option<Bytes>>,
+    lookups: Together<Heard>,
     /// For where there is no tokio runtime, or one without I/O.
     unblock: Unblock,
 }
@@ -40,6 +45,13 @@ struct Client {
     shared: Arc<Shared>,
     table: Table,
     without_io: WithoutIo,
+}
+
+/// What a lookup was answered with. Dropped before its caller has it, a lease is noted as one that nobody will use.
+struct Heard {
+    client: Arc<Client>,
+    key: Arc<str>,
+    lookup: Lookup,
 }
 
 type Answers = Result<Vec<Value>, Failure>;
@@ -55,6 +67,8 @@ impl Twin {
                 table: Table::default(),
                 without_io: WithoutIo::default(),
             }),
+            reads: Together::default(),
+            lookups: Together::default(),
             unblock: Unblock::shared(Arc::clone(redis) as Arc<dyn Backend>),
         }
     }
@@ -283,6 +297,44 @@ impl Client {
     }
 }
 
+impl Heard {
+    fn new(client: Arc<Client>, key: Arc<str>, lookup: Lookup) -> Self {
+        Self {
+            client,
+            key,
+            lookup,
+        }
+    }
+
+    fn take(mut self) -> Lookup {
+        mem::replace(&mut self.lookup, Lookup::Busy)
+    }
+}
+
+impl together::Shared for Heard {
+    fn share(&self) -> Self {
+        let lookup = match &self.lookup {
+            Lookup::Found(bytes) => Lookup::Found(bytes.clone()),
+            Lookup::Granted(_) | Lookup::Busy => Lookup::Busy,
+        };
+        Self::new(Arc::clone(&self.client), Arc::clone(&self.key), lookup)
+    }
+}
+
+impl Drop for Heard {
+    fn drop(&mut self) {
+        if let Some(lease) = self.lookup.granted() {
+            drop(self.client.shared.unanswered.ending(&self.key, lease));
+        }
+    }
+}
+
+impl together::Shared for Option<Bytes> {
+    fn share(&self) -> Self {
+        self.clone()
+    }
+}
+
 /// A connection that was opened for a question can't have been lost before it.
 fn stale_if(reused: bool, answers: Answers) -> Answers {
     answers.map_err(|failure| match failure {
@@ -323,12 +375,19 @@ impl<F: FnOnce()> Drop for Otherwise<F> {
 
 impl AsyncBackend for Twin {
     fn get<'a>(&'a self, key: &'a str, deadline: Deadline) -> Answer<'a, Option<Bytes>> {
-        if self.runtime().is_none() {
+        let Some(runtime) = self.runtime() else {
             return self.unblock.get(key, deadline);
-        }
-        Box::pin(
-            async move { command::found(self.client.ask_one(Request::get(key), deadline).await?) },
-        )
+        };
+        let client = Arc::clone(&self.client);
+        let question = move |key: Arc<str>, deadline| {
+            let client = Arc::clone(&client);
+            async move { command::found(client.ask_one(Request::get(&key), deadline).await?) }
+        };
+        let life = Duration::ZERO;
+        Box::pin(async move {
+            let found = self.reads.ask(&runtime, key, life, deadline, question);
+            found.await
+        })
     }
 
     fn set<'a>(
@@ -407,12 +466,20 @@ impl AsyncBackend for Twin {
         life: Duration,
         deadline: Deadline,
     ) -> Answer<'a, Lookup> {
-        if self.runtime().is_none() {
+        let Some(runtime) = self.runtime() else {
             return self.unblock.get_or_lease(key, life, deadline);
-        }
+        };
+        let client = Arc::clone(&self.client);
+        let question = move |key: Arc<str>, deadline| {
+            let client = Arc::clone(&client);
+            async move {
+                let (lookup, _) = client.look_up(&key, &[], life, deadline).await?;
+                Ok(Heard::new(client, key, lookup))
+            }
+        };
         Box::pin(async move {
-            let (lookup, _) = self.client.look_up(key, &[], life, deadline).await?;
-            Ok(lookup)
+            let heard = self.lookups.ask(&runtime, key, life, deadline, question);
+            Ok(heard.await?.take())
         })
     }
 
@@ -490,5 +557,39 @@ impl AsyncBackend for Twin {
             async move { drop(client.ask(&mut requests, Deadline::NEVER).await) },
             move || unblock.discard(&keys.iter().map(String::as_str).collect::<Vec<_>>()),
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::together::Shared;
+    use super::{Heard, Lease, Lookup, Redis, Request, Twin};
+
+    #[test]
+    fn a_lease_that_is_not_heard_of_is_taken_over() {
+        let redis = Arc::new(Redis::open("redis://localhost").expect("it is valid"));
+        let twin = Twin::new(&redis);
+        let granted = |key: &str| {
+            let granted = Lookup::Granted(Lease::new(7));
+            Heard::new(Arc::clone(&twin.client), key.into(), granted)
+        };
+        let taken_over = |key| {
+            let looking = redis.shared.look(key, &[], Duration::MAX);
+            let looking = looking.expect("there are random numbers");
+            let leases = looking.exchange.first().map(Request::leases);
+            leases.expect("it asks for one").contains(&Lease::new(7))
+        };
+        let heard = granted("heard");
+        assert!(
+            matches!(heard.share().take(), Lookup::Busy),
+            "it has one holder"
+        );
+        assert!(matches!(heard.take(), Lookup::Granted(_)));
+        assert!(!taken_over("heard"));
+        drop(granted("dropped"));
+        assert!(taken_over("dropped"));
     }
 }
