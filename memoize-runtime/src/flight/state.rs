@@ -93,7 +93,7 @@ impl<T, L> State<T, L> {
 
     /// Takes the place of the leader of this generation, who is taking too long; `false` where somebody else did already.
     pub(super) fn relieve(&mut self, generation: u64) -> bool {
-        let relieves = generation == self.generation && !self.void;
+        let relieves = generation == self.generation;
         if relieves {
             self.generation += 1;
         }

@@ -145,6 +145,29 @@ fn a_question_whose_connection_is_lost_is_asked_once_more() {
 }
 
 #[test]
+fn what_nobody_asked_for_is_no_answer() {
+    let server = RedisServer::start();
+    let proxy = Proxy::start(server.address(), 0);
+    let redis = open(&at(proxy.address()));
+    for key in ["a", "b"] {
+        redis
+            .set(key, text(key), HOUR, soon())
+            .expect("it is there");
+    }
+    let before = proxy.connections();
+    assert_eq!(
+        redis.get("a", soon()).expect("it is there"),
+        Some(text("a"))
+    );
+    proxy.interject(b"$5\r\nwrong\r\n");
+    assert_eq!(
+        redis.get("b", soon()).expect("it is there"),
+        Some(text("b"))
+    );
+    assert_eq!(proxy.connections(), before + 1, "that one is given up");
+}
+
+#[test]
 fn nothing_waits_beyond_its_deadline() {
     let hole = BlackHole::start();
     let hosts = [at(closed_port()), at(hole.address())];

@@ -125,6 +125,14 @@ impl Proxy {
         }
     }
 
+    /// Says something to all clients that nobody asked for.
+    pub fn interject(&self, reply: &[u8]) {
+        for pair in lock(&self.shared.streams).chunks(2) {
+            // Some have gone.
+            let _ = (&pair[0]).write_all(reply);
+        }
+    }
+
     /// Ends all connections; new ones are taken.
     pub fn cut(&self) {
         for stream in mem::take(&mut *lock(&self.shared.streams)) {
