@@ -99,10 +99,10 @@ impl<T, L> Leader<T, L> {
     /// Gives `value` to all who wait. Until the leader is dropped, those who come get it too.
     pub(crate) fn land(&self, value: T) {
         let mut state = self.flight.lock();
-        let replaced = state.land(value);
+        let left = state.land(value, self.generation);
         let woken = state.take_woken();
         drop(state);
-        drop(replaced);
+        drop(left);
         woken.wake();
     }
 

@@ -36,7 +36,8 @@ enum Phase<T> {
     Led,
     /// The leader failed, and one of the waiters will take over.
     Vacant,
-    Landed(T),
+    /// The value, and by which of the leaders.
+    Landed(T, u64),
     /// Nobody leads and nobody will.
     Over,
 }
@@ -70,14 +71,14 @@ impl<T, L> State<T, L> {
         match &self.phase {
             Phase::Seeking | Phase::Led => View::Nothing,
             Phase::Vacant => View::Vacant,
-            Phase::Landed(value) => View::Landed(value),
+            Phase::Landed(value, _) => View::Landed(value),
             Phase::Over => View::Over,
         }
     }
 
     pub(super) fn landed(&self) -> Option<&T> {
         match &self.phase {
-            Phase::Landed(value) => Some(value),
+            Phase::Landed(value, _) => Some(value),
             _ => None,
         }
     }
@@ -140,19 +141,23 @@ impl<T, L> State<T, L> {
         self.lease
     }
 
-    /// Lands `value`; returns what one of two leaders, of whom the other was relieved, landed before: its `Drop` is the user's code.
+    /// Lands the value of a leader; returns what is left of two, as one leader was relieved by another who began later: its `Drop` is the
+    /// user's code.
     #[must_use = "it is to be dropped without the lock"]
-    pub(super) fn land(&mut self, value: T) -> Option<T> {
+    pub(super) fn land(&mut self, value: T, generation: u64) -> Option<T> {
+        if matches!(self.phase, Phase::Landed(_, landed) if landed > generation) {
+            return Some(value);
+        }
         self.changed = true;
-        match mem::replace(&mut self.phase, Phase::Landed(value)) {
-            Phase::Landed(replaced) => Some(replaced),
+        match mem::replace(&mut self.phase, Phase::Landed(value, generation)) {
+            Phase::Landed(replaced, _) => Some(replaced),
             Phase::Seeking | Phase::Led | Phase::Vacant | Phase::Over => None,
         }
     }
 
     /// A leader is gone: done, if a value has landed; and else it has failed, or was cancelled.
     pub(super) fn leader_left(&mut self, generation: u64, failed: bool) {
-        if let Phase::Landed(_) = self.phase {
+        if let Phase::Landed(..) = self.phase {
             self.retired = true;
         } else if generation == self.generation {
             self.lease = None;

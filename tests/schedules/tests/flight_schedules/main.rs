@@ -548,6 +548,33 @@ fn a_circle_over_a_flight_and_what_who_waits_for_it_writes_is_seen() {
     }
 }
 
+/// It computed earlier, however late it comes.
+#[test]
+fn a_leader_that_was_relieved_lands_nothing_over_a_newer_value() {
+    let once = || {
+        let flights = Flights::<usize, u64>::new();
+        let join = || flights.join(process::id(), "key", 0, false);
+        let Joined::Plays(Part::Leads(slow)) = join() else {
+            panic!("it is the first");
+        };
+        let Joined::Waits(waiter) = join() else {
+            panic!("another leads");
+        };
+        let Joined::Plays(Part::Leads(newer)) = waiter.relieve() else {
+            panic!("it has waited long enough");
+        };
+        for (leader, value, expected) in [(&slow, 1, 1), (&newer, 2, 2), (&slow, 3, 2)] {
+            leader.land(value);
+            let landed = match join() {
+                Joined::Plays(Part::Landed(landed)) => Some(landed),
+                _ => None,
+            };
+            assert_eq!(landed, Some(expected));
+        }
+    };
+    shuttle::check_random(once, 1);
+}
+
 /// What a thread waits for after an invalidation is another flight than before.
 #[test]
 fn a_thread_that_waits_for_a_new_flight_is_known_to() {
