@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use super::super::{error, until};
 use super::runtimes;
-use crate::backend::{BackendError, Deadline};
+use crate::backend::{BackendError, Bytes, Deadline};
 use crate::process::PerProcess;
 use crate::timer::timeout;
 
@@ -26,6 +26,12 @@ const MOST_ALONE: usize = 8;
 pub(super) trait Shared: Send + 'static {
     /// For all but the first of them.
     fn share(&self) -> Self;
+}
+
+impl Shared for Option<Bytes> {
+    fn share(&self) -> Self {
+        self.clone()
+    }
 }
 
 /// The lookups that are under way.
