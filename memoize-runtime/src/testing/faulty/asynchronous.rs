@@ -1,58 +1,46 @@
 //! As a task meets it.
 
-use std::future::Future;
 use std::time::{Duration, Instant};
 
 use super::schedule::{Moment, Written};
-use super::{Faulty, VOID, full, injected, limited, wait};
+use super::{Faulty, Question, VOID, full, injected, limited, wait};
 use crate::backend::{Answer, AsyncBackend, BackendError, Bytes, Deadline, Lease, Limits, Lookup};
 use crate::timer::sleep_until;
 
 impl<A: AsyncBackend> Faulty<A> {
-    async fn question<T>(
+    async fn question(
         &self,
         operation: &'static str,
         deadline: Deadline,
-        question: impl Future<Output = Result<T, BackendError>> + Send,
-    ) -> Result<T, BackendError> {
+    ) -> Result<Question, BackendError> {
         let asked = self.schedule().ask(operation);
-        if let Some(delay) = asked.delay {
-            let (delay, outcome) = wait(delay, deadline);
-            sleep_until(Instant::now() + delay).await;
-            outcome?;
-        }
         for write in asked.again {
             self.inner
                 .set(&write.key, write.value, write.life, deadline)
                 .await?;
         }
+        if let Some(delay) = asked.delay {
+            let (delay, outcome) = wait(delay, deadline);
+            sleep_until(Instant::now() + delay).await;
+            outcome?;
+        }
         if asked.error == Some(Moment::Before) {
             return Err(injected());
         }
-        let answer = question.await?;
-        asked.error.map_or(Ok(answer), |_| Err(injected()))
-    }
-
-    fn altered(&self, operation: &'static str, key: &str, found: Option<Bytes>) -> Option<Bytes> {
-        self.schedule().reply(operation, key, found)
-    }
-
-    fn altered_lookup(&self, operation: &'static str, key: &str, lookup: Lookup) -> Lookup {
-        match lookup {
-            Lookup::Found(bytes) => self
-                .altered(operation, key, Some(bytes))
-                .map_or(VOID, Lookup::Found),
-            other => other,
-        }
+        Ok(Question {
+            turn: asked.turn,
+            error: asked.error,
+        })
     }
 }
 
 impl<A: AsyncBackend> AsyncBackend for Faulty<A> {
     fn get<'a>(&'a self, key: &'a str, deadline: Deadline) -> Answer<'a, Option<Bytes>> {
         Box::pin(async move {
-            let question = self.inner.get(key, deadline);
-            let found = self.question("get", deadline, question).await?;
-            Ok(self.altered("get", key, found))
+            let mut question = self.question("get", deadline).await?;
+            let found = self.inner.get(key, deadline).await?;
+            question.answered()?;
+            Ok(self.reply(&mut question, key, found))
         })
     }
 
@@ -63,18 +51,27 @@ impl<A: AsyncBackend> AsyncBackend for Faulty<A> {
         life: Duration,
         deadline: Deadline,
     ) -> Answer<'a, ()> {
-        Box::pin(self.question("set", deadline, async move {
-            let written = self.schedule().write("set", key, &value, life);
+        Box::pin(async move {
+            let mut question = self.question("set", deadline).await?;
+            let written = self.schedule().write(&mut question.turn, key, &value, life);
             match written {
-                Written::Once | Written::Twice => self.inner.set(key, value, life, deadline).await,
-                Written::Never => Ok(()),
-                Written::Refused => Err(full()),
+                Written::Once | Written::Twice => {
+                    self.inner.set(key, value.clone(), life, deadline).await?;
+                    self.schedule().wrote(key, value);
+                }
+                Written::Never => {}
+                Written::Refused => return Err(full()),
             }
-        }))
+            question.answered()
+        })
     }
 
     fn delete<'a>(&'a self, key: &'a str, deadline: Deadline) -> Answer<'a, ()> {
-        Box::pin(self.question("delete", deadline, self.inner.delete(key, deadline)))
+        Box::pin(async move {
+            let question = self.question("delete", deadline).await?;
+            self.inner.delete(key, deadline).await?;
+            question.answered()
+        })
     }
 
     fn limits(&self) -> Limits {
@@ -87,18 +84,19 @@ impl<A: AsyncBackend> AsyncBackend for Faulty<A> {
         deadline: Deadline,
     ) -> Answer<'a, Vec<Option<Bytes>>> {
         Box::pin(async move {
-            let question = self.inner.get_many(keys, deadline);
-            let found = self.question("get_many", deadline, question).await?;
-            let found = keys.iter().zip(found);
-            Ok(found
-                .map(|(key, found)| self.altered("get_many", key, found))
-                .collect())
+            let mut question = self.question("get_many", deadline).await?;
+            let found = self.inner.get_many(keys, deadline).await?;
+            question.answered()?;
+            Ok(self.replies(&mut question, keys, found))
         })
     }
 
     fn delete_many<'a>(&'a self, keys: &'a [&'a str], deadline: Deadline) -> Answer<'a, ()> {
-        let question = self.inner.delete_many(keys, deadline);
-        Box::pin(self.question("delete_many", deadline, question))
+        Box::pin(async move {
+            let question = self.question("delete_many", deadline).await?;
+            self.inner.delete_many(keys, deadline).await?;
+            question.answered()
+        })
     }
 
     fn get_or_lease<'a>(
@@ -108,9 +106,10 @@ impl<A: AsyncBackend> AsyncBackend for Faulty<A> {
         deadline: Deadline,
     ) -> Answer<'a, Lookup> {
         Box::pin(async move {
-            let question = self.inner.get_or_lease(key, life, deadline);
-            let lookup = self.question("get_or_lease", deadline, question).await?;
-            Ok(self.altered_lookup("get_or_lease", key, lookup))
+            let mut question = self.question("get_or_lease", deadline).await?;
+            let lookup = self.inner.get_or_lease(key, life, deadline).await?;
+            question.answered()?;
+            Ok(self.lookup(&mut question, key, lookup))
         })
     }
 
@@ -121,20 +120,22 @@ impl<A: AsyncBackend> AsyncBackend for Faulty<A> {
         life: Duration,
         deadline: Deadline,
     ) -> Answer<'a, (Lookup, Vec<Option<Bytes>>)> {
-        const NAME: &str = "get_many_or_lease";
         Box::pin(async move {
-            let question = self.inner.get_many_or_lease(key, others, life, deadline);
-            let (lookup, found) = self.question(NAME, deadline, question).await?;
-            let found = others.iter().zip(found);
-            let found = found
-                .map(|(key, found)| self.altered(NAME, key, found))
-                .collect();
-            Ok((self.altered_lookup(NAME, key, lookup), found))
+            let mut question = self.question("get_many_or_lease", deadline).await?;
+            let asked = self.inner.get_many_or_lease(key, others, life, deadline);
+            let (lookup, found) = asked.await?;
+            question.answered()?;
+            let found = self.replies(&mut question, others, found);
+            Ok((self.lookup(&mut question, key, lookup), found))
         })
     }
 
     fn lease<'a>(&'a self, key: &'a str, life: Duration, deadline: Deadline) -> Answer<'a, Lease> {
-        Box::pin(self.question("lease", deadline, self.inner.lease(key, life, deadline)))
+        Box::pin(async move {
+            let question = self.question("lease", deadline).await?;
+            let lease = self.inner.lease(key, life, deadline).await?;
+            question.answered().map(|()| lease)
+        })
     }
 
     fn fill<'a>(
@@ -145,29 +146,41 @@ impl<A: AsyncBackend> AsyncBackend for Faulty<A> {
         life: Duration,
         deadline: Deadline,
     ) -> Answer<'a, bool> {
-        Box::pin(self.question("fill", deadline, async move {
-            let written = self.schedule().write("fill", key, &value, life);
-            let fill = |value| self.inner.fill(key, lease, value, life, deadline);
-            match written {
-                Written::Once => fill(value).await,
-                Written::Twice => {
-                    fill(value.clone()).await?;
-                    fill(value).await
-                }
-                Written::Never => Ok(true),
-                Written::Refused => Err(full()),
+        Box::pin(async move {
+            let mut question = self.question("fill", deadline).await?;
+            if lease == VOID {
+                return question.answered().map(|()| false);
             }
-        }))
+            let written = self.schedule().write(&mut question.turn, key, &value, life);
+            let fill = async || {
+                let fill = self.inner.fill(key, lease, value.clone(), life, deadline);
+                let stored = fill.await?;
+                if stored {
+                    self.schedule().wrote(key, value.clone());
+                }
+                Ok(stored)
+            };
+            let stored = match written {
+                Written::Once => fill().await?,
+                Written::Twice => {
+                    fill().await?;
+                    fill().await?
+                }
+                Written::Never => true,
+                Written::Refused => return Err(full()),
+            };
+            question.answered().map(|()| stored)
+        })
     }
 
     fn release(&self, key: &str, lease: Lease) {
-        if self.schedule().ask("release").error.is_none() {
+        if self.schedule().lets_pass("release") && lease != VOID {
             self.inner.release(key, lease);
         }
     }
 
     fn discard(&self, keys: &[&str]) {
-        if self.schedule().ask("discard").error.is_none() {
+        if self.schedule().lets_pass("discard") {
             self.inner.discard(keys);
         }
     }

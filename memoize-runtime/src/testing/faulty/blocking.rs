@@ -4,51 +4,37 @@ use std::thread;
 use std::time::Duration;
 
 use super::schedule::{Moment, Written};
-use super::{Faulty, VOID, full, injected, limited, wait};
+use super::{Faulty, Question, VOID, full, injected, limited, wait};
 use crate::backend::{Backend, BackendError, Bytes, Deadline, Lease, Limits, Lookup};
 
 impl<B: Backend> Faulty<B> {
-    fn ask<T>(
-        &self,
-        operation: &'static str,
-        deadline: Deadline,
-        question: impl FnOnce(&B) -> Result<T, BackendError>,
-    ) -> Result<T, BackendError> {
+    fn ask(&self, operation: &'static str, deadline: Deadline) -> Result<Question, BackendError> {
         let asked = self.schedule().ask(operation);
+        for write in asked.again {
+            self.inner
+                .set(&write.key, write.value, write.life, deadline)?;
+        }
         if let Some(delay) = asked.delay {
             let (delay, outcome) = wait(delay, deadline);
             thread::sleep(delay);
             outcome?;
         }
-        for write in asked.again {
-            self.inner
-                .set(&write.key, write.value, write.life, deadline)?;
-        }
         if asked.error == Some(Moment::Before) {
             return Err(injected());
         }
-        let answer = question(&self.inner)?;
-        asked.error.map_or(Ok(answer), |_| Err(injected()))
-    }
-
-    fn reply(&self, operation: &'static str, key: &str, found: Option<Bytes>) -> Option<Bytes> {
-        self.schedule().reply(operation, key, found)
-    }
-
-    fn lookup(&self, operation: &'static str, key: &str, lookup: Lookup) -> Lookup {
-        match lookup {
-            Lookup::Found(bytes) => self
-                .reply(operation, key, Some(bytes))
-                .map_or(VOID, Lookup::Found),
-            other => other,
-        }
+        Ok(Question {
+            turn: asked.turn,
+            error: asked.error,
+        })
     }
 }
 
 impl<B: Backend> Backend for Faulty<B> {
     fn get(&self, key: &str, deadline: Deadline) -> Result<Option<Bytes>, BackendError> {
-        let found = self.ask("get", deadline, |inner| inner.get(key, deadline))?;
-        Ok(self.reply("get", key, found))
+        let mut question = self.ask("get", deadline)?;
+        let found = self.inner.get(key, deadline)?;
+        question.answered()?;
+        Ok(self.reply(&mut question, key, found))
     }
 
     fn set(
@@ -58,18 +44,23 @@ impl<B: Backend> Backend for Faulty<B> {
         life: Duration,
         deadline: Deadline,
     ) -> Result<(), BackendError> {
-        self.ask("set", deadline, |inner| {
-            let written = self.schedule().write("set", key, &value, life);
-            match written {
-                Written::Once | Written::Twice => inner.set(key, value, life, deadline),
-                Written::Never => Ok(()),
-                Written::Refused => Err(full()),
+        let mut question = self.ask("set", deadline)?;
+        let written = self.schedule().write(&mut question.turn, key, &value, life);
+        match written {
+            Written::Once | Written::Twice => {
+                self.inner.set(key, value.clone(), life, deadline)?;
+                self.schedule().wrote(key, value);
             }
-        })
+            Written::Never => {}
+            Written::Refused => return Err(full()),
+        }
+        question.answered()
     }
 
     fn delete(&self, key: &str, deadline: Deadline) -> Result<(), BackendError> {
-        self.ask("delete", deadline, |inner| inner.delete(key, deadline))
+        let question = self.ask("delete", deadline)?;
+        self.inner.delete(key, deadline)?;
+        question.answered()
     }
 
     fn limits(&self) -> Limits {
@@ -81,11 +72,10 @@ impl<B: Backend> Backend for Faulty<B> {
         keys: &[&str],
         deadline: Deadline,
     ) -> Result<Vec<Option<Bytes>>, BackendError> {
-        let found = self.ask("get_many", deadline, |inner| inner.get_many(keys, deadline))?;
-        let found = keys.iter().zip(found);
-        Ok(found
-            .map(|(key, found)| self.reply("get_many", key, found))
-            .collect())
+        let mut question = self.ask("get_many", deadline)?;
+        let found = self.inner.get_many(keys, deadline)?;
+        question.answered()?;
+        Ok(self.replies(&mut question, keys, found))
     }
 
     fn set_many(
@@ -100,9 +90,9 @@ impl<B: Backend> Backend for Faulty<B> {
     }
 
     fn delete_many(&self, keys: &[&str], deadline: Deadline) -> Result<(), BackendError> {
-        self.ask("delete_many", deadline, |inner| {
-            inner.delete_many(keys, deadline)
-        })
+        let question = self.ask("delete_many", deadline)?;
+        self.inner.delete_many(keys, deadline)?;
+        question.answered()
     }
 
     fn get_or_lease(
@@ -111,10 +101,10 @@ impl<B: Backend> Backend for Faulty<B> {
         life: Duration,
         deadline: Deadline,
     ) -> Result<Lookup, BackendError> {
-        let lookup = self.ask("get_or_lease", deadline, |inner| {
-            inner.get_or_lease(key, life, deadline)
-        })?;
-        Ok(self.lookup("get_or_lease", key, lookup))
+        let mut question = self.ask("get_or_lease", deadline)?;
+        let lookup = self.inner.get_or_lease(key, life, deadline)?;
+        question.answered()?;
+        Ok(self.lookup(&mut question, key, lookup))
     }
 
     fn get_many_or_lease(
@@ -124,18 +114,17 @@ impl<B: Backend> Backend for Faulty<B> {
         life: Duration,
         deadline: Deadline,
     ) -> Result<(Lookup, Vec<Option<Bytes>>), BackendError> {
-        let (lookup, found) = self.ask("get_many_or_lease", deadline, |inner| {
-            inner.get_many_or_lease(key, others, life, deadline)
-        })?;
-        let found = others.iter().zip(found);
-        let found = found
-            .map(|(key, found)| self.reply("get_many_or_lease", key, found))
-            .collect();
-        Ok((self.lookup("get_many_or_lease", key, lookup), found))
+        let mut question = self.ask("get_many_or_lease", deadline)?;
+        let (lookup, found) = self.inner.get_many_or_lease(key, others, life, deadline)?;
+        question.answered()?;
+        let found = self.replies(&mut question, others, found);
+        Ok((self.lookup(&mut question, key, lookup), found))
     }
 
     fn lease(&self, key: &str, life: Duration, deadline: Deadline) -> Result<Lease, BackendError> {
-        self.ask("lease", deadline, |inner| inner.lease(key, life, deadline))
+        let question = self.ask("lease", deadline)?;
+        let lease = self.inner.lease(key, life, deadline)?;
+        question.answered().map(|()| lease)
     }
 
     fn fill(
@@ -146,23 +135,35 @@ impl<B: Backend> Backend for Faulty<B> {
         life: Duration,
         deadline: Deadline,
     ) -> Result<bool, BackendError> {
-        self.ask("fill", deadline, |inner| {
-            let written = self.schedule().write("fill", key, &value, life);
-            match written {
-                Written::Once => inner.fill(key, lease, value, life, deadline),
-                Written::Twice => {
-                    inner.fill(key, lease, value.clone(), life, deadline)?;
-                    inner.fill(key, lease, value, life, deadline)
-                }
-                Written::Never => Ok(true),
-                Written::Refused => Err(full()),
+        let mut question = self.ask("fill", deadline)?;
+        if lease == VOID {
+            return question.answered().map(|()| false);
+        }
+        let written = self.schedule().write(&mut question.turn, key, &value, life);
+        let fill = || {
+            let stored = self.inner.fill(key, lease, value.clone(), life, deadline)?;
+            if stored {
+                self.schedule().wrote(key, value.clone());
             }
-        })
+            Ok(stored)
+        };
+        let stored = match written {
+            Written::Once => fill()?,
+            Written::Twice => {
+                fill()?;
+                fill()?
+            }
+            Written::Never => true,
+            Written::Refused => return Err(full()),
+        };
+        question.answered().map(|()| stored)
     }
 
     fn release(&self, key: &str, lease: Lease, deadline: Deadline) -> Result<(), BackendError> {
-        self.ask("release", deadline, |inner| {
-            inner.release(key, lease, deadline)
-        })
+        let question = self.ask("release", deadline)?;
+        if lease != VOID {
+            self.inner.release(key, lease, deadline)?;
+        }
+        question.answered()
     }
 }

@@ -8,8 +8,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::backend::{BackendError, Deadline, Lease, Limits, Lookup};
-use schedule::Schedule;
+use crate::backend::{BackendError, Bytes, Deadline, Lease, Limits, Lookup};
+use schedule::{Moment, Schedule, Turn};
 
 /// Something that can go wrong with a backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,7 +30,7 @@ pub enum Fault {
     BitFlip,
     /// What is read is what was there before the last write.
     StaleRead,
-    /// What is read was written under another key.
+    /// What is read was written under another key, where anything was.
     SwappedReply,
     /// What is there is not found.
     LostChunk,
@@ -68,9 +68,11 @@ pub struct Injected {
 
 /// Wraps a [`Backend`](crate::Backend) or an [`AsyncBackend`](crate::AsyncBackend), and fails now and then.
 ///
-/// No fault strikes before its [rate](Self::rate) is set. The schedule is drawn from a seed: one thread that asks the same
-/// questions meets the same faults. `delete`, `delete_many` and `release` meet errors and delays only: an invalidation that was
-/// acknowledged and not made can't be made up for. Clones share schedule and content.
+/// No fault strikes before its [rate](Self::rate) is set. The schedule is drawn from a seed and the number of the operation: one thread
+/// that asks the same questions meets the same faults, and of several threads whichever asks the nth question meets what is drawn for the
+/// nth. `delete`, `delete_many` and `release` meet errors and delays only: an invalidation that was acknowledged and not made can't be
+/// made up for. The `release` and `discard` of an [`AsyncBackend`](crate::AsyncBackend), which nobody awaits, meet errors only, and are
+/// then not carried out. Clones share schedule and content.
 ///
 /// ```
 /// use cache_memoize::{Memo, Memory, Runtime, testing::{Fault, Faulty}};
@@ -148,6 +150,31 @@ impl<B> Faulty<B> {
         self.schedule().log()
     }
 
+    fn reply(&self, question: &mut Question, key: &str, found: Option<Bytes>) -> Option<Bytes> {
+        self.schedule().reply(&mut question.turn, key, found)
+    }
+
+    fn replies(
+        &self,
+        question: &mut Question,
+        keys: &[&str],
+        found: Vec<Option<Bytes>>,
+    ) -> Vec<Option<Bytes>> {
+        let found = keys.iter().zip(found);
+        found
+            .map(|(key, found)| self.reply(question, key, found))
+            .collect()
+    }
+
+    fn lookup(&self, question: &mut Question, key: &str, lookup: Lookup) -> Lookup {
+        match lookup {
+            Lookup::Found(bytes) => self
+                .reply(question, key, Some(bytes))
+                .map_or(Lookup::Granted(VOID), Lookup::Found),
+            other => other,
+        }
+    }
+
     fn schedule(&self) -> MutexGuard<'_, Schedule> {
         self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -169,6 +196,18 @@ impl<B> fmt::Debug for Faulty<B> {
     }
 }
 
+/// A question that is carried out, and then answered or not.
+struct Question {
+    turn: Turn,
+    error: Option<Moment>,
+}
+
+impl Question {
+    fn answered(&self) -> Result<(), BackendError> {
+        self.error.map_or(Ok(()), |_| Err(injected()))
+    }
+}
+
 /// What the backend takes, if that is less than `value_bytes`.
 fn limited(limits: Limits, value_bytes: usize) -> Limits {
     limits.value_bytes(limits.value_bytes.min(value_bytes))
@@ -182,8 +221,9 @@ fn wait(delay: Duration, deadline: Deadline) -> (Duration, Result<(), BackendErr
     }
 }
 
-/// What is told where something is and isn't found: a lease that doesn't stand, as nothing may be filled there.
-const VOID: Lookup = Lookup::Granted(Lease::new(u64::MAX));
+/// What is told where something is and isn't found: a lease that doesn't stand, as nothing may be filled there. The backend never
+/// sees it: one without leases would take it for any other.
+const VOID: Lease = Lease::new(u64::MAX);
 
 fn injected() -> BackendError {
     BackendError::new("an error was injected")

@@ -13,7 +13,7 @@ const REMEMBERED: usize = 256;
 const LOGGED: usize = 4096;
 
 pub(super) struct Schedule {
-    random: SplitMix,
+    seed: u64,
     /// In parts of 2^32.
     rates: [u64; Fault::ALL.len()],
     pub(super) delay: Duration,
@@ -35,9 +35,17 @@ pub(super) struct Again {
 
 /// What becomes of a question, whatever it asks.
 pub(super) struct Asked {
-    pub(super) delay: Option<Duration>,
     pub(super) again: Vec<Again>,
+    pub(super) delay: Option<Duration>,
     pub(super) error: Option<Moment>,
+    pub(super) turn: Turn,
+}
+
+/// One operation, with draws of its own: what strikes it depends on its number and not on what else goes on.
+pub(super) struct Turn {
+    nth: u64,
+    operation: &'static str,
+    random: SplitMix,
 }
 
 /// When a question fails: an error doesn't tell whether it was answered.
@@ -59,7 +67,7 @@ pub(super) enum Written {
 impl Schedule {
     pub(super) fn new(seed: u64) -> Self {
         Self {
-            random: SplitMix(seed),
+            seed,
             rates: [0; Fault::ALL.len()],
             delay: Duration::from_millis(1),
             writes: VecDeque::new(),
@@ -101,44 +109,56 @@ impl Schedule {
 
     /// Begins an operation.
     pub(super) fn ask(&mut self, operation: &'static str) -> Asked {
-        self.operations += 1;
-        let delay = self.strikes(Fault::Delay, operation).then_some(self.delay);
-        let error = self.strikes(Fault::Error, operation).then(|| {
-            if self.random.below(2) == 0 {
+        let mut turn = self.turn(operation);
+        let delay = self.strikes(&mut turn, Fault::Delay).map(|_| self.delay);
+        let error = self.strikes(&mut turn, Fault::Error).map(|mut random| {
+            if random.below(2) == 0 {
                 Moment::Before
             } else {
                 Moment::After
             }
         });
         Asked {
-            delay,
             again: std::mem::take(&mut self.again),
+            delay,
             error,
+            turn,
+        }
+    }
+
+    /// Whether an operation that nobody awaits is carried out.
+    pub(super) fn lets_pass(&mut self, operation: &'static str) -> bool {
+        let mut turn = self.turn(operation);
+        self.strikes(&mut turn, Fault::Error).is_none()
+    }
+
+    fn turn(&mut self, operation: &'static str) -> Turn {
+        self.operations += 1;
+        Turn {
+            nth: self.operations,
+            operation,
+            random: SplitMix(self.seed ^ SplitMix(self.operations).next()),
         }
     }
 
     /// What becomes of writing `value`.
     pub(super) fn write(
         &mut self,
-        operation: &'static str,
+        turn: &mut Turn,
         key: &str,
         value: &Bytes,
         life: Duration,
     ) -> Written {
-        if self.strikes(Fault::Full, operation) {
+        if self.strikes(turn, Fault::Full).is_some() {
             return Written::Refused;
         }
-        if self.strikes(Fault::LostWrite, operation) {
+        if self.strikes(turn, Fault::LostWrite).is_some() {
             return Written::Never;
         }
-        if self.writes.len() == REMEMBERED {
-            self.writes.pop_front();
-        }
-        self.writes.push_back((key.to_owned(), value.clone()));
-        if !self.strikes(Fault::Duplicate, operation) {
+        if self.strikes(turn, Fault::Duplicate).is_none() {
             return Written::Once;
         }
-        if operation != "fill" {
+        if turn.operation != "fill" {
             self.again.push(Again {
                 key: key.to_owned(),
                 value: value.clone(),
@@ -148,31 +168,47 @@ impl Schedule {
         Written::Twice
     }
 
+    /// What was written can be read in place of something else from now on.
+    pub(super) fn wrote(&mut self, key: &str, value: Bytes) {
+        if self.writes.len() == REMEMBERED {
+            self.writes.pop_front();
+        }
+        self.writes.push_back((key.to_owned(), value));
+    }
+
     /// What is answered in place of `found`.
     pub(super) fn reply(
         &mut self,
-        operation: &'static str,
+        turn: &mut Turn,
         key: &str,
         found: Option<Bytes>,
     ) -> Option<Bytes> {
+        // Of several keys, what is under one doesn't move what strikes the next.
+        let turn = &mut turn.part();
         let mut reply = found;
-        if self.strikes(Fault::SwappedReply, operation) {
-            reply = self.of_another(key).or(reply);
+        if self.writes.iter().any(|(of, _)| of != key)
+            && let Some(mut random) = self.strikes(turn, Fault::SwappedReply)
+        {
+            reply = self.of_another(key, &mut random);
         }
-        if self.strikes(Fault::StaleRead, operation) {
+        if self.strikes(turn, Fault::StaleRead).is_some() {
             let mut own = self.writes.iter().rev().filter(|(of, _)| of == key);
             reply = own.nth(1).map(|(_, value)| value.clone());
         }
         let mut bytes = reply?;
-        if self.strikes(Fault::LostChunk, operation) {
+        if self.strikes(turn, Fault::LostChunk).is_some() {
             return None;
         }
-        if !bytes.is_empty() && self.strikes(Fault::TornValue, operation) {
-            bytes = self.torn(key, &bytes);
+        if !bytes.is_empty()
+            && let Some(mut random) = self.strikes(turn, Fault::TornValue)
+        {
+            bytes = self.torn(key, &bytes, &mut random);
         }
-        if !bytes.is_empty() && self.strikes(Fault::BitFlip, operation) {
+        if !bytes.is_empty()
+            && let Some(mut random) = self.strikes(turn, Fault::BitFlip)
+        {
             let mut flipped = bytes.to_vec();
-            let bit = self.random.below(flipped.len() * 8);
+            let bit = random.below(flipped.len() * 8);
             flipped[bit / 8] ^= 1 << (bit % 8);
             bytes = flipped.into();
         }
@@ -180,43 +216,54 @@ impl Schedule {
     }
 
     /// The start of `bytes`, and then nothing, or the end of what was written under another key.
-    fn torn(&mut self, key: &str, bytes: &Bytes) -> Bytes {
-        let at = self.random.below(bytes.len());
+    fn torn(&self, key: &str, bytes: &Bytes, random: &mut SplitMix) -> Bytes {
+        let at = random.below(bytes.len());
         let mut torn = bytes[..at].to_vec();
-        if self.random.below(2) == 0
-            && let Some(other) = self.of_another(key)
+        if random.below(2) == 0
+            && let Some(other) = self.of_another(key, random)
         {
             torn.extend_from_slice(other.get(at..).unwrap_or_default());
         }
         torn.into()
     }
 
-    fn of_another(&mut self, key: &str) -> Option<Bytes> {
+    fn of_another(&self, key: &str, random: &mut SplitMix) -> Option<Bytes> {
         let others = || self.writes.iter().filter(|(of, _)| of != key);
         let count = others().count();
         if count == 0 {
             return None;
         }
-        let nth = self.random.below(count);
-        let mut others = self.writes.iter().filter(|(of, _)| of != key);
-        others.nth(nth).map(|(_, value)| value.clone())
+        let nth = random.below(count);
+        others().nth(nth).map(|(_, value)| value.clone())
     }
 
-    fn strikes(&mut self, fault: Fault, operation: &'static str) -> bool {
-        // Drawn also where the rate is zero, so that the rate of one fault doesn't move the others.
-        let strikes = self.random.next() >> 32 < self.rates[fault as usize];
-        if strikes {
-            self.counts[fault as usize] += 1;
-            if self.log.len() == LOGGED {
-                self.log.pop_front();
-            }
-            self.log.push_back(Injected {
-                nth: self.operations,
-                operation,
-                fault,
-            });
+    /// Whether `fault` strikes, and then what its details are drawn from.
+    fn strikes(&mut self, turn: &mut Turn, fault: Fault) -> Option<SplitMix> {
+        // One number is drawn, whatever the rate and the details, so that the rate of one fault doesn't move the others.
+        let drawn = turn.random.next();
+        if drawn >> 32 >= self.rates[fault as usize] {
+            return None;
         }
-        strikes
+        self.counts[fault as usize] += 1;
+        if self.log.len() == LOGGED {
+            self.log.pop_front();
+        }
+        self.log.push_back(Injected {
+            nth: turn.nth,
+            operation: turn.operation,
+            fault,
+        });
+        Some(SplitMix(drawn))
+    }
+}
+
+impl Turn {
+    /// What concerns one of several keys.
+    fn part(&mut self) -> Self {
+        Self {
+            random: SplitMix(self.random.next()),
+            ..*self
+        }
     }
 }
 
