@@ -228,6 +228,7 @@ impl Request {
             asked_ms: ticket.asked_ms,
             trust: ticket.trust,
             bytes: self.policy(place).expanded_len(&header, entry),
+            behind_arguments: self.behind_arguments(),
         };
         let Some(copy) = (copies.keep)(value, facts) else {
             return false;
@@ -334,8 +335,14 @@ impl Request {
             asked_ms: now_ms,
             trust: Trust::Own,
             bytes: bytes.len(),
+            behind_arguments: self.behind_arguments(),
         };
         Ok((copies.keep)(value, facts).map(Kept::Value))
+    }
+
+    fn behind_arguments(&self) -> usize {
+        let origin = self.origin.as_ref();
+        origin.map_or(0, |origin| origin.arguments.behind())
     }
 
     /// Where values are kept in place of entries.

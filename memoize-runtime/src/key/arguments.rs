@@ -71,6 +71,11 @@ impl Arguments {
         (self.len == 1).then_some(self.near[0])
     }
 
+    /// The bytes that they take behind themselves.
+    pub(crate) fn behind(&self) -> usize {
+        size_of_val(&*self.far)
+    }
+
     pub(crate) fn read(&self) -> Recorded<'_> {
         Recorded {
             near: self.near(),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::front::Front;
+use super::heap;
 use super::slot::{Facts, Shelved, Slot};
 use crate::Cacheable;
 use crate::call::origin::Origin;
@@ -177,7 +178,13 @@ fn hit_in_tier<T: Copied>(
 
 fn keep<T: Copied + Cacheable>(value: &T, facts: Facts) -> Option<Arc<dyn Shelved>> {
     let copy = guard(|| value.clone())?;
-    Some(Arc::new(Slot::new(copy, facts)))
+    let is_human_readable = facts.stored.codec().is_human_readable();
+    // Of the copy, which has no more room than it needs.
+    let behind = facts
+        .stored
+        .walk(|| heap::behind(&copy, is_human_readable))
+        .unwrap_or(0);
+    Some(Arc::new(Slot::new(copy, behind, facts)))
 }
 
 fn read<T: Copied>(kept: Arc<dyn Shelved>) -> Reading<T> {

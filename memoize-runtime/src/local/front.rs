@@ -1,9 +1,10 @@
 //! Where the calls of one function find their values.
 
+use std::hash::Hash;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
-use papaya::HashMap;
+use papaya::{Guard, HashMap};
 
 use super::beside::Beside;
 use super::copies::Copied;
@@ -91,15 +92,19 @@ impl<T: Copied> Front<T> {
             // It stays there, ended, until another one takes its place.
             return;
         }
-        // Another one may be in its place.
-        let is_it = |near: &Near<T>| near.is_of(slot);
-        if let Some(word) = arguments.only() {
-            let _ = self.by_word.pin().remove_if(&word, |_, near| is_it(near));
-        } else {
-            let _ = self
-                .values
-                .pin()
-                .remove_if(arguments, |_, near| is_it(near));
+        match arguments.only() {
+            Some(word) => remove_from(&self.by_word, &word, slot),
+            None => remove_from(&self.values, arguments, slot),
         }
+    }
+}
+
+fn remove_from<K: Hash + Eq, T: Copied>(values: &Values<K, T>, key: &K, slot: &Slot<T>) {
+    let guard = values.guard();
+    // Another one may be in its place.
+    let _ = values.remove_if(key, |_, near| near.is_of(slot), &guard);
+    if slot.is_large() {
+        // The table frees what was removed some dozens at a time, as other threads may be reading it.
+        guard.flush();
     }
 }

@@ -12,6 +12,7 @@
 mod beside;
 mod copies;
 mod front;
+mod heap;
 mod near;
 mod questions;
 #[cfg(test)]

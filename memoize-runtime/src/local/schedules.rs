@@ -33,6 +33,7 @@ impl Version {
             asked_ms: 0,
             trust: Trust::Tracked,
             bytes: 0,
+            behind_arguments: 0,
         }))
     }
 }

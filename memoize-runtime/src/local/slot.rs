@@ -20,11 +20,16 @@ use crate::hidden::Hidden;
 use crate::key::CacheKey;
 use crate::key::arguments::Arguments;
 
+/// Values of so many bytes are freed by themselves.
+const LARGE: usize = 16 << 10;
+
 /// A value with all that its entry would say.
 pub(crate) struct Slot<T> {
     /// The process in whose store it is; 0 before, and once it was removed.
     stored_in: AtomicU32,
     value: Own<T>,
+    /// What the value takes behind itself.
+    behind: usize,
     facts: Facts,
     /// Where it can be found by the arguments of a call.
     home: OnceLock<(Weak<Front<T>>, Arguments)>,
@@ -45,6 +50,8 @@ pub(crate) struct Facts {
     pub(crate) trust: Trust,
     /// How long its entry would be.
     pub(crate) bytes: usize,
+    /// What the arguments take behind themselves by which calls find it.
+    pub(crate) behind_arguments: usize,
 }
 
 impl Facts {
@@ -115,10 +122,11 @@ pub(crate) trait Shelved: Any + Send + Sync {
 }
 
 impl<T: Copied> Slot<T> {
-    pub(super) fn new(value: T, facts: Facts) -> Self {
+    pub(super) fn new(value: T, behind: usize, facts: Facts) -> Self {
         Self {
             stored_in: AtomicU32::new(0),
             value: Own(Some(value)),
+            behind,
             facts,
             home: OnceLock::new(),
         }
@@ -146,6 +154,19 @@ impl<T: Copied> Slot<T> {
     #[inline]
     pub(super) fn trust(&self) -> Trust {
         self.facts.trust
+    }
+
+    /// Whether to free it at once is worth some microseconds.
+    pub(super) fn is_large(&self) -> bool {
+        self.takes() >= LARGE
+    }
+
+    /// What the value and the arguments take by which it is found.
+    fn takes(&self) -> usize {
+        // What serde doesn't show of it is at least as long as in an entry.
+        let value = size_of::<T>() + self.behind.max(self.facts.bytes);
+        // Here, and in the table where they are looked up.
+        value + 2 * self.facts.behind_arguments
     }
 
     pub(super) fn name(&self) -> &str {
@@ -178,7 +199,9 @@ impl<T: Copied + Cacheable> Shelved for Slot<T> {
             .full_key
             .as_deref()
             .filter(|text| !ptr::eq(*text, name));
-        (size_of::<Self>() + facts.bytes + name.len() + full_key.map_or(0, str::len)) as u64
+        let around = size_of::<Self>() - size_of::<T>();
+        let key = name.len() + full_key.map_or(0, str::len);
+        (around + self.takes() + key) as u64
     }
 
     fn begin(&self, process: u32) {

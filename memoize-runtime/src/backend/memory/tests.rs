@@ -202,6 +202,7 @@ fn facts(name: &str) -> Facts {
         asked_ms: 0,
         trust: Trust::Own,
         bytes: 0,
+        behind_arguments: 0,
     }
 }
 

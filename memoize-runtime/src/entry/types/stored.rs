@@ -26,7 +26,7 @@ use crate::backend::Deadline;
 use crate::entry::codec::Buffer;
 use crate::entry::header::Codec;
 use crate::entry::reject::Reject;
-use crate::guard::discard;
+use crate::guard::{discard, guard};
 use crate::observe::{self, Function};
 
 /// The type that one function stores, its codec, and what is known of the two.
@@ -304,6 +304,13 @@ impl StoredType {
             return Err(Reject::Undecodable);
         };
         self.codec.decode_then(bytes, keep)
+    }
+
+    /// What `walk` finds that asks a value for its parts, which is the type's own code: nothing if that panics, or if it is in the
+    /// middle of another value.
+    pub(crate) fn walk<F>(&self, walk: impl FnOnce() -> F) -> Option<F> {
+        let _level = Level::enter(self)?;
+        guard(walk)
     }
 
     /// Whether all that is read is bytes or text, so that a value can [take](Self::take_then) them.
