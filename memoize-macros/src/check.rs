@@ -92,10 +92,10 @@ fn check_attributes(model: &Model, diag: &Diag) {
 
 fn check_returned(model: &Model, diag: &Diag) {
     let sig = &model.function.sig;
-    let is_async = model.execution() != Execution::Blocking;
+    let is_async = model.execution != Execution::Blocking;
     let ty = model.output_type();
     let span = ty.map_or(sig.ident.span(), Spanned::span);
-    let message = match ty.map_or(Returned::Nothing, output::classify_type) {
+    let message = match model.returned {
         Returned::Wrapped {
             is_async: inner,
             by,
@@ -131,11 +131,10 @@ fn check_returned(model: &Model, diag: &Diag) {
 }
 
 fn check_owned(model: &Model, diag: &Diag) {
-    let must_be_owned = |ty: &&syn::Type| {
-        model.iterated().is_some() || output::classify_type(ty) == Returned::Value
-    };
-    let cached = model.cached_type().filter(must_be_owned);
-    if let Some(borrow) = cached.and_then(output::find_borrow) {
+    if model.returned != Returned::Value && model.iterated().is_none() {
+        return;
+    }
+    if let Some(borrow) = model.cached_type().and_then(output::find_borrow) {
         let problem = if borrow.is_static() {
             "can't be read back"
         } else {

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
-use syn::{FnArg, GenericParam, Generics, Receiver, ReturnType, Type, Visibility};
+use syn::{FnArg, GenericParam, Generics, Receiver, ReturnType, Signature, Type, Visibility};
 
 use crate::args::{Companions, Local, Options};
 use crate::argument::{Argument, Name, Role};
@@ -16,6 +16,10 @@ pub(crate) struct Model {
     pub(crate) function: Function,
     pub(crate) options: Options,
     pub(crate) form: Form,
+    /// How the function is run.
+    pub(crate) execution: Execution,
+    /// What it returns, or its future gives.
+    pub(crate) returned: Returned,
     /// There is a `self` or a `Self`, or the user says that there is an impl.
     pub(crate) is_method: bool,
     /// Without the receiver.
@@ -70,8 +74,13 @@ impl Model {
         let is_method = function.sig.receiver().is_some()
             || matches!(options.companions, Some(Companions::Functions(_)))
             || uses_self_type(&function, &options, template.as_ref());
+        let execution = Execution::of(&function.sig);
         Self {
             form: Form::of(&function, &options, is_method),
+            execution,
+            returned: execution
+                .output_type(&function.sig)
+                .map_or(Returned::Nothing, output::classify),
             is_method,
             arguments,
             template,
@@ -108,17 +117,6 @@ impl Model {
         })
     }
 
-    /// How the function is run, and what it returns or its future gives.
-    pub(crate) fn execution(&self) -> Execution {
-        let sig = &self.function.sig;
-        match output::future(&sig.output) {
-            _ if sig.asyncness.is_some() => Execution::Async,
-            Some((FutureForm::Opaque, _)) => Execution::Future,
-            Some((FutureForm::Boxed, _)) => Execution::BoxedFuture,
-            None => Execution::Blocking,
-        }
-    }
-
     /// What is computed; `()` where it is nothing.
     pub(crate) fn output(&self) -> TokenStream {
         self.output_type()
@@ -126,19 +124,14 @@ impl Model {
     }
 
     pub(crate) fn output_type(&self) -> Option<&Type> {
-        let sig = &self.function.sig;
-        match (output::future(&sig.output), &sig.output) {
-            (Some((_, given)), _) if sig.asyncness.is_none() => Some(ungrouped(given)),
-            (_, ReturnType::Type(_, ty)) => Some(ungrouped(ty)),
-            (_, ReturnType::Default) => None,
-        }
+        self.execution.output_type(&self.function.sig)
     }
 
     /// What an iterator or a stream that the function returns is made of; the stream may come from a future.
     pub(crate) fn iterated(&self) -> Option<Iterated<'_>> {
         let ty = self.output_type()?;
-        match output::classify_type(ty) {
-            Returned::Iterator if self.execution() == Execution::Blocking => output::iterated(ty),
+        match self.returned {
+            Returned::Iterator if self.execution == Execution::Blocking => output::iterated(ty),
             Returned::Stream => output::iterated(ty),
             _ => None,
         }
@@ -146,7 +139,7 @@ impl Model {
 
     /// Whether who calls the function awaits what it gives.
     pub(crate) fn is_awaited(&self) -> bool {
-        self.execution() != Execution::Blocking
+        self.execution != Execution::Blocking
             || self.iterated().is_some_and(|iterated| iterated.is_async)
     }
 
@@ -193,6 +186,10 @@ impl Model {
     }
 
     fn generics_without(&self, is_left_off: impl Fn(&Argument) -> bool) -> Generics {
+        let generics = &self.function.sig.generics;
+        if generics.params.is_empty() {
+            return generics.clone();
+        }
         let (left_off, taken): (Vec<_>, Vec<_>) = self
             .arguments
             .iter()
@@ -208,7 +205,7 @@ impl Model {
                 kept.extend(name.to_token_stream());
             }
         }
-        reduce(&self.function.sig.generics, &left_off, kept)
+        reduce(generics, &left_off, kept)
     }
 
     fn is_in_expiration(&self, argument: &Argument) -> bool {
@@ -282,6 +279,30 @@ impl Model {
         } else {
             Subject::Type(ident)
         })
+    }
+}
+
+impl Execution {
+    fn of(sig: &Signature) -> Self {
+        match output::future(&sig.output) {
+            _ if sig.asyncness.is_some() => Self::Async,
+            Some((FutureForm::Opaque, _)) => Self::Future,
+            Some((FutureForm::Boxed, _)) => Self::BoxedFuture,
+            None => Self::Blocking,
+        }
+    }
+
+    /// What a function that is run like this returns, or its future gives.
+    fn output_type(self, sig: &Signature) -> Option<&Type> {
+        let ReturnType::Type(_, ty) = &sig.output else {
+            return None;
+        };
+        match self {
+            Self::Blocking | Self::Async => Some(ungrouped(ty)),
+            Self::Future | Self::BoxedFuture => {
+                output::future(&sig.output).map(|(_, given)| ungrouped(given))
+            }
+        }
     }
 }
 

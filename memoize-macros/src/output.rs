@@ -26,14 +26,7 @@ pub(crate) enum Returned {
     Opaque,
 }
 
-pub(crate) fn classify(output: &ReturnType) -> Returned {
-    match output {
-        ReturnType::Default => Returned::Nothing,
-        ReturnType::Type(_, ty) => classify_type(ty),
-    }
-}
-
-pub(crate) fn classify_type(ty: &Type) -> Returned {
+pub(crate) fn classify(ty: &Type) -> Returned {
     match ungrouped(ty) {
         Type::Tuple(tuple) if tuple.elems.is_empty() => Returned::Nothing,
         Type::Never(_) => Returned::Never,
@@ -70,7 +63,11 @@ fn from_path(ty: &Type) -> Option<Returned> {
 
 fn wrapped(name: &Ident, inner: &Type) -> Option<Returned> {
     let by = ["Result", "Option"].into_iter().find(|by| name == by)?;
-    match classify_type(inner) {
+    let inner = match ungrouped(inner) {
+        Type::ImplTrait(ty) => from_bounds(&ty.bounds),
+        ty => from_path(ty),
+    };
+    match inner? {
         Returned::Iterator => Some(false),
         Returned::Stream => Some(true),
         _ => None,
@@ -387,7 +384,10 @@ mod tests {
 
     #[track_caller]
     fn returned(output: &str) -> Returned {
-        classify(&syn::parse_str(output).expect("a return type"))
+        match syn::parse_str(output).expect("a return type") {
+            ReturnType::Default => Returned::Nothing,
+            ReturnType::Type(_, ty) => classify(&ty),
+        }
     }
 
     fn ty(text: &str) -> Type {

@@ -27,8 +27,8 @@ pub(super) fn check_iterator(model: &Model, diag: &Diag) {
     let Some(ty) = model.output_type() else {
         return;
     };
-    let unknown_form = match output::classify_type(ty) {
-        Returned::Iterator if model.execution() == Execution::Blocking => {
+    let unknown_form = match model.returned {
+        Returned::Iterator if model.execution == Execution::Blocking => {
             "an iterator in this form can't be memoized; \
              return `impl Iterator<Item = ..>` or `Box<dyn Iterator<Item = ..>>`"
         }

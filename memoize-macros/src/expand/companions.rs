@@ -12,7 +12,7 @@ use super::{key, ours};
 use crate::item::{
     is_for_companions, is_for_parameters, is_lint, is_must_use, name, without_expectation,
 };
-use crate::model::{Form, Model};
+use crate::model::{Execution, Form, Model};
 use crate::output::{self, Returned};
 
 /// A function to be given attributes and a visibility.
@@ -54,20 +54,19 @@ pub(super) fn companions(model: &Model) -> TokenStream {
 
 /// What other code refers to, where the function can't be memoized.
 pub(crate) fn stubs(model: &Model) -> TokenStream {
-    let returned = output::classify(&model.function.sig.output);
-    let stored = model
-        .output_type()
-        .map_or(Returned::Nothing, output::classify_type);
     let mut public = vec![key(model), invalidate(model), stats(model)];
-    if matches!(stored, Returned::Value | Returned::Nothing) {
+    if matches!(model.returned, Returned::Value | Returned::Nothing) {
         public.extend([peek(model), prime(model)]);
     }
     for companion in &mut public {
         companion.body = ours!({ ::core::unreachable!() });
     }
     // Only the user's body says which type an `impl Trait` is.
-    let body = match returned {
-        Returned::Value | Returned::Nothing | Returned::Never => ours!({ ::core::unreachable!() }),
+    let body = match (model.execution, model.returned) {
+        (
+            Execution::Blocking | Execution::Async,
+            Returned::Value | Returned::Nothing | Returned::Never,
+        ) => ours!({ ::core::unreachable!() }),
         _ => model.function.body.to_token_stream(),
     };
     public.push(plain(model, "refresh", body.clone()));

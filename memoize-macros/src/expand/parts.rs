@@ -166,7 +166,7 @@ pub(super) fn memoized(
     body: &TokenStream,
 ) -> TokenStream {
     let expiration = expiration(model);
-    let execution = model.execution();
+    let execution = model.execution;
     let share_errors = share_errors(model);
     let call = ours!(#call #overwrite #expiration);
     let run = run(model, execution, body);
@@ -285,9 +285,9 @@ pub(super) fn inline_body(model: &Model) -> TokenStream {
     };
     let output = model.output();
     // An opaque type can't be written on a closure.
-    let is_opaque = model.execution() == Execution::Future
+    let is_opaque = model.execution == Execution::Future
         || model.iterated().is_some_and(|iterated| !iterated.is_boxed);
-    match (model.execution(), &model.function.sig.output) {
+    match (model.execution, &model.function.sig.output) {
         (Execution::Async, _) if is_opaque => {
             let body = with_body(patterns);
             ours!(move || async move #body)
@@ -311,7 +311,7 @@ pub(super) fn inline_body(model: &Model) -> TokenStream {
         }
         (_, ReturnType::Type(_, ty)) if !is_opaque => {
             let body = with_body(patterns);
-            let ty = match model.execution() {
+            let ty = match model.execution {
                 Execution::BoxedFuture => output::with_inferred_box(Type::clone(ty)),
                 _ => Type::clone(ty),
             };
