@@ -3,7 +3,7 @@
 use cache_memoize::{Memory, Runtime};
 
 use crate::shelf::{SHORT_CHUNK, Shelf};
-use crate::{Source, in_the_clear_and_sealed, items, runtime};
+use crate::{BUDGET, Source, in_the_clear_and_sealed, items, runtime};
 
 /// The usual length of a chunk.
 const CHUNK: usize = 256 << 10;
@@ -53,7 +53,10 @@ fn of_every_length_around_the_ends_of_usual_chunks() {
             let shelf = Shelf::new(1 << 20);
             comes_back(&runtime(&shelf), of_bytes(bytes));
             assert_eq!(shelf.chunks().len(), bytes.div_ceil(CHUNK), "{bytes}");
-            let memory = Runtime::builder().backend(Memory::new(64 << 20)).build();
+            let memory = Runtime::builder()
+                .backend(Memory::new(64 << 20))
+                .budget(BUDGET)
+                .build();
             comes_back(&memory.expect("valid settings"), of_bytes(bytes));
         }
     }
@@ -97,6 +100,7 @@ fn of_items_that_shrink() {
         let runtime = Runtime::builder()
             .backend(shelf.clone())
             .compress(compress)
+            .budget(BUDGET)
             .build()
             .expect("valid settings");
         comes_back(&runtime, even.clone());
