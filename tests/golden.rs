@@ -95,6 +95,9 @@ struct Case {
 
 const WHOLE: usize = 1 << 20;
 
+/// More than a busy machine takes: what is given up as late isn't read or written, whatever the format.
+const BUDGET: Duration = Duration::from_secs(600);
+
 /// A function for each way to store a value, and its case.
 macro_rules! value {
     ($name:ident, $value:ident, $Value:ty, $value_bytes:expr, $is_exact:expr, [$($option:tt)*]) => {{
@@ -223,6 +226,15 @@ fn cases() -> Vec<Case> {
             false,
             [key = "golden:sealed_msgpack", encrypt, codec = "msgpack"]
         ),
+        #[cfg(all(feature = "encrypt", feature = "msgpack"))]
+        stream!(
+            sealed_msgpack_stream,
+            [
+                key = "golden:sealed_msgpack_stream",
+                encrypt,
+                codec = "msgpack"
+            ]
+        ),
     ]
 }
 
@@ -233,6 +245,7 @@ fn runtime(shelf: &Shelf, later: Duration) -> Runtime {
     let builder = Runtime::builder()
         .namespace("golden")
         .clock(clock)
+        .budget(BUDGET)
         .backend(shelf.clone());
     #[cfg(feature = "encrypt")]
     let builder = {

@@ -1,18 +1,16 @@
-//! Rules about what is kept, under which key, and for how long.
+//! Rules about what is kept, and under which key.
 
-use std::time::{Duration, Instant};
+use std::fmt::Display;
 
 use super::bench::{Bench, HOUR, answer, rule, soon};
-use crate::backend::{Bytes, Deadline, Lookup};
+use super::ways::{Read, Remove, Write};
+use crate::backend::Bytes;
 
 /// What a backend is offered at the most, whatever it says that it takes.
 const LARGEST: usize = 16 << 20;
 
-/// The longest that an entry is kept for, in the default settings.
-const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
-
-/// A question whose deadline has passed is over at once; a busy machine may need this long for it.
-const PROMPTLY: Duration = Duration::from_secs(5);
+/// Keys in one question.
+const MANY: usize = 500;
 
 pub(super) fn limits_can_be_worked_with(bench: &Bench<'_>) {
     let limits = bench.subject.limits();
@@ -28,70 +26,6 @@ pub(super) fn limits_can_be_worked_with(bench: &Bench<'_>) {
         limits == bench.subject.limits(),
         "`limits` answers differently each time; it is asked once, and believed",
     );
-}
-
-/// Entries that should be gone by the end.
-pub(super) struct Short {
-    by_set: [String; 2],
-    /// Where a lease was granted.
-    by_fill: Option<String>,
-}
-
-pub(super) async fn set_for_a_moment(bench: &Bench<'_>) -> Short {
-    let life = Duration::from_millis(20);
-    let (set, many, fill) = (
-        bench.key("short:set"),
-        bench.key("short:set_many"),
-        bench.key("short:fill"),
-    );
-    bench.set_for(&set, "short", life).await;
-    let entries = [(many.as_str(), Bytes::from("short"))];
-    answer("set_many", bench.subject.set_many(&entries, life, soon())).await;
-    let replaced = bench.key("long:replaced");
-    bench.set_for(&replaced, "short", life).await;
-    bench.set(&replaced, "long").await;
-    let lookup = answer(
-        "get_or_lease",
-        bench.subject.get_or_lease(&fill, HOUR, soon()),
-    )
-    .await;
-    let by_fill = if let Lookup::Granted(lease) = lookup {
-        let filled = bench
-            .subject
-            .fill(&fill, lease, "short".into(), life, soon());
-        answer("fill", filled).await.then_some(fill)
-    } else {
-        None
-    };
-    Short {
-        by_set: [set, many],
-        by_fill,
-    }
-}
-
-pub(super) async fn a_life_ends_and_no_sooner(bench: &Bench<'_>, short: Short) {
-    let longest = bench.key("long:longest");
-    bench.set_for(&longest, "long", LONGEST).await;
-    for key in &short.by_set {
-        let gone = bench.until(async || bench.get(key).await.is_none()).await;
-        rule(
-            gone,
-            "an entry is there long after its life was over; remove it by the `life` that `set` was given, or don't find it any more",
-        );
-    }
-    if let Some(key) = &short.by_fill {
-        let gone = bench.until(async || bench.get(key).await.is_none()).await;
-        rule(
-            gone,
-            "an entry is there long after its life was over; remove it by the `life` that `fill` was given, or don't find it any more",
-        );
-    }
-    for name in ["long:replaced", "long:longest", "long:set"] {
-        rule(
-            bench.get(&bench.key(name)).await.is_some(),
-            "an entry is gone before its life is over; keep it for the `life` of the last `set`, of up to 366 days",
-        );
-    }
 }
 
 pub(super) async fn nothing_is_found_where_nothing_is(bench: &Bench<'_>) {
@@ -127,17 +61,40 @@ pub(super) async fn a_write_replaces(bench: &Bench<'_>) {
 }
 
 pub(super) async fn values_are_any_bytes(bench: &Bench<'_>) {
-    let every_byte: Vec<u8> = (0..=255).chain(*b"\r\n\0\r\nEND\r\n").collect();
-    let largest = bench.subject.limits().value_bytes.min(LARGEST);
     let key = bench.key("any-bytes");
-    for value in [Vec::new(), every_byte, noise(1000), noise(largest)] {
+    for value in values(bench) {
         bench.set(&key, value.clone()).await;
         rule(
-            bench.get(&key).await.is_some_and(|found| found == value),
+            bench.get(&key).await == Some(value),
             "a value comes back otherwise than it was stored; any bytes can be a value, none, and as many as `Limits::value_bytes` says",
         );
     }
     bench.delete(&key).await;
+}
+
+pub(super) async fn values_are_any_bytes_each_way(bench: &Bench<'_>) {
+    let key = bench.key("any-bytes");
+    for value in values(bench) {
+        for write in Write::ALL {
+            bench.write(*write, &key, value.clone(), HOUR).await;
+            for read in Read::ALL {
+                rule(
+                    bench.read(*read, &key).await.as_ref() == Some(&value),
+                    &format!(
+                        "{read} doesn't find what {write} stored, or not as it was stored; any bytes can be a value, none, and as many as \
+                         `Limits::value_bytes` says, whatever way they are written and read"
+                    ),
+                );
+            }
+        }
+    }
+    bench.delete(&key).await;
+}
+
+fn values(bench: &Bench<'_>) -> [Bytes; 4] {
+    let every_byte: Vec<u8> = (0..=255).chain(*b"\r\n\0\r\nEND\r\n").collect();
+    let largest = bench.subject.limits().value_bytes.min(LARGEST);
+    [Vec::new(), every_byte, noise(1000), noise(largest)].map(Bytes::from)
 }
 
 fn noise(len: usize) -> Vec<u8> {
@@ -149,22 +106,21 @@ fn noise(len: usize) -> Vec<u8> {
     (0..len).map(|_| next()).collect()
 }
 
-pub(super) async fn keys_are_told_apart(bench: &Bench<'_>) {
+/// One of each byte, and such as differ in little; all begin with `purpose`.
+pub(super) fn all_kinds_of_keys(bench: &Bench<'_>, purpose: &str) -> Vec<String> {
+    let key = |name: &dyn Display| bench.key(format_args!("{purpose}:{name}"));
     let longest = bench.subject.limits().key_bytes.min(4096);
-    let mut keys: Vec<String> = (0x21..=0x7e_u8)
-        .map(|byte| bench.key(format_args!("{}", char::from(byte))))
-        .collect();
     let filled = |last: char| {
-        let key = bench.key("longest:");
-        let rest = "k".repeat(longest - key.len() - 1);
-        bench.key(format_args!("longest:{rest}{last}"))
+        let rest = "k".repeat(longest - key(&"longest:").len() - 1);
+        key(&format_args!("longest:{rest}{last}"))
     };
-    keys.extend([
-        filled('a'),
-        filled('A'),
-        bench.key("longest:k"),
-        bench.key("~~"),
-    ]);
+    let bytes = (0x21..=0x7e_u8).map(|byte| key(&char::from(byte)));
+    let others = [filled('a'), filled('A'), key(&"longest:k"), key(&"~~")];
+    bytes.chain(others).collect()
+}
+
+pub(super) async fn keys_are_told_apart(bench: &Bench<'_>) {
+    let keys = all_kinds_of_keys(bench, "kept");
     for key in &keys {
         bench.set(key, key.clone()).await;
     }
@@ -177,6 +133,23 @@ pub(super) async fn keys_are_told_apart(bench: &Bench<'_>) {
     }
     for key in &keys {
         bench.delete(key).await;
+    }
+}
+
+pub(super) async fn removed_keys_are_told_apart(bench: &Bench<'_>) {
+    let keys = all_kinds_of_keys(bench, "removed");
+    for key in &keys {
+        bench.set(key, "value").await;
+    }
+    for nth in 0..keys.len() {
+        bench.delete(&keys[nth]).await;
+        let rest: Vec<&str> = keys[nth..].iter().map(String::as_str).collect();
+        let found = bench.get_many(&rest).await;
+        let is_there: Vec<bool> = found.iter().map(Option::is_some).collect();
+        rule(
+            !is_there[0] && is_there[1..].iter().all(|is_there| *is_there),
+            "`delete` takes two keys for one; keys are told apart by each of their bytes, whatever is done to them",
+        );
     }
 }
 
@@ -196,6 +169,24 @@ pub(super) async fn a_delete_removes_one_key(bench: &Bench<'_>) {
                 bench.get(other).await.is_some(),
                 "`delete` removes what is under another key; a key is no pattern and no prefix",
             );
+        }
+    }
+}
+
+pub(super) async fn what_is_removed_is_not_found(bench: &Bench<'_>) {
+    let key = bench.key("removed");
+    for remove in Remove::ALL {
+        for write in Write::ALL {
+            bench.write(*write, &key, "value".into(), HOUR).await;
+            bench.remove(*remove, &key).await;
+            for read in Read::ALL {
+                rule(
+                    bench.read(*read, &key).await.is_none(),
+                    &format!(
+                        "{read} finds what {write} stored and {remove} removed; it is gone before that answers"
+                    ),
+                );
+            }
         }
     }
 }
@@ -226,15 +217,44 @@ pub(super) async fn many_are_answered_in_order(bench: &Bench<'_>) {
              and the same again for a key that is asked for twice",
         );
     }
-    // One round trip for many: more than a server's or a client's buffer may be made for.
-    let keys: Vec<String> = (0..500)
-        .map(|n| bench.key(format_args!("many:{n}")))
+}
+
+/// More than a server's or a client's buffer may be made for.
+pub(super) async fn hundreds_are_not_too_many(bench: &Bench<'_>) {
+    let keys: Vec<String> = (0..MANY)
+        .map(|n| bench.key(format_args!("hundreds:{n}")))
         .collect();
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-    let found = answer("get_many", bench.subject.get_many(&keys, soon())).await;
+    let value = |nth: usize| Bytes::from(format!("the value of {nth}"));
+    let entries: Vec<(&str, Bytes)> = keys
+        .iter()
+        .enumerate()
+        // Some are absent.
+        .filter(|(nth, _)| nth % 7 != 0)
+        .map(|(nth, key)| (*key, value(nth)))
+        .collect();
+    let expected: Vec<Option<Bytes>> = (0..MANY)
+        .map(|nth| (nth % 7 != 0).then(|| value(nth)))
+        .collect();
+    answer("set_many", bench.subject.set_many(&entries, HOUR, soon())).await;
+    let last = entries.len() - 1;
     rule(
-        found.len() == keys.len() && found.iter().flatten().count() == 2,
-        "`get_many` of 500 keys doesn't give 500 answers; give one answer a key",
+        bench.get(entries[last].0).await.as_ref() == Some(&entries[last].1),
+        "`set_many` of hundreds of entries doesn't store the last; store each",
+    );
+    rule(
+        bench.get_many(&keys).await == expected,
+        "`get_many` of 500 keys doesn't give 500 answers, each in its place; give one answer a key",
+    );
+    let (_, others) = bench.look_beside(keys[0], &keys, HOUR).await;
+    rule(
+        others == expected,
+        "`get_many_or_lease` beside 500 others doesn't give 500 answers, each in its place; give one answer a key",
+    );
+    answer("delete_many", bench.subject.delete_many(&keys, soon())).await;
+    rule(
+        bench.get_many(&keys).await.iter().all(Option::is_none),
+        "`delete_many` of 500 keys leaves some of them; remove each",
     );
 }
 
@@ -268,26 +288,4 @@ pub(super) async fn many_are_written_and_removed(bench: &Bench<'_>) {
     );
     answer("set_many", bench.subject.set_many(&[], HOUR, soon())).await;
     answer("delete_many", bench.subject.delete_many(&[], soon())).await;
-}
-
-pub(super) async fn a_deadline_that_passed_is_kept(bench: &Bench<'_>) {
-    let [one, other] = ["deadline:1", "deadline:2"].map(|name| bench.key(name));
-    bench.set(&one, "1").await;
-    bench.set(&other, "2").await;
-    for _ in 0..20 {
-        let started = Instant::now();
-        let passed = Deadline::after(Duration::ZERO);
-        // An answer or an error: both are right.
-        let _ = bench.subject.get(&one, passed).await;
-        let _ = bench.subject.get_many(&[&one, &one], passed).await;
-        rule(
-            started.elapsed() < PROMPTLY.min(bench.patience),
-            "a question goes on after its deadline; answer with an error when the deadline has passed",
-        );
-        rule(
-            bench.get(&other).await.as_deref() == Some(b"2"),
-            "after a question whose deadline had passed, the next is not answered, or by what belongs to the one before; don't use a \
-             connection again from which an answer may still come",
-        );
-    }
 }

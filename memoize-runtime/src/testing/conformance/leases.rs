@@ -1,8 +1,11 @@
 //! Rules about leases.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use super::bench::{Bench, HOUR, answer, pause, rule, soon};
+use super::entries::all_kinds_of_keys;
+use super::ways::{Grant, Remove, Write};
 use crate::backend::{Bytes, Lease, Lookup};
 
 /// So short that it is over at once.
@@ -15,22 +18,19 @@ pub(super) async fn all(bench: &Bench<'_>) {
         return;
     }
     one_is_granted_at_a_time(bench).await;
+    each_key_has_its_own(bench).await;
     nobody_else_fills(bench).await;
     the_holder_fills(bench).await;
     a_write_or_removal_voids(bench).await;
     a_lease_is_released(bench).await;
     a_lease_is_replaced(bench).await;
+    an_entry_stays_while_it_is_leased(bench).await;
     a_lease_runs_out(bench).await;
 }
 
 impl Bench<'_> {
     pub(super) async fn look(&self, key: &str) -> Lookup {
         self.look_for(key, HOUR).await
-    }
-
-    /// With a lease of this `life`, if any.
-    async fn look_for(&self, key: &str, life: Duration) -> Lookup {
-        answer("get_or_lease", self.subject.get_or_lease(key, life, soon())).await
     }
 
     /// The lease that is granted where nothing is.
@@ -46,17 +46,9 @@ impl Bench<'_> {
         matches!(self.look(key).await, Lookup::Busy)
     }
 
-    async fn lease(&self, key: &str) -> Lease {
-        answer("lease", self.subject.lease(key, HOUR, soon())).await
-    }
-
     pub(super) async fn fill(&self, key: &str, lease: Lease, value: &'static str) -> bool {
         let fill = self.subject.fill(key, lease, value.into(), HOUR, soon());
         answer("fill", fill).await
-    }
-
-    async fn release(&self, key: &str, lease: Lease) {
-        answer("release", self.subject.release(key, lease)).await;
     }
 
     pub(super) async fn grants_leases(&self) -> bool {
@@ -114,7 +106,7 @@ async fn what_is_there_is_found(bench: &Bench<'_>) {
 async fn without_leases(bench: &Bench<'_>) {
     let key = bench.key("unconditional");
     rule(
-        bench.lease(&key).await == Lease::UNCONDITIONAL
+        bench.lease(&key, HOUR).await == Lease::UNCONDITIONAL
             && bench.granted(&key, FREE).await == Lease::UNCONDITIONAL,
         "leases are granted by one method and not by the other; implement `get_or_lease`, `lease`, `fill` and `release` together, or none",
     );
@@ -142,6 +134,21 @@ async fn one_is_granted_at_a_time(bench: &Bench<'_>) {
             "`get_or_lease` grants a key to two callers at one time; answer `Busy` while a lease stands and its life is not over",
         );
     }
+    rule(
+        bench.get_many(&[&other, &key]).await == [None, None] && bench.is_busy(&key).await,
+        "`get_many` finds something under a key that is only leased, or ends the lease; it only reads",
+    );
+    let found = bench.key("lease:beside");
+    bench.set(&found, "beside").await;
+    let (lookup, others) = bench.look_beside(&key, &[&other, &found], HOUR).await;
+    rule(
+        matches!(lookup, Lookup::Busy),
+        "`get_many_or_lease` grants a key that is leased; answer `Busy` while a lease stands and its life is not over",
+    );
+    rule(
+        others == [None, Some(Bytes::from("beside"))],
+        "`get_many_or_lease` doesn't tell what is under the others where the key is leased; give one answer a key, whatever the lookup is",
+    );
     let of_other = bench
         .granted(
             &other,
@@ -152,6 +159,23 @@ async fn one_is_granted_at_a_time(bench: &Bench<'_>) {
         lease != of_other && lease.token() != 0 && of_other.token() != 0,
         "two leases have one token, or a token is 0; draw a new one, never 0, for each lease",
     );
+}
+
+async fn each_key_has_its_own(bench: &Bench<'_>) {
+    let keys = all_kinds_of_keys(bench, "leased");
+    let mut leases = Vec::new();
+    for key in &keys {
+        let lease = bench
+            .granted(
+                key,
+                "leases of two keys are taken for one; keys are told apart by each of their bytes, whatever is done to them",
+            )
+            .await;
+        leases.push(lease);
+    }
+    for (key, lease) in keys.iter().zip(leases) {
+        bench.release(key, lease).await;
+    }
 }
 
 async fn nobody_else_fills(bench: &Bench<'_>) {
@@ -172,76 +196,108 @@ async fn nobody_else_fills(bench: &Bench<'_>) {
     );
 }
 
+const GRANTED: &str = "a lease is not granted where nothing is, and none stands; grant one";
+
+/// A lease for a key that nobody used, granted in this way.
+async fn new_lease(bench: &Bench<'_>, way: Grant, key: &str, life: Duration) -> Lease {
+    let lease = bench.grant(way, key, life).await;
+    rule(lease.is_some(), &format!("{way}: {GRANTED}"));
+    lease.unwrap_or(Lease::UNCONDITIONAL)
+}
+
 async fn the_holder_fills(bench: &Bench<'_>) {
-    let key = bench.key("lease:fill");
-    let lease = bench.granted(&key, FREE).await;
-    rule(
-        bench.fills(&key, lease, "first").await,
-        "`fill` with the lease that stands stores nothing; store the value",
-    );
-    rule(
-        !bench.fill(&key, lease, "second").await,
-        "a lease fills twice; `fill` ends it",
-    );
-    bench.delete(&key).await;
-    bench
-        .granted(
-            &key,
-            "`get_or_lease` grants nothing after a `fill` and a `delete`; both end the lease",
-        )
-        .await;
+    for way in Grant::ALL {
+        let key = bench.key(format_args!("lease:fill:{way:?}"));
+        let lease = new_lease(bench, *way, &key, HOUR).await;
+        rule(
+            bench.fills(&key, lease, "first").await,
+            &format!(
+                "`fill` with the lease that {way} granted, and that stands, stores nothing; store the value"
+            ),
+        );
+        rule(
+            !bench.fill(&key, lease, "second").await,
+            "a lease fills twice; `fill` ends it",
+        );
+        bench.delete(&key).await;
+        bench
+            .granted(
+                &key,
+                "`get_or_lease` grants nothing after a `fill` and a `delete`; both end the lease",
+            )
+            .await;
+    }
 }
 
 async fn a_write_or_removal_voids(bench: &Bench<'_>) {
-    let voided = "a lease can still be filled after a `set`, `set_many`, `delete` or `delete_many` of its key; they void it, also where there is \
-                  no entry, or a value that was computed before an invalidation is stored after it";
-    for way in ["set", "set_many", "delete", "delete_many"] {
-        let key = bench.key(format_args!("lease:void:{way}"));
-        let lease = bench.granted(&key, FREE).await;
-        let now = Bytes::from("now");
-        match way {
-            "set" => bench.set(&key, now).await,
-            "set_many" => {
-                let entries = [(key.as_str(), now)];
-                answer(way, bench.subject.set_many(&entries, HOUR, soon())).await;
-            }
-            "delete" => bench.delete(&key).await,
-            _ => answer(way, bench.subject.delete_many(&[&key], soon())).await,
+    for way in Grant::ALL {
+        for write in [Write::Set, Write::SetMany] {
+            let key = bench.key(format_args!("lease:void:{way:?}:{write:?}"));
+            let lease = new_lease(bench, *way, &key, HOUR).await;
+            bench.write(write, &key, "now".into(), HOUR).await;
+            rule(
+                bench.get(&key).await.as_deref() == Some(b"now"),
+                &format!(
+                    "{write} stores nothing under a key that is leased; it stores whoever has a lease"
+                ),
+            );
+            let filled = bench.fill(&key, lease, "outdated").await;
+            let is_kept = bench.get(&key).await.as_deref() == Some(b"now");
+            rule(!filled && is_kept, &voided(&write, *way));
         }
-        let before = bench.get(&key).await;
-        rule(!bench.fill(&key, lease, "outdated").await, voided);
-        rule(bench.get(&key).await == before, voided);
-        if way.starts_with("delete") {
+        for remove in Remove::ALL {
+            let key = bench.key(format_args!("lease:void:{way:?}:{remove:?}"));
+            let lease = new_lease(bench, *way, &key, HOUR).await;
+            bench.remove(*remove, &key).await;
+            rule(
+                !bench.fills(&key, lease, "outdated").await,
+                &voided(remove, *way),
+            );
             bench
                 .granted(
                     &key,
                     "after a `delete`, `get_or_lease` grants nothing; a lease that is void must not be in the way of the next",
                 )
                 .await;
+            rule(
+                !bench.fills(&key, lease, "outdated").await,
+                "a lease that is void can be filled once another is granted; draw a new token for each lease, also of one key",
+            );
         }
     }
 }
 
+fn voided(ended: &dyn Display, way: Grant) -> String {
+    format!(
+        "a lease that {way} granted can still be filled after {ended} of its key; `set`, `set_many`, `delete` and `delete_many` void it: they void it \
+         also where there is no entry, or a value that was computed before an invalidation is stored after it"
+    )
+}
+
 async fn a_lease_is_released(bench: &Bench<'_>) {
-    let key = bench.key("lease:release");
-    let lease = bench.granted(&key, FREE).await;
-    bench.release(&key, lease).await;
-    // An async backend may still be on it.
-    let free = bench.until(async || !bench.is_busy(&key).await).await;
-    rule(
-        free,
-        "`get_or_lease` answers `Busy` after `release`; the next caller is granted a lease",
-    );
-    rule(
-        !bench.fill(&key, lease, "released").await,
-        "a lease can be filled after `release`; it ends the lease",
-    );
+    for way in Grant::ALL {
+        let key = bench.key(format_args!("lease:release:{way:?}"));
+        let lease = new_lease(bench, *way, &key, HOUR).await;
+        bench.release(&key, lease).await;
+        // An async backend may still be on it.
+        let free = bench.until(async || !bench.is_busy(&key).await).await;
+        rule(
+            free,
+            &format!(
+                "`get_or_lease` answers `Busy` after `release` of what {way} granted; the next caller is granted a lease"
+            ),
+        );
+        rule(
+            !bench.fill(&key, lease, "released").await,
+            "a lease can be filled after `release`; it ends the lease",
+        );
+    }
 }
 
 async fn a_lease_is_replaced(bench: &Bench<'_>) {
     let key = bench.key("lease:replace");
     let first = bench.granted(&key, FREE).await;
-    let second = bench.lease(&key).await;
+    let second = bench.lease(&key, HOUR).await;
     rule(
         first != second,
         "`lease` hands out the lease that stands; it grants a new one in its place",
@@ -259,7 +315,7 @@ async fn a_lease_is_replaced(bench: &Bench<'_>) {
         "what `lease` granted can't be filled; it is a lease like any other",
     );
     // Over an entry, as a refresh does it.
-    let third = bench.lease(&key).await;
+    let third = bench.lease(&key, HOUR).await;
     rule(
         bench.get(&key).await.as_deref() == Some(b"second"),
         "`lease` removes the entry; it stays until it is filled",
@@ -270,28 +326,51 @@ async fn a_lease_is_replaced(bench: &Bench<'_>) {
     );
 }
 
+/// As while it is refreshed.
+async fn an_entry_stays_while_it_is_leased(bench: &Bench<'_>) {
+    let key = bench.key("lease:over");
+    bench.set(&key, "value").await;
+    let lease = bench.lease(&key, HOUR).await;
+    let is_value =
+        |lookup: Lookup| matches!(lookup, Lookup::Found(found) if &found[..] == b"value");
+    rule(
+        is_value(bench.look(&key).await) && is_value(bench.look_beside(&key, &[], HOUR).await.0),
+        "a lookup doesn't find an entry for whose key a lease stands; answer `Found` where there is an entry",
+    );
+    bench.release(&key, lease).await;
+    rule(
+        bench.get(&key).await.as_deref() == Some(b"value"),
+        "`release` removes the entry; it ends a lease and nothing else",
+    );
+}
+
 async fn a_lease_runs_out(bench: &Bench<'_>) {
-    let key = bench.key("lease:run-out");
-    let Lookup::Granted(first) = bench.look_for(&key, MOMENT).await else {
-        return rule(false, FREE);
-    };
-    let free = bench.until(async || !bench.is_busy(&key).await).await;
-    rule(
-        free,
-        "`get_or_lease` answers `Busy` after the life of a lease; it then grants another",
-    );
-    rule(
-        !bench.fill(&key, first, "first").await,
-        "a lease that ran out can be filled after another was granted in its place; the later one is the one that stands",
-    );
-    let slow = bench.key("lease:slow");
-    let Lookup::Granted(lease) = bench.look_for(&slow, MOMENT).await else {
-        return rule(false, FREE);
-    };
+    for way in Grant::ALL {
+        let key = bench.key(format_args!("lease:run-out:{way:?}"));
+        let first = new_lease(bench, *way, &key, MOMENT).await;
+        let free = bench.until(async || !bench.is_busy(&key).await).await;
+        rule(
+            free,
+            &format!(
+                "`get_or_lease` answers `Busy` after the life of a lease that {way} granted; it then grants another"
+            ),
+        );
+        rule(
+            !bench.fill(&key, first, "first").await,
+            "a lease that ran out can be filled after another was granted in its place; the later one is the one that stands",
+        );
+    }
+    let slow = |way: Grant| bench.key(format_args!("lease:slow:{way:?}"));
+    let mut leases = Vec::new();
+    for way in Grant::ALL {
+        leases.push(new_lease(bench, *way, &slow(*way), MOMENT).await);
+    }
     pause(MOMENT * 5).await;
-    rule(
-        bench.fills(&slow, lease, "slow").await,
-        "a lease that ran out, and was neither ended nor replaced, can't be filled; keep its token well beyond its life: what takes long to \
-         compute is worth keeping most",
-    );
+    for (way, lease) in Grant::ALL.iter().zip(leases) {
+        rule(
+            bench.fills(&slow(*way), lease, "slow").await,
+            "a lease that ran out, and was neither ended nor replaced, can't be filled; keep its token well beyond its life: what takes long to \
+             compute is worth keeping most",
+        );
+    }
 }

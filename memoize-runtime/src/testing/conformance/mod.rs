@@ -4,7 +4,9 @@ mod bench;
 mod entries;
 mod leases;
 mod subject;
+mod time;
 mod together;
+mod ways;
 
 use std::pin::pin;
 use std::time::Duration;
@@ -18,7 +20,7 @@ use subject::{Awaited, Blocking, Subject};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Holds `backend` against each rule of the contract of [`Backend`]: what it keeps under which keys, for how long, leases,
-/// deadlines, and threads that ask at one time.
+/// deadlines, and threads that ask at one time. Each rule is asked of each method that it is about.
 ///
 /// ```
 /// use cache_memoize::{Memory, testing::conformance};
@@ -54,8 +56,12 @@ pub fn conformance(backend: &(impl Backend + ?Sized)) {
 /// # Panics
 /// A rule is broken; the text says which, and what to do.
 pub async fn conformance_async(backend: &(impl AsyncBackend + ?Sized)) {
+    within_async(backend, PATIENCE).await;
+}
+
+async fn within_async(backend: &(impl AsyncBackend + ?Sized), patience: Duration) {
     let subject = Awaited(backend);
-    let bench = Bench::new(&subject, PATIENCE);
+    let bench = Bench::new(&subject, patience);
     rules(&bench).await;
     together::in_tasks(&bench).await;
     bench.clear().await;
@@ -72,7 +78,6 @@ fn within(backend: &(impl Backend + ?Sized), patience: Duration) {
 /// All that is checked by one question after the other.
 async fn rules(bench: &Bench<'_>) {
     entries::limits_can_be_worked_with(bench);
-    let short = entries::set_for_a_moment(bench).await;
     entries::nothing_is_found_where_nothing_is(bench).await;
     entries::what_is_set_is_found(bench).await;
     entries::a_write_replaces(bench).await;
@@ -81,14 +86,26 @@ async fn rules(bench: &Bench<'_>) {
     entries::keys_are_told_apart(bench).await;
     entries::many_are_answered_in_order(bench).await;
     entries::many_are_written_and_removed(bench).await;
-    entries::a_deadline_that_passed_is_kept(bench).await;
     leases::all(bench).await;
-    entries::a_life_ends_and_no_sooner(bench, short).await;
+    // From here on each way to read, write and be granted a lease, now that one of each is known to do.
+    time::lives_begin(bench).await;
+    entries::values_are_any_bytes_each_way(bench).await;
+    entries::what_is_removed_is_not_found(bench).await;
+    entries::removed_keys_are_told_apart(bench).await;
+    entries::hundreds_are_not_too_many(bench).await;
+    time::a_deadline_that_passed_is_kept(bench).await;
+    time::lives_end_and_no_sooner(bench).await;
 }
 
 fn wait<F: Future>(future: F) -> F::Output {
     block_on(pin!(future), None).expect("without a moment it waits to the end")
 }
 
+#[cfg(test)]
+mod bugs;
+#[cfg(test)]
+mod sketch;
+#[cfg(test)]
+mod sketch_awaited;
 #[cfg(test)]
 mod tests;
