@@ -410,6 +410,28 @@ fn what_expired_leaves_without_being_asked_for() {
     });
 }
 
+/// As it is it would be put out again at once, and be computed at each call.
+#[test]
+fn a_value_that_has_no_room_as_it_is_is_kept_as_bytes() {
+    #[cache_memoize(key = "spacious:<id>")]
+    fn spacious(id: u64) -> Vec<String> {
+        black_box(id);
+        vec![String::new(); 300_000]
+    }
+    let memory = Memory::default();
+    let runtime = Runtime::builder()
+        .backend(memory.clone())
+        .budget(Duration::from_secs(600));
+    runtime.build().expect("valid settings").scope(|| {
+        assert_eq!(spacious(1), spacious(1));
+        assert_eq!(
+            (spacious::stats().computations, spacious::stats().hits),
+            (1, 1)
+        );
+        assert!(memory.bytes() < 1 << 20, "{}", memory.bytes());
+    });
+}
+
 /// The value is the truth when it was computed: what comes back after an invalidation must not be older than that.
 #[test]
 fn no_value_is_seen_after_its_invalidation() {

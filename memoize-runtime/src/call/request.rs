@@ -337,7 +337,10 @@ impl Request {
             bytes: bytes.len(),
             behind_arguments: self.behind_arguments(),
         };
-        Ok((copies.keep)(value, facts).map(Kept::Value))
+        // Its bytes may have room where it has none itself.
+        let kept =
+            (copies.keep)(value, facts).filter(|kept| kept.weight() <= policy.largest as u64);
+        Ok(kept.map(Kept::Value))
     }
 
     fn behind_arguments(&self) -> usize {
