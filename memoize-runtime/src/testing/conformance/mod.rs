@@ -1,10 +1,15 @@
 //! A backend against each rule of its contract.
 
 mod bench;
+mod deadlines;
 mod entries;
 mod leases;
+mod lives;
+mod many;
+mod races;
 mod subject;
 mod together;
+mod ways;
 
 use std::pin::pin;
 use std::time::Duration;
@@ -54,10 +59,15 @@ pub fn conformance(backend: &(impl Backend + ?Sized)) {
 /// # Panics
 /// A rule is broken; the text says which, and what to do.
 pub async fn conformance_async(backend: &(impl AsyncBackend + ?Sized)) {
+    awaited_within(backend, PATIENCE).await;
+}
+
+async fn awaited_within(backend: &(impl AsyncBackend + ?Sized), patience: Duration) {
     let subject = Awaited(backend);
-    let bench = Bench::new(&subject, PATIENCE);
+    let bench = Bench::new(&subject, patience);
     rules(&bench).await;
     together::in_tasks(&bench).await;
+    entries::a_discard_removes_nothing_else(&bench).await;
     bench.clear().await;
 }
 
@@ -72,23 +82,31 @@ fn within(backend: &(impl Backend + ?Sized), patience: Duration) {
 /// All that is checked by one question after the other.
 async fn rules(bench: &Bench<'_>) {
     entries::limits_can_be_worked_with(bench);
-    let short = entries::set_for_a_moment(bench).await;
+    let short = lives::set_for_a_moment(bench).await;
     entries::nothing_is_found_where_nothing_is(bench).await;
     entries::what_is_set_is_found(bench).await;
     entries::a_write_replaces(bench).await;
     entries::values_are_any_bytes(bench).await;
+    many::many_are_answered_in_order(bench).await;
+    many::many_are_written_and_removed(bench).await;
+    many::many_are_hundreds(bench).await;
     entries::a_delete_removes_one_key(bench).await;
     entries::keys_are_told_apart(bench).await;
-    entries::many_are_answered_in_order(bench).await;
-    entries::many_are_written_and_removed(bench).await;
-    entries::a_deadline_that_passed_is_kept(bench).await;
+    deadlines::a_deadline_that_passed_is_kept(bench).await;
+    deadlines::an_answer_may_be_dropped(bench).await;
     leases::all(bench).await;
-    entries::a_life_ends_and_no_sooner(bench, short).await;
+    lives::a_life_ends_and_no_sooner(bench, short).await;
 }
 
 fn wait<F: Future>(future: F) -> F::Output {
     block_on(pin!(future), None).expect("without a moment it waits to the end")
 }
 
+#[cfg(test)]
+mod bugs;
+#[cfg(test)]
+mod drowsy;
+#[cfg(test)]
+mod sketch;
 #[cfg(test)]
 mod tests;
