@@ -96,7 +96,8 @@ pub trait Backend: Send + Sync + 'static {
         keys.iter().map(|key| self.get(key, deadline)).collect()
     }
 
-    /// [`set`](Self::set) of several entries with one life; one round trip where the backend can.
+    /// [`set`](Self::set) of several entries with one life, one after the other: of two for one key the last is kept. One round trip where
+    /// the backend can.
     ///
     /// # Errors
     /// As `set`; some of the entries may have been written.

@@ -141,8 +141,8 @@ pub trait AsyncBackend: Send + Sync + 'static {
 
     /// Gives up a lease that will not be filled, without waiting for that to be done.
     ///
-    /// It is called when a future is dropped, where nothing can be awaited: hand it to whatever sends what is asked, or do
-    /// nothing, and the lease runs out.
+    /// It is called when a future is dropped, where nothing can be awaited: hand it to whatever sends what is asked. A
+    /// backend without leases does nothing; where it can't be sent, the lease runs out.
     fn release(&self, key: &str, lease: Lease) {
         let _ = (key, lease);
     }

@@ -43,6 +43,13 @@ impl<'b> Bench<'b> {
         key
     }
 
+    /// The longest key of this run that ends so.
+    pub(super) fn longest_key(&self, last: char) -> String {
+        let longest = self.subject.limits().key_bytes.min(4096);
+        let rest = longest - self.key("longest:").len() - 1;
+        self.key(format_args!("longest:{}{last}", "k".repeat(rest)))
+    }
+
     /// Removes what was written.
     pub(super) async fn clear(&self) {
         let used = std::mem::take(&mut *self.used.lock().unwrap_or_else(PoisonError::into_inner));
@@ -51,8 +58,27 @@ impl<'b> Bench<'b> {
         }
     }
 
+    /// What a backend answers that is up and has time.
+    pub(super) async fn answer<T>(&self, question: &str, answer: Answer<'_, T>) -> T {
+        let until = Instant::now() + self.patience;
+        match timeout(Some(until), answer).await {
+            Some(Ok(answer)) => answer,
+            Some(Err(error)) => panic!(
+                "`{question}` failed ({error}); a backend that can be reached and has time answers whatever is within its limits"
+            ),
+            None => broken(format_args!(
+                "`{question}` is never answered; wake the task that awaits it, and answer with an error when the deadline has passed"
+            )),
+        }
+    }
+
     pub(super) async fn get(&self, key: &str) -> Option<Bytes> {
-        answer("get", self.subject.get(key, soon())).await
+        self.answer("get", self.subject.get(key, soon())).await
+    }
+
+    pub(super) async fn get_many(&self, keys: &[&str]) -> Vec<Option<Bytes>> {
+        let get_many = self.subject.get_many(keys, soon());
+        self.answer("get_many", get_many).await
     }
 
     pub(super) async fn set(&self, key: &str, value: impl Into<Bytes>) {
@@ -60,11 +86,23 @@ impl<'b> Bench<'b> {
     }
 
     pub(super) async fn set_for(&self, key: &str, value: impl Into<Bytes>, life: Duration) {
-        answer("set", self.subject.set(key, value.into(), life, soon())).await;
+        let set = self.subject.set(key, value.into(), life, soon());
+        self.answer("set", set).await;
+    }
+
+    pub(super) async fn set_many(&self, entries: &[(&str, Bytes)], life: Duration) {
+        let set_many = self.subject.set_many(entries, life, soon());
+        self.answer("set_many", set_many).await;
     }
 
     pub(super) async fn delete(&self, key: &str) {
-        answer("delete", self.subject.delete(key, soon())).await;
+        self.answer("delete", self.subject.delete(key, soon()))
+            .await;
+    }
+
+    pub(super) async fn delete_many(&self, keys: &[&str]) {
+        let delete_many = self.subject.delete_many(keys, soon());
+        self.answer("delete_many", delete_many).await;
     }
 
     /// Asks until `done`, as long as patience lasts; says whether it was.
@@ -86,21 +124,20 @@ pub(super) fn soon() -> Deadline {
     Deadline::after(ANSWERS_WITHIN)
 }
 
-/// What a backend answers that is up and has time.
-pub(super) async fn answer<T>(question: &str, answer: Answer<'_, T>) -> T {
-    answer.await.unwrap_or_else(|error| {
-        panic!(
-            "`{question}` failed ({error}); a backend that can be reached and has time answers whatever is within its limits"
-        )
-    })
-}
-
 pub(super) async fn pause(time: Duration) {
     timeout(Some(Instant::now() + time), pending::<()>()).await;
 }
 
 /// A rule of the contract, and what to do where it is broken.
 #[track_caller]
-pub(super) fn rule(holds: bool, broken: &str) {
-    assert!(holds, "the backend breaks its contract: {broken}");
+pub(super) fn rule(holds: bool, text: impl fmt::Display) {
+    if !holds {
+        broken(text);
+    }
+}
+
+#[track_caller]
+#[expect(clippy::panic, reason = "it is how a broken rule is told")]
+pub(super) fn broken(text: impl fmt::Display) -> ! {
+    panic!("the backend breaks its contract: {text}")
 }

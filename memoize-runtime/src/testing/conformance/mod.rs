@@ -1,10 +1,13 @@
 //! A backend against each rule of its contract.
 
 mod bench;
+mod deadlines;
 mod entries;
 mod leases;
+mod lives;
+mod many;
+mod races;
 mod subject;
-mod time;
 mod together;
 mod ways;
 
@@ -20,7 +23,7 @@ use subject::{Awaited, Blocking, Subject};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Holds `backend` against each rule of the contract of [`Backend`]: what it keeps under which keys, for how long, leases,
-/// deadlines, and threads that ask at one time. Each rule is asked of each method that it is about.
+/// deadlines, and threads that ask at one time.
 ///
 /// ```
 /// use cache_memoize::{Memory, testing::conformance};
@@ -56,14 +59,15 @@ pub fn conformance(backend: &(impl Backend + ?Sized)) {
 /// # Panics
 /// A rule is broken; the text says which, and what to do.
 pub async fn conformance_async(backend: &(impl AsyncBackend + ?Sized)) {
-    within_async(backend, PATIENCE).await;
+    awaited_within(backend, PATIENCE).await;
 }
 
-async fn within_async(backend: &(impl AsyncBackend + ?Sized), patience: Duration) {
+async fn awaited_within(backend: &(impl AsyncBackend + ?Sized), patience: Duration) {
     let subject = Awaited(backend);
     let bench = Bench::new(&subject, patience);
     rules(&bench).await;
     together::in_tasks(&bench).await;
+    entries::a_discard_removes_nothing_else(&bench).await;
     bench.clear().await;
 }
 
@@ -78,23 +82,20 @@ fn within(backend: &(impl Backend + ?Sized), patience: Duration) {
 /// All that is checked by one question after the other.
 async fn rules(bench: &Bench<'_>) {
     entries::limits_can_be_worked_with(bench);
+    let short = lives::set_for_a_moment(bench).await;
     entries::nothing_is_found_where_nothing_is(bench).await;
     entries::what_is_set_is_found(bench).await;
     entries::a_write_replaces(bench).await;
     entries::values_are_any_bytes(bench).await;
+    many::many_are_answered_in_order(bench).await;
+    many::many_are_written_and_removed(bench).await;
+    many::many_are_hundreds(bench).await;
     entries::a_delete_removes_one_key(bench).await;
     entries::keys_are_told_apart(bench).await;
-    entries::many_are_answered_in_order(bench).await;
-    entries::many_are_written_and_removed(bench).await;
+    deadlines::a_deadline_that_passed_is_kept(bench).await;
+    deadlines::an_answer_may_be_dropped(bench).await;
     leases::all(bench).await;
-    // From here on each way to read, write and be granted a lease, now that one of each is known to do.
-    time::lives_begin(bench).await;
-    entries::values_are_any_bytes_each_way(bench).await;
-    entries::what_is_removed_is_not_found(bench).await;
-    entries::removed_keys_are_told_apart(bench).await;
-    entries::hundreds_are_not_too_many(bench).await;
-    time::a_deadline_that_passed_is_kept(bench).await;
-    time::lives_end_and_no_sooner(bench).await;
+    lives::a_life_ends_and_no_sooner(bench, short).await;
 }
 
 fn wait<F: Future>(future: F) -> F::Output {
@@ -104,8 +105,8 @@ fn wait<F: Future>(future: F) -> F::Output {
 #[cfg(test)]
 mod bugs;
 #[cfg(test)]
-mod sketch;
+mod drowsy;
 #[cfg(test)]
-mod sketch_awaited;
+mod sketch;
 #[cfg(test)]
 mod tests;

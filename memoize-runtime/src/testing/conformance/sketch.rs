@@ -1,44 +1,31 @@
-//! A backend with one bug, to see whether it is told.
+//! A backend like many, with one bug.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::bugs::Bug;
-use super::ways::{Grant, Read, Write};
+use super::bugs::{Bug, By};
 use crate::backend::{Backend, BackendError, Bytes, Deadline, Lease, Limits, Lookup};
 
-/// What a bug leaves of what is long.
-const CUT: usize = 100_000;
-
-/// The same of what are many.
-const FEW: usize = 100;
-
-/// Longer than a question may go on in the tests.
-pub(super) const TOO_LONG: Duration = Duration::from_millis(1100);
-
-/// A backend like many: a map under a lock, and one bug.
+/// A map under a lock, and one bug.
 pub(super) struct Sketch {
-    pub(super) bug: Bug,
-    pub(super) without_leases: bool,
+    bug: Bug,
+    without_leases: bool,
     state: Mutex<State>,
     calls: AtomicU64,
     asking: AtomicU64,
 }
 
 #[derive(Default)]
-pub(super) struct State {
+struct State {
     entries: BTreeMap<String, Entry>,
     leases: BTreeMap<String, Held>,
     tokens: u64,
-    /// Answers that came after their deadline.
-    late: Vec<Option<Bytes>>,
-    /// What `get_many` found first.
-    copies: BTreeMap<String, Bytes>,
-    /// Leases that others took the place of.
-    replaced: BTreeSet<(String, u64)>,
+    remembered: BTreeMap<String, Bytes>,
+    /// So many answers came after their deadline.
+    late: u64,
 }
 
 #[derive(Clone)]
@@ -50,9 +37,11 @@ struct Entry {
 #[derive(Clone, Copy)]
 struct Held {
     lease: Lease,
+    by: By,
     until: Instant,
-    by: Grant,
 }
+
+type Answer<T> = Result<T, BackendError>;
 
 impl Sketch {
     pub(super) fn new(bug: Bug) -> Self {
@@ -65,12 +54,38 @@ impl Sketch {
         }
     }
 
+    pub(super) fn without_leases() -> Self {
+        Self {
+            without_leases: true,
+            ..Self::new(Bug::None)
+        }
+    }
+
+    /// The next answer is another's.
+    pub(super) fn leave_an_answer(&self) {
+        self.state().late += 1;
+    }
+
     fn has(&self, bug: Bug) -> bool {
         self.bug == bug
     }
 
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("nothing panics in here")
+    }
+
+    fn begin(&self, by: By, deadline: Deadline) -> Answer<()> {
+        if deadline.remaining() != Some(Duration::ZERO) {
+            return Ok(());
+        }
+        if self.has(Bug::GoesOn(by)) {
+            thread::sleep(Duration::from_millis(1100));
+        }
+        if self.has(Bug::LateAnswers(by)) {
+            self.leave_an_answer();
+            return Err(BackendError::new("no answer in time"));
+        }
+        Ok(())
     }
 
     fn named(&self, key: &str) -> String {
@@ -83,317 +98,276 @@ impl Sketch {
     }
 
     fn leased(&self, key: &str) -> String {
-        if self.has(Bug::LeasesIgnoreCase) {
-            key.to_lowercase()
-        } else {
-            key.to_owned()
+        match self.bug {
+            Bug::LeasesIgnoreCase => key.to_lowercase(),
+            Bug::LeasesCutKeys => key.chars().take(200).collect(),
+            _ => key.to_owned(),
         }
     }
 
-    /// Goes on for too long where the deadline has passed, if this is the bug.
-    fn dawdle(&self, bug: Bug, deadline: Deadline) {
-        if self.has(bug) && deadline.has_passed() {
-            thread::sleep(TOO_LONG);
-        }
-    }
-
-    pub(super) fn insert(
-        &self,
-        state: &mut State,
-        key: &str,
-        value: &Bytes,
-        life: Duration,
-        by: Write,
-    ) {
+    fn insert(&self, state: &mut State, by: By, key: &str, value: &Bytes, life: Duration) {
         let key = self.named(key);
-        let keeps_old = self.has(Bug::KeepsTheFirst) && state.entries.contains_key(&key);
-        if keeps_old || self.has(Bug::LosesWrites) {
+        let keeps_old = self.has(Bug::KeepsTheFirst(by)) && state.entries.contains_key(&key);
+        if keeps_old || self.has(Bug::LosesWrites(by)) {
             return;
         }
         let mut value = value.clone();
-        if self.has(Bug::EndsAtNewline)
+        if self.has(Bug::EndsAtNewline(by))
             && let Some(at) = value.iter().position(|byte| *byte == b'\n')
         {
             value.truncate(at);
         }
-        let (cuts_values, cuts_lives, endless) = match by {
-            Write::Set => (
-                Bug::CutsLargeValues,
-                Bug::LongLivesAreCut,
-                Bug::NeverExpires,
-            ),
-            Write::SetMany => (
-                Bug::SetManyCutsLargeValues,
-                Bug::SetManyLivesAreCut,
-                Bug::SetManyNeverExpires,
-            ),
-            Write::Fill => (
-                Bug::FillCutsLargeValues,
-                Bug::FillLivesAreCut,
-                Bug::FillNeverExpires,
-            ),
-        };
-        if self.has(cuts_values) {
-            value.truncate(CUT);
+        if self.has(Bug::CutsLargeValues(by)) {
+            value.truncate(100_000);
         }
         let mut life = life;
-        if self.has(cuts_lives) && life > Duration::from_secs(30 * 24 * 3600) {
+        if self.has(Bug::CutsLives(by)) && life > Duration::from_secs(30 * 24 * 3600) {
             life = Duration::ZERO;
         }
-        let fresh = Instant::now().checked_add(life);
-        let expires = match state.entries.get(&key) {
-            Some(old) if self.has(Bug::FirstLifeCounts) => old.expires,
-            Some(old) if self.has(Bug::FillKeepsTheLife) && by == Write::Fill => old.expires,
-            Some(old) if self.has(Bug::LongestLifeCounts) => old.expires.max(fresh),
-            _ if self.has(endless) => None,
-            _ => fresh,
+        if self.has(Bug::Counts32Bits(by)) {
+            let millis = u64::try_from(life.as_millis()).unwrap_or(u64::MAX);
+            life = Duration::from_millis(millis % (1 << 32));
+        }
+        let new = Instant::now().checked_add(life);
+        let old = state.entries.get(&key).map(|old| old.expires);
+        let expires = match old {
+            _ if self.has(Bug::NeverExpires(by)) => None,
+            Some(old) if self.has(Bug::FirstLifeCounts(by)) => old,
+            Some(old) if self.has(Bug::LongestLifeCounts(by)) => old.max(new),
+            _ => new,
         };
         state.entries.insert(key, Entry { value, expires });
     }
 
-    pub(super) fn find(&self, state: &State, key: &str, by: Read) -> Option<Bytes> {
+    fn find(&self, state: &mut State, by: By, key: &str) -> Option<Bytes> {
         let key = self.named(key);
+        if self.has(Bug::ReadingEndsLease(by)) {
+            state.leases.remove(&key);
+        }
         if self.has(Bug::LeaseInThePlace) && state.leases.contains_key(&key) {
             return Some(Bytes::from("leased"));
         }
-        let Some(entry) = state.entries.get(&key) else {
-            return self
-                .has(Bug::FindsWhatIsNotThere)
-                .then(|| Bytes::from("invented"));
-        };
-        let finds_expired = match by {
-            Read::Get => false,
-            Read::GetMany => self.has(Bug::GetManyFindsExpired),
-            Read::GetOrLease | Read::GetManyOrLease => self.has(Bug::LookupFindsExpired),
-            Read::Others => self.has(Bug::OthersFindExpired),
-        };
-        let mut value = entry.value.clone();
-        if by == Read::GetOrLease && self.has(Bug::LookupCutsLargeValues) {
-            value.truncate(CUT);
+        if self.has(Bug::Remembers(by))
+            && let Some(value) = state.remembered.get(&key)
+        {
+            return Some(value.clone());
         }
+        let Some(entry) = state.entries.get(&key) else {
+            let invents = self.has(Bug::FindsWhatIsNotThere(by));
+            return invents.then(|| Bytes::from("invented"));
+        };
         let is_over = entry.expires.is_some_and(|at| at <= Instant::now());
-        let is_absent =
-            (is_over && !finds_expired) || (self.has(Bug::EmptyIsAbsent) && value.is_empty());
-        (!is_absent).then_some(value)
+        let is_over = is_over && !self.has(Bug::FindsExpired(by));
+        let value = entry.value.clone();
+        if is_over || self.has(Bug::ReadsOnce(by)) {
+            state.entries.remove(&key);
+        }
+        if is_over || self.has(Bug::EmptyIsAbsent(by)) && value.is_empty() {
+            return None;
+        }
+        if self.has(Bug::CutsLargeAnswers(by)) && value.len() > 100_000 {
+            return Some(value.slice(..100_000));
+        }
+        if self.has(Bug::Remembers(by)) {
+            state.remembered.insert(key, value.clone());
+        }
+        Some(value)
     }
 
-    fn find_many(&self, keys: &[&str], by: Read) -> Vec<Option<Bytes>> {
+    fn find_many(&self, by: By, keys: &[&str]) -> Vec<Option<Bytes>> {
         let mut keys = keys.to_vec();
         match self.bug {
-            Bug::SortsMany => keys.sort_unstable(),
-            Bug::OnceEach => keys.dedup(),
-            Bug::CutsMany => keys.truncate(FEW),
-            Bug::ManyAreMisplaced if keys.len() > FEW => keys[FEW..].reverse(),
+            Bug::SortsMany(of) if of == by => keys.sort_unstable(),
+            Bug::OnceEach(of) if of == by => keys.dedup(),
+            Bug::CutsMany(of) if of == by => keys.truncate(256),
+            Bug::SwapsParts(of) if of == by && keys.len() > 256 => keys.rotate_left(256),
             _ => {}
         }
-        let state = &mut *self.state();
-        let mut found: Vec<Option<Bytes>> = Vec::new();
-        for key in keys {
-            if self.has(Bug::GetManyEndsLease) {
-                state.leases.remove(key);
-            }
-            let now = self.find(state, key, by);
-            found.push(match now {
-                Some(now) if self.has(Bug::GetManyIsStale) => {
-                    let first = state.copies.entry(key.to_owned()).or_insert(now);
-                    Some(first.clone())
-                }
-                now => now,
-            });
-        }
-        if self.has(Bug::OnceEach) {
-            found.dedup();
-        }
-        if self.has(Bug::SkipsAbsent) {
+        let mut state = self.state();
+        let found = keys.iter().map(|key| self.find(&mut state, by, key));
+        let mut found: Vec<Option<Bytes>> = found.collect();
+        if self.has(Bug::SkipsAbsent(by)) {
             found.retain(Option::is_some);
         }
         found
     }
 
-    fn remove_entry(&self, state: &mut State, key: &str) {
+    fn remove(&self, state: &mut State, by: By, key: &str) {
+        let any_case = key.to_lowercase();
         match self.bug {
-            Bug::DeletesByPrefix => state.entries.retain(|other, _| !other.starts_with(key)),
-            Bug::RemovesIgnoreCase => state
-                .entries
-                .retain(|other, _| !other.eq_ignore_ascii_case(key)),
-            Bug::DeletesNothing => {}
-            _ => _ = state.entries.remove(&self.named(key)),
+            Bug::DeletesByPrefix(of) if of == by => {
+                state.entries.retain(|other, _| !other.starts_with(key));
+            }
+            Bug::DeletesInAnyCase(of) if of == by => {
+                state
+                    .entries
+                    .retain(|other, _| other.to_lowercase() != any_case);
+            }
+            Bug::DeletesNothing(of) if of == by => {}
+            _ => {
+                state.entries.remove(&self.named(key));
+            }
         }
     }
 
-    fn grant(&self, state: &mut State, key: &str, life: Duration, by: Grant) -> Lease {
+    fn grant(&self, state: &mut State, by: By, key: &str, life: Duration) -> Lease {
         state.tokens += u64::from(!self.has(Bug::SameToken) || state.tokens == 0);
-        let token = if self.has(Bug::TokenOfKey) {
-            key.bytes().fold(1, |token: u64, byte| {
-                token.wrapping_mul(31) + u64::from(byte)
-            })
+        let stood = state.leases.get(key).map(|held| held.lease.token());
+        let lease = Lease::new(if self.has(Bug::TokensStartOver) {
+            // Each key has tokens of its own.
+            let first = key
+                .bytes()
+                .fold(1, |sum, byte| sum * 31 % 1_000_003 + u64::from(byte));
+            stood.map_or(first, |token| token + 1)
         } else {
             state.tokens
-        };
-        let life = if self.has(Bug::LeaseLivesAreCut) {
-            life.min(Duration::from_millis(10))
+        });
+        let life = if self.has(Bug::CutsLeases(by)) {
+            life.min(Duration::from_millis(50))
         } else {
             life
         };
-        let held = Held {
-            lease: Lease::new(token),
-            until: Instant::now() + life,
-            by,
-        };
-        if let Some(old) = state.leases.insert(self.leased(key), held) {
-            state.replaced.insert((key.to_owned(), old.lease.token()));
+        let until = Instant::now() + life;
+        let held = Held { lease, by, until };
+        if !self.has(Bug::LeaseIsNotHeld(by)) {
+            state.leases.insert(self.leased(key), held);
         }
-        held.lease
+        lease
     }
 
-    pub(super) fn end(&self, state: &mut State, key: &str) {
-        state.leases.remove(&self.leased(key));
+    /// Ends whichever lease stands, in one step with the change.
+    fn change(&self, by: By, nth: usize, key: &str, change: impl FnOnce(&mut State)) {
+        let mut state = self.state();
+        if self.has(Bug::VoidsLater(by)) {
+            change(&mut state);
+            drop(state);
+            thread::sleep(Duration::from_millis(1));
+            self.void(&mut self.state(), by, nth, key);
+        } else {
+            self.void(&mut state, by, nth, key);
+            change(&mut state);
+        }
     }
 
-    fn void(&self, state: &mut State, key: &str) {
-        let by = state.leases.get(&self.leased(key)).map(|held| held.by);
-        let survives = match by {
-            Some(Grant::GetManyOrLease) => self.has(Bug::LeaseOfManySurvives),
-            Some(Grant::Lease) => self.has(Bug::LeaseByLeaseSurvives),
+    fn void(&self, state: &mut State, by: By, nth: usize, key: &str) {
+        let ran_out = |held: &Held| held.until <= Instant::now();
+        let leaves = match self.bug {
+            Bug::LeavesLease(of) => of == by,
+            Bug::VoidsTheFirst(of) => of == by && nth > 0,
+            Bug::LeavesLeaseOverEntry(of) => of == by && state.entries.contains_key(key),
+            Bug::LeavesLeaseThatRanOut(of) => {
+                of == by && state.leases.get(key).is_some_and(ran_out)
+            }
             _ => false,
         };
-        if !survives {
-            self.end(state, key);
+        if leaves {
+            return;
+        }
+        state.leases.remove(&self.leased(key));
+        if self.has(Bug::VoidsAll(by)) {
+            state.leases.clear();
         }
         if self.has(Bug::VoidIsBusy) {
-            self.grant(state, key, Duration::from_secs(60), Grant::GetOrLease);
+            self.grant(state, by, key, Duration::from_secs(60));
         }
     }
 
-    /// Stores it whoever has a lease.
-    fn write(&self, state: &mut State, key: &str, value: &Bytes, life: Duration, by: Write) {
-        if !(self.has(Bug::SetRefusesLeased) && state.leases.contains_key(key)) {
-            self.insert(state, key, value, life, by);
-        }
-    }
-
-    fn remove(&self, key: &str, voids: bool) -> Result<(), BackendError> {
+    fn look(&self, by: By, key: &str, life: Duration) -> Lookup {
         let mut state = self.state();
-        if self.has(Bug::DeletingNothingFails) && !state.entries.contains_key(key) {
-            return Err(BackendError::new("not found"));
+        let found = self.find(&mut state, by, key);
+        if self.has(Bug::BusyOverEntry(by)) && state.leases.contains_key(key) {
+            return Lookup::Busy;
         }
-        if voids {
-            self.void(&mut state, key);
-        }
-        self.remove_entry(&mut state, key);
-        Ok(())
-    }
-
-    /// The entry, or a lease unless another stands.
-    fn look_up(&self, key: &str, life: Duration, by: Grant) -> Lookup {
-        let mut state = self.state();
-        let read = match by {
-            Grant::GetManyOrLease => Read::GetManyOrLease,
-            _ => Read::GetOrLease,
-        };
-        let held = state.leases.get(&self.leased(key)).copied();
-        let hides =
-            self.has(Bug::LookupIgnoresEntries) || (self.has(Bug::BusyOverEntry) && held.is_some());
-        if !hides && let Some(found) = self.find(&state, key, read) {
+        if let Some(found) = found.filter(|_| !self.has(Bug::LookupIgnoresEntries(by))) {
+            if self.has(Bug::FindingReplacesLease(by)) {
+                self.grant(&mut state, by, key, life);
+            }
             return Lookup::Found(found);
         }
-        if self.without_leases || self.has(Bug::UnconditionalByOne) {
+        if self.without_leases || self.has(Bug::Unconditional(by)) {
             return Lookup::Granted(Lease::UNCONDITIONAL);
         }
-        if self.has(Bug::GrantsNever) {
+        if self.has(Bug::GrantsNever(by)) {
             return Lookup::Busy;
         }
-        let now = Instant::now();
-        let stands = |held: &Held| {
-            let is_endless = self.has(Bug::LeaseNeverRunsOut)
-                || match held.by {
-                    Grant::GetOrLease => false,
-                    Grant::GetManyOrLease => self.has(Bug::LeaseOfManyNeverRunsOut),
-                    Grant::Lease => self.has(Bug::LeaseByLeaseNeverRunsOut),
-                };
-            held.until > now || is_endless
-        };
-        let grants_always = self.has(Bug::GrantsAlways)
-            || (self.has(Bug::LookupOfManyGrantsAlways) && by == Grant::GetManyOrLease);
-        let of_any = self.has(Bug::OneLeaseForAll) && state.leases.values().any(stands);
-        if of_any || (held.is_some_and(|held| stands(&held)) && !grants_always) {
-            return Lookup::Busy;
-        }
-        if self.has(Bug::LookThenGrant) {
+        if self.has(Bug::LooksBefore(by)) {
             drop(state);
             thread::sleep(Duration::from_millis(1));
             state = self.state();
         }
-        Lookup::Granted(self.grant(&mut state, key, life, by))
+        let now = Instant::now();
+        let stands = |held: &Held| held.until > now || self.has(Bug::LeaseNeverRunsOut(held.by));
+        let of_any = self.has(Bug::OneLeaseForAll) && state.leases.values().any(stands);
+        let of_this = state.leases.get(&self.leased(key)).is_some_and(stands);
+        if of_any || of_this && !self.has(Bug::GrantsAlways(by)) {
+            return Lookup::Busy;
+        }
+        if self.has(Bug::LookThenGrant(by)) {
+            drop(state);
+            thread::sleep(Duration::from_millis(1));
+            state = self.state();
+        }
+        Lookup::Granted(self.grant(&mut state, by, key, life))
     }
 
-    /// Whether the lease may be filled.
-    pub(super) fn stands(&self, state: &State, key: &str, lease: Lease) -> bool {
-        let held = state.leases.get(&self.leased(key));
-        let is_held = held.is_some_and(|held| {
-            let is_over = held.until <= Instant::now();
-            let is_refused = (self.has(Bug::RunOutCannotBeFilled) && is_over)
-                || (self.has(Bug::FillOfManyStoresNothing) && held.by == Grant::GetManyOrLease);
-            held.lease == lease && !is_refused
-        });
-        let was_held = self.has(Bug::KeepsOldTokens)
-            && state.replaced.contains(&(key.to_owned(), lease.token()));
-        is_held || was_held || lease == Lease::UNCONDITIONAL || self.has(Bug::FillsWithAnyToken)
-    }
-}
-
-impl Backend for Sketch {
-    fn get(&self, key: &str, deadline: Deadline) -> Result<Option<Bytes>, BackendError> {
-        self.dawdle(Bug::IgnoresDeadlines, deadline);
-        let crowd = self.asking.fetch_add(1, Ordering::SeqCst);
-        if self.has(Bug::MixesCallers) {
-            thread::yield_now();
+    fn is(&self, held: Lease, lease: Lease) -> bool {
+        match self.bug {
+            Bug::HalfTokens => held.token() % (1 << 32) == lease.token() % (1 << 32),
+            Bug::TokensLoseABit => held.token() >> 1 == lease.token() >> 1,
+            _ => held == lease,
         }
-        let mut state = self.state();
-        if self.has(Bug::GetEndsLease) {
-            state.leases.remove(key);
-        }
-        let found = self.find(&state, key, Read::Get);
-        self.asking.fetch_sub(1, Ordering::SeqCst);
-        if self.has(Bug::MixesCallers) && crowd > 0 {
-            return Ok(Some(Bytes::from("another's")));
-        }
-        if self.has(Bug::ReadsOnce) {
-            state.entries.remove(key);
-        }
-        if self.has(Bug::LateAnswers) && deadline.has_passed() {
-            state.late.push(found);
-            return Err(BackendError::new("no answer in time"));
-        }
-        Ok(state.late.pop().unwrap_or(found))
     }
 
-    fn set(
-        &self,
-        key: &str,
-        value: Bytes,
-        life: Duration,
-        deadline: Deadline,
-    ) -> Result<(), BackendError> {
-        self.dawdle(Bug::SetIgnoresDeadlines, deadline);
-        if self.has(Bug::RefusesLargeValues) && value.len() > CUT {
+    fn check_size(&self, by: By, value: &Bytes) -> Answer<()> {
+        if self.has(Bug::RefusesLargeValues(by)) && value.len() > 100_000 {
             return Err(BackendError::new("too large"));
-        }
-        let mut state = self.state();
-        if self.has(Bug::LateAnswersToWrites) && deadline.has_passed() {
-            state.late.push(Some(Bytes::from("OK")));
-            return Err(BackendError::new("no answer in time"));
-        }
-        self.write(&mut state, key, &value, life, Write::Set);
-        if !self.has(Bug::SetLeavesLease) {
-            self.void(&mut state, key);
         }
         Ok(())
     }
 
-    fn delete(&self, key: &str, deadline: Deadline) -> Result<(), BackendError> {
-        self.dawdle(Bug::DeleteIgnoresDeadlines, deadline);
-        self.remove(key, !self.has(Bug::DeleteLeavesLease))
+    /// Whether somebody else asks at this time, and is given the answer.
+    fn mixes_callers(&self, by: By) -> bool {
+        if !self.has(Bug::MixesCallers(by)) {
+            return false;
+        }
+        let crowd = self.asking.fetch_add(1, Ordering::SeqCst);
+        thread::yield_now();
+        self.asking.fetch_sub(1, Ordering::SeqCst);
+        crowd > 0
+    }
+}
+
+impl Backend for Sketch {
+    fn get(&self, key: &str, deadline: Deadline) -> Answer<Option<Bytes>> {
+        self.begin("get", deadline)?;
+        if self.mixes_callers("get") {
+            return Ok(Some(Bytes::from("another's")));
+        }
+        let mut state = self.state();
+        if let Some(left) = state.late.checked_sub(1) {
+            state.late = left;
+            return Ok(None);
+        }
+        Ok(self.find(&mut state, "get", key))
+    }
+
+    fn set(&self, key: &str, value: Bytes, life: Duration, deadline: Deadline) -> Answer<()> {
+        self.begin("set", deadline)?;
+        self.check_size("set", &value)?;
+        self.change("set", 0, key, |state| {
+            self.insert(state, "set", key, &value, life);
+        });
+        Ok(())
+    }
+
+    fn delete(&self, key: &str, deadline: Deadline) -> Answer<()> {
+        self.begin("delete", deadline)?;
+        let fails = self.has(Bug::DeletingNothingFails("delete"));
+        if fails && !self.state().entries.contains_key(key) {
+            return Err(BackendError::new("not found"));
+        }
+        self.change("delete", 0, key, |state| self.remove(state, "delete", key));
+        Ok(())
     }
 
     fn limits(&self) -> Limits {
@@ -406,13 +380,12 @@ impl Backend for Sketch {
         }
     }
 
-    fn get_many(
-        &self,
-        keys: &[&str],
-        deadline: Deadline,
-    ) -> Result<Vec<Option<Bytes>>, BackendError> {
-        self.dawdle(Bug::GetManyIgnoresDeadlines, deadline);
-        Ok(self.find_many(keys, Read::GetMany))
+    fn get_many(&self, keys: &[&str], deadline: Deadline) -> Answer<Vec<Option<Bytes>>> {
+        self.begin("get_many", deadline)?;
+        if self.mixes_callers("get_many") {
+            return Ok(vec![Some(Bytes::from("another's")); keys.len()]);
+        }
+        Ok(self.find_many("get_many", keys))
     }
 
     fn set_many(
@@ -420,57 +393,49 @@ impl Backend for Sketch {
         entries: &[(&str, Bytes)],
         life: Duration,
         deadline: Deadline,
-    ) -> Result<(), BackendError> {
-        self.dawdle(Bug::SetManyIgnoresDeadlines, deadline);
-        let take = match self.bug {
-            Bug::SetManyKeepsFirst => 1,
-            Bug::SetManyIsCut => FEW,
-            _ => entries.len(),
-        };
-        let mut state = self.state();
-        for (nth, (key, value)) in entries.iter().take(take).enumerate() {
-            self.write(&mut state, key, value, life, Write::SetMany);
-            let voids = match self.bug {
-                Bug::SetManyLeavesLease => false,
-                Bug::SetManyVoidsFirst => nth == 0,
-                _ => true,
-            };
-            if voids {
-                self.void(&mut state, key);
-            }
+    ) -> Answer<()> {
+        self.begin("set_many", deadline)?;
+        let mut entries = entries.to_vec();
+        match self.bug {
+            Bug::SetManyKeepsFirst => entries.truncate(1),
+            Bug::CutsMany("set_many") => entries.truncate(256),
+            Bug::FirstOfTwoStays => entries.reverse(),
+            _ => {}
+        }
+        for (nth, (key, value)) in entries.iter().enumerate() {
+            self.check_size("set_many", value)?;
+            self.change("set_many", nth, key, |state| {
+                self.insert(state, "set_many", key, value, life);
+            });
         }
         Ok(())
     }
 
-    fn delete_many(&self, keys: &[&str], deadline: Deadline) -> Result<(), BackendError> {
-        self.dawdle(Bug::DeleteManyIgnoresDeadlines, deadline);
-        let take = if self.has(Bug::DeleteManyIsCut) {
-            FEW
+    fn delete_many(&self, keys: &[&str], deadline: Deadline) -> Answer<()> {
+        self.begin("delete_many", deadline)?;
+        let cut = if self.has(Bug::CutsMany("delete_many")) {
+            256
         } else {
-            keys.len()
+            usize::MAX
         };
-        for (nth, key) in keys.iter().take(take).enumerate() {
-            if self.has(Bug::DeleteManyStopsEarly) && !self.state().entries.contains_key(*key) {
+        for (nth, key) in keys.iter().enumerate().take(cut) {
+            let is_there = self.state().entries.contains_key(*key);
+            if !is_there && self.has(Bug::DeletingNothingFails("delete_many")) {
+                return Err(BackendError::new("not found"));
+            }
+            if !is_there && self.has(Bug::DeleteManyStopsEarly) {
                 return Ok(());
             }
-            let voids = match self.bug {
-                Bug::DeleteManyLeavesLease => false,
-                Bug::DeleteManyVoidsFirst => nth == 0,
-                _ => true,
-            };
-            self.remove(key, voids)?;
+            self.change("delete_many", nth, key, |state| {
+                self.remove(state, "delete_many", key);
+            });
         }
         Ok(())
     }
 
-    fn get_or_lease(
-        &self,
-        key: &str,
-        life: Duration,
-        deadline: Deadline,
-    ) -> Result<Lookup, BackendError> {
-        self.dawdle(Bug::LookupIgnoresDeadlines, deadline);
-        Ok(self.look_up(key, life, Grant::GetOrLease))
+    fn get_or_lease(&self, key: &str, life: Duration, deadline: Deadline) -> Answer<Lookup> {
+        self.begin("get_or_lease", deadline)?;
+        Ok(self.look("get_or_lease", key, life))
     }
 
     fn get_many_or_lease(
@@ -479,22 +444,27 @@ impl Backend for Sketch {
         others: &[&str],
         life: Duration,
         deadline: Deadline,
-    ) -> Result<(Lookup, Vec<Option<Bytes>>), BackendError> {
-        self.dawdle(Bug::LookupOfManyIgnoresDeadlines, deadline);
-        let lookup = self.look_up(key, life, Grant::GetManyOrLease);
-        let are_forgotten = self.has(Bug::OthersAreForgotten)
-            || (self.has(Bug::BusyForgetsOthers) && matches!(lookup, Lookup::Busy));
-        let take = match self.bug {
-            _ if are_forgotten => 0,
-            Bug::OthersAreCut => others.len().min(FEW),
-            _ => others.len(),
-        };
-        Ok((lookup, self.find_many(&others[..take], Read::Others)))
+    ) -> Answer<(Lookup, Vec<Option<Bytes>>)> {
+        self.begin("get_many_or_lease", deadline)?;
+        if self.has(Bug::OthersBefore) {
+            let found = self.find_many("others", others);
+            thread::sleep(Duration::from_millis(1));
+            return Ok((self.look("get_many_or_lease", key, life), found));
+        }
+        let lookup = self.look("get_many_or_lease", key, life);
+        if self.has(Bug::OthersAreLeased) {
+            for other in others {
+                self.look("others", other, life);
+            }
+        }
+        let forgets = self.has(Bug::OthersAreForgotten) && matches!(lookup, Lookup::Busy);
+        let others = if forgets { &others[..0] } else { others };
+        Ok((lookup, self.find_many("others", others)))
     }
 
-    fn lease(&self, key: &str, life: Duration, deadline: Deadline) -> Result<Lease, BackendError> {
-        self.dawdle(Bug::LeaseIgnoresDeadlines, deadline);
-        if self.without_leases {
+    fn lease(&self, key: &str, life: Duration, deadline: Deadline) -> Answer<Lease> {
+        self.begin("lease", deadline)?;
+        if self.without_leases || self.has(Bug::Unconditional("lease")) {
             return Ok(Lease::UNCONDITIONAL);
         }
         let mut state = self.state();
@@ -506,12 +476,7 @@ impl Backend for Sketch {
         if self.has(Bug::LeaseRemoves) {
             state.entries.remove(key);
         }
-        let life = if self.has(Bug::LeaseIsNotHeld) {
-            Duration::ZERO
-        } else {
-            life
-        };
-        Ok(self.grant(&mut state, key, life, Grant::Lease))
+        Ok(self.grant(&mut state, "lease", key, life))
     }
 
     fn fill(
@@ -521,30 +486,41 @@ impl Backend for Sketch {
         value: Bytes,
         life: Duration,
         deadline: Deadline,
-    ) -> Result<bool, BackendError> {
-        self.dawdle(Bug::FillIgnoresDeadlines, deadline);
+    ) -> Answer<bool> {
+        self.begin("fill", deadline)?;
+        self.check_size("fill", &value)?;
         let mut state = self.state();
-        let stands = self.stands(&state, key, lease);
+        let leased = self.leased(key);
+        let held = state.leases.get(&leased).copied();
+        let is_dead = |held: Held| {
+            self.has(Bug::RunOutCannotBeFilled(held.by)) && held.until <= Instant::now()
+        };
+        let stands = held.is_some_and(|held| self.is(held.lease, lease) && !is_dead(held))
+            || self.without_leases
+            || self.has(Bug::FillsWithAnyToken)
+            || self.has(Bug::FillsUnconditionally) && lease == Lease::UNCONDITIONAL;
         if self.has(Bug::CheckThenStore) {
             drop(state);
             thread::sleep(Duration::from_millis(1));
             state = self.state();
         }
-        if self.has(Bug::WrongFillEnds) || (stands && !self.has(Bug::FillsTwice)) {
-            self.end(&mut state, key);
+        if self.has(Bug::WrongFillEnds) || stands && !self.has(Bug::FillsTwice) {
+            state.leases.remove(&leased);
         }
         if stands && !self.has(Bug::FillStoresNothing) {
-            self.insert(&mut state, key, &value, life, Write::Fill);
+            self.insert(&mut state, "fill", key, &value, life);
         }
         Ok(stands != self.has(Bug::FillLies))
     }
 
-    fn release(&self, key: &str, lease: Lease, _: Deadline) -> Result<(), BackendError> {
+    fn release(&self, key: &str, lease: Lease, deadline: Deadline) -> Answer<()> {
+        self.begin("release", deadline)?;
         let mut state = self.state();
-        let held = state.leases.get(&self.leased(key));
-        let is_own = held.is_some_and(|held| held.lease == lease);
-        if (is_own || self.has(Bug::ReleasesAll)) && !self.has(Bug::ReleaseDoesNothing) {
-            self.end(&mut state, key);
+        let leased = self.leased(key);
+        let held = state.leases.get(&leased);
+        let own = held.is_some_and(|held| self.is(held.lease, lease));
+        if (own || self.has(Bug::ReleasesAll)) && !self.has(Bug::ReleaseDoesNothing) {
+            state.leases.remove(&leased);
         }
         if self.has(Bug::ReleaseRemoves) {
             state.entries.remove(key);

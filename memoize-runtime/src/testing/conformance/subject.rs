@@ -16,7 +16,9 @@ macro_rules! questions {
         /// What both are asked. The rules are written once, over this.
         pub(super) trait Subject: Sync {
             fn limits(&self) -> Limits;
-            fn release<'a>(&'a self, key: &'a str, lease: Lease) -> Answer<'a, ()>;
+            fn release<'a>(&'a self, key: &'a str, lease: Lease, deadline: Deadline) -> Answer<'a, ()>;
+            /// Done without being waited for, if at all.
+            fn discard(&self, keys: &[&str]);
             $(fn $name<'a>(&'a self, $($argument: $Type),*) -> Answer<'a, $Answer>;)*
         }
 
@@ -25,9 +27,11 @@ macro_rules! questions {
                 self.0.limits()
             }
 
-            fn release<'a>(&'a self, key: &'a str, lease: Lease) -> Answer<'a, ()> {
-                Box::pin(ready(self.0.release(key, lease, Deadline::NEVER)))
+            fn release<'a>(&'a self, key: &'a str, lease: Lease, deadline: Deadline) -> Answer<'a, ()> {
+                Box::pin(ready(self.0.release(key, lease, deadline)))
             }
+
+            fn discard(&self, _: &[&str]) {}
 
             $(fn $name<'a>(&'a self, $($argument: $Type),*) -> Answer<'a, $Answer> {
                 Box::pin(ready(self.0.$name($($argument),*)))
@@ -39,9 +43,13 @@ macro_rules! questions {
                 self.0.limits()
             }
 
-            fn release<'a>(&'a self, key: &'a str, lease: Lease) -> Answer<'a, ()> {
+            fn release<'a>(&'a self, key: &'a str, lease: Lease, _: Deadline) -> Answer<'a, ()> {
                 self.0.release(key, lease);
                 Box::pin(ready(Ok(())))
+            }
+
+            fn discard(&self, keys: &[&str]) {
+                self.0.discard(keys);
             }
 
             $(fn $name<'a>(&'a self, $($argument: $Type),*) -> Answer<'a, $Answer> {

@@ -1,12 +1,16 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
-use super::bugs::{BUGS, Bug};
+use super::bugs::{BUGS, BUGS_OF_METHODS, Bug};
+use super::drowsy::{Drowsy, Slip};
 use super::sketch::Sketch;
-use super::sketch_awaited::{AsyncBug, AwaitedSketch};
-use super::{conformance, conformance_async, wait, within, within_async};
+use super::{awaited_within, conformance, conformance_async, wait, within};
 use crate::backend::{BlockOn, Memory, Unblock};
+
+/// Some bugs are told when patience is over.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 #[test]
 fn the_backends_of_this_crate_conform() {
@@ -17,81 +21,82 @@ fn the_backends_of_this_crate_conform() {
 
 #[test]
 fn a_sound_backend_conforms_with_leases_and_without() {
-    for without_leases in [false, true] {
-        let mut sketch = Sketch::new(Bug::None);
-        sketch.without_leases = without_leases;
-        conformance(&sketch);
-    }
+    conformance(&Sketch::new(Bug::None));
+    conformance(&Sketch::without_leases());
+    conformance(&BlockOn::new(Drowsy::new(Slip::None)));
+    wait(conformance_async(&Drowsy::new(Slip::None)));
+    wait(conformance_async(&Unblock::new(Sketch::without_leases())));
 }
 
 #[test]
 fn each_broken_rule_is_told() {
-    // Some take as long as patience lasts.
-    let missed: Vec<String> = thread::scope(|scope| {
-        let parts = BUGS.chunks(8);
-        let parts: Vec<_> = parts
-            .map(|part| scope.spawn(|| part.iter().filter_map(untold).collect::<Vec<_>>()))
-            .collect();
-        let parts = parts
-            .into_iter()
-            .map(|part| part.join().expect("panics are caught in there"));
-        parts.flatten().collect()
+    let bugs = BUGS.iter().map(|(bug, text)| (*bug, (*text).to_owned()));
+    let of_methods = BUGS_OF_METHODS.iter().flat_map(|(bug, methods, text)| {
+        methods.iter().map(move |&method| {
+            let named = match method {
+                "others" => "`get_many_or_lease` of others".to_owned(),
+                _ => format!("`{method}`"),
+            };
+            (bug(method), text.replace("{}", &named))
+        })
     });
+    let left = Mutex::new(bugs.chain(of_methods));
+    let missed = Mutex::new(Vec::new());
+    let test_one = || {
+        let next = left.lock().expect("nothing panics in there").next();
+        let (bug, text) = next?;
+        let told = told(|| within(&Sketch::new(bug), PATIENCE));
+        if !told.contains(&text) {
+            let mut missed = missed.lock().expect("nothing panics in there");
+            missed.push(format!("{bug:?}: {told}"));
+        }
+        Some(())
+    };
+    // Some take as long as patience lasts.
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| while test_one().is_some() {});
+        }
+    });
+    let missed = missed.into_inner().expect("nothing panics in there");
     assert!(missed.is_empty(), "{missed:#?}");
 }
 
 #[test]
-fn each_rule_that_an_async_backend_breaks_is_told() {
-    wait(conformance_async(&AwaitedSketch::new(AsyncBug::None)));
-    let told = |bug| {
-        let sketch = AwaitedSketch::new(bug);
-        told_by(|| wait(within_async(&sketch, PATIENCE)))
-    };
-    let missed: Vec<String> = ASYNC_BUGS
-        .iter()
-        .filter_map(|(bug, part)| missing(part, &told(*bug)).map(|told| format!("{bug:?}: {told}")))
-        .collect();
-    assert!(missed.is_empty(), "{missed:#?}");
+fn each_rule_that_is_broken_where_it_is_awaited_is_told() {
+    for &(slip, part) in SLIPS {
+        let drowsy = Drowsy::new(slip);
+        let told = told(|| wait(awaited_within(&drowsy, PATIENCE)));
+        assert!(told.contains(part), "{slip:?}: {told}");
+    }
 }
 
-/// Some bugs show as late as that.
-const PATIENCE: Duration = Duration::from_secs(1);
-
-/// What is told of a bug, if it isn't what is to be told.
-fn untold((bug, part): &(Bug, &str)) -> Option<String> {
-    let sketch = Sketch::new(*bug);
-    let told = told_by(|| within(&sketch, PATIENCE));
-    missing(part, &told).map(|told| format!("{bug:?}: {told}"))
-}
-
-fn missing<'t>(part: &str, told: &'t str) -> Option<&'t str> {
-    (!told.contains(part)).then_some(told)
-}
-
-fn told_by(run: impl FnOnce()) -> String {
+/// What is told of a backend.
+fn told(run: impl FnOnce()) -> String {
     match catch_unwind(AssertUnwindSafe(run)) {
         Ok(()) => "nothing".to_owned(),
         // A text of one's own, or a fixed one.
         Err(told) => match told.downcast::<String>() {
             Ok(told) => *told,
-            Err(told) => told
-                .downcast_ref::<&str>()
-                .map_or_else(|| "no text".to_owned(), |told| (*told).to_owned()),
+            Err(told) => (*told.downcast_ref::<&str>().expect("a panic has a text")).to_owned(),
         },
     }
 }
 
-const ASYNC_BUGS: &[(AsyncBug, &str)] = {
-    use AsyncBug::*;
+const SLIPS: &[(Slip, &str)] = {
+    use Slip::*;
     &[
-        (GoesOnAfterDeadline, "`get` goes on after its deadline"),
-        (AnswersOthers, "get each other's answers"),
-        (LooksThenGrants, "look up and grant in one step"),
-        (ChecksThenStores, "check the lease and store in one step"),
-        (
-            AnswersBeforeItWrites,
-            "`get` doesn't find what `set` stored",
-        ),
+        (NeverAnswers, "is never answered"),
+        (GoesOn, "`get` goes on after its deadline"),
+        (DroppedAnswersStay, "a `get` whose answer was dropped"),
         (ReleaseDoesNothing, "after `release`"),
+        (DiscardsAll, "`discard` removes what is under another key"),
+        (SharesAnswers, "get each other's answers"),
+        (
+            ChecksThenStores,
+            "outlasts it; check the lease and store in one step",
+        ),
+        (LooksThenGrants, "not exactly one is granted the lease"),
+        (OthersBefore, "finds others as they were before a removal"),
     ]
 };

@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::thread;
 
-use super::bench::{Bench, answer, rule, soon};
+use super::bench::{Bench, HOUR, rule};
 use super::leases::FREE;
+use super::races::Race;
 use super::wait;
-use crate::backend::{Lease, Lookup};
+use crate::backend::{Bytes, Lookup};
 
 const WORKERS: usize = 8;
 const ROUNDS: usize = 50;
@@ -28,19 +29,19 @@ pub(super) fn in_threads(bench: &Bench<'_>) {
     let leases = wait(bench.grants_leases());
     granted.check(leases);
     if leases {
-        for race in Race::all() {
-            let (key, lease) = wait(race.begin(bench));
+        for kind in Race::kinds() {
+            let race = wait(Race::begin(bench, kind));
             // A thread that is only being started would always lose.
             let start = Barrier::new(2);
             thread::scope(|scope| {
                 scope.spawn(|| {
                     start.wait();
-                    wait(bench.fill(&key, lease, OUTDATED));
+                    wait(race.one());
                 });
                 start.wait();
-                wait(race.write(bench, &key));
+                wait(race.other());
             });
-            wait(race.check(bench, &key));
+            wait(race.check());
         }
     }
 }
@@ -52,13 +53,10 @@ pub(super) async fn in_tasks(bench: &Bench<'_>) {
     let leases = bench.grants_leases().await;
     granted.check(leases);
     if leases {
-        for race in Race::all() {
-            let (key, lease) = race.begin(bench).await;
-            let fill = async {
-                bench.fill(&key, lease, OUTDATED).await;
-            };
-            all(vec![Box::pin(fill), Box::pin(race.write(bench, &key))]).await;
-            race.check(bench, &key).await;
+        for kind in Race::kinds() {
+            let race = Race::begin(bench, kind).await;
+            all(vec![Box::pin(race.one()), Box::pin(race.other())]).await;
+            race.check().await;
         }
     }
 }
@@ -87,15 +85,24 @@ async fn work(bench: &Bench<'_>, granted: &Granted, worker: usize) {
                 .repeat(1 + round * n)
                 .into_bytes()
         };
-        for (n, key) in keys.iter().enumerate() {
-            bench.set(key, value(n)).await;
+        if round.is_multiple_of(2) {
+            for (n, key) in keys.iter().enumerate() {
+                bench.set(key, value(n)).await;
+            }
+        } else {
+            let entries = [0, 1, 2].map(|n| (keys[n].as_str(), Bytes::from(value(n))));
+            bench.set_many(&entries, HOUR).await;
         }
         let found = bench.get(&keys[0]).await;
         rule(found.is_some_and(|found| found == value(0)), broken);
         let asked = [keys[2].as_str(), &keys[0], &keys[1]];
-        let found = answer("get_many", bench.subject.get_many(&asked, soon())).await;
+        let found = bench.get_many(&asked).await;
         rule(found == [2, 0, 1].map(|n| Some(value(n).into())), broken);
-        bench.delete(&keys[1]).await;
+        if round.is_multiple_of(2) {
+            bench.delete(&keys[1]).await;
+        } else {
+            bench.delete_many(&[&keys[1]]).await;
+        }
         rule(bench.get(&keys[1]).await.is_none(), broken);
         let lease = bench.granted(&keys[1], FREE).await;
         rule(bench.fill(&keys[1], lease, "filled").await, broken);
@@ -117,7 +124,13 @@ impl Granted {
 
     async fn ask(&self, bench: &Bench<'_>, round: usize) {
         let key = bench.key(format_args!("together:{round}"));
-        if let Lookup::Granted(_) = bench.look(&key).await {
+        // All by the same way, as each is to be one step.
+        let lookup = if round.is_multiple_of(2) {
+            bench.look(&key).await
+        } else {
+            bench.look_at_many(&key, &[], HOUR).await.0
+        };
+        if let Lookup::Granted(_) = lookup {
             self.0[round].fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -129,47 +142,6 @@ impl Granted {
                 .iter()
                 .all(|granted| granted.load(Ordering::Relaxed) == each),
             "of callers that ask for one key at one time not exactly one is granted the lease; look up and grant in one step",
-        );
-    }
-}
-
-const OUTDATED: &str = "outdated";
-
-/// A fill and what makes it outdated, at one time: whichever comes first, what is left is the same.
-#[derive(Clone, Copy)]
-struct Race {
-    round: usize,
-    removes: bool,
-}
-
-impl Race {
-    fn all() -> impl Iterator<Item = Self> {
-        (0..2 * ROUNDS).map(|round| Self {
-            round,
-            removes: round % 2 == 0,
-        })
-    }
-
-    async fn begin(self, bench: &Bench<'_>) -> (String, Lease) {
-        let key = bench.key(format_args!("race:{}", self.round));
-        let lease = bench.granted(&key, FREE).await;
-        (key, lease)
-    }
-
-    async fn write(self, bench: &Bench<'_>, key: &str) {
-        if self.removes {
-            bench.delete(key).await;
-        } else {
-            bench.set(key, "new").await;
-        }
-    }
-
-    async fn check(self, bench: &Bench<'_>, key: &str) {
-        let left = bench.get(key).await;
-        let expected = (!self.removes).then_some(&b"new"[..]);
-        rule(
-            left.as_deref() == expected,
-            "a `fill` that comes at the same time as a `set` or `delete` outlasts it; check the lease and store in one step",
         );
     }
 }

@@ -1,165 +1,202 @@
-//! The ways in which a backend is read, written and asked for leases: what holds for one of them holds for each.
+//! The ways to do one thing. What holds for one of them holds for all.
 
 use std::fmt;
 use std::time::Duration;
 
-use super::bench::{Bench, HOUR, answer, rule, soon};
+use super::bench::{Bench, HOUR, broken, rule, soon};
 use crate::backend::{Bytes, Lease, Lookup};
 
-macro_rules! ways {
-    ($(#[$doc:meta])* $Ways:ident { $($Way:ident: $name:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(super) enum $Ways {
-            $($Way,)*
-        }
-
-        impl $Ways {
-            pub(super) const ALL: &[Self] = &[$(Self::$Way),*];
-        }
-
-        impl fmt::Display for $Ways {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(match self {
-                    $(Self::$Way => $name,)*
-                })
-            }
-        }
-    };
+/// How it is looked what is under a key.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Read {
+    Get,
+    GetMany,
+    GetOrLease,
+    GetManyOrLease,
+    AsAnother,
 }
 
-ways! {
-    /// What finds an entry.
-    Read {
-        Get: "`get`",
-        GetMany: "`get_many`",
-        GetOrLease: "`get_or_lease`",
-        GetManyOrLease: "`get_many_or_lease`",
-        Others: "`get_many_or_lease`, among the others,",
+/// How an entry gets there.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Write {
+    Set,
+    SetMany,
+    Fill,
+}
+
+/// What voids a lease.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Change {
+    Set,
+    SetMany,
+    Delete,
+    DeleteMany,
+}
+
+/// How a lease is had.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Grant {
+    GetOrLease,
+    GetManyOrLease,
+    Lease,
+}
+
+impl Read {
+    pub(super) const ALL: [Self; 5] = [
+        Self::Get,
+        Self::GetMany,
+        Self::GetOrLease,
+        Self::GetManyOrLease,
+        Self::AsAnother,
+    ];
+}
+
+impl Write {
+    pub(super) const ALL: [Self; 3] = [Self::Set, Self::SetMany, Self::Fill];
+}
+
+impl Change {
+    pub(super) const ALL: [Self; 4] = [Self::Set, Self::SetMany, Self::Delete, Self::DeleteMany];
+
+    pub(super) const REMOVALS: [Self; 2] = [Self::Delete, Self::DeleteMany];
+
+    pub(super) fn removes(self) -> bool {
+        matches!(self, Self::Delete | Self::DeleteMany)
     }
 }
 
-ways! {
-    /// What stores one.
-    Write {
-        Set: "`set`",
-        SetMany: "`set_many`",
-        Fill: "`fill`",
-    }
-}
-
-ways! {
-    /// What removes one.
-    Remove {
-        Delete: "`delete`",
-        DeleteMany: "`delete_many`",
-    }
-}
-
-ways! {
-    /// What grants a lease where nothing is.
-    Grant {
-        GetOrLease: "`get_or_lease`",
-        GetManyOrLease: "`get_many_or_lease`",
-        Lease: "`lease`",
-    }
+impl Grant {
+    pub(super) const ALL: [Self; 3] = [Self::GetOrLease, Self::GetManyOrLease, Self::Lease];
 }
 
 impl Bench<'_> {
-    /// What is found under the key. A lease that is granted is given up.
-    pub(super) async fn read(&self, way: Read, key: &str) -> Option<Bytes> {
-        let absent = self.key("ways:absent");
-        let (leased, lookup, others) = match way {
-            Read::Get => return self.get(key).await,
-            Read::GetMany => return second(self.get_many(&[&absent, key]).await),
-            Read::GetOrLease => (key, self.look_for(key, HOUR).await, Vec::new()),
-            Read::GetManyOrLease => {
-                let (lookup, _) = self.look_beside(key, &[], HOUR).await;
-                (key, lookup, Vec::new())
+    /// What is found; a lookup that finds nothing may leave a lease.
+    pub(super) async fn read(&self, by: Read, key: &str) -> Option<Bytes> {
+        match by {
+            Read::Get => self.get(key).await,
+            Read::GetMany => alone(by, self.get_many(&[key]).await),
+            Read::GetOrLease => found(self.look(key).await),
+            Read::GetManyOrLease => found(self.look_at_many(key, &[], HOUR).await.0),
+            Read::AsAnother => {
+                let asked = self.key("asked");
+                alone(by, self.look_at_many(&asked, &[key], HOUR).await.1)
             }
-            Read::Others => {
-                let (lookup, found) = self.look_beside(&absent, &[&absent, key], HOUR).await;
-                (absent.as_str(), lookup, found)
+        }
+    }
+
+    pub(super) async fn write(
+        &self,
+        by: Write,
+        key: &str,
+        value: impl Into<Bytes>,
+        life: Duration,
+    ) {
+        let value = value.into();
+        match by {
+            Write::Set => self.set_for(key, value, life).await,
+            Write::SetMany => self.set_many(&[(key, value)], life).await,
+            Write::Fill => {
+                let lease = self.lease(key).await;
+                let fill = self.subject.fill(key, lease, value, life, soon());
+                rule(self.answer("fill", fill).await, FILLS);
             }
+        }
+    }
+
+    pub(super) async fn change(&self, by: Change, keys: &[&str], value: &'static str) {
+        match by {
+            Change::Set => {
+                for key in keys {
+                    self.set(key, value).await;
+                }
+            }
+            Change::SetMany => {
+                let entries = keys.iter().map(|key| (*key, value.into()));
+                self.set_many(&entries.collect::<Vec<_>>(), HOUR).await;
+            }
+            Change::Delete => {
+                for key in keys {
+                    self.delete(key).await;
+                }
+            }
+            Change::DeleteMany => self.delete_many(keys).await,
+        }
+    }
+
+    /// A lease of a key under which nothing is, and that nobody has a lease of.
+    pub(super) async fn grant(&self, by: Grant, key: &str, life: Duration) -> Lease {
+        let lookup = match by {
+            Grant::GetOrLease => self.look_for(key, life).await,
+            Grant::GetManyOrLease => self.look_at_many(key, &[], life).await.0,
+            Grant::Lease => Lookup::Granted(self.lease_for(key, life).await),
         };
         match lookup {
-            Lookup::Found(found) => return Some(found),
-            Lookup::Granted(lease) => self.release(leased, lease).await,
-            Lookup::Busy => {}
+            Lookup::Granted(lease) => lease,
+            Lookup::Busy | Lookup::Found(_) => broken(format_args!(
+                "{by} grants nothing where there is no entry and nobody holds a lease; grant one"
+            )),
         }
-        second(others)
-    }
-
-    /// Stores the value, in place of what is there.
-    pub(super) async fn write(&self, way: Write, key: &str, value: Bytes, life: Duration) {
-        match way {
-            Write::Set => self.set_for(key, value, life).await,
-            Write::SetMany => {
-                let beside = self.key("ways:beside");
-                let entries = [(beside.as_str(), Bytes::from("beside")), (key, value)];
-                answer("set_many", self.subject.set_many(&entries, life, soon())).await;
-            }
-            Write::Fill => {
-                let lease = self.lease(key, HOUR).await;
-                let fill = self.subject.fill(key, lease, value, life, soon());
-                rule(
-                    answer("fill", fill).await,
-                    "what `lease` granted can't be filled; it is a lease like any other",
-                );
-            }
-        }
-    }
-
-    pub(super) async fn remove(&self, way: Remove, key: &str) {
-        match way {
-            Remove::Delete => self.delete(key).await,
-            Remove::DeleteMany => {
-                let absent = self.key("ways:absent");
-                let keys = [absent.as_str(), key];
-                answer("delete_many", self.subject.delete_many(&keys, soon())).await;
-            }
-        }
-    }
-
-    /// The lease for a key under which nothing is, if it is granted.
-    pub(super) async fn grant(&self, way: Grant, key: &str, life: Duration) -> Option<Lease> {
-        match way {
-            Grant::GetOrLease => self.look_for(key, life).await.granted(),
-            Grant::GetManyOrLease => self.look_beside(key, &[], life).await.0.granted(),
-            Grant::Lease => Some(self.lease(key, life).await),
-        }
-    }
-
-    pub(super) async fn get_many(&self, keys: &[&str]) -> Vec<Option<Bytes>> {
-        answer("get_many", self.subject.get_many(keys, soon())).await
-    }
-
-    /// With a lease of this `life`, if any.
-    pub(super) async fn look_for(&self, key: &str, life: Duration) -> Lookup {
-        answer("get_or_lease", self.subject.get_or_lease(key, life, soon())).await
-    }
-
-    /// The same, and what is under others.
-    pub(super) async fn look_beside(
-        &self,
-        key: &str,
-        others: &[&str],
-        life: Duration,
-    ) -> (Lookup, Vec<Option<Bytes>>) {
-        let asked = self.subject.get_many_or_lease(key, others, life, soon());
-        answer("get_many_or_lease", asked).await
-    }
-
-    pub(super) async fn lease(&self, key: &str, life: Duration) -> Lease {
-        answer("lease", self.subject.lease(key, life, soon())).await
-    }
-
-    pub(super) async fn release(&self, key: &str, lease: Lease) {
-        answer("release", self.subject.release(key, lease)).await;
     }
 }
 
-/// Asked for behind another key, so that there is a place to be wrong about.
-fn second(found: Vec<Option<Bytes>>) -> Option<Bytes> {
-    found.into_iter().nth(1).flatten()
+pub(super) const FILLS: &str = "`fill` with the lease that stands stores nothing; store the value";
+
+fn found(lookup: Lookup) -> Option<Bytes> {
+    match lookup {
+        Lookup::Found(value) => Some(value),
+        Lookup::Granted(_) | Lookup::Busy => None,
+    }
+}
+
+fn alone(by: Read, answers: Vec<Option<Bytes>>) -> Option<Bytes> {
+    rule(
+        answers.len() == 1,
+        format_args!(
+            "{by} doesn't give one answer for one key; give one for each, `None` where nothing is, whatever is answered besides"
+        ),
+    );
+    answers.into_iter().next().flatten()
+}
+
+impl fmt::Display for Read {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Get => "`get`",
+            Self::GetMany => "`get_many`",
+            Self::GetOrLease => "`get_or_lease`",
+            Self::GetManyOrLease => "`get_many_or_lease`",
+            Self::AsAnother => "`get_many_or_lease` of others",
+        })
+    }
+}
+
+impl fmt::Display for Write {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Set => "`set`",
+            Self::SetMany => "`set_many`",
+            Self::Fill => "`fill`",
+        })
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Set => "`set`",
+            Self::SetMany => "`set_many`",
+            Self::Delete => "`delete`",
+            Self::DeleteMany => "`delete_many`",
+        })
+    }
+}
+
+impl fmt::Display for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::GetOrLease => "`get_or_lease`",
+            Self::GetManyOrLease => "`get_many_or_lease`",
+            Self::Lease => "`lease`",
+        })
+    }
 }
