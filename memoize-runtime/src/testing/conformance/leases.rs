@@ -74,7 +74,7 @@ impl Bench<'_> {
         self.answer("fill", fill).await
     }
 
-    async fn release(&self, key: &str, lease: Lease) {
+    pub(super) async fn release(&self, key: &str, lease: Lease) {
         let release = self.subject.release(key, lease, Deadline::NEVER);
         self.answer("release", release).await;
     }
@@ -165,12 +165,16 @@ async fn without_leases(bench: &Bench<'_>) {
 }
 
 async fn one_is_granted_at_a_time(bench: &Bench<'_>) {
-    let noted = bench.key("lease:noted");
-    bench.granted(&noted, FREE).await;
-    rule(
-        bench.get(&noted).await.is_none(),
-        "`get` finds something under a key that is only leased; keep what is noted of a lease apart from entries",
-    );
+    for read in Read::ALL {
+        let key = bench.key(format_args!("lease:noted:{read:?}"));
+        bench.granted(&key, FREE).await;
+        rule(
+            bench.read(read, &key).await.is_none(),
+            format_args!(
+                "{read} finds something under a key that is only leased; keep what is noted of a lease apart from entries"
+            ),
+        );
+    }
     let mut tokens = BTreeSet::new();
     for by in Grant::ALL {
         let key = bench.key(format_args!("lease:once:{by:?}"));

@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::bench::HOUR;
 use super::bugs::{Bug, By};
 use crate::backend::{Backend, BackendError, Bytes, Deadline, Lease, Limits, Lookup};
 
@@ -79,7 +80,7 @@ impl Sketch {
             return Ok(());
         }
         if self.has(Bug::GoesOn(by)) {
-            thread::sleep(Duration::from_millis(1100));
+            thread::sleep(Duration::from_millis(2100));
         }
         if self.has(Bug::LateAnswers(by)) {
             self.leave_an_answer();
@@ -144,7 +145,7 @@ impl Sketch {
         if self.has(Bug::ReadingEndsLease(by)) {
             state.leases.remove(&key);
         }
-        if self.has(Bug::LeaseInThePlace) && state.leases.contains_key(&key) {
+        if self.has(Bug::LeaseInThePlace(by)) && state.leases.contains_key(&key) {
             return Some(Bytes::from("leased"));
         }
         if self.has(Bug::Remembers(by))
@@ -268,7 +269,14 @@ impl Sketch {
     }
 
     fn look(&self, by: By, key: &str, life: Duration) -> Lookup {
+        if self.mixes_callers(by) {
+            return Lookup::Found(Bytes::from("another's"));
+        }
         let mut state = self.state();
+        let is_over = |entry: &Entry| entry.expires.is_some_and(|at| at <= Instant::now());
+        if self.has(Bug::ExpiredIsBusy(by)) && state.entries.get(key).is_some_and(is_over) {
+            return Lookup::Busy;
+        }
         let found = self.find(&mut state, by, key);
         if let Some(found) = found.filter(|_| !self.has(Bug::LookupIgnoresEntries(by))) {
             if self.has(Bug::FindingReplacesLease(by)) {
@@ -389,13 +397,15 @@ impl Backend for Sketch {
         self.begin("set_many", deadline)?;
         let mut entries = entries.to_vec();
         match self.bug {
-            Bug::SetManyKeepsFirst => entries.truncate(1),
+            Bug::SetManyKeepsTwo => entries.truncate(2),
             Bug::CutsMany("set_many") => entries.truncate(256),
             Bug::FirstOfTwoStays => entries.reverse(),
             _ => {}
         }
         for (nth, (key, value)) in entries.iter().enumerate() {
             self.check_size("set_many", value)?;
+            let endless = self.has(Bug::FirstHasTheLife) && nth > 0;
+            let life = if endless { HOUR } else { life };
             self.change("set_many", nth, key, |state| {
                 self.insert(state, "set_many", key, value, life);
             });
@@ -511,6 +521,11 @@ impl Backend for Sketch {
         let leased = self.leased(key);
         let held = state.leases.get(&leased);
         let own = held.is_some_and(|held| self.is(held.lease, lease));
+        if self.has(Bug::CheckThenRelease) {
+            drop(state);
+            thread::sleep(Duration::from_millis(1));
+            state = self.state();
+        }
         if (own || self.has(Bug::ReleasesAll)) && !self.has(Bug::ReleaseDoesNothing) {
             state.leases.remove(&leased);
         }

@@ -10,7 +10,7 @@ use super::{awaited_within, conformance, conformance_async, wait, within};
 use crate::backend::{BlockOn, Memory, Unblock};
 
 /// Some bugs are told when patience is over.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(2);
 
 #[test]
 fn the_backends_of_this_crate_conform() {
