@@ -9,7 +9,6 @@ use super::ways::{Change, FILLS, Grant, Read};
 use crate::backend::{Bytes, Deadline, Lease, Lookup};
 
 pub(super) async fn all(bench: &Bench<'_>) {
-    what_is_there_is_found(bench).await;
     let leases = all_or_none_grant(bench).await;
     others_are_only_read(bench).await;
     if !leases {
@@ -74,7 +73,7 @@ impl Bench<'_> {
         self.answer("fill", fill).await
     }
 
-    async fn release(&self, key: &str, lease: Lease) {
+    pub(super) async fn release(&self, key: &str, lease: Lease) {
         let release = self.subject.release(key, lease, Deadline::NEVER);
         self.answer("release", release).await;
     }
@@ -99,22 +98,6 @@ impl Bench<'_> {
 }
 
 pub(super) const FREE: &str = "`get_or_lease` grants nothing where there is no entry and nobody holds a lease of this key; grant one, whoever holds those of others";
-
-async fn what_is_there_is_found(bench: &Bench<'_>) {
-    let key = bench.key("found");
-    bench.set(&key, "value").await;
-    let is_value =
-        |lookup: Lookup| matches!(lookup, Lookup::Found(found) if &found[..] == b"value");
-    rule(
-        is_value(bench.look(&key).await),
-        "`get_or_lease` doesn't find what was set; answer `Found` where there is an entry",
-    );
-    let (lookup, found) = bench.look_at_many(&key, &[&key], HOUR).await;
-    rule(
-        is_value(lookup) && found == [Some(Bytes::from("value"))],
-        "`get_many_or_lease` doesn't answer as `get_or_lease` of the key and `get_many` of the others do; give both",
-    );
-}
 
 async fn others_are_only_read(bench: &Bench<'_>) {
     let [key, there, absent] = ["others:1", "others:2", "others:0"].map(|name| bench.key(name));
@@ -153,10 +136,7 @@ async fn all_or_none_grant(bench: &Bench<'_>) -> bool {
 
 async fn without_leases(bench: &Bench<'_>) {
     let key = bench.key("unconditional");
-    rule(
-        bench.fills(&key, Lease::UNCONDITIONAL, "value").await,
-        "`fill` with an unconditional lease stores nothing; it is `set` in a backend without leases",
-    );
+    bench.set(&key, "value").await;
     bench.release(&key, Lease::UNCONDITIONAL).await;
     rule(
         bench.get(&key).await.is_some(),
@@ -165,12 +145,16 @@ async fn without_leases(bench: &Bench<'_>) {
 }
 
 async fn one_is_granted_at_a_time(bench: &Bench<'_>) {
-    let noted = bench.key("lease:noted");
-    bench.granted(&noted, FREE).await;
-    rule(
-        bench.get(&noted).await.is_none(),
-        "`get` finds something under a key that is only leased; keep what is noted of a lease apart from entries",
-    );
+    for read in Read::ALL {
+        let key = bench.key(format_args!("lease:noted:{read:?}"));
+        bench.granted(&key, FREE).await;
+        rule(
+            bench.read(read, &key).await.is_none(),
+            format_args!(
+                "{read} finds something under a key that is only leased; keep what is noted of a lease apart from entries"
+            ),
+        );
+    }
     let mut tokens = BTreeSet::new();
     for by in Grant::ALL {
         let key = bench.key(format_args!("lease:once:{by:?}"));

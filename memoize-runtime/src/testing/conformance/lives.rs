@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::bench::{Bench, HOUR, rule};
-use super::ways::{Read, Write};
+use super::ways::{Grant, Read, Write};
+use crate::backend::Lookup;
 
 /// So short that it is over at once.
 pub(super) const MOMENT: Duration = Duration::from_millis(20);
@@ -23,6 +24,7 @@ pub(super) struct Short {
     replacing: Vec<(String, Write)>,
     /// These should be there.
     replaced: Vec<(String, Write)>,
+    to_lease: Vec<(String, Grant)>,
 }
 
 pub(super) async fn set_for_a_moment(bench: &Bench<'_>) -> Short {
@@ -30,7 +32,13 @@ pub(super) async fn set_for_a_moment(bench: &Bench<'_>) -> Short {
         new: Vec::new(),
         replacing: Vec::new(),
         replaced: Vec::new(),
+        to_lease: Vec::new(),
     };
+    for grant in [Grant::GetOrLease, Grant::GetManyOrLease] {
+        let key = bench.key(format_args!("short:{grant:?}"));
+        bench.set_for(&key, "short", MOMENT).await;
+        short.to_lease.push((key, grant));
+    }
     for write in Write::ALL {
         for read in Read::ALL {
             // Each has its own, for one that is found to be over may be removed.
@@ -65,6 +73,15 @@ pub(super) async fn a_life_ends_and_no_sooner(bench: &Bench<'_>, short: Short) {
             bench.until(gone).await,
             format_args!(
                 "{read} finds an entry long after its life was over; remove it by the `life` that {write} was given, or don't find it any more"
+            ),
+        );
+    }
+    for (key, grant) in &short.to_lease {
+        let granted = async || matches!(bench.ask(*grant, key, HOUR).await, Lookup::Granted(_));
+        rule(
+            bench.until(granted).await,
+            format_args!(
+                "{grant} grants nothing where the life of an entry is over; what isn't found any more is not in the way of a lease"
             ),
         );
     }

@@ -31,13 +31,15 @@ pub(super) enum Kind {
     Look { at_many: bool },
     /// A lookup of the key and what is further, and a removal of both.
     Remove,
+    /// A lease that is given up, and one in its place.
+    Release,
 }
 
 impl<'b> Race<'b> {
     pub(super) fn kinds() -> impl Iterator<Item = (Kind, usize)> {
         let looks = [false, true].map(|at_many| Kind::Look { at_many });
         let kinds = Change::ALL.map(Kind::Change).into_iter().chain(looks);
-        let kinds: Vec<Kind> = kinds.chain([Kind::Remove]).collect();
+        let kinds: Vec<Kind> = kinds.chain([Kind::Remove, Kind::Release]).collect();
         (0..ROUNDS).flat_map(move |round| kinds.clone().into_iter().map(move |kind| (kind, round)))
     }
 
@@ -75,6 +77,7 @@ impl<'b> Race<'b> {
                     self.note(lookup);
                 }
             }
+            Kind::Release => self.bench.release(&self.key, self.lease).await,
         }
     }
 
@@ -97,6 +100,10 @@ impl<'b> Race<'b> {
             Kind::Remove => {
                 self.bench.delete(&self.further).await;
                 self.bench.delete(&self.key).await;
+            }
+            Kind::Release => {
+                let lease = self.bench.lease(&self.key).await;
+                self.note(Lookup::Granted(lease));
             }
         }
     }
@@ -137,6 +144,14 @@ impl<'b> Race<'b> {
                         !self.bench.fill(&self.key, lease, OUTDATED).await,
                         "`get_many_or_lease` finds others as they were before a removal, and grants a lease that began after it; read them \
                          when the lease has been granted, or in one step with that",
+                    );
+                }
+            }
+            Kind::Release => {
+                if let Some(Lookup::Granted(lease)) = looked {
+                    rule(
+                        self.bench.fill(&self.key, lease, NEW).await,
+                        "a `release` at the same time as a `lease` ends what that granted; compare the token and end the lease in one step",
                     );
                 }
             }

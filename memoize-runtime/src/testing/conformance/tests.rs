@@ -10,7 +10,7 @@ use super::{awaited_within, conformance, conformance_async, wait, within};
 use crate::backend::{BlockOn, Memory, Unblock};
 
 /// Some bugs are told when patience is over.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(2);
 
 #[test]
 fn the_backends_of_this_crate_conform() {
@@ -22,10 +22,12 @@ fn the_backends_of_this_crate_conform() {
 #[test]
 fn a_sound_backend_conforms_with_leases_and_without() {
     conformance(&Sketch::new(Bug::None));
-    conformance(&Sketch::without_leases());
+    conformance(&Sketch::without_leases(Bug::None));
     conformance(&BlockOn::new(Drowsy::new(Slip::None)));
     wait(conformance_async(&Drowsy::new(Slip::None)));
-    wait(conformance_async(&Unblock::new(Sketch::without_leases())));
+    wait(conformance_async(&Unblock::new(Sketch::without_leases(
+        Bug::None,
+    ))));
 }
 
 #[test]
@@ -60,6 +62,13 @@ fn each_broken_rule_is_told() {
     });
     let missed = missed.into_inner().expect("nothing panics in there");
     assert!(missed.is_empty(), "{missed:#?}");
+}
+
+#[test]
+fn what_is_broken_without_leases_is_told() {
+    let sketch = Sketch::without_leases(Bug::ReleaseRemoves);
+    let told = told(|| within(&sketch, PATIENCE));
+    assert!(told.contains("`release` removes the entry"), "{told}");
 }
 
 #[test]

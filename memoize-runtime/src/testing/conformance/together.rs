@@ -11,6 +11,7 @@ use super::bench::{Bench, HOUR, rule};
 use super::leases::FREE;
 use super::races::Race;
 use super::wait;
+use super::ways::Read;
 use crate::backend::{Bytes, Lookup};
 
 const WORKERS: usize = 8;
@@ -93,8 +94,10 @@ async fn work(bench: &Bench<'_>, granted: &Granted, worker: usize) {
             let entries = [0, 1, 2].map(|n| (keys[n].as_str(), Bytes::from(value(n))));
             bench.set_many(&entries, HOUR).await;
         }
-        let found = bench.get(&keys[0]).await;
-        rule(found.is_some_and(|found| found == value(0)), broken);
+        for read in Read::ALL {
+            let found = bench.read(read, &keys[0]).await;
+            rule(found.is_some_and(|found| found == value(0)), broken);
+        }
         let asked = [keys[2].as_str(), &keys[0], &keys[1]];
         let found = bench.get_many(&asked).await;
         rule(found == [2, 0, 1].map(|n| Some(value(n).into())), broken);

@@ -94,7 +94,12 @@ impl Bench<'_> {
         let value = value.into();
         match by {
             Write::Set => self.set_for(key, value, life).await,
-            Write::SetMany => self.set_many(&[(key, value)], life).await,
+            // Of several, it is not the first.
+            Write::SetMany => {
+                let first = self.key("first");
+                let entries = [(first.as_str(), "first".into()), (key, value)];
+                self.set_many(&entries, life).await;
+            }
             Write::Fill => {
                 let lease = self.lease(key).await;
                 let fill = self.subject.fill(key, lease, value, life, soon());
@@ -125,16 +130,19 @@ impl Bench<'_> {
 
     /// A lease of a key under which nothing is, and that nobody has a lease of.
     pub(super) async fn grant(&self, by: Grant, key: &str, life: Duration) -> Lease {
-        let lookup = match by {
-            Grant::GetOrLease => self.look_for(key, life).await,
-            Grant::GetManyOrLease => self.look_at_many(key, &[], life).await.0,
-            Grant::Lease => Lookup::Granted(self.lease_for(key, life).await),
-        };
-        match lookup {
+        match self.ask(by, key, life).await {
             Lookup::Granted(lease) => lease,
             Lookup::Busy | Lookup::Found(_) => broken(format_args!(
                 "{by} grants nothing where there is no entry and nobody holds a lease; grant one"
             )),
+        }
+    }
+
+    pub(super) async fn ask(&self, by: Grant, key: &str, life: Duration) -> Lookup {
+        match by {
+            Grant::GetOrLease => self.look_for(key, life).await,
+            Grant::GetManyOrLease => self.look_at_many(key, &[], life).await.0,
+            Grant::Lease => Lookup::Granted(self.lease_for(key, life).await),
         }
     }
 }
