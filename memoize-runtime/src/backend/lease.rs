@@ -9,7 +9,7 @@ use crate::backend::Bytes;
 pub struct Lease(u64);
 
 impl Lease {
-    /// That of a backend without leases, which stores whatever it is given.
+    /// That of a backend without leases, which stores whatever it is given. One with leases never grants it, and stores nothing for it.
     pub const UNCONDITIONAL: Self = Self(0);
 
     /// A lease with the backend's own token, which must not be 0, and not be used twice while a lease may stand.

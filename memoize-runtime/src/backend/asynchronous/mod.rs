@@ -20,7 +20,7 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, BackendError>> + 
 /// A [`Backend`](super::Backend) for async functions: the same contract, the same exceptions where it knows no leases, and the following.
 ///
 /// - Neither a method nor the polling of what it returns blocks the thread.
-/// - An answer may be dropped at any time. What it was to do may then have happened or not.
+/// - An answer may be dropped at any time. What it was to do may then have happened or not; what is asked next gets its own answer.
 /// - Whether a certain async runtime must be there to poll an answer is for the implementation to say. A sync function polls it on
 ///   its own thread, where there is none; see [`BlockOn`].
 pub trait AsyncBackend: Send + Sync + 'static {

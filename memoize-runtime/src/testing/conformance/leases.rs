@@ -97,7 +97,8 @@ impl Bench<'_> {
     }
 }
 
-pub(super) const FREE: &str = "`get_or_lease` grants nothing where there is no entry and nobody holds a lease of this key; grant one, whoever holds those of others";
+pub(super) const FREE: &str = "`get_or_lease` grants nothing where there is no entry and nobody holds a lease of this key; grant one, \
+                               whoever holds those of others";
 
 async fn others_are_only_read(bench: &Bench<'_>) {
     let [key, there, absent] = ["others:1", "others:2", "others:0"].map(|name| bench.key(name));

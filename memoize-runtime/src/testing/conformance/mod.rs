@@ -44,7 +44,7 @@ pub fn conformance(backend: &(impl Backend + ?Sized)) {
     within(backend, PATIENCE);
 }
 
-/// The same for an [`AsyncBackend`], with tasks in place of threads.
+/// The same for an [`AsyncBackend`], with tasks in place of threads, and answers that are dropped.
 ///
 /// No async runtime is needed but for what the backend itself needs. The future need not be `Send`, so await it in the test.
 ///

@@ -134,7 +134,7 @@ impl<'b> Race<'b> {
                 rule(
                     matches!(looked, Some(Lookup::Found(_))),
                     format_args!(
-                        "`{by}` at the same time as a `fill` doesn't come to find what is filled; see that nothing is there and grant in one step"
+                        "`{by}` at the same time as a `fill` doesn't come to find what is filled; look up and grant in one step"
                     ),
                 );
             }
