@@ -133,6 +133,12 @@ macro_rules! stream {
 }
 
 fn cases() -> Vec<Case> {
+    let mut cases = plain_cases();
+    cases.extend(sealed_cases());
+    cases
+}
+
+fn plain_cases() -> Vec<Case> {
     vec![
         value!(
             plain,
@@ -188,7 +194,17 @@ fn cases() -> Vec<Case> {
                 compress = false
             ]
         ),
-        #[cfg(feature = "encrypt")]
+    ]
+}
+
+#[cfg(not(feature = "encrypt"))]
+fn sealed_cases() -> Vec<Case> {
+    Vec::new()
+}
+
+#[cfg(feature = "encrypt")]
+fn sealed_cases() -> Vec<Case> {
+    vec![
         value!(
             sealed,
             record,
@@ -197,7 +213,6 @@ fn cases() -> Vec<Case> {
             false,
             [key = "golden:sealed", encrypt]
         ),
-        #[cfg(feature = "encrypt")]
         value!(
             sealed_chunked,
             long,
@@ -206,9 +221,8 @@ fn cases() -> Vec<Case> {
             false,
             [key = "golden:sealed_chunked", encrypt]
         ),
-        #[cfg(feature = "encrypt")]
         stream!(sealed_stream, [key = "golden:sealed_stream", encrypt]),
-        #[cfg(all(feature = "encrypt", feature = "compress"))]
+        #[cfg(feature = "compress")]
         value!(
             sealed_compressed,
             long,
@@ -217,7 +231,7 @@ fn cases() -> Vec<Case> {
             false,
             [key = "golden:sealed_compressed", encrypt, compress = true]
         ),
-        #[cfg(all(feature = "encrypt", feature = "msgpack"))]
+        #[cfg(feature = "msgpack")]
         value!(
             sealed_msgpack,
             record,
@@ -226,7 +240,7 @@ fn cases() -> Vec<Case> {
             false,
             [key = "golden:sealed_msgpack", encrypt, codec = "msgpack"]
         ),
-        #[cfg(all(feature = "encrypt", feature = "msgpack"))]
+        #[cfg(feature = "msgpack")]
         stream!(
             sealed_msgpack_stream,
             [

@@ -49,7 +49,8 @@ values! {
     pairs(n) -> Vec<(u8, u64)> { (0..1000 + n as u64).map(|i| (1, i)).collect() }
     lists(n) -> Vec<Vec<u8>> { vec![vec![1]; 1000 + n] }
     empty_lists(n) -> Vec<Vec<u8>> { vec![vec![]; 1000 + n] }
-    map(n) -> HashMap<u32, u32> { (0..1000 + n as u32).map(|i| (i, i)).collect() }
+    map(n) -> HashMap<u64, u32> { (0..1000 + n as u64).map(|i| (i, 1)).collect() }
+    even_map(n) -> HashMap<u64, u64> { (0..1000 + n as u64).map(|i| (i, 1)).collect() }
     sorted_map(n) -> BTreeMap<String, Vec<u8>> { (0..1000 + n).map(|i| (i.to_string(), vec![])).collect() }
     sorted_set(n) -> BTreeSet<String> { (0..1000 + n).map(|i| format!("a longer text: {i}")).collect() }
     boxed(n) -> Vec<Boxed> {

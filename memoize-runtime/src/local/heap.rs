@@ -298,7 +298,7 @@ impl ser::SerializeMap for Map<'_> {
         if self.len > 0 {
             // Seven of eight places are taken at most, and each has a byte of its own.
             let places = (self.len.saturating_mul(8) / 7 + 1).next_power_of_two();
-            let place = self.largest_key + self.largest_value + 1;
+            let place = aligned(self.largest_key + self.largest_value) + 1;
             self.parts.allocates(places.saturating_mul(place));
         }
         Ok(HANDLE)
@@ -319,13 +319,17 @@ impl Fields<'_> {
     }
 
     fn size(&self) -> usize {
-        if self.parts.in_list && self.size > 1 {
-            self.size
-                .next_multiple_of(TAG.min(self.size.next_power_of_two()))
+        if self.parts.in_list {
+            aligned(self.size)
         } else {
             self.size
         }
     }
+}
+
+/// With what stands between such values in a row, at the most.
+fn aligned(size: usize) -> usize {
+    size.next_multiple_of(TAG.min(size.next_power_of_two()))
 }
 
 macro_rules! fields {
