@@ -4,7 +4,7 @@ mod backend;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,12 @@ pub(super) struct Sketch {
     state: Mutex<State>,
     calls: AtomicU64,
     asking: AtomicU64,
+    /// The state was taken by another.
+    taken: Condvar,
 }
+
+/// How long what should be one step stands open, unless others come by before that.
+const OPEN: Duration = Duration::from_millis(5);
 
 #[derive(Default)]
 struct State {
@@ -30,6 +35,8 @@ struct State {
     replaced: Vec<Lease>,
     /// So many answers came after their deadline.
     late: u64,
+    /// How often this was taken.
+    takes: u64,
 }
 
 #[derive(Clone)]
@@ -55,6 +62,7 @@ impl Sketch {
             state: Mutex::default(),
             calls: AtomicU64::new(0),
             asking: AtomicU64::new(0),
+            taken: Condvar::new(),
         }
     }
 
@@ -75,7 +83,18 @@ impl Sketch {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("nothing panics in here")
+        let mut state = self.state.lock().expect("nothing panics in here");
+        state.takes += 1;
+        self.taken.notify_all();
+        state
+    }
+
+    /// In the midst of what should be one step, lets others do theirs.
+    fn let_by<'s>(&self, state: MutexGuard<'s, State>, others: u64) -> MutexGuard<'s, State> {
+        let until = state.takes + others;
+        let waits = |state: &mut State| state.takes < until;
+        let waited = self.taken.wait_timeout_while(state, OPEN, waits);
+        waited.expect("nothing panics in here").0
     }
 
     fn begin(&self, by: By, deadline: Deadline) -> Answer<()> {
@@ -260,9 +279,8 @@ impl Sketch {
         let mut state = self.state();
         if self.has(Bug::VoidsLater(by)) {
             change(&mut state);
-            drop(state);
-            thread::sleep(Duration::from_millis(1));
-            self.void(&mut self.state(), by, nth, key);
+            state = self.let_by(state, 1);
+            self.void(&mut state, by, nth, key);
         } else {
             self.void(&mut state, by, nth, key);
             change(&mut state);
@@ -318,9 +336,7 @@ impl Sketch {
             return Lookup::Busy;
         }
         if self.has(Bug::LooksBefore(by)) {
-            drop(state);
-            thread::sleep(Duration::from_millis(1));
-            state = self.state();
+            state = self.let_by(state, 1);
         }
         let now = Instant::now();
         let stands = |held: &Held| held.until > now || self.has(Bug::LeaseNeverRunsOut(held.by));
@@ -330,9 +346,7 @@ impl Sketch {
             return Lookup::Busy;
         }
         if self.has(Bug::LookThenGrant(by)) {
-            drop(state);
-            thread::sleep(Duration::from_millis(1));
-            state = self.state();
+            state = self.let_by(state, 1);
         }
         Lookup::Granted(self.grant(&mut state, by, key, life))
     }

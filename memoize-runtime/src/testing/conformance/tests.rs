@@ -1,5 +1,6 @@
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+use std::sync::{Mutex, Once};
 use std::thread;
 use std::time::Duration;
 
@@ -11,6 +12,9 @@ use crate::backend::{BlockOn, Memory, Unblock};
 
 /// Some bugs are told when patience is over.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// On a machine that is busy with others, two may never meet in one run, or another rule be broken first.
+const RUNS: usize = 10;
 
 #[test]
 fn the_backends_of_this_crate_conform() {
@@ -47,11 +51,16 @@ fn each_broken_rule_is_told() {
     let test_one = || {
         let next = left.lock().expect("nothing panics in there").next();
         let (bug, text) = next?;
-        let told = told(|| within(&Sketch::new(bug), PATIENCE));
-        if !told.contains(&text) {
-            let mut missed = missed.lock().expect("nothing panics in there");
-            missed.push(format!("{bug:?}: {told}"));
+        let runs = (0..RUNS).map(|_| told(|| within(&Sketch::new(bug), PATIENCE)));
+        let mut others = Vec::new();
+        for told in runs {
+            if told.contains(&text) {
+                return Some(());
+            }
+            others.push(told);
         }
+        let mut missed = missed.lock().expect("nothing panics in there");
+        missed.push(format!("{bug:?}: {others:#?}"));
         Some(())
     };
     // Some take as long as patience lasts.
@@ -61,7 +70,7 @@ fn each_broken_rule_is_told() {
         }
     });
     let missed = missed.into_inner().expect("nothing panics in there");
-    assert!(missed.is_empty(), "{missed:#?}");
+    assert!(missed.is_empty(), "{}", missed.join("\n"));
 }
 
 #[test]
@@ -80,9 +89,24 @@ fn each_rule_that_is_broken_where_it_is_awaited_is_told() {
     }
 }
 
-/// What is told of a backend.
+/// What is told of a backend, without a word on the screen, where hundreds would hide the one that matters.
 fn told(run: impl FnOnce()) -> String {
-    match catch_unwind(AssertUnwindSafe(run)) {
+    thread_local! {
+        static EXPECTED: Cell<bool> = const { Cell::new(false) };
+    }
+    static HOOKED: Once = Once::new();
+    HOOKED.call_once(|| {
+        let hook = take_hook();
+        set_hook(Box::new(move |info| {
+            if !EXPECTED.get() {
+                hook(info);
+            }
+        }));
+    });
+    EXPECTED.set(true);
+    let ended = catch_unwind(AssertUnwindSafe(run));
+    EXPECTED.set(false);
+    match ended {
         Ok(()) => "nothing".to_owned(),
         // A text of one's own, or a fixed one.
         Err(told) => match told.downcast::<String>() {

@@ -30,17 +30,21 @@ pub(super) fn in_threads(bench: &Bench<'_>) {
     let leases = wait(bench.grants_leases());
     granted.check(leases);
     if leases {
-        for kind in Race::kinds() {
-            let race = wait(Race::begin(bench, kind));
-            // A thread that is only being started would always lose.
+        for (kind, round) in Race::kinds() {
+            let race = wait(Race::begin(bench, (kind, round)));
+            // A thread that is only being started would always lose, and one that is woken nearly always, so that they take turns.
             let start = Barrier::new(2);
-            thread::scope(|scope| {
-                scope.spawn(|| {
-                    start.wait();
-                    wait(race.one());
-                });
+            let take_part = |is_new: bool| {
                 start.wait();
-                wait(race.other());
+                if is_new == round.is_multiple_of(2) {
+                    wait(race.one());
+                } else {
+                    wait(race.other());
+                }
+            };
+            thread::scope(|scope| {
+                scope.spawn(|| take_part(true));
+                take_part(false);
             });
             wait(race.check());
         }
@@ -54,9 +58,13 @@ pub(super) async fn in_tasks(bench: &Bench<'_>) {
     let leases = bench.grants_leases().await;
     granted.check(leases);
     if leases {
-        for kind in Race::kinds() {
-            let race = Race::begin(bench, kind).await;
-            all(vec![Box::pin(race.one()), Box::pin(race.other())]).await;
+        for (kind, round) in Race::kinds() {
+            let race = Race::begin(bench, (kind, round)).await;
+            let mut both: Vec<Task<'_>> = vec![Box::pin(race.one()), Box::pin(race.other())];
+            if !round.is_multiple_of(2) {
+                both.reverse();
+            }
+            all(both).await;
             race.check().await;
         }
     }

@@ -1,7 +1,6 @@
 //! What the sketch is asked.
 
 use std::sync::atomic::Ordering;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use super::super::bench::HOUR;
@@ -122,7 +121,8 @@ impl Backend for Sketch {
         self.begin("get_many_or_lease", deadline)?;
         if self.has(Bug::OthersBefore) {
             let found = self.find_many("others", others);
-            thread::sleep(Duration::from_millis(1));
+            // Two removals.
+            drop(self.let_by(self.state(), 2));
             return Ok((self.look("get_many_or_lease", key, life), found));
         }
         let is_there = |other: &&str| self.state().entries.contains_key(*other);
@@ -179,9 +179,7 @@ impl Backend for Sketch {
             || self.has(Bug::FillsWithAnyToken)
             || self.has(Bug::FillsUnconditionally) && lease == Lease::UNCONDITIONAL;
         if self.has(Bug::CheckThenStore) {
-            drop(state);
-            thread::sleep(Duration::from_millis(1));
-            state = self.state();
+            state = self.let_by(state, 1);
         }
         if self.has(Bug::WrongFillEnds) || stands && !self.has(Bug::FillsTwice) {
             state.leases.remove(&leased);
@@ -199,9 +197,7 @@ impl Backend for Sketch {
         let held = state.leases.get(&leased);
         let own = held.is_some_and(|held| self.is(held.lease, lease));
         if self.has(Bug::CheckThenRelease) {
-            drop(state);
-            thread::sleep(Duration::from_millis(1));
-            state = self.state();
+            state = self.let_by(state, 1);
         }
         if (own || self.has(Bug::ReleasesAll)) && !self.has(Bug::ReleaseDoesNothing) {
             state.leases.remove(&leased);
