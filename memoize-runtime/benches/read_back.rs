@@ -3,6 +3,7 @@
 //!
 //! `cargo bench -p memoize-runtime --bench read_back`
 
+use std::env;
 use std::hint::black_box;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
@@ -14,7 +15,6 @@ use serde_bytes::ByteBuf;
 use url::Url;
 use uuid::Uuid;
 
-const ROUNDS: usize = 500;
 const CALLS: u32 = 10;
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -48,6 +48,15 @@ macro_rules! believed {
 believed!(AsTime(String) as TIME);
 believed!(AsId(ByteBuf) as ID);
 believed!(AsAddress(String) as ADDRESS);
+
+/// `cargo test` runs this too, to see that it works.
+static ROUNDS: LazyLock<usize> = LazyLock::new(|| {
+    if env::args().any(|argument| argument == "--bench") {
+        500
+    } else {
+        1
+    }
+});
 
 fn main() {
     println!("ns a write               read back  believed");
@@ -85,7 +94,7 @@ where
     let runtime = Runtime::builder().build().expect("valid settings");
     let mut least = [Duration::MAX; 2];
     runtime.scope(|| {
-        for _ in 0..ROUNDS {
+        for _ in 0..*ROUNDS {
             let took = [round(&read_back), round(&believed)];
             least = std::array::from_fn(|of| least[of].min(took[of]));
         }

@@ -5,24 +5,27 @@
 //! Both read the same entry: the client hands out its bytes, the hit is a value that was checked and decoded. The rows between
 //! show where the rest goes: the backend's own `GET`, and the script that a lookup sends before it.
 
+use std::env;
 use std::time::{Duration, Instant};
 
 use memoize_runtime::{Backend, Bytes, Deadline, Memo, Redis, Runtime};
 use test_servers::RedisServer;
 
-const ROUNDS: usize = 1500;
 /// Few, so that some rounds are not interrupted on a busy machine.
 const CALLS: u32 = 20;
 
 fn main() {
+    // `cargo test` runs this too, to see that it works.
+    let measures = env::args().any(|argument| argument == "--bench");
+    let rounds = if measures { 1500 } else { 1 };
     for length in [64, 1 << 10, 16 << 10] {
-        sync(length);
+        sync(length, rounds);
         #[cfg(feature = "redis-tokio")]
-        tokio::hits(length);
+        tokio::hits(length, rounds);
     }
 }
 
-fn sync(length: usize) {
+fn sync(length: usize, rounds: usize) {
     let server = RedisServer::start();
     let redis = Redis::open(&server.url()).expect("the URL is valid");
     let runtime = runtime(&redis);
@@ -57,7 +60,7 @@ fn sync(length: usize) {
     ];
     let (names, mut calls): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
     let mut took: Vec<Vec<Duration>> = names.iter().map(|_| Vec::new()).collect();
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         for (call, took) in calls.iter_mut().zip(&mut took) {
             let started = Instant::now();
             (0..CALLS).for_each(|_| call());
@@ -94,9 +97,9 @@ mod tokio {
     use memoize_runtime::{Memo, Redis};
     use test_servers::RedisServer;
 
-    use super::{CALLS, ROUNDS, report, runtime};
+    use super::{CALLS, report, runtime};
 
-    pub(super) fn hits(length: usize) {
+    pub(super) fn hits(length: usize, rounds: usize) {
         let executor = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -117,7 +120,7 @@ mod tokio {
                 assert_eq!(found.len(), length);
             };
             runtime.scope_async(hit()).await;
-            for _ in 0..ROUNDS {
+            for _ in 0..rounds {
                 let started = Instant::now();
                 for _ in 0..CALLS {
                     let mut get = redis::cmd("GET");

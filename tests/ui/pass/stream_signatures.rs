@@ -63,7 +63,9 @@ mod free {
     }
 
     #[cache_memoize]
-    pub fn boxed_later(count: u64) -> Pin<Box<dyn Future<Output = BoxStream<'static, u64>> + Send>> {
+    pub fn boxed_later(
+        count: u64,
+    ) -> Pin<Box<dyn Future<Output = BoxStream<'static, u64>> + Send>> {
         Box::pin(async move { stream::iter(0..count).boxed() })
     }
 
@@ -189,10 +191,7 @@ fn main() {
         tables: BTreeMap::from([("a".to_owned(), vec![1, 2, 3])]),
     };
     assert_eq!(twice(|| tables.rows("a")), [1, 2, 3]);
-    assert_eq!(
-        twice_awaited(async || tables.awaited("a").await),
-        [1, 2, 3]
-    );
+    assert_eq!(twice_awaited(async || tables.awaited("a").await), [1, 2, 3]);
     assert_eq!(twice(|| Rows::rows(&tables, "a")), [1, 2, 3]);
     assert_eq!(twice(|| Rows::rows(&tables, "b")), []);
     assert_eq!(twice_awaited(async || tables.all().await), [1, 2, 3]);
