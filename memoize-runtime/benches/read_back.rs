@@ -49,34 +49,28 @@ believed!(AsTime(String) as TIME);
 believed!(AsId(ByteBuf) as ID);
 believed!(AsAddress(String) as ADDRESS);
 
-/// `cargo test` runs this too, to see that it works.
-static ROUNDS: LazyLock<usize> = LazyLock::new(|| {
-    if env::args().any(|argument| argument == "--bench") {
-        500
-    } else {
-        1
-    }
-});
-
 fn main() {
+    // `cargo test` runs this too, to see that it works.
+    let measures = env::args().any(|argument| argument == "--bench");
+    let rounds = if measures { 500 } else { 1 };
     println!("ns a write               read back  believed");
-    compare("chrono::DateTime<Utc>", *TIME, AsTime::default());
-    compare("uuid::Uuid", *ID, AsId::default());
-    compare("url::Url", ADDRESS.clone(), AsAddress::default());
+    compare(rounds, "chrono::DateTime<Utc>", *TIME, AsTime::default());
+    compare(rounds, "uuid::Uuid", *ID, AsId::default());
+    compare(rounds, "url::Url", ADDRESS.clone(), AsAddress::default());
     println!("of a thousand in a list");
-    compare_lists("chrono::DateTime<Utc>", *TIME, AsTime::default());
-    compare_lists("uuid::Uuid", *ID, AsId::default());
-    compare_lists("url::Url", ADDRESS.clone(), AsAddress::default());
+    compare_lists(rounds, "chrono::DateTime<Utc>", *TIME, AsTime::default());
+    compare_lists(rounds, "uuid::Uuid", *ID, AsId::default());
+    compare_lists(rounds, "url::Url", ADDRESS.clone(), AsAddress::default());
 }
 
-fn compare_lists<A, B>(name: &str, read_back: A, believed: B)
+fn compare_lists<A, B>(rounds: usize, name: &str, read_back: A, believed: B)
 where
     A: Clone,
     B: Clone,
     Order<Vec<(u32, A)>>: Cacheable + Clone,
     Order<Vec<(u32, B)>>: Cacheable + Clone,
 {
-    compare(name, numbered(read_back), numbered(believed));
+    compare(rounds, name, numbered(read_back), numbered(believed));
 }
 
 /// Lists whose order is known after the first.
@@ -84,7 +78,7 @@ fn numbered<T: Clone>(field: T) -> Vec<(u32, T)> {
     (0..1_000).map(|number| (number, field.clone())).collect()
 }
 
-fn compare<A, B>(name: &str, read_back: A, believed: B)
+fn compare<A, B>(rounds: usize, name: &str, read_back: A, believed: B)
 where
     A: Clone,
     B: Clone,
@@ -94,7 +88,7 @@ where
     let runtime = Runtime::builder().build().expect("valid settings");
     let mut least = [Duration::MAX; 2];
     runtime.scope(|| {
-        for _ in 0..*ROUNDS {
+        for _ in 0..rounds {
             let took = [round(&read_back), round(&believed)];
             least = std::array::from_fn(|of| least[of].min(took[of]));
         }

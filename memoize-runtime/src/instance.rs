@@ -17,13 +17,14 @@
 
 use std::any::{Any, TypeId};
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 
 use once_cell::sync::OnceCell;
 
 use crate::config::{Current, Runtime};
 use crate::entry::{Codec, Shape, StoredType};
 use crate::local::{Copied, Front};
+use crate::locks::unpoisoned;
 use crate::observe::{self, Function};
 use crate::process;
 use crate::site::Site;
@@ -100,12 +101,12 @@ impl Instances {
         if first.id == id {
             return first;
         }
-        let known = self.others.read().unwrap_or_else(PoisonError::into_inner);
+        let known = unpoisoned(self.others.read());
         if let Some(found) = known.iter().find(|instance| instance.id == id) {
             return found;
         }
         drop(known);
-        let mut others = self.others.write().unwrap_or_else(PoisonError::into_inner);
+        let mut others = unpoisoned(self.others.write());
         // Another thread may have come first; one of them is enough.
         if let Some(found) = others.iter().find(|instance| instance.id == id) {
             return found;

@@ -28,6 +28,7 @@ mod hidden;
 mod instance;
 mod key;
 mod local;
+mod locks;
 mod memo;
 mod observe;
 mod process;

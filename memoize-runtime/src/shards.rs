@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError};
 
 use foldhash::fast::RandomState;
 
+use crate::locks::lock;
 use crate::shim::{Mutex, MutexGuard, SHARDS};
 
 /// What calls of one key meet at.
@@ -93,11 +94,6 @@ impl<T> Shard<'_, T> {
             let _not_the_last = self.remove(name);
         }
     }
-}
-
-/// Nothing that is locked by this can panic halfway, so there is nothing to distrust after a panic.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

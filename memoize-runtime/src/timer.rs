@@ -8,12 +8,13 @@ use std::future::Future;
 use std::mem;
 use std::pin::{Pin, pin};
 use std::ptr;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::guard::wake_all;
+use crate::locks::{lock, unpoisoned};
 use crate::process::PerProcess;
 
 /// How long the thread stays without anything to do, so that a load that comes in waves doesn't start one for each.
@@ -117,7 +118,7 @@ impl Timer {
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.queue)
     }
 
     /// Makes sure that there is a thread; `false` where none can be started.
@@ -154,10 +155,7 @@ impl Timer {
                 queue.runs = false;
                 return;
             }
-            (queue, _) = self
-                .earlier
-                .wait_timeout(queue, left)
-                .unwrap_or_else(PoisonError::into_inner);
+            (queue, _) = unpoisoned(self.earlier.wait_timeout(queue, left));
         }
     }
 }

@@ -150,13 +150,16 @@ impl<'e> History<'e> {
 
     fn check(&self, seen: &'e Event, runs: &[Run], due: u64, report: &mut Report) {
         report.counts.returned += 1;
-        if !is_whole(runs, due) || self.is_mixed(seen, runs) {
-            report.violate(Promise::Whole, &[seen]);
+        let mixed = self.mixed(seen, runs);
+        if !is_whole(runs, due) || mixed.len() > 1 {
+            report.violate(Promise::Whole, &[&mixed[..], &[seen]].concat());
         }
         for run in runs {
             let stamp = run.stamp;
             let Some(maker) = self.maker(seen, stamp) else {
-                report.violate(Promise::Own, &[seen]);
+                let other = self.makers.get(&stamp.version).copied();
+                let events: Vec<&Event> = other.into_iter().chain([seen]).collect();
+                report.violate(Promise::Own, &events);
                 continue;
             };
             if maker.operation == seen.operation {
@@ -186,14 +189,17 @@ impl<'e> History<'e> {
         (is_own && is_in_time).then_some(maker)
     }
 
-    /// Whether items were taken from several entries: of computations that were over before the call began.
-    fn is_mixed(&self, seen: &Event, runs: &[Run]) -> bool {
+    /// What made items that are an entry's: computations that were over before the call began. Of several there is none.
+    fn mixed(&self, seen: &Event, runs: &[Run]) -> Vec<&'e Event> {
         let versions: HashSet<u64> = runs.iter().map(|run| run.stamp.version).collect();
         let makers = versions
             .iter()
             .filter_map(|version| self.makers.get(version));
-        let ends = makers.filter_map(|maker| self.ends.get(&maker.operation));
-        ends.filter(|end| **end < seen.began).count() > 1
+        let was_over = |maker: &&Event| {
+            let end = self.ends.get(&maker.operation);
+            end.is_some_and(|end| *end < seen.began)
+        };
+        makers.copied().filter(was_over).collect()
     }
 
     /// An entry is written before the operation ends that made it, and lives no longer than from then on.

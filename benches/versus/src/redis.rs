@@ -73,6 +73,8 @@ pub fn runtime(url: &str) -> Runtime {
     let backend = Redis::open(url).expect("the server's own URL");
     Runtime::builder()
         .backend(backend)
+        // What is given up on a busy machine would not be there to be hit.
+        .budget(Duration::from_secs(60))
         .build()
         .expect("valid settings")
 }

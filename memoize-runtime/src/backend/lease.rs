@@ -12,7 +12,7 @@ impl Lease {
     /// That of a backend without leases, which stores whatever it is given. One with leases never grants it, and stores nothing for it.
     pub const UNCONDITIONAL: Self = Self(0);
 
-    /// A lease with the backend's own token, which must not be 0, and not be used twice while a lease may stand.
+    /// A lease with the backend's own token: not 0, not that of another lease that may stand, and none that was granted for the same key before.
     pub const fn new(token: u64) -> Self {
         Self(token)
     }

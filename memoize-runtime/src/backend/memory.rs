@@ -24,9 +24,10 @@ pub(crate) use table::MemoryLayout;
 ///
 /// What a function stores without `encrypt` is kept as the value that it is, where that is `Clone + Send + Sync + 'static`. It counts with its own
 /// size and what is behind it, as far as serde shows that: texts, lists and maps by their lengths, and no less than its bytes would take.
-/// What serde doesn't show isn't counted: a skipped field, the room of a `None` or of a short variant in a list that has no longer one, and
-/// room that a `Clone` keeps free. A hash set counts as a list, and may take two and a half times that. All else is kept as bytes, and so is
-/// what takes more than [`Limits::value_bytes`] as it is.
+/// What serde doesn't show isn't counted: a skipped field, the room of a `None` or of a short variant in a list that has no longer one, the
+/// pointers and allocations of boxes in a list, and room that a `Clone` keeps free. A set counts as a list, and may take two to five times that.
+/// Some counts for more than it takes: what an `Arc` shares, with each value; in a list, what is written as a text, such as a date, as one.
+/// All else is kept as bytes, and so is what takes more than [`Limits::value_bytes`] as it is.
 ///
 /// Beyond its capacity the entries that were used least leave (S3-FIFO-like, by `quick_cache`). Expired entries leave by
 /// themselves, without being asked for: a thread starts with the first entry, and ends when there is none left. Clones share

@@ -230,7 +230,7 @@ impl Request {
             bytes: self.policy(place).expanded_len(&header, entry),
             behind_arguments: self.behind_arguments(),
         };
-        let Some(copy) = (copies.keep)(value, facts) else {
+        let Some(copy) = (copies.keep)(value, facts, u64::MAX) else {
             return false;
         };
         let is_kept = ticket.keep(Arc::clone(&copy), XxHash3_64::oneshot(entry));
@@ -337,9 +337,8 @@ impl Request {
             bytes: bytes.len(),
             behind_arguments: self.behind_arguments(),
         };
-        // Its bytes may have room where it has none itself.
-        let kept =
-            (copies.keep)(value, facts).filter(|kept| kept.weight() <= policy.largest as u64);
+        // Its entry may have room where the value as it is has none.
+        let kept = (copies.keep)(value, facts, policy.largest as u64);
         Ok(kept.map(Kept::Value))
     }
 

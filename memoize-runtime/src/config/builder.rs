@@ -175,7 +175,7 @@ impl RuntimeBuilder {
     /// The most that copies of values take in this process, beside a backend that others write as well, in bytes; 32 MiB unless given.
     ///
     /// They are kept where the backend tells of changes, as a single Redis server does, or for as long as a function's `local = "5s"` allows. Each
-    /// counts as its entry would be long without compression, and its bookkeeping. With 0 none are kept, and nothing is asked to tell of changes.
+    /// counts as in [`Memory`]: its own size and what is behind it, as far as serde shows that, and its bookkeeping. With 0 none are kept, and nothing is asked to tell of changes.
     /// The embedded [`Memory`] has a size of its own.
     pub fn local_capacity(mut self, bytes: usize) -> Self {
         self.local_capacity = bytes;

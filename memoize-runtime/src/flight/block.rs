@@ -2,11 +2,11 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
 
-use crate::shards::lock;
+use crate::locks::{lock, unpoisoned};
 use crate::shim::{Condvar, Mutex};
 
 /// Blocks this thread until `future` is done or `until` has passed; without an `until`, as long as it takes.
@@ -40,19 +40,13 @@ impl Signal {
         let mut given = lock(&self.given);
         while !*given {
             given = match until {
-                None => self
-                    .changed
-                    .wait(given)
-                    .unwrap_or_else(PoisonError::into_inner),
+                None => unpoisoned(self.changed.wait(given)),
                 Some(until) => {
                     let left = until.saturating_duration_since(Instant::now());
                     if left.is_zero() {
                         return false;
                     }
-                    let (given, _) = self
-                        .changed
-                        .wait_timeout(given, left)
-                        .unwrap_or_else(PoisonError::into_inner);
+                    let (given, _) = unpoisoned(self.changed.wait_timeout(given, left));
                     given
                 }
             };

@@ -47,7 +47,8 @@ use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::shards::{Shards, lock};
+use crate::locks::lock;
+use crate::shards::Shards;
 use crate::shim::{Mutex, MutexGuard};
 use held::{Held, Waits, nodes};
 use state::State;

@@ -9,7 +9,7 @@ use super::held::{Held, Node, nodes};
 use super::state::View;
 use super::{Flight, Flights, Joined, Leader, Part};
 use crate::guard::wake_all;
-use crate::shards::lock;
+use crate::locks::lock;
 use crate::sleepers::Ticket;
 
 /// Waits for what a flight lands; a future that may be dropped at any time.

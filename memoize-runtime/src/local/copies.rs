@@ -36,8 +36,8 @@ pub(crate) struct Copies<R> {
         fn(&'static Runtime, &'static Site, &'static Instance, u64) -> Option<R>,
     /// The same on a runtime that may not be the process's own.
     hit_in_scope: fn(&Runtime, &'static Site, &'static Instance, &Arguments) -> Option<R>,
-    /// A copy to be kept; none of what is no value, or whose `Clone` panics.
-    pub(crate) keep: fn(&R, Facts) -> Option<Arc<dyn Shelved>>,
+    /// A copy to be kept; none of what is no value, weighs more than this, or has a `Clone` that panics.
+    pub(crate) keep: fn(&R, Facts, u64) -> Option<Arc<dyn Shelved>>,
     /// What was kept as the function returns it.
     pub(crate) read: fn(Arc<dyn Shelved>) -> Reading<R>,
     /// Has later calls with the same arguments find what was kept.
@@ -80,7 +80,7 @@ impl<T: Copied + Cacheable> Copies<T> {
         hit: hit::<T>,
         hit_by_word: hit_by_word::<T>,
         hit_in_scope: hit_in_scope::<T>,
-        keep: |value, facts| keep(value, facts),
+        keep: |value, facts, heaviest| keep(value, facts, heaviest),
         read: |kept| read::<T>(kept),
         settle: settle::<T>,
     };
@@ -97,7 +97,7 @@ impl<T: Copied + Cacheable, E> Copies<Result<T, E>> {
         hit_in_scope: |runtime, site, instance, arguments| {
             hit_in_scope::<T>(runtime, site, instance, arguments).map(Ok)
         },
-        keep: |result, facts| keep(result.as_ref().ok()?, facts),
+        keep: |result, facts, heaviest| keep(result.as_ref().ok()?, facts, heaviest),
         read: |kept| match read::<T>(kept) {
             Reading::Value(value) => Reading::Value(Ok(value)),
             Reading::Panicked => Reading::Panicked,
@@ -176,14 +176,16 @@ fn hit_in_tier<T: Copied>(
     Some(value)
 }
 
-fn keep<T: Copied + Cacheable>(value: &T, facts: Facts) -> Option<Arc<dyn Shelved>> {
-    let copy = guard(|| value.clone())?;
+fn keep<T: Copied + Cacheable>(value: &T, facts: Facts, heaviest: u64) -> Option<Arc<dyn Shelved>> {
     let is_human_readable = facts.stored.codec().is_human_readable();
-    // Of the copy, which has no more room than it needs.
     let behind = facts
         .stored
-        .walk(|| heap::behind(&copy, is_human_readable))
+        .walk(|| heap::behind(value, is_human_readable))
         .unwrap_or(0);
+    if Slot::<T>::weight_of(behind, &facts) > heaviest {
+        return None;
+    }
+    let copy = guard(|| value.clone())?;
     Some(Arc::new(Slot::new(copy, behind, facts)))
 }
 

@@ -102,8 +102,8 @@ impl<T: Copied> Front<T> {
 fn remove_from<K: Hash + Eq, T: Copied>(values: &Values<K, T>, key: &K, slot: &Slot<T>) {
     let guard = values.guard();
     // Another one may be in its place.
-    let _ = values.remove_if(key, |_, near| near.is_of(slot), &guard);
-    if slot.is_large() {
+    let removed = values.remove_if(key, |_, near| near.is_of(slot), &guard);
+    if matches!(removed, Ok(Some(_))) && slot.is_large() {
         // The table frees what was removed some dozens at a time, as other threads may be reading it.
         guard.flush();
     }

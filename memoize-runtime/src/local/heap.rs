@@ -5,25 +5,24 @@
 //! an allocation takes, maps as a hash table. What serde doesn't show isn't counted, and is named in the docs of `Memory`.
 
 use std::fmt::{self, Display, Write};
-use std::mem::size_of_val;
+use std::mem::{align_of_val, size_of_val};
 
 use serde::ser::{self, Serialize, Serializer};
 
 /// What an allocator takes beside what it was asked for, rounding included.
 const ALLOCATION: usize = 16;
 
-/// What stands for a text, a list or a map where it is a part: pointer, length and room, which a map has as well or more.
-const HANDLE: usize = 3 * size_of::<usize>();
+const WORD: usize = size_of::<usize>();
 
 /// What tells which variant it is, with what aligns the rest to it.
-const TAG: usize = size_of::<usize>();
+const TAG: usize = WORD;
 
 /// The bytes behind `value`; as many as were seen where its `Serialize` fails.
 pub(super) fn behind<T: Serialize + ?Sized>(value: &T, is_human_readable: bool) -> usize {
     let mut behind = 0;
     let whole = Parts {
         behind: &mut behind,
-        in_list: false,
+        is_element: false,
         is_human_readable,
     };
     // An error ends it early, and the value is not worse for that.
@@ -34,9 +33,9 @@ pub(super) fn behind<T: Serialize + ?Sized>(value: &T, is_human_readable: bool) 
 /// Counts what is behind the parts that it is given, and returns what each takes in its own place.
 struct Parts<'a> {
     behind: &'a mut usize,
-    /// Where nothing but what is returned tells how much room there is, with what tells variants from each other and what aligns.
-    /// Elsewhere it is compared with the room that there is, and is the least.
-    in_list: bool,
+    /// Whether this is an element of a list or a map, whose own size nobody knows: what is returned is then all of its room, with what
+    /// tells variants from each other and what aligns. Elsewhere `field` knows the size, and what is returned is the least, to compare with it.
+    is_element: bool,
     is_human_readable: bool,
 }
 
@@ -45,16 +44,26 @@ struct Parts<'a> {
 struct Uncounted;
 
 impl Parts<'_> {
-    fn part(&mut self, in_list: bool) -> Parts<'_> {
+    fn part(&mut self, is_element: bool) -> Parts<'_> {
         Parts {
             behind: self.behind,
-            in_list,
+            is_element,
             is_human_readable: self.is_human_readable,
         }
     }
 
     fn tag(&self) -> usize {
-        if self.in_list { TAG } else { 0 }
+        if self.is_element { TAG } else { 0 }
+    }
+
+    /// What stands for a text or a list: pointer and length, and the room of what can grow.
+    fn handle(&self) -> usize {
+        if self.is_element { 3 * WORD } else { 2 * WORD }
+    }
+
+    /// What stands for a map: a `HashMap` has two keys for its hashes beside its table, a `BTreeMap` less.
+    fn handle_of_map(&self) -> usize {
+        if self.is_element { 6 * WORD } else { 3 * WORD }
     }
 
     /// So many bytes in one allocation, if they are any.
@@ -66,6 +75,10 @@ impl Parts<'_> {
 
     /// A part whose own size is known; returns that. What it shows and has no room for is behind it, as with a `Box`.
     fn field<T: Serialize + ?Sized>(mut self, value: &T) -> Result<usize, Uncounted> {
+        // What can't hold a pointer has nothing behind it, whatever it is written as: a date, a UUID.
+        if align_of_val(value) < align_of::<*const ()>() {
+            return Ok(size_of_val(value));
+        }
         let shown = value.serialize(self.part(false))?;
         let own = size_of_val(value);
         if shown > own {
@@ -76,7 +89,7 @@ impl Parts<'_> {
 
     fn text(mut self, len: usize) -> usize {
         self.allocates(len);
-        HANDLE
+        self.handle()
     }
 }
 
@@ -265,11 +278,11 @@ impl ser::SerializeSeq for List<'_> {
 
     fn end(mut self) -> Result<usize, Uncounted> {
         self.parts.allocates(self.len.saturating_mul(self.largest));
-        Ok(HANDLE)
+        Ok(self.parts.handle())
     }
 }
 
-/// The entries of a map, in the table of a `HashMap`: a `BTreeMap` takes about as much, or less.
+/// The entries of a map, which may be a `HashMap` or a `BTreeMap`: in whichever they take more.
 struct Map<'a> {
     parts: Parts<'a>,
     len: usize,
@@ -296,13 +309,30 @@ impl ser::SerializeMap for Map<'_> {
 
     fn end(mut self) -> Result<usize, Uncounted> {
         if self.len > 0 {
-            // Seven of eight places are taken at most, and each has a byte of its own.
-            let places = (self.len.saturating_mul(8) / 7 + 1).next_power_of_two();
-            let place = aligned(self.largest_key + self.largest_value) + 1;
-            self.parts.allocates(places.saturating_mul(place));
+            let entry = aligned(self.largest_key + self.largest_value);
+            self.parts
+                .allocates(table(self.len, entry).max(tree(self.len, entry)));
         }
-        Ok(HANDLE)
+        Ok(self.parts.handle_of_map())
     }
+}
+
+/// The table of a `HashMap`: seven of eight places are taken at most, each has a byte of its own, and a group of those is there once more.
+fn table(len: usize, entry: usize) -> usize {
+    const GROUP: usize = 16;
+    let places = (len.saturating_mul(8) / 7 + 1).next_power_of_two();
+    places.saturating_mul(entry + 1).saturating_add(GROUP)
+}
+
+/// The nodes of a `BTreeMap`. Where entries came in their order, nearly half of each node's room is free.
+fn tree(len: usize, entry: usize) -> usize {
+    const ENTRIES_OF_A_NODE: usize = 11;
+    let node = ENTRIES_OF_A_NODE * entry + 2 * WORD;
+    if len <= ENTRIES_OF_A_NODE {
+        return node;
+    }
+    // A pointer's length for each are its share of the links between nodes, and of what allocations take.
+    len.saturating_mul(2 * entry + WORD).saturating_add(node)
 }
 
 /// Parts beside each other, where their whole is.
@@ -319,7 +349,7 @@ impl Fields<'_> {
     }
 
     fn size(&self) -> usize {
-        if self.parts.in_list {
+        if self.parts.is_element {
             aligned(self.size)
         } else {
             self.size
@@ -386,3 +416,6 @@ impl ser::Error for Uncounted {
         Self
     }
 }
+
+#[cfg(test)]
+mod tests;

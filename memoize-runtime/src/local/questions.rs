@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use crate::backend::Lease;
-use crate::shards::{Shards, lock};
+use crate::locks::lock;
+use crate::shards::Shards;
 use crate::shim::Mutex;
 
 /// Those of all names.

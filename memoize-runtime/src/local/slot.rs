@@ -20,7 +20,7 @@ use crate::hidden::Hidden;
 use crate::key::CacheKey;
 use crate::key::arguments::Arguments;
 
-/// Values of so many bytes are freed by themselves.
+/// From so many bytes on, a removed value is freed at once and not in a batch with others.
 const LARGE: usize = 16 << 10;
 
 /// A value with all that its entry would say.
@@ -50,7 +50,7 @@ pub(crate) struct Facts {
     pub(crate) trust: Trust,
     /// How long its entry would be.
     pub(crate) bytes: usize,
-    /// What the arguments take behind themselves by which calls find it.
+    /// What the arguments by which calls find it take behind themselves.
     pub(crate) behind_arguments: usize,
 }
 
@@ -158,15 +158,28 @@ impl<T: Copied> Slot<T> {
 
     /// Whether to free it at once is worth some microseconds.
     pub(super) fn is_large(&self) -> bool {
-        self.takes() >= LARGE
+        Self::takes(self.behind, &self.facts) >= LARGE
     }
 
-    /// What the value and the arguments take by which it is found.
-    fn takes(&self) -> usize {
+    /// What the value takes, and the arguments by which it is found.
+    fn takes(behind: usize, facts: &Facts) -> usize {
         // What serde doesn't show of it is at least as long as in an entry.
-        let value = size_of::<T>() + self.behind.max(self.facts.bytes);
+        let value = size_of::<T>() + behind.max(facts.bytes);
         // Here, and in the table where they are looked up.
-        value + 2 * self.facts.behind_arguments
+        value + 2 * facts.behind_arguments
+    }
+
+    /// What such a value takes in memory, but for the store's own bookkeeping.
+    pub(super) fn weight_of(behind: usize, facts: &Facts) -> u64 {
+        let name = facts.name.as_str();
+        // Where it is not the name, which is there once.
+        let full_key = facts
+            .full_key
+            .as_deref()
+            .filter(|text| !ptr::eq(*text, name));
+        let around = size_of::<Self>() - size_of::<T>();
+        let key = name.len() + full_key.map_or(0, str::len);
+        (around + Self::takes(behind, facts) + key) as u64
     }
 
     pub(super) fn name(&self) -> &str {
@@ -192,16 +205,7 @@ impl<T: Copied + Cacheable> Shelved for Slot<T> {
     }
 
     fn weight(&self) -> u64 {
-        let facts = &self.facts;
-        let name = facts.name.as_str();
-        // Where it is not the name, which is there once.
-        let full_key = facts
-            .full_key
-            .as_deref()
-            .filter(|text| !ptr::eq(*text, name));
-        let around = size_of::<Self>() - size_of::<T>();
-        let key = name.len() + full_key.map_or(0, str::len);
-        (around + self.takes() + key) as u64
+        Self::weight_of(self.behind, &self.facts)
     }
 
     fn begin(&self, process: u32) {

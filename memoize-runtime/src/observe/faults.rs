@@ -1,9 +1,10 @@
 //! Which faults are told of in the log: one that each call meets would fill it.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::backend::BackendError;
+use crate::locks::lock;
 use crate::process::PerProcess;
 
 /// How long after one that was told of, others of its kind are only counted.
@@ -35,7 +36,7 @@ impl Faults {
         now: Instant,
     ) -> Option<u64> {
         let kinds = self.0.get_or_make(Mutex::default);
-        let mut kinds = kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kinds = lock(kinds);
         let reason = error.reason();
         let is_same = |kind: &&mut Kind| (kind.operation, kind.reason) == (operation, reason);
         let Some(kind) = kinds.iter_mut().find(is_same) else {

@@ -16,7 +16,8 @@ use crate::backend::{Bytes, Lease};
 use crate::call::Caller;
 use crate::entry::chunk::Origin;
 use crate::hidden::Hidden;
-use crate::shards::{Shard, Shards, lock};
+use crate::locks::lock;
+use crate::shards::{Shard, Shards};
 use crate::shim::{Mutex, thread_local};
 use crate::sleepers::{Sleepers, Ticket};
 

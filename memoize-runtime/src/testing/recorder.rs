@@ -1,10 +1,11 @@
 //! What the cache did, event by event.
 
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::isolated::fresh;
 use crate::config::Runtime;
+use crate::locks::lock;
 use crate::observe::{Event, Function, Log};
 
 /// Something that the cache did for a function. It holds neither key nor value.
@@ -43,22 +44,19 @@ impl Recorder {
 
     /// What happened so far, with the functions it happened for.
     pub fn records(&self) -> Vec<Recorded> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        lock(&self.0).clone()
     }
 
     /// What happened so far.
     pub fn events(&self) -> Vec<Event> {
-        let records = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let records = lock(&self.0);
         records.iter().map(|recorded| recorded.event).collect()
     }
 }
 
 impl Log for Mutex<Vec<Recorded>> {
     fn write(&self, function: Function, event: Event) {
-        let mut records = self.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut records = lock(self);
         records.push(Recorded {
             function: function.to_string(),
             event,

@@ -154,7 +154,7 @@ fn a_value_that_was_seen_before_it_was_made_is_found() {
 
 #[test]
 fn items_of_two_entries_are_no_stream() {
-    // Version 1 was computed from 10 to 25, version 2 by another call, and a third call sees items of both.
+    // Version 1 was made by a call that ended at 25, version 2 by another call, and a third call sees items of both.
     let seen = |second: (u64, u64), calls: (u64, u64)| {
         let runs = vec![run(stamp(1, 10), 0, 2), run(stamp(2, second.0), 2, 3)];
         broken_after(&[

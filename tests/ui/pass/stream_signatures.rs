@@ -98,7 +98,7 @@ impl Tables {
     }
 
     #[cache_memoize(key = "awaited:<table>", skip(self))]
-    pub async fn awaited(&self, table: &str) -> impl Stream<Item = u32> {
+    pub async fn awaited<'s>(&'s self, table: &'s str) -> impl Stream<Item = u32> + use<'s> {
         let rows = async { self.tables[table].iter().copied() };
         stream::iter(rows.await)
     }

@@ -5,7 +5,7 @@ mod reply;
 mod together;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Answer, AsyncBackend};
@@ -359,10 +359,6 @@ impl AsyncBackend for Unblock {
     fn discard(&self, keys: &[&str]) {
         drop(self.delete_many(keys, Deadline::NEVER));
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn owned(keys: &[&str]) -> Vec<String> {

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use foldhash::fast::RandomState;
 
 use crate::backend::Lease;
+use crate::locks::lock;
 
 const SHARDS: usize = 16;
 
@@ -138,10 +139,6 @@ impl Locked<'_> {
             shard.crowded = CROWDED.max(shard.held.len() * 2);
         }
     }
-}
-
-fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
-    shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

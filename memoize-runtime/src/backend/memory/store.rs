@@ -1,7 +1,7 @@
 //! The entries of one process: how they are read and written, and when they leave.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use super::table::{Item, Left, MemoryLayout, Pulse, Table, WouldWait};
 use crate::backend::{Lease, Lookup};
 use crate::clock::{Clock, millis};
 use crate::local::Kept;
+use crate::locks::{lock, unpoisoned};
 use crate::process;
 
 /// How long the sweeper sleeps at the least, so that it costs nothing, and at the most, so that an expired entry's
@@ -41,10 +42,7 @@ impl Drop for MemoryStore {
             self.leases.forget();
             return;
         }
-        let thread = self
-            .thread
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner);
+        let thread = unpoisoned(self.thread.get_mut());
         if let Some(thread) = thread {
             thread.unpark();
         }
@@ -260,8 +258,4 @@ impl MemoryStore {
             sleep = Duration::from_millis(until).clamp(SHORTEST_SLEEP, LONGEST_SLEEP);
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

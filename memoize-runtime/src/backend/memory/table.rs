@@ -4,13 +4,14 @@ use std::cell::RefCell;
 use std::hash::BuildHasher;
 use std::mem;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
+use std::sync::{Arc, RwLock, RwLockReadGuard, TryLockError};
 
 use foldhash::fast::RandomState;
 use quick_cache::unsync::Cache;
 use quick_cache::{Lifecycle, OptionsBuilder, Weighter};
 
 use crate::local::Kept;
+use crate::locks::unpoisoned;
 
 /// What one entry takes beside its key and value: the table's slot, two allocations and the reference counts. Measured with a counting
 /// allocator, by `weight` of `benches/versus`, and rounded up, so that the bound is one on memory and not on payload alone.
@@ -149,7 +150,7 @@ impl Table {
     }
 
     pub(super) fn get(&self, key: &str) -> Option<Kept> {
-        read(self.shard(key)).get(key)
+        unpoisoned(self.shard(key).read()).get(key)
     }
 
     /// The same, but where it would wait.
@@ -168,7 +169,7 @@ impl Table {
             value.begin(self.process);
         }
         let key_kept = item.name(key);
-        let mut shard = write(self.shard(key));
+        let mut shard = unpoisoned(self.shard(key).write());
         let mut left = shard.remove(key);
         shard.note(ByBytes.weight(&key_kept, &item));
         shard
@@ -179,13 +180,13 @@ impl Table {
     }
 
     pub(super) fn remove(&self, key: &str) -> Left {
-        write(self.shard(key)).remove(key)
+        unpoisoned(self.shard(key).write()).remove(key)
     }
 
     /// Removes all of `which` this is true.
     pub(super) fn remove_all(&self, which: impl Fn(&Item) -> bool) {
         for shard in &self.shards {
-            let left = write(shard).remove_all(&which);
+            let left = unpoisoned(shard.write()).remove_all(&which);
             drop(left);
         }
     }
@@ -193,8 +194,8 @@ impl Table {
     /// Gives back the room of what was there once.
     pub(super) fn shrink(&self) {
         for shard in &self.shards {
-            if read(shard).is_sparse() {
-                let left = write(shard).shrink();
+            if unpoisoned(shard.read()).is_sparse() {
+                let left = unpoisoned(shard.write()).shrink();
                 drop(left);
             }
         }
@@ -227,7 +228,7 @@ impl Table {
     }
 
     fn read_all(&self) -> impl Iterator<Item = RwLockReadGuard<'_, Shard>> {
-        self.shards.iter().map(read)
+        self.shards.iter().map(|shard| unpoisoned(shard.read()))
     }
 }
 
@@ -362,13 +363,4 @@ impl Weighter<Arc<str>, Item> for ByBytes {
 
 fn weight(key_bytes: usize, value_bytes: usize) -> u64 {
     OVERHEAD + (key_bytes + value_bytes) as u64
-}
-
-/// What is done under these locks doesn't panic, so there is nothing to distrust afterwards.
-fn read(shard: &RwLock<Shard>) -> RwLockReadGuard<'_, Shard> {
-    shard.read().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn write(shard: &RwLock<Shard>) -> RwLockWriteGuard<'_, Shard> {
-    shard.write().unwrap_or_else(PoisonError::into_inner)
 }

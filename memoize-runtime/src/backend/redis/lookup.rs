@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::mem::take;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use redis::Value;
@@ -15,6 +15,7 @@ use super::only;
 use super::router::Router;
 use super::slot::slot;
 use crate::backend::{BackendError, Bytes, Lease, Lookup};
+use crate::locks::lock;
 use crate::process::PerProcess;
 
 /// Past so many keys no more are noted: the leases run out by themselves.
@@ -187,7 +188,7 @@ impl Unanswered {
 
     fn lock(&self) -> MutexGuard<'_, Leases> {
         let leases = self.leases.get_or_make(Mutex::default);
-        leases.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(leases)
     }
 }
 

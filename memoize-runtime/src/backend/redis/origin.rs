@@ -8,9 +8,10 @@
 //! All connections belong to an epoch, in which they lead to one server: it ends once one of them is found to lead to another.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use crate::locks::lock;
 use redis::Value;
 
 /// How often the address is tried out by those who ask. The connection that tells of changes does so more often.
@@ -128,7 +129,7 @@ impl Origin {
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Seen>> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.seen)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which server to ask: a matter of the URL for a single one, of the sentinels' or the cluster's own word else.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use redis::{Cmd, Value};
@@ -12,6 +12,7 @@ use super::search::{Searches, Searching, Waiting};
 use super::slot::SLOTS;
 use super::url::{Address, Servers};
 use crate::backend::BackendError;
+use crate::locks::lock;
 use crate::process::PerProcess;
 
 /// So many answers that came too late are a reason to ask whether the servers are still the same.
@@ -258,7 +259,7 @@ impl Router {
 
 impl State {
     fn lock(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.known)
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use crate::backend::BackendError;
 use crate::guard::wake_all;
+use crate::locks::lock;
 
 #[derive(Default)]
 pub(super) struct Searches(Mutex<State>);
@@ -56,7 +57,7 @@ impl Searches {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use twox_hash::XxHash3_64;
 
@@ -10,6 +10,7 @@ use super::comparison::Evidence;
 use super::conform::{Passage, Search, Trial};
 use super::fingerprint::Shape;
 use super::stored::Unencodable;
+use crate::locks::lock;
 
 /// Values that are read back, whatever they are; then those are with a part of the type that no value had before, since some are
 /// never seen. After a value that came back as another one, each is read back.
@@ -165,7 +166,7 @@ impl Proof {
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.known)
     }
 }
 

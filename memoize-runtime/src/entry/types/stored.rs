@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::convert::identity;
 use std::ops::Deref;
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Mutex, RwLock};
 
 use serde::de::DeserializeOwned;
 
@@ -27,6 +27,7 @@ use crate::entry::codec::Buffer;
 use crate::entry::header::Codec;
 use crate::entry::reject::Reject;
 use crate::guard::{discard, guard};
+use crate::locks::{lock, unpoisoned};
 use crate::observe::{self, Function};
 
 /// The type that one function stores, its codec, and what is known of the two.
@@ -169,7 +170,7 @@ impl StoredType {
         static KNOWN: RwLock<Option<HashMap<(TypeId, Codec), &'static StoredType>>> =
             RwLock::new(None);
         let key = (typeid::of::<T>(), codec);
-        let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
+        let known = unpoisoned(KNOWN.read());
         if let Some(known) = known.as_ref().and_then(|known| known.get(&key)) {
             return known.unless_busy();
         }
@@ -182,7 +183,7 @@ impl StoredType {
             name: Some(type_name::<T>()),
             ..Self::new(shape, codec, identity)
         };
-        let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = unpoisoned(KNOWN.write());
         let stored: &'static Self = match known.get_or_insert_default().entry(key) {
             Entry::Occupied(first) => return first.get().unless_busy(),
             Entry::Vacant(place) => place.insert(Box::leak(Box::new(made))),
@@ -221,7 +222,7 @@ impl StoredType {
     /// Whether nobody was told of this before: that there is a `fault`, at the end of this way.
     pub(crate) fn tells(&self, fault: &'static str, path: &str) -> bool {
         let Some(told) = &self.told else { return false };
-        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = lock(told);
         let is_new =
             told.len() < MAX_TOLD && !told.iter().any(|(known, at)| *known == fault && at == path);
         if is_new {
@@ -306,8 +307,8 @@ impl StoredType {
         self.codec.decode_then(bytes, keep)
     }
 
-    /// What `walk` finds that asks a value for its parts, which is the type's own code: nothing if that panics, or if it is in the
-    /// middle of another value.
+    /// Runs `walk`, which asks a value for its parts and so runs the type's own code. Nothing if that panics, or if a value of this type is
+    /// being stored or read on this thread, or too many others are.
     pub(crate) fn walk<F>(&self, walk: impl FnOnce() -> F) -> Option<F> {
         let _level = Level::enter(self)?;
         guard(walk)

@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::sync::{Arc, RwLock, Weak};
 
+use crate::locks::unpoisoned;
 use crate::observe::{Event, Function};
 
 /// Where events are written to.
@@ -29,7 +30,7 @@ impl Journal {
     /// Writes to `log` as well, until it is dropped.
     pub(crate) fn keep(&self, log: &Arc<impl Log + 'static>) {
         let log = Arc::downgrade(log);
-        let mut logs = self.logs.write().unwrap_or_else(PoisonError::into_inner);
+        let mut logs = unpoisoned(self.logs.write());
         logs.retain(|log| log.strong_count() > 0);
         logs.push(log);
         self.is_kept.store(true, Ordering::Release);
@@ -39,7 +40,7 @@ impl Journal {
         if !self.is_kept.load(Ordering::Acquire) {
             return;
         }
-        let logs = self.logs.read().unwrap_or_else(PoisonError::into_inner);
+        let logs = unpoisoned(self.logs.read());
         for log in logs.iter().filter_map(Weak::upgrade) {
             log.write(function, event);
         }

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::future::pending;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use super::Subject;
 use crate::backend::{Answer, Bytes, Deadline};
+use crate::locks::lock;
 use crate::timer::timeout;
 
 /// Long enough to outlast any test.
@@ -38,7 +39,8 @@ impl<'b> Bench<'b> {
     /// A key of this run; the same for the same name.
     pub(super) fn key(&self, name: impl fmt::Display) -> String {
         let key = format!("{}{name}", self.run);
-        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        debug_assert!(key.len() <= self.subject.limits().key_bytes);
+        let mut used = lock(&self.used);
         used.insert(key.clone());
         key
     }
@@ -52,7 +54,7 @@ impl<'b> Bench<'b> {
 
     /// Removes what was written.
     pub(super) async fn clear(&self) {
-        let used = std::mem::take(&mut *self.used.lock().unwrap_or_else(PoisonError::into_inner));
+        let used = std::mem::take(&mut *lock(&self.used));
         for key in used {
             self.delete(&key).await;
         }

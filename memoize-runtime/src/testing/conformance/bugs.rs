@@ -1,5 +1,7 @@
 //! What can be wrong with a backend, and what is to be told of it.
 
+use super::deadlines::QUESTIONS;
+
 /// The method that is broken, or the `others` of `get_many_or_lease`.
 pub(super) type By = &'static str;
 
@@ -143,11 +145,11 @@ pub(super) const BUGS: &[(Bug, &str)] = {
     ]
 };
 
-/// Of a method.
-type Kind = fn(By) -> Bug;
+/// The bug of a method.
+type OfMethod = fn(By) -> Bug;
 
 /// The same of those that may be wrong with several methods; where the text names the method, there is a `{}`.
-pub(super) const BUGS_OF_METHODS: &[(Kind, &[By], &str)] = {
+pub(super) const BUGS_OF_METHODS: &[(OfMethod, &[By], &str)] = {
     use Bug::*;
     const READS: &[By] = &[
         "get",
@@ -161,19 +163,6 @@ pub(super) const BUGS_OF_METHODS: &[(Kind, &[By], &str)] = {
     const WRITES: &[By] = &["set", "set_many", "fill"];
     const REMOVALS: &[By] = &["delete", "delete_many"];
     const CHANGES: &[By] = &["set", "set_many", "delete", "delete_many"];
-    const QUESTIONS: &[By] = &[
-        "get",
-        "set",
-        "delete",
-        "get_many",
-        "set_many",
-        "delete_many",
-        "get_or_lease",
-        "get_many_or_lease",
-        "lease",
-        "fill",
-        "release",
-    ];
     &[
         (
             NeverExpires,
@@ -293,10 +282,10 @@ pub(super) const BUGS_OF_METHODS: &[(Kind, &[By], &str)] = {
             &["others"],
             "of 500 others doesn't give 500 answers in their order",
         ),
-        (GoesOn, QUESTIONS, "{} goes on after its deadline"),
+        (GoesOn, &QUESTIONS, "{} goes on after its deadline"),
         (
             LateAnswers,
-            QUESTIONS,
+            &QUESTIONS,
             "after a {} whose deadline had passed",
         ),
         (
@@ -416,7 +405,7 @@ pub(super) const BUGS_OF_METHODS: &[(Kind, &[By], &str)] = {
         (
             MixesCallers,
             &["get", "get_many", "get_or_lease", "get_many_or_lease"],
-            "a scoped thread panicked",
+            "callers that ask at one time get each other's answers",
         ),
     ]
 };

@@ -16,7 +16,7 @@ const PROMPTLY: Duration = Duration::from_secs(5);
 /// An answer that is left over may be told only by what comes after it.
 const ROUNDS: usize = 10;
 
-const QUESTIONS: [&str; 11] = [
+pub(super) const QUESTIONS: [&str; 11] = [
     "get",
     "set",
     "delete",
@@ -113,7 +113,8 @@ impl<'b> Asked<'b> {
             }
             "lease" => drop(subject.lease(written, MOMENT, deadline).await),
             "fill" => drop(subject.fill(written, lease, value, MOMENT, deadline).await),
-            _ => drop(subject.release(written, lease, deadline).await),
+            "release" => drop(subject.release(written, lease, deadline).await),
+            _ => unreachable!("{name} is none of the questions"),
         }
     }
 

@@ -47,8 +47,8 @@ impl Bench<'_> {
         self.answer("get_many_or_lease", lookup).await
     }
 
-    /// The lease that is granted where nothing is.
-    pub(super) async fn granted(&self, key: &str, why: &str) -> Lease {
+    /// A lease of a key under which nothing is, or what is broken otherwise.
+    pub(super) async fn granted_or(&self, key: &str, why: &str) -> Lease {
         match self.look(key).await {
             Lookup::Granted(lease) => lease,
             Lookup::Busy | Lookup::Found(_) => broken(why),
@@ -80,7 +80,7 @@ impl Bench<'_> {
 
     pub(super) async fn grants_leases(&self) -> bool {
         let key = self.key("lease:whether");
-        let lease = self.granted(&key, FREE).await;
+        let lease = self.grant(Grant::GetOrLease, &key, HOUR).await;
         self.delete(&key).await;
         lease != Lease::UNCONDITIONAL
     }
@@ -97,9 +97,6 @@ impl Bench<'_> {
     }
 }
 
-pub(super) const FREE: &str = "`get_or_lease` grants nothing where there is no entry and nobody holds a lease of this key; grant one, \
-                               whoever holds those of others";
-
 async fn others_are_only_read(bench: &Bench<'_>) {
     let [key, there, absent] = ["others:1", "others:2", "others:0"].map(|name| bench.key(name));
     bench.set(&there, "value").await;
@@ -109,7 +106,7 @@ async fn others_are_only_read(bench: &Bench<'_>) {
         "`get_many_or_lease` doesn't grant a lease where there is nothing under the key; grant one, whatever the others are",
     );
     bench
-        .granted(
+        .granted_or(
             &absent,
             "`get_many_or_lease` grants a lease of one of the others; it grants one of the key, and reads the others as `get_many` does",
         )
@@ -148,7 +145,7 @@ async fn without_leases(bench: &Bench<'_>) {
 async fn one_is_granted_at_a_time(bench: &Bench<'_>) {
     for read in Read::ALL {
         let key = bench.key(format_args!("lease:noted:{read:?}"));
-        bench.granted(&key, FREE).await;
+        bench.grant(Grant::GetOrLease, &key, HOUR).await;
         rule(
             bench.read(read, &key).await.is_none(),
             format_args!(
@@ -185,8 +182,8 @@ async fn one_is_granted_at_a_time(bench: &Bench<'_>) {
 
 async fn nobody_else_fills(bench: &Bench<'_>) {
     let (key, other) = (bench.key("lease:token"), bench.key("lease:token:other"));
-    let lease = bench.granted(&key, FREE).await;
-    let of_other = bench.granted(&other, FREE).await;
+    let lease = bench.grant(Grant::GetOrLease, &key, HOUR).await;
+    let of_other = bench.grant(Grant::GetOrLease, &other, HOUR).await;
     // A token that differs in any one bit is another.
     let guessed = [0, 31, 40, 63].map(|bit| Lease::new(lease.token() ^ (1 << bit)));
     for wrong in [of_other, Lease::UNCONDITIONAL].into_iter().chain(guessed) {
@@ -214,7 +211,7 @@ async fn the_holder_fills(bench: &Bench<'_>) {
         );
         bench.delete(&key).await;
         let next = bench
-            .granted(
+            .granted_or(
                 &key,
                 "`get_or_lease` grants nothing after a `fill` and a `delete`; both end the lease",
             )
@@ -252,7 +249,7 @@ async fn each_key_has_its_own(bench: &Bench<'_>) {
     let mut leases = Vec::new();
     for key in &keys {
         let apart = "a lease of one key is in the way of another; each key has its own";
-        leases.push(bench.granted(key, apart).await);
+        leases.push(bench.granted_or(key, apart).await);
     }
     for (key, lease) in keys.iter().zip(leases) {
         rule(
@@ -316,7 +313,7 @@ async fn a_write_or_removal_voids(bench: &Bench<'_>) {
         );
         if by.removes() {
             bench
-                .granted(
+                .granted_or(
                     &key,
                     "after a `delete`, `get_or_lease` grants nothing; a lease that is void must not be in the way of the next",
                 )

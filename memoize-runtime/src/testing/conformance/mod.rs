@@ -31,8 +31,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// conformance(&Memory::default());
 /// ```
 ///
-/// It writes under keys that begin with `conformance:` and a random number, removes them in the end, and can run beside
-/// others on a shared backend. It needs room for 64 MiB, real time (a clock that stands still lets nothing expire), and an idle
+/// It writes under keys that begin with `conformance:` and a random number, and can run beside others on a shared backend. It removes
+/// them in the end, if no rule is broken; else they stay, some for a year: remove what begins with `conformance:`. It needs room for 64 MiB, real time (a clock that stands still lets nothing expire), and an idle
 /// backend: one that forgets entries meanwhile, as it may, is taken for broken. It takes a second or two, and up to a minute where
 /// entries whose life is over stay for that long.
 ///

@@ -1,11 +1,11 @@
 //! Rules about two that come at one time: whichever is first, what is left is the same.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use super::bench::{Bench, HOUR, rule};
-use super::leases::FREE;
-use super::ways::Change;
+use super::ways::{Change, Grant};
 use crate::backend::{Lease, Lookup};
+use crate::locks::{lock, unpoisoned};
 
 const ROUNDS: usize = 25;
 
@@ -36,18 +36,18 @@ pub(super) enum Kind {
 }
 
 impl<'b> Race<'b> {
-    pub(super) fn kinds() -> impl Iterator<Item = (Kind, usize)> {
+    pub(super) fn rounds() -> impl Iterator<Item = (usize, Kind)> {
         let looks = [false, true].map(|at_many| Kind::Look { at_many });
         let kinds = Change::ALL.map(Kind::Change).into_iter().chain(looks);
         let kinds: Vec<Kind> = kinds.chain([Kind::Remove, Kind::Release]).collect();
-        (0..ROUNDS).flat_map(move |round| kinds.clone().into_iter().map(move |kind| (kind, round)))
+        (0..ROUNDS).flat_map(move |round| kinds.clone().into_iter().map(move |kind| (round, kind)))
     }
 
-    pub(super) async fn begin(bench: &'b Bench<'b>, (kind, round): (Kind, usize)) -> Self {
+    pub(super) async fn begin(bench: &'b Bench<'b>, round: usize, kind: Kind) -> Self {
         let key = bench.key(format_args!("race:{round}"));
         let further = bench.key(format_args!("race:{round}:further"));
         bench.delete(&key).await;
-        let lease = bench.granted(&key, FREE).await;
+        let lease = bench.grant(Grant::GetOrLease, &key, HOUR).await;
         if let Kind::Remove = kind {
             bench.delete(&key).await;
             bench.set(&further, OUTDATED).await;
@@ -109,10 +109,7 @@ impl<'b> Race<'b> {
     }
 
     pub(super) async fn check(self) {
-        let looked = self
-            .looked
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
+        let looked = unpoisoned(self.looked.into_inner());
         match self.kind {
             Kind::Change(by) => {
                 let left = self.bench.get(&self.key).await;
@@ -159,7 +156,7 @@ impl<'b> Race<'b> {
     }
 
     fn note(&self, lookup: Lookup) {
-        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut looked = lock(&self.looked);
         *looked = Some(lookup);
     }
 }

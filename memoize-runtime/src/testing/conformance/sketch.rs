@@ -9,11 +9,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::bugs::{Bug, By};
-use crate::backend::{BackendError, Bytes, Deadline, Lease, Lookup};
+use crate::backend::{BackendError, Bytes, Deadline, Lease, Limits, Lookup};
 
 /// A map under a lock, and one bug.
 pub(super) struct Sketch {
     bug: Bug,
+    limits: Limits,
     without_leases: bool,
     state: Mutex<State>,
     calls: AtomicU64,
@@ -58,6 +59,7 @@ impl Sketch {
     pub(super) fn new(bug: Bug) -> Self {
         Self {
             bug,
+            limits: Limits::new(),
             without_leases: false,
             state: Mutex::default(),
             calls: AtomicU64::new(0),
@@ -70,6 +72,13 @@ impl Sketch {
         Self {
             without_leases: true,
             ..Self::new(bug)
+        }
+    }
+
+    pub(super) fn with_limits(limits: Limits) -> Self {
+        Self {
+            limits,
+            ..Self::new(Bug::None)
         }
     }
 

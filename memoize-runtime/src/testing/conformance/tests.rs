@@ -8,7 +8,7 @@ use super::bugs::{BUGS, BUGS_OF_METHODS, Bug};
 use super::drowsy::{Drowsy, Slip};
 use super::sketch::Sketch;
 use super::{awaited_within, conformance, conformance_async, wait, within};
-use crate::backend::{BlockOn, Memory, Unblock};
+use crate::backend::{BlockOn, Limits, Memory, Unblock};
 
 /// Some bugs are told when patience is over.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -27,6 +27,7 @@ fn the_backends_of_this_crate_conform() {
 fn a_sound_backend_conforms_with_leases_and_without() {
     conformance(&Sketch::new(Bug::None));
     conformance(&Sketch::without_leases(Bug::None));
+    conformance(&Sketch::with_limits(Limits::new().key_bytes(64)));
     conformance(&BlockOn::new(Drowsy::new(Slip::None)));
     wait(conformance_async(&Drowsy::new(Slip::None)));
     wait(conformance_async(&Unblock::new(Sketch::without_leases(
@@ -89,7 +90,7 @@ fn each_rule_that_is_broken_where_it_is_awaited_is_told() {
     }
 }
 
-/// What is told of a backend, without a word on the screen, where hundreds would hide the one that matters.
+/// What is told of a backend, without a word on the screen by this thread: hundreds would hide the one that matters.
 fn told(run: impl FnOnce()) -> String {
     thread_local! {
         static EXPECTED: Cell<bool> = const { Cell::new(false) };

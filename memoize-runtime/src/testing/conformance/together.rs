@@ -1,14 +1,14 @@
 //! Rules about callers that ask at one time.
 
 use std::future::poll_fn;
+use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 
 use super::bench::{Bench, HOUR, rule};
-use super::leases::FREE;
 use super::races::Race;
 use super::wait;
 use super::ways::Read;
@@ -22,16 +22,16 @@ type Task<'t> = Pin<Box<dyn Future<Output = ()> + 't>>;
 pub(super) fn in_threads(bench: &Bench<'_>) {
     let granted = Granted::new();
     thread::scope(|scope| {
-        for worker in 0..WORKERS {
-            let granted = &granted;
-            scope.spawn(move || wait(work(bench, granted, worker)));
-        }
+        let granted = &granted;
+        let begin = |worker| scope.spawn(move || wait(work(bench, granted, worker)));
+        let workers: Vec<_> = (0..WORKERS).map(begin).collect();
+        workers.into_iter().for_each(finish);
     });
     let leases = wait(bench.grants_leases());
     granted.check(leases);
     if leases {
-        for (kind, round) in Race::kinds() {
-            let race = wait(Race::begin(bench, (kind, round)));
+        for (round, kind) in Race::rounds() {
+            let race = wait(Race::begin(bench, round, kind));
             // A thread that is only being started would always lose, and one that is woken nearly always, so that they take turns.
             let start = Barrier::new(2);
             let take_part = |is_new: bool| {
@@ -43,8 +43,9 @@ pub(super) fn in_threads(bench: &Bench<'_>) {
                 }
             };
             thread::scope(|scope| {
-                scope.spawn(|| take_part(true));
+                let other = scope.spawn(|| take_part(true));
                 take_part(false);
+                finish(other);
             });
             wait(race.check());
         }
@@ -58,8 +59,8 @@ pub(super) async fn in_tasks(bench: &Bench<'_>) {
     let leases = bench.grants_leases().await;
     granted.check(leases);
     if leases {
-        for (kind, round) in Race::kinds() {
-            let race = Race::begin(bench, (kind, round)).await;
+        for (round, kind) in Race::rounds() {
+            let race = Race::begin(bench, round, kind).await;
             let mut both: Vec<Task<'_>> = vec![Box::pin(race.one()), Box::pin(race.other())];
             if !round.is_multiple_of(2) {
                 both.reverse();
@@ -67,6 +68,13 @@ pub(super) async fn in_tasks(bench: &Bench<'_>) {
             all(both).await;
             race.check().await;
         }
+    }
+}
+
+/// Tells what the thread has told, which would be lost otherwise.
+fn finish(thread: ScopedJoinHandle<'_, ()>) {
+    if let Err(told) = thread.join() {
+        resume_unwind(told);
     }
 }
 
@@ -115,7 +123,7 @@ async fn work(bench: &Bench<'_>, granted: &Granted, worker: usize) {
             bench.delete_many(&[&keys[1]]).await;
         }
         rule(bench.get(&keys[1]).await.is_none(), broken);
-        let lease = bench.granted(&keys[1], FREE).await;
+        let lease = bench.granted_or(&keys[1], broken).await;
         rule(bench.fill(&keys[1], lease, "filled").await, broken);
         rule(
             bench.get(&keys[1]).await.as_deref() == Some(b"filled"),

@@ -133,7 +133,7 @@ impl Bench<'_> {
         match self.ask(by, key, life).await {
             Lookup::Granted(lease) => lease,
             Lookup::Busy | Lookup::Found(_) => broken(format_args!(
-                "{by} grants nothing where there is no entry and nobody holds a lease; grant one"
+                "{by} grants nothing where there is no entry and nobody holds a lease of this key; grant one, whoever holds those of others"
             )),
         }
     }

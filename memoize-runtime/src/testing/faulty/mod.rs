@@ -5,10 +5,11 @@ mod blocking;
 mod schedule;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use crate::backend::{BackendError, Bytes, Deadline, Lease, Limits, Lookup};
+use crate::locks::lock;
 use schedule::{Moment, Schedule, Turn};
 
 /// Something that can go wrong with a backend.
@@ -176,7 +177,7 @@ impl<B> Faulty<B> {
     }
 
     fn schedule(&self) -> MutexGuard<'_, Schedule> {
-        self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.schedule)
     }
 }
 

@@ -27,6 +27,8 @@ mod flight;
 mod followers;
 #[path = "../../../../memoize-runtime/src/guard.rs"]
 mod guard;
+#[path = "../../../../memoize-runtime/src/locks.rs"]
+mod locks;
 #[path = "../../../../memoize-runtime/src/progress/mod.rs"]
 mod progress;
 #[path = "../../../../memoize-runtime/src/shards.rs"]

@@ -3,14 +3,14 @@
 use std::collections::VecDeque;
 use std::io;
 use std::mem;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::lock;
 use super::reply::{Promise, Reply, promise};
 use crate::backend::{BackendError, Deadline};
 use crate::guard::guard;
+use crate::locks::{lock, unpoisoned};
 
 /// So many are started as they are needed, and more where something waits for long: a backend that answers at once is not worth more.
 const FEW_THREADS: usize = 8;
@@ -179,10 +179,7 @@ impl Pool {
                 queue = lock(&self.queue);
             }
             queue.idle += 1;
-            let (woken, waited) = self
-                .added
-                .wait_timeout(queue, LINGERS)
-                .unwrap_or_else(PoisonError::into_inner);
+            let (woken, waited) = unpoisoned(self.added.wait_timeout(queue, LINGERS));
             queue = woken;
             queue.idle -= 1;
             if waited.timed_out() && queue.waiting() == 0 {

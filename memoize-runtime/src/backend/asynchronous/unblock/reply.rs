@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use super::lock;
 use crate::guard::wake_all;
+use crate::locks::lock;
 
 /// What comes of some work; dropping it doesn't stop what was begun, whose result is dropped as well.
 pub(super) struct Reply<T> {

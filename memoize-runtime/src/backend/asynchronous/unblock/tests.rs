@@ -1,7 +1,7 @@
 //! What a blocking backend is asked, and when.
 
 use std::pin::pin;
-use std::sync::mpsc;
+use std::sync::{Mutex, mpsc};
 use std::task::{Context, Wake, Waker};
 use std::thread::{self, ThreadId};
 use std::time::Instant;

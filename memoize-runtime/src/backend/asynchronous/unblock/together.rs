@@ -6,11 +6,11 @@ use std::collections::HashMap;
 use std::mem;
 use std::sync::{Arc, Mutex};
 
-use super::lock;
 use super::pool::{Job, Pool};
 use super::reply::{Promise, Reply, promise};
 use crate::backend::{BackendError, Deadline};
 use crate::guard::guard;
+use crate::locks::lock;
 
 /// The lookups that wait for a thread.
 pub(super) struct Together<T>(Arc<Table<T>>);

@@ -3,14 +3,15 @@
 use std::collections::HashSet;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::task::Poll;
 
 use tokio::runtime::{Handle, Id};
 
 use crate::backend::BackendError;
 use crate::guard::guard;
+use crate::locks::lock;
 use crate::process::PerProcess;
 
 /// So many are remembered; then one or the other is tried again.
@@ -57,7 +58,7 @@ impl WithoutIo {
 
     fn with_ids<T>(&self, act: impl FnOnce(&mut HashSet<Id>) -> T) -> T {
         let ids = self.ids.get_or_make(Mutex::default);
-        act(&mut ids.lock().unwrap_or_else(PoisonError::into_inner))
+        act(&mut lock(ids))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
 use tokio::runtime::{Handle, Id};
@@ -13,6 +13,7 @@ use super::super::url::Address;
 use super::connection::Connection;
 use super::runtimes;
 use crate::backend::BackendError;
+use crate::locks::lock;
 use crate::process::PerProcess;
 use crate::timer::timeout;
 
@@ -146,8 +147,4 @@ impl Table {
     fn all(&self) -> &Arc<Mutex<Places>> {
         self.0.get_or_make(Arc::default)
     }
-}
-
-fn lock(places: &Mutex<Places>) -> MutexGuard<'_, Places> {
-    places.lock().unwrap_or_else(PoisonError::into_inner)
 }

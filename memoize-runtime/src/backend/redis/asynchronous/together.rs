@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::runtime::{Handle, Id};
@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use super::super::{error, until};
 use super::runtimes;
 use crate::backend::{BackendError, Bytes, Deadline};
+use crate::locks::lock;
 use crate::process::PerProcess;
 use crate::timer::timeout;
 
@@ -234,10 +235,6 @@ fn share<T: Shared>(answer: &Result<T, BackendError>) -> Result<T, BackendError>
         Ok(answer) => Ok(answer.share()),
         Err(error) => Err(error.copy()),
     }
-}
-
-fn lock<T>(table: &Table<T>) -> MutexGuard<'_, HashMap<Subject, Askers<T>>> {
-    table.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

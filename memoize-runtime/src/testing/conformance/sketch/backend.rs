@@ -47,7 +47,7 @@ impl Backend for Sketch {
             Bug::ShortKeys => Limits::new().key_bytes(32),
             Bug::SmallValues => Limits::new().value_bytes(10),
             Bug::ChangingLimits if calls % 2 == 1 => Limits::new().value_bytes(2 << 20),
-            _ => Limits::new(),
+            _ => self.limits,
         }
     }
 
