@@ -217,7 +217,7 @@ fn behaves_like_a_plain_map() {
             Ok(())
         })
         .expect("every sequence agrees with the model");
-    println!(
+    test_servers::shown!(
         "model: {sequences} sequences of {STEPS} operations, seed {seed}, {:.1?}",
         started.elapsed()
     );

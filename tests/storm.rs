@@ -374,7 +374,7 @@ fn storm(
         .fold(Histogram::default(), Histogram::plus);
     let stats: Vec<_> = runtimes.iter().map(Runtime::stats).collect();
     let struck = Fault::ALL.map(|fault| (fault, faulty.count(fault)));
-    println!(
+    test_servers::shown!(
         "{name}storm: {calls} calls of {THREADS} threads, seed {seed}, {:.1?}; the median call took up to {:?}, 99.9 % up to {:?}, the longest {:?}\n\
          {struck:?}\n{:?}",
         started.elapsed(),

@@ -29,7 +29,9 @@ fn soak(name: &str, call: impl Fn(String)) {
         let before = (resident(), threads());
         (0..calls).for_each(|n| call(format!("{}", n % 2 * n)));
         let after = (resident(), threads());
-        println!("{name}: {calls} calls, bytes and threads {before:?} before, {after:?} after");
+        test_servers::shown!(
+            "{name}: {calls} calls, bytes and threads {before:?} before, {after:?} after"
+        );
         assert!(after.0 <= before.0 + SLACK, "memory grew");
         assert!(after.1 <= before.1, "threads are left");
     });

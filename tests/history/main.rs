@@ -47,7 +47,7 @@ fn what_processes_share_over_a_failing_server_keeps_the_promises() {
         let troubles = round(&folder, seed, Duration::from_secs(seconds));
         let events = read(&folder);
         let report = check(&events, LIFE);
-        println!(
+        test_servers::shown!(
             "history: seed {seed}, {PROCESSES} processes of {THREADS} threads and {TASKS} tasks, {:.1?}\n{troubles:?}\n{:?}",
             started.elapsed(),
             report.counts
@@ -64,7 +64,9 @@ fn what_processes_share_over_a_failing_server_keeps_the_promises() {
         counts_in_all += &report.counts;
         fs::remove_dir_all(&folder).expect("the folder can be removed");
     }
-    println!("{rounds} rounds in all, no promise broken: {troubles_in_all:?}, {counts_in_all:?}");
+    test_servers::shown!(
+        "{rounds} rounds in all, no promise broken: {troubles_in_all:?}, {counts_in_all:?}"
+    );
 }
 
 /// A history in which nothing is shared, or nothing fails, proves nothing.

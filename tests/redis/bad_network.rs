@@ -66,7 +66,7 @@ fn check(faults: Faults, breaker: bool, invalidation: Invalidation) -> String {
 
 #[test]
 fn replies_that_are_cut_and_late() {
-    println!(
+    test_servers::shown!(
         "cut and late: {}",
         check(SLOW_AND_CUT, false, Invalidation::Holds)
     );
@@ -74,7 +74,7 @@ fn replies_that_are_cut_and_late() {
 
 #[test]
 fn replies_to_other_questions() {
-    println!(
+    test_servers::shown!(
         "mixed up: {}",
         check(MIXED_UP, false, Invalidation::Unknown)
     );
@@ -82,7 +82,7 @@ fn replies_to_other_questions() {
 
 #[test]
 fn replies_to_other_questions_with_the_breaker() {
-    println!(
+    test_servers::shown!(
         "mixed up, with the breaker: {}",
         check(MIXED_UP, true, Invalidation::Unknown)
     );

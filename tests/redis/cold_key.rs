@@ -49,7 +49,7 @@ fn one_of_eight_processes_computes() {
             "{answers:?}"
         );
     }
-    println!(
+    test_servers::shown!(
         "{rounds} cold keys, {PROCESSES} processes, {rounds} computations, {:.1?} in all",
         start.elapsed()
     );

@@ -60,7 +60,7 @@ fn sequences_are_exact_while_the_server_evicts() {
         .expect("it is told")
         .parse()
         .expect("it is a number");
-    println!(
+    test_servers::shown!(
         "{seconds} s of eviction: {} streams and {} large values read, all exact; {evicted} keys evicted, {} hits, {} not whole at first, {} interrupted",
         count.into_inner(),
         large.into_inner(),

@@ -136,7 +136,7 @@ fn fork_amid(url: &str, children: u64) {
         ends.store(true, Ordering::Relaxed);
     });
     let stats = here.stats();
-    println!(
+    test_servers::shown!(
         "{children} forks amid {} calls",
         stats.hits + stats.computations
     );

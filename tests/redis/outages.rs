@@ -67,7 +67,7 @@ fn a_server_that_is_killed_in_the_middle_of_writes() {
         }
     });
     let took = start.elapsed();
-    println!(
+    test_servers::shown!(
         "{kills} kills in {took:.1?}: {}; {}",
         tally.check(),
         recoveries.check()
@@ -93,7 +93,7 @@ fn a_server_that_is_stopped_and_goes_on() {
         }
     });
     let took = start.elapsed();
-    println!(
+    test_servers::shown!(
         "{stops} stops in {took:.1?}: {}; {}",
         tally.check(),
         recoveries.check()
@@ -141,7 +141,7 @@ fn outages(
             recoveries.0.push((back, outage));
         }
     });
-    println!(
+    test_servers::shown!(
         "{rounds} outages of {what}: {}; {}",
         tally.check(),
         recoveries.check()
@@ -220,7 +220,7 @@ fn a_node_of_a_cluster_that_is_silent_is_left_alone_by_itself() {
     });
     cluster.nodes_mut()[0].cont();
     let (asked, found) = (asked.into_inner(), found.into_inner());
-    println!("a silent node: {found} of {asked} values of the others are found");
+    test_servers::shown!("a silent node: {found} of {asked} values of the others are found");
     // All of them, where the machine doesn't stall; hardly any, where one node's silence has all of them left alone.
     assert!(
         found * 2 >= asked,
@@ -278,7 +278,9 @@ fn a_port_that_never_answers() {
     let hole = BlackHole::start();
     let runtime = runtime(&format!("redis://{}", hole.address()));
     let (longest, mean) = calls_in_vain(&runtime);
-    println!("black hole: the longest call {longest:.1?}; {mean:.1?} a call with the breaker open");
+    test_servers::shown!(
+        "black hole: the longest call {longest:.1?}; {mean:.1?} a call with the breaker open"
+    );
     assert!(longest <= LONGEST + Duration::from_secs(1), "{longest:?}");
     assert!(
         mean < Duration::from_millis(5),
@@ -295,7 +297,7 @@ fn a_port_that_never_answers() {
 fn a_closed_port_where_a_server_comes_later() {
     let runtime_of_nobody = runtime(&format!("redis://{}", closed_port()));
     let (longest, mean) = calls_in_vain(&runtime_of_nobody);
-    println!(
+    test_servers::shown!(
         "closed port: the longest call {longest:.1?}; {mean:.1?} a call with the breaker open"
     );
     assert!(longest <= LONGEST + Duration::from_secs(1), "{longest:?}");
@@ -311,7 +313,7 @@ fn a_closed_port_where_a_server_comes_later() {
     let tally = storm(&runtime, Invalidation::Holds, || {
         recoveries.wait(&runtime, outage);
     });
-    println!(
+    test_servers::shown!(
         "a server that came later: {}; {}",
         tally.check(),
         recoveries.check()

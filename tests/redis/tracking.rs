@@ -122,7 +122,7 @@ fn copies_take_as_much_as_is_said_however_short_their_entries_are() {
             let before = lookups(&server);
             let found = ids.clone().filter_map(peek).count();
             let kept = 200 - (lookups(&server) - before);
-            println!("{kept} of {found} texts are kept");
+            test_servers::shown!("{kept} of {found} texts are kept");
             assert_eq!(found, 200);
             let most = u64::try_from((32 << 20) / TEXT).expect("it is small");
             assert!((most / 2..=most).contains(&kept), "{kept}, at most {most}");
@@ -174,7 +174,7 @@ fn a_change_by_another_process_ends_a_copy() {
         here.scope(|| (0..100).for_each(|_| assert_eq!(tracked(1), version)));
     }
     delays.sort_unstable();
-    println!(
+    test_servers::shown!(
         "a change was seen {:.1?} after its writing was acknowledged, {:.1?} at the most, of {}",
         delays[delays.len() / 2],
         delays[delays.len() - 1],
@@ -500,7 +500,7 @@ fn a_reader_never_goes_back() {
     drop(writer.stdin.take());
     assert!(writer.wait().expect("it was started").success());
     let (calls, asked) = (calls.load(Ordering::Relaxed), lookups(&server));
-    println!("{calls} calls, the server ran {asked} commands for them and the writer");
+    test_servers::shown!("{calls} calls, the server ran {asked} commands for them and the writer");
 }
 
 /// Writes one version after another until its input ends.

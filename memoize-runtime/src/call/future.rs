@@ -230,7 +230,9 @@ async fn take_turn<R>(
                     right.lease = timeout(Some(until), leader.offered()).await;
                 }
                 // Waiting has its own bound, so that what is asked meanwhile is not on the call's budget.
-                deadline = request.deadline();
+                if !right.may_be_in_its_own_way() {
+                    deadline = request.deadline();
+                }
             }
         }
     }

@@ -140,7 +140,9 @@ fn take_turn<R>(
                     right.lease = block_on(pin!(leader.offered()), Some(until));
                 }
                 // Waiting has its own bound, so that what is asked meanwhile is not on the call's budget.
-                deadline = request.deadline();
+                if !right.may_be_in_its_own_way() {
+                    deadline = request.deadline();
+                }
             }
         }
     }

@@ -154,6 +154,13 @@ pub(crate) enum Caller {
     Task,
 }
 
+/// What was heard of the answer to the lookup.
+enum Heard {
+    All,
+    /// The backend failed. It may have granted a lease before.
+    Lost,
+}
+
 /// What a call holds: the backend's lease, which its lookup is answered with, the lead of those who wait in this process, and
 /// what is left of its time.
 ///
@@ -177,6 +184,7 @@ pub(super) struct Right<'r> {
     pub(super) is_under_way: bool,
     /// Whether there is no lease because the backend failed or wasn't asked, which was told.
     pub(super) failed: bool,
+    answer: Heard,
     /// By what an invalidation, and who began later, find it where the backend has no lease to void.
     unleased: Option<Begun<'r>>,
 }
@@ -195,6 +203,7 @@ impl<'r> Right<'r> {
             replaces: request.overwrite,
             is_under_way: false,
             failed: false,
+            answer: Heard::All,
             unleased: None,
         }
     }
@@ -227,6 +236,14 @@ impl<'r> Right<'r> {
     pub(super) fn missed(&mut self, missed: &Missed) {
         missed.tell(&self.request.observer());
         self.failed |= matches!(missed, Missed::Skipped);
+        if matches!(missed, Missed::Unanswered) {
+            self.answer = Heard::Lost;
+        }
+    }
+
+    /// Whether a lease that stands may be this call's own, which it never heard of.
+    pub(super) fn may_be_in_its_own_way(&self) -> bool {
+        matches!(self.answer, Heard::Lost)
     }
 
     /// Takes the answer to the question for a lease.
@@ -239,6 +256,17 @@ impl<'r> Right<'r> {
             Ok(Lookup::Granted(lease)) => self.lease = Some(lease),
             Ok(Lookup::Found(entry)) => return Answered::Found(entry),
             // Another process computes it. Only the one that leads here waits for that; the others wait for that one.
+            Ok(Lookup::Busy) if self.may_be_in_its_own_way() => {
+                // To wait for that is on its budget, and ends with it.
+                let end = self.budget.deadline().moment();
+                let is_soon = |until: &Instant| end.is_none_or(|end| *until < end);
+                if let (Some(until), Some(_)) =
+                    (patience.next_pause().filter(is_soon), &self.leader)
+                {
+                    return Answered::Busy(until);
+                }
+                self.failed = true;
+            }
             Ok(Lookup::Busy) => {
                 if let (Some(until), Some(_)) = (patience.next_pause(), &self.leader) {
                     self.budget.stop();

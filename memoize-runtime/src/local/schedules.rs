@@ -199,7 +199,9 @@ fn copies_never_go_back() {
         }
         copied += world.end();
     }
-    println!("local: {schedules} schedules of 40 steps, seed {seed}; {copied} copies were used");
+    test_servers::shown!(
+        "local: {schedules} schedules of 40 steps, seed {seed}; {copied} copies were used"
+    );
     assert!(copied > schedules, "they are of use");
     assert!(beside.is_quiet(), "nobody is left behind");
 }

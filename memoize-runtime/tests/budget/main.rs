@@ -7,6 +7,7 @@ mod round_trips;
 #[cfg(feature = "encrypt")]
 mod sealing_anew;
 mod time;
+mod unheard;
 
 use std::future::ready;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};

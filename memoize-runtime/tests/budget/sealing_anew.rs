@@ -63,7 +63,7 @@ fn ahead(backend: impl Backend) -> RuntimeBuilder {
     settings.secret(secret(2)).previous_secret(secret(1))
 }
 
-const LITTLE: Duration = Duration::from_millis(600);
+const LITTLE: Duration = Duration::from_millis(1500);
 
 /// A server with what was stored there, stuck where it is sealed anew, and what has read it meanwhile.
 fn stuck_at(

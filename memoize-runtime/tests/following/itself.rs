@@ -44,7 +44,7 @@ fn nobody_waits_for_itself() {
     assert_eq!(flights(&runtime), 0);
 }
 
-/// Much less than a stall, and much more than all the rest takes.
+/// Much less than a stall, and much more than all the rest takes on a machine that has nothing else to do.
 fn at_once<T>(work: impl FnOnce() -> T) -> T {
     let began = Instant::now();
     let done = work();

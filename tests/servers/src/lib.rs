@@ -31,8 +31,24 @@ pub use redis::RedisServer;
 pub use resp::Reply;
 pub use sentinel::RedisSentinel;
 
+use std::fmt;
+use std::io::{self, Write};
 use std::thread;
 use std::time::{Duration, Instant};
+
+/// Shows what a test did, as `println!` with `--nocapture`: also where the test passes, and its output is kept back.
+#[macro_export]
+macro_rules! shown {
+    ($($text:tt)*) => {
+        $crate::show(::std::format_args!($($text)*))
+    };
+}
+
+#[doc(hidden)]
+pub fn show(text: fmt::Arguments<'_>) {
+    // Nobody may be there to read it.
+    let _ = writeln!(io::stderr(), "{text}");
+}
 
 /// Asks `condition` until it holds; panics with `what` if that takes longer than 20 seconds.
 pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {

@@ -117,7 +117,7 @@ impl RedisServer {
     /// The server refuses.
     pub fn try_command(&self, command: &[&str]) -> Result<Reply, String> {
         let command: Vec<_> = command.iter().map(|part| part.as_bytes()).collect();
-        match resp::ask(&self.socket(), &command).expect("the server answers") {
+        match resp::ask(&self.socket(), &command, resp::PATIENTLY).expect("the server answers") {
             Reply::Error(error) => Err(error),
             reply => Ok(reply),
         }
@@ -194,7 +194,7 @@ impl RedisServer {
     fn answers(&self) -> bool {
         let start = Instant::now();
         // A server that can't have its port ends before it opens its socket.
-        while resp::ask(&self.socket(), &[b"PING"]).is_err() {
+        while resp::ask(&self.socket(), &[b"PING"], resp::ONCE).is_err() {
             let output = fs::read_to_string(self.folder.join("output")).unwrap_or_default();
             if output.contains("Failed listening on port") {
                 return false;

@@ -39,11 +39,17 @@ impl Reply {
     }
 }
 
-/// Asks one question over a connection of its own, for at most two seconds.
-pub(crate) fn ask(socket: &Path, command: &[&[u8]]) -> io::Result<Reply> {
+/// For who asks again.
+pub(crate) const ONCE: Duration = Duration::from_secs(2);
+
+/// For who doesn't: a busy machine may take as long.
+pub(crate) const PATIENTLY: Duration = Duration::from_secs(20);
+
+/// Asks one question over a connection of its own, for at most as long.
+pub(crate) fn ask(socket: &Path, command: &[&[u8]], within: Duration) -> io::Result<Reply> {
     let mut stream = UnixStream::connect(socket)?;
-    stream.set_read_timeout(Some(Duration::from_secs(2)))?;
-    stream.set_write_timeout(Some(Duration::from_secs(2)))?;
+    stream.set_read_timeout(Some(within))?;
+    stream.set_write_timeout(Some(within))?;
     let mut request = format!("*{}\r\n", command.len()).into_bytes();
     for part in command {
         request.extend(format!("${}\r\n", part.len()).bytes());

@@ -63,12 +63,13 @@ impl RedisSentinel {
         let master = self.master_index();
         let asked = ["SENTINEL", "FAILOVER", SERVICE].map(str::as_bytes);
         eventually("the sentinel does as it is told", || {
-            let answer = resp::ask(&self.sentinel.socket(), &asked);
+            let answer = resp::ask(&self.sentinel.socket(), &asked, resp::ONCE);
             answer.is_ok_and(|answer| answer == Reply::Status("OK".to_owned()))
         });
         eventually("the master is a replica", || {
             // Our own connection is among those that the sentinel has the server end.
-            let info = resp::ask(&self.servers[master].socket(), &[b"INFO", b"replication"]);
+            let socket = self.servers[master].socket();
+            let info = resp::ask(&socket, &[b"INFO", b"replication"], resp::ONCE);
             self.master_index() != master
                 && info.is_ok_and(|info| info.text().contains("role:slave"))
         });

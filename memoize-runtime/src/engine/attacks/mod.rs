@@ -201,9 +201,11 @@ impl Tally {
     fn print(&self, of_what: &str) {
         let (count, kinds) = (count(), self.0.len());
         let seed = seed();
-        println!("{count} attacks on {of_what} of {kinds} kinds, seed {seed}, 0 believed");
+        test_servers::shown!(
+            "{count} attacks on {of_what} of {kinds} kinds, seed {seed}, 0 believed"
+        );
         for (attack, reasons) in &self.0 {
-            println!("  {attack}: {reasons:?}");
+            test_servers::shown!("  {attack}: {reasons:?}");
         }
     }
 }

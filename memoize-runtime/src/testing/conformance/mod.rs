@@ -22,8 +22,11 @@ use subject::{Awaited, Blocking, Subject};
 /// How long is waited for what a backend has to do by itself, such as letting an expired entry go.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Holds `backend` against each rule of the contract of [`Backend`]: what it keeps under which keys, for how long, leases,
-/// deadlines, and threads that ask at one time.
+/// Holds `backend` against the contract of [`Backend`]: what it keeps under which keys, for how long, leases, deadlines, and threads that
+/// ask at one time.
+///
+/// Not looked at are [`Backend::watch`], what errors and `Debug` show, and [`Backend::async_twin`], which is to be held against
+/// [`conformance_async`] by itself.
 ///
 /// ```
 /// use cache_memoize::{Memory, testing::conformance};

@@ -29,7 +29,7 @@ pub enum Fault {
     TornValue,
     /// One bit of a value that is read is another.
     BitFlip,
-    /// What is read is what was there before the last write.
+    /// What is read is what the last write but one stored, or nothing where there is none; removals are no writes here.
     StaleRead,
     /// What is read was written under another key, where anything was.
     SwappedReply,
@@ -71,7 +71,11 @@ pub struct Injected {
 ///
 /// No fault strikes before its [rate](Self::rate) is set. The schedule is drawn from a seed and the number of the operation: one thread
 /// that asks the same questions meets the same faults, and of several threads whichever asks the nth question meets what is drawn for the
-/// nth. `delete`, `delete_many` and `release` meet errors and delays only: an invalidation that was acknowledged and not made can't be
+/// nth. Which questions a runtime asks depends on time, as its circuit breaker and its budget go by the system's clock: to meet the same
+/// faults again give it `.breaker(false)`, a long `.budget(..)` and a short `.longest_wait(..)`.
+///
+/// `set_many` asks as `set` does, for each entry. There is no [`watch`](crate::Backend::watch) and no async twin, so that beside a wrapped `Redis`
+/// no copies are kept in the process, and async functions ask from threads. `delete`, `delete_many` and `release` meet errors and delays only: an invalidation that was acknowledged and not made can't be
 /// made up for. The `release` and `discard` of an [`AsyncBackend`](crate::AsyncBackend), which nobody awaits, meet errors only, and are
 /// then not carried out. Clones share schedule and content.
 ///
@@ -172,7 +176,10 @@ impl<B> Faulty<B> {
             Lookup::Found(bytes) => self
                 .reply(question, key, Some(bytes))
                 .map_or(Lookup::Granted(VOID), Lookup::Found),
-            other => other,
+            nothing => {
+                let swapped = self.schedule().swapped(&mut question.turn, key);
+                swapped.map_or(nothing, Lookup::Found)
+            }
         }
     }
 

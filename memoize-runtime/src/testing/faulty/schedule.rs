@@ -185,12 +185,7 @@ impl Schedule {
     ) -> Option<Bytes> {
         // Of several keys, what is under one doesn't move what strikes the next.
         let turn = &mut turn.part();
-        let mut reply = found;
-        if self.writes.iter().any(|(of, _)| of != key)
-            && let Some(mut random) = self.strikes(turn, Fault::SwappedReply)
-        {
-            reply = self.of_another(key, &mut random);
-        }
+        let mut reply = self.swapped(turn, key).or(found);
         if self.strikes(turn, Fault::StaleRead).is_some() {
             let mut own = self.writes.iter().rev().filter(|(of, _)| of == key);
             reply = own.nth(1).map(|(_, value)| value.clone());
@@ -213,6 +208,15 @@ impl Schedule {
             bytes = flipped.into();
         }
         Some(bytes)
+    }
+
+    /// What was written under another key, where that is answered.
+    pub(super) fn swapped(&mut self, turn: &mut Turn, key: &str) -> Option<Bytes> {
+        if !self.writes.iter().any(|(of, _)| of != key) {
+            return None;
+        }
+        let mut random = self.strikes(turn, Fault::SwappedReply)?;
+        self.of_another(key, &mut random)
     }
 
     /// The start of `bytes`, and then nothing, or the end of what was written under another key.

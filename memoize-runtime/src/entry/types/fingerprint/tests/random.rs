@@ -401,6 +401,8 @@ fn fingerprints_differ_exactly_where_types_do() {
         }) += 1;
         whole += u64::from(!unseen);
     }
-    println!("{same} pairs of the same, {different} of different types, {whole} seen as a whole");
+    test_servers::shown!(
+        "{same} pairs of the same, {different} of different types, {whole} seen as a whole"
+    );
     assert!(same > pairs / 5 && different > pairs / 3 && whole == pairs);
 }
