@@ -8,6 +8,9 @@ use crate::clock::{Clock, millis};
 
 /// A clock that is turned by hand. Clones are the same clock.
 ///
+/// A runtime [has it](crate::RuntimeBuilder::clock) for what entries say of themselves, and the embedded backend for theirs. A backend that is
+/// given goes by its own: [`Memory::with_clock`](crate::Memory::with_clock), or a server's.
+///
 /// ```
 /// use cache_memoize::{Memo, Runtime, testing::ManualClock};
 /// use std::time::Duration;

@@ -109,8 +109,8 @@ fn noise(len: usize) -> Vec<u8> {
 }
 
 pub(super) async fn keys_are_told_apart(bench: &Bench<'_>) {
-    let broken = "two keys are taken for one, or a key can't be used; keys are any bytes from 0x21 to 0x7e, and differ in case, in any \
-                  character, and in the last of `Limits::key_bytes`";
+    const BROKEN: &str = "two keys are taken for one, or a key can't be used; keys are any bytes from 0x21 to 0x7e, and differ in case, in any \
+                          character, and in the last of `Limits::key_bytes`";
     let mut keys = vec![
         bench.longest_key('a'),
         bench.key("longest:k"),
@@ -129,9 +129,17 @@ pub(super) async fn keys_are_told_apart(bench: &Bench<'_>) {
         let expected = each.iter().map(|key| Some(format!("{write}:{key}").into()));
         let expected: Vec<Option<Bytes>> = expected.collect();
         for (key, expected) in each.iter().zip(&expected) {
-            rule(bench.get(key).await == *expected, broken);
+            let found = bench.get(key).await;
+            let what = match &found {
+                None => "nothing",
+                Some(_) => "what is another's",
+            };
+            rule(
+                found == *expected,
+                format_args!("{BROKEN}: under \"{key}\" {what} is found"),
+            );
         }
-        rule(bench.get_many(&each).await == expected, broken);
+        rule(bench.get_many(&each).await == expected, BROKEN);
     }
     // Some that differ in case alone are not in the same part.
     let (removed, left) = each.split_at(each.len() / 2);
